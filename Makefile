@@ -1,0 +1,51 @@
+# Everything below needs Python 3.11 or newer and make; the rest is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export BENTOML_DO_NOT_TRACK := True
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+.PHONY: install demo test test-all serve ui notebooks bench lint lock docs clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: install
+	$(BIN)/python -m demo
+
+test: install
+	$(BIN)/python -m pytest -m "not slow" --durations=10
+
+test-all: install
+	$(BIN)/python -m pytest --durations=20
+
+serve: install
+	$(BIN)/collabrank serve
+
+ui: install
+	$(BIN)/collabrank ui
+
+notebooks: install
+	$(BIN)/python -m pytest tests/notebooks
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock:
+	$(BIN)/uv pip compile --quiet --upgrade --all-extras --no-emit-index-url --no-header --no-annotate \
+		--no-emit-package collabrank --python $(BIN)/python pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) var build *.egg-info

@@ -1,0 +1,113 @@
+"""Every error that collabrank raises on purpose.
+
+    CollabrankError
+    ├── ContractError      tables that break the data contract
+    ├── SourceError        an ingest source that cannot be read or mapped
+    ├── SignalError        a signal or index that cannot be built as asked
+    ├── TrainingError      labels, splits or fitting that cannot go on
+    ├── GateError          a promotion that the gate refuses
+    ├── BundleError        a model bundle that is missing, altered or unsafe
+    ├── SnapshotError      a creators' snapshot that is missing or does not fit the bundle
+    ├── BriefError         a brief or a request that cannot be ranked as asked
+    ├── AccessError        a missing, unknown or revoked key
+    └── HomeError          the state folder cannot be used
+
+Each says what was expected, what was received and where to look. The command
+line prints the three lines and exits 2; the service answers 4xx with the same
+words.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccessError",
+    "BriefError",
+    "BundleError",
+    "CollabrankError",
+    "ContractError",
+    "GateError",
+    "HomeError",
+    "SignalError",
+    "SnapshotError",
+    "SourceError",
+    "TrainingError",
+]
+
+
+class CollabrankError(Exception):
+    """The root of the tree.
+
+    Parameters
+    ----------
+    expected : str
+        What should have been there, in plain words.
+    received : str
+        What was there instead.
+    look : str
+        Where the reader finds the cause or the cure: a file, a command, a page.
+    """
+
+    status = 400
+
+    def __init__(self, expected: str, *, received: str, look: str) -> None:
+        self.expected = expected
+        self.received = received
+        self.look = look
+        super().__init__(f"expected {expected}; received {received}; see {look}")
+
+    def as_dict(self) -> dict[str, str]:
+        """The same words for a program: ``{error, expected, received, look}``."""
+        return {
+            "error": type(self).__name__,
+            "expected": self.expected,
+            "received": self.received,
+            "look": self.look,
+        }
+
+
+class ContractError(CollabrankError):
+    """Tables that break the data contract."""
+
+
+class SourceError(CollabrankError):
+    """An ingest source that cannot be read or mapped."""
+
+
+class SignalError(CollabrankError):
+    """A signal or index that cannot be built as asked."""
+
+
+class TrainingError(CollabrankError):
+    """Labels, splits or fitting that cannot go on."""
+
+
+class GateError(CollabrankError):
+    """A promotion that the gate refuses."""
+
+    status = 409
+
+
+class BundleError(CollabrankError):
+    """A model bundle that is missing, altered or unsafe."""
+
+    status = 503
+
+
+class SnapshotError(CollabrankError):
+    """A creators' snapshot that is missing or does not fit the bundle."""
+
+    status = 503
+
+
+class BriefError(CollabrankError):
+    """A brief or a request that cannot be ranked as asked."""
+
+
+class AccessError(CollabrankError):
+    """A missing, unknown or revoked key."""
+
+    status = 401
+
+
+class HomeError(CollabrankError):
+    """The state folder cannot be used."""

@@ -1,0 +1,82 @@
+"""Where collabrank keeps its state, and how a file gets there whole.
+
+Everything lives under ``var/`` in ``COLLABRANK_HOME`` (default: the current
+folder): the MLflow store, the bundles, the snapshot, the keys, the decision
+log. Nothing is created on import.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from marketplace.errors import HomeError
+
+__all__ = ["replace_folder", "state_folder", "write_whole"]
+
+
+def state_folder(*parts: str) -> Path:
+    """``var/`` under ``COLLABRANK_HOME``, with ``parts`` joined; its parents are made.
+
+    Raises
+    ------
+    HomeError
+        The folder cannot be created.
+    """
+    home = Path(os.environ.get("COLLABRANK_HOME", ".")).expanduser().resolve()
+    folder = home.joinpath("var", *parts)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise HomeError(
+            "a folder that can be written to for collabrank's state",
+            received=f"{folder.parent}: {reason.strerror}",
+            look="the COLLABRANK_HOME environment variable",
+        ) from reason
+    return folder
+
+
+def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write ``content`` to a temporary name beside ``path``, then rename it into place.
+
+    A reader sees the old file or the new one, never a part of either.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """A new empty folder that takes ``path``'s place when the block ends without an error.
+
+    On an error the new folder is removed and what stood at ``path`` is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    os.chmod(fresh, 0o755)
+    try:
+        yield fresh
+        old: Path | None = None
+        if path.exists():
+            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+            os.replace(path, old / path.name)
+        os.replace(fresh, path)
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise

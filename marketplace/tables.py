@@ -1,0 +1,184 @@
+"""Read a marketplace's tables, whoever wrote them, as the contract declares them.
+
+A marketplace is a folder with one sub-folder a table (``orders/*.parquet``) or
+frames in memory. A table or column that the marketplace lacks is there all the
+same, empty or null, so that what depends on it comes out null.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import ibis
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from marketplace.contract import TABLES, Table, arrow_schema
+from marketplace.errors import ContractError
+
+__all__ = ["Marketplace", "open_marketplace", "read_truth", "to_arrow"]
+
+Truth = Literal["outcomes", "traits"]
+
+
+def to_arrow(frame: pd.DataFrame, table: str) -> pa.Table:
+    """``frame`` as an Arrow table with the contract's schema; missing columns are null.
+
+    Raises
+    ------
+    ContractError
+        A column does not cast to the contract's type without loss.
+    """
+    return _conform(pa.Table.from_pandas(frame, preserve_index=False), TABLES[table])
+
+
+def _conform(raw: pa.Table, table: Table) -> pa.Table:
+    arrays: list[Any] = []
+    for column in table.columns:
+        if column.name not in raw.column_names:
+            arrays.append(pa.nulls(raw.num_rows, column.arrow))
+            continue
+        values = raw[column.name]
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        try:
+            arrays.append(values.cast(column.arrow))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as reason:
+            raise ContractError(
+                f"{table.name}.{column.name} as {column.arrow}",
+                received=f"{values.type} ({reason})",
+                look="docs/contract.md and `collabrank check DIR`",
+            ) from reason
+    return pa.table(arrays, schema=arrow_schema(table.name))
+
+
+class Marketplace:
+    """The tables of one marketplace, ready for Ibis, Arrow or pandas.
+
+    Made by `open_marketplace` or `Marketplace.from_frames`.
+
+    Attributes
+    ----------
+    present : frozenset of str
+        Names of the tables that the marketplace really has.
+    backend : ibis.BaseBackend
+        The connection on which `table` lives (DuckDB inside the process).
+    path : pathlib.Path or None
+        The folder, where there is one.
+    """
+
+    def __init__(self, arrow: Mapping[str, Any], *, path: Path | None = None) -> None:
+        self.path = path
+        self.present = frozenset(arrow)
+        self.backend = ibis.duckdb.connect()
+        self.backend.raw_sql("SET TimeZone='UTC'")
+        self._arrow = dict(arrow)
+        self._tables: dict[str, Any] = {}
+
+    @classmethod
+    def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Marketplace:
+        """A marketplace in memory, from one pandas frame a table (for tests and notebooks)."""
+        unknown = sorted(set(frames) - set(TABLES))
+        if unknown:
+            raise ContractError("tables of the contract", received=", ".join(unknown), look="docs/contract.md")
+        return cls({name: to_arrow(frame, name) for name, frame in frames.items()})
+
+    def arrow(self, table: str, columns: Iterable[str] | None = None) -> pa.Table:
+        """The whole of ``table`` as Arrow, with the contract's schema."""
+        declared = TABLES[table]
+        names = [c.name for c in declared.columns] if columns is None else list(columns)
+        source = self._arrow.get(table)
+        if source is None:
+            return arrow_schema(table).empty_table().select(names)
+        if isinstance(source, pa.Table):
+            return source.select(names)
+        return _conform(source.to_table(columns=[n for n in names if n in source.schema.names]), declared).select(names)
+
+    def frame(self, table: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
+        """The whole of ``table`` as pandas: strings as ``str``, instants as ``datetime64[us, UTC]``."""
+        return self.arrow(table, columns).to_pandas()
+
+    def table(self, name: str) -> Any:
+        """``name`` as an Ibis table on `backend`, with the contract's columns and types."""
+        if name not in self._tables:
+            source = self._arrow.get(name)
+            if isinstance(source, ds.Dataset):
+                self._tables[name] = self._scan(name, source)
+            else:
+                self._tables[name] = self.backend.create_table(name, self.arrow(name), overwrite=True)
+        return self._tables[name]
+
+    def _scan(self, name: str, source: Any) -> Any:
+        assert self.path is not None  # a dataset always comes from a folder
+        raw = self.backend.read_parquet([str(f) for f in sorted(source.files)], table_name=f"raw_{name}")
+        schema = ibis.Schema.from_pyarrow(arrow_schema(name))
+        return raw.select(
+            **{
+                column: (raw[column].cast(kind) if column in raw.columns else ibis.null(kind))
+                for column, kind in schema.items()
+            }
+        )
+
+    def query(self, expression: Any) -> pd.DataFrame:
+        """Run an Ibis expression over these tables."""
+        return self.backend.to_pyarrow(expression).to_pandas()
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex, 64 characters) over the tables' names, columns, row counts and files' bytes."""
+        digest = hashlib.sha256()
+        for name in sorted(self.present):
+            source = self._arrow[name]
+            digest.update(name.encode())
+            if isinstance(source, pa.Table):
+                sink = pa.BufferOutputStream()
+                with pa.ipc.new_stream(sink, source.schema) as writer:
+                    writer.write_table(source.combine_chunks())
+                digest.update(sink.getvalue())
+            else:
+                for file in sorted(source.files):
+                    digest.update(hashlib.file_digest(open(file, "rb"), "sha256").digest())  # noqa: SIM115
+        return digest.hexdigest()
+
+
+def open_marketplace(path: str | Path) -> Marketplace:
+    """Open the marketplace in folder ``path``.
+
+    Raises
+    ------
+    ContractError
+        The folder does not exist, or lacks an indispensable table.
+    """
+    folder = Path(path)
+    found: dict[str, Any] = {}
+    for name in TABLES:
+        files = sorted(str(f) for f in (folder / name).glob("*.parquet"))
+        if files:
+            try:
+                found[name] = ds.dataset(files, format="parquet")
+            except (pa.ArrowInvalid, OSError) as reason:
+                raise ContractError(
+                    f"Parquet files in {folder / name}", received=str(reason), look="docs/contract.md"
+                ) from reason
+    missing = [name for name, table in TABLES.items() if table.required and name not in found]
+    if missing:
+        raise ContractError(
+            f"a marketplace folder with the tables {', '.join(n for n, t in TABLES.items() if t.required)}",
+            received=f"{folder} without {', '.join(missing)}" if folder.is_dir() else f"{folder}, which is no folder",
+            look="docs/contract.md; `collabrank simulate OUT` makes one",
+        )
+    return Marketplace(found, path=folder)
+
+
+def read_truth(path: str | Path, name: Truth) -> pd.DataFrame | None:
+    """The simulator's truth table ``name``, or None where the marketplace is real.
+
+    Only the evaluation of simulated marketplaces may call this.
+    """
+    files = sorted((Path(path) / "truth" / name).glob("*.parquet"))
+    if not files:
+        return None
+    return pa.concat_tables([pa.parquet.read_table(f) for f in files]).to_pandas()
