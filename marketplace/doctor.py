@@ -61,7 +61,9 @@ def findings() -> list[Finding]:
     libraries = _versions()
     return [
         Finding("python", sys.version_info >= (3, 11), sys.version.split()[0]),
-        Finding("cores", True, str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())),
+        Finding(
+            "cores", True, str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+        ),
         Finding("libraries", "missing" not in libraries, libraries),
         look("home", _home),
     ]

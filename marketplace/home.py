@@ -70,13 +70,25 @@ def replace_folder(path: Path) -> Iterator[Path]:
     os.chmod(fresh, 0o755)
     try:
         yield fresh
-        old: Path | None = None
-        if path.exists():
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-            os.replace(path, old / path.name)
-        os.replace(fresh, path)
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
+        _swap(fresh, path)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+
+
+def _swap(fresh: Path, path: Path) -> None:
+    """Rename ``fresh`` to ``path``; what stood there is put back if that fails, and removed otherwise."""
+    if not path.exists():
+        os.replace(fresh, path)
+        return
+    aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+    old = aside / path.name
+    try:
+        os.replace(path, old)
+        os.replace(fresh, path)
+    except BaseException:
+        if old.exists():
+            os.replace(old, path)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

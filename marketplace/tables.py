@@ -16,6 +16,7 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from marketplace.contract import TABLES, Table, arrow_schema
 from marketplace.errors import ContractError
@@ -100,7 +101,8 @@ class Marketplace:
 
     def frame(self, table: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """The whole of ``table`` as pandas: strings as ``str``, instants as ``datetime64[us, UTC]``."""
-        return self.arrow(table, columns).to_pandas()
+        frame: pd.DataFrame = self.arrow(table, columns).to_pandas()
+        return frame
 
     def table(self, name: str) -> Any:
         """``name`` as an Ibis table on `backend`, with the contract's columns and types."""
@@ -109,12 +111,12 @@ class Marketplace:
             if isinstance(source, ds.Dataset):
                 self._tables[name] = self._scan(name, source)
             else:
-                self._tables[name] = self.backend.create_table(name, self.arrow(name), overwrite=True)
+                self._tables[name] = self.backend.create_table(name, ibis.memtable(self.arrow(name)))
         return self._tables[name]
 
     def _scan(self, name: str, source: Any) -> Any:
         assert self.path is not None  # a dataset always comes from a folder
-        raw = self.backend.read_parquet([str(f) for f in sorted(source.files)], table_name=f"raw_{name}")
+        raw = self.backend.read_parquet(sorted(source.files), table_name=f"raw_{name}", union_by_name=True)
         schema = ibis.Schema.from_pyarrow(arrow_schema(name))
         return raw.select(
             **{
@@ -125,7 +127,8 @@ class Marketplace:
 
     def query(self, expression: Any) -> pd.DataFrame:
         """Run an Ibis expression over these tables."""
-        return self.backend.to_pyarrow(expression).to_pandas()
+        frame: pd.DataFrame = self.backend.to_pyarrow(expression).to_pandas()
+        return frame
 
     def fingerprint(self) -> str:
         """SHA-256 (hex, 64 characters) over the tables' names, columns, row counts and files' bytes."""
@@ -158,8 +161,10 @@ def open_marketplace(path: str | Path) -> Marketplace:
         files = sorted(str(f) for f in (folder / name).glob("*.parquet"))
         if files:
             try:
-                found[name] = ds.dataset(files, format="parquet")
-            except (pa.ArrowInvalid, OSError) as reason:
+                # One file may have a column that another lacks: the first file's schema is not the table's.
+                schema = pa.unify_schemas([pq.read_schema(f) for f in files], promote_options="permissive")
+                found[name] = ds.dataset(files, schema=schema, format="parquet")
+            except (pa.ArrowException, OSError) as reason:
                 raise ContractError(
                     f"Parquet files in {folder / name}", received=str(reason), look="docs/contract.md"
                 ) from reason
@@ -181,4 +186,5 @@ def read_truth(path: str | Path, name: Truth) -> pd.DataFrame | None:
     files = sorted((Path(path) / "truth" / name).glob("*.parquet"))
     if not files:
         return None
-    return pa.concat_tables([pa.parquet.read_table(f) for f in files]).to_pandas()
+    frame: pd.DataFrame = pa.concat_tables([pq.read_table(f) for f in files]).to_pandas()
+    return frame

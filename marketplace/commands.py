@@ -1,0 +1,103 @@
+"""The commands of this room: simulate, ingest, check."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marketplace.errors import ContractError
+
+__all__ = ["app", "check", "complete_journey", "ingest", "simulate"]
+
+app = typer.Typer()
+ingest = typer.Typer(no_args_is_help=True, help="Map a real source onto the data contract.")
+app.add_typer(ingest, name="ingest")
+
+Out = Annotated[
+    Path, typer.Argument(help="The folder to write; an earlier marketplace in it is replaced.", metavar="OUT")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+@app.command()
+def simulate(
+    out: Out,
+    creators: Annotated[int, typer.Option(help="How many creators.", min=50)] = 3000,
+    campaigns: Annotated[int, typer.Option(help="How many campaigns.", min=3)] = 180,
+    days: Annotated[int, typer.Option(help="How many days.", min=60)] = 240,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.", min=0)] = 7,
+) -> None:
+    """Draw a marketplace from a causal model, with the truth that real data never tell."""
+    from marketplace.simulator import simulate as run
+
+    _may_replace(out)
+    run(out, creators=creators, campaigns=campaigns, days=days, seed=seed)
+
+
+@ingest.command("complete-journey")
+def complete_journey(out: Out, as_json: AsJson = False) -> None:
+    """Map Complete Journey, a grocer's 27 real coupon campaigns, onto the contract (households stand for creators)."""
+    from marketplace.complete_journey import ingest as run
+
+    _may_replace(out)
+    report = run(out)
+    if as_json:
+        print(json.dumps(report.as_dict(), indent=2))
+        return
+    for table, rows in report.rows.items():
+        print(f"{table:<18} {rows:>9,} rows")
+    print("\nThe source lacks:")
+    for name, consequence in report.missing.items():
+        print(f"  {name:<30} {consequence}")
+    print("\nTo know:")
+    for note in report.notes:
+        print(f"  {note}")
+
+
+@app.command()
+def check(
+    directory: Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")],
+    as_json: AsJson = False,
+) -> None:
+    """Hold a marketplace against the data contract and name every problem at once (exit 2 if there is one)."""
+    from marketplace.checks import check as run
+
+    report = run(directory)
+    if as_json:
+        print(json.dumps(report.as_dict(), indent=2))
+    else:
+        for table, rows in report.rows.items():
+            print(f"{table:<18} {rows:>11,} rows")
+        for note in report.notes:
+            print(f"note     {note}")
+        for problem in report.problems:
+            print(f"PROBLEM  {problem}")
+        print("keeps the contract" if report.ok else "breaks the contract")
+    if not report.ok:
+        kinds = Counter(problem.kind for problem in report.problems)
+        counts = ", ".join(f"{count} of {kind.replace('_', ' ')}" for kind, count in kinds.items())
+        raise ContractError(
+            f"{directory} to keep the data contract",
+            received=f"{len(report.problems)} problems: {counts}",
+            look="the list above and docs/contract.md",
+        )
+
+
+def _may_replace(out: Path) -> None:
+    """Refuse to replace a folder that holds anything but a marketplace."""
+    from marketplace.contract import TABLES
+
+    if out.is_dir():
+        strange = sorted(entry.name for entry in out.iterdir() if entry.name not in (*TABLES, "truth"))
+    else:
+        strange = [out.name] if out.exists() else []
+    if strange:
+        raise ContractError(
+            "a new or empty folder, or an earlier marketplace",
+            received=f"{out} with {', '.join(strange[:5])}",
+            look="another OUT",
+        )

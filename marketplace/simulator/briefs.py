@@ -1,0 +1,130 @@
+"""Campaign briefs: who asks, for which products, at what terms, when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketplace.contract import MARKETS
+from marketplace.simulator.population import DAY, HOUR, Floats, Ints, Population
+from marketplace.simulator.world import World, stream
+
+__all__ = ["Briefs", "draw_briefs"]
+
+
+@dataclass(frozen=True)
+class Briefs:
+    """Campaigns by time of brief. ``products`` holds up to three product positions each, -1 where fewer.
+
+    ``fee`` and ``shipping`` are in the market's own currency, ``fee_usd`` and ``shipping_usd`` at the brief's rate.
+    """
+
+    brand: Ints
+    market: Ints
+    category: Ints
+    products: Ints
+    objective: Ints
+    is_open: NDArray[np.bool_]
+    commission: Floats
+    fee: Floats
+    fee_usd: Floats
+    sample: NDArray[np.bool_]
+    shipping: Floats
+    shipping_usd: Floats
+    budget: Floats
+    wanted: Ints
+    briefed: Ints
+    starts: Ints
+    ends: Ints
+    rate: Floats
+
+    def __len__(self) -> int:
+        return len(self.brand)
+
+    @property
+    def evaluation(self) -> NDArray[np.bool_]:
+        """The last third by time of brief, whose truth is told for every eligible creator."""
+        count = len(self.brand)
+        flags: NDArray[np.bool_] = np.arange(count) >= 2 * count // 3
+        return flags
+
+
+def _open_markets(world: World, population: Population) -> Ints:
+    there = np.bincount(population.creator_market[population.joined < population.start_us], minlength=len(MARKETS))
+    enough = np.flatnonzero(there >= world.market_floor)
+    return enough if len(enough) else np.array([int(np.argmax(there))])
+
+
+def draw_briefs(world: World, seed: int, population: Population, *, campaigns: int) -> Briefs:
+    """Draw the briefs, evenly spread in time from `World.first_brief` to `World.last_brief`."""
+    rng = stream(seed, "briefs")
+    days = population.days
+    low, high = world.first_brief * days, world.last_brief * days
+    slot = (high - low) / campaigns
+    day = low + (np.arange(campaigns) + rng.random(campaigns)) * slot
+    briefed = population.start_us + (day * DAY).astype(np.int64) // (60 * 1_000_000) * (60 * 1_000_000)
+    brief_day = (briefed - population.start_us) // DAY
+
+    markets = _open_markets(world, population)
+    weight = np.asarray(world.creator_shares)[markets]
+    market = markets[
+        np.minimum(
+            np.searchsorted(np.cumsum(weight) / weight.sum(), rng.random(campaigns), side="right"), len(markets) - 1
+        )
+    ]
+    brand = np.zeros(campaigns, dtype=np.int64)
+    category = np.zeros(campaigns, dtype=np.int64)
+    products = np.full((campaigns, 3), -1, dtype=np.int64)
+    objective = np.zeros(campaigns, dtype=np.int64)
+    how_many = rng.choice([1, 2, 3], size=campaigns, p=[0.6, 0.3, 0.1])
+    draws = rng.random((campaigns, 3))
+    for i in range(campaigns):
+        here = np.flatnonzero(population.brand_market == market[i])
+        brand[i] = here[int(draws[i, 0] * len(here))]
+        own = np.flatnonzero((population.product_brand == brand[i]) & (population.product_launched < brief_day[i] - 2))
+        lead = own[int(draws[i, 1] * len(own))]
+        category[i] = population.product_category[lead]
+        others = own[(population.product_category[own] == category[i]) & (own != lead)]
+        first = int(draws[i, 2] * max(1, len(others)))
+        chosen = np.concatenate([[lead], np.roll(others, -first)[: how_many[i] - 1]])
+        products[i, : len(chosen)] = chosen
+        age = brief_day[i] - population.product_launched[lead]
+        objective[i] = 1 if age < 45 else (2 if draws[i, 0] * 97 % 1 < 0.15 else 0)
+
+    rate = population.usd(market, brief_day)
+    has_fee = rng.random(campaigns) < world.fee_rate
+    level = np.asarray(world.price_levels)[market]
+    fee_target = np.where(
+        has_fee, world.fee_usd * level * np.exp(rng.normal(0.0, world.fee_spread, size=campaigns)), 0.0
+    )
+    step = np.where(rate < 0.01, 1_000.0, 1.0)
+    fee = np.round(fee_target / rate / step) * step
+    shipping = np.round(rng.uniform(*world.shipping_usd, size=campaigns) / rate / step) * step
+    shipping = np.maximum(shipping, step)
+    commission = np.round(rng.uniform(*world.commission_range, size=campaigns) * 200) / 200
+    wanted = rng.integers(world.invites[0], world.invites[1] + 1, size=campaigns)
+    sample = rng.random(campaigns) < world.sample_rate
+    price = population.product_price[products[:, 0]]
+    per_head = fee + np.where(sample, 0.5 * price + shipping, 0.0) + 30 * price * commission
+    return Briefs(
+        brand=brand,
+        market=market,
+        category=category,
+        products=products,
+        objective=objective,
+        is_open=rng.random(campaigns) < world.open_rate,
+        commission=commission,
+        fee=fee,
+        fee_usd=fee * rate,
+        sample=sample,
+        shipping=shipping,
+        shipping_usd=shipping * rate,
+        budget=np.ceil(per_head * wanted * 0.25 / (10 * step)) * 10 * step,
+        wanted=wanted.astype(np.int64),
+        briefed=briefed,
+        starts=briefed + 2 * DAY + rng.integers(0, 24, size=campaigns) * HOUR,
+        ends=briefed + rng.integers(world.brief_days[0], world.brief_days[1] + 1, size=campaigns) * DAY,
+        rate=rate,
+    )

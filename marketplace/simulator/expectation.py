@@ -1,0 +1,91 @@
+"""The truth: what inviting a creator to a brief is expected to bring, in closed form.
+
+Every factor is drawn independently given the traits and the past, and enters
+linearly or with a known mean, so that the expectation is a product of means:
+
+``profit = accept * (deliver * (margin * incremental - fee - commission * attributed) - ship * (goods + shipping))``
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from marketplace.simulator.briefs import Briefs
+from marketplace.simulator.chances import (
+    History,
+    accept_logit,
+    boosted_chance,
+    compliance_multiple,
+    deliver_logit,
+    mean_compliance,
+    partnership_rates,
+    ship_chance,
+)
+from marketplace.simulator.population import Floats, Ints, Population
+from marketplace.simulator.sales import capture_rate, kept_share, mean_quantity, paid_rate
+from marketplace.simulator.world import World
+
+__all__ = ["Expectation", "expect"]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Truth for one brief and (n,) creators. Money in USD at the brief's rate.
+
+    ``accept`` is the chance that an invitation is accepted, ``deliver`` that content comes given acceptance,
+    ``ship`` that the sample is shipped given acceptance; ``incremental`` and ``attributed`` are expected net
+    sales given delivery; ``profit`` is the expected incremental profit of inviting.
+    """
+
+    accept: Floats
+    ship: Floats
+    deliver: Floats
+    incremental: Floats
+    attributed: Floats
+    profit: Floats
+
+
+def expect(
+    world: World, population: Population, *, briefs: Briefs, i: int, creator: Ints, past: History
+) -> Expectation:
+    """The expectation of everything that brief ``i`` can bring with each of ``creator`` (n,)."""
+    accept = expit(accept_logit(world, population, briefs=briefs, i=i, creator=creator, past=past)) * (
+        1.0 - world.withdrawn_rate
+    )
+    ships = ship_chance(world, population, briefs=briefs, i=i)
+    deliver = ships * expit(deliver_logit(world, population, briefs=briefs, i=i, creator=creator, past=past))
+
+    live = population.live[creator]
+    live_views = 1.0 - live + live * world.live_views
+    live_sales = 1.0 - live + live * world.live_views * world.live_conversion
+    multiple = compliance_multiple(world, mean_compliance(world, population, creator))
+    products = briefs.products[i][briefs.products[i] >= 0]
+    incremental = np.zeros(len(creator))
+    attributed = np.zeros(len(creator))
+    margin = np.zeros(len(creator))
+    goods = 0.0
+    for one in products:
+        product = np.full(len(creator), one)
+        per_view, views = partnership_rates(world, population, creator=creator, product=product, load=past.load)
+        lines = per_view * views * live_sales * multiple
+        bought = boosted_chance(world, population, creator) * views * live_views * world.paid_views
+        others = capture_rate(world, population, creator, product) + paid_rate(world, population, bought, product)
+        price = float(population.product_price[one] * briefs.rate[i])
+        money = mean_quantity(world) * price * kept_share(world, population, creator, product) / len(products)
+        incremental += lines * money
+        attributed += (lines + others) * money
+        margin += lines * money * population.product_margin[one]
+        goods += price * (1.0 - float(population.product_margin[one])) / len(products)
+    sample = ships * (goods + float(briefs.shipping_usd[i])) if briefs.sample[i] else 0.0
+    kept = margin - briefs.fee_usd[i] - briefs.commission[i] * attributed
+    return Expectation(
+        accept=accept,
+        ship=np.full(len(creator), ships),
+        deliver=deliver,
+        incremental=incremental,
+        attributed=attributed,
+        profit=accept * (deliver * kept - sample),
+    )

@@ -1,0 +1,160 @@
+"""Tables of the shop: brands, products, product days and exchange rates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marketplace.contract import CURRENCIES, MARKETS
+from marketplace.simulator.fates import Fates
+from marketplace.simulator.population import DAY, HOUR, Floats, Population
+from marketplace.simulator.posts import Posts
+from marketplace.simulator.sales import Lines
+from marketplace.simulator.world import CATEGORIES, World, stream
+from marketplace.simulator.write import TableWriter, coded, numbered
+
+__all__ = ["draw_demand", "record_shop"]
+
+_FIRST = ("Luma", "Nori", "Bayu", "Orchid", "Kestrel", "Mango", "Saffron", "Tidal", "Ember", "Willow", "Aster", "Pipit")
+_SECOND = ("Lab", "House", "Works", "Garden", "Studio", "Market", "Supply", "Craft", "Daily", "Goods")
+
+
+def draw_demand(world: World, seed: int, population: Population) -> tuple[Floats, Floats]:
+    """Units that the shop sells without creators' incremental lines (p, days), and the day's discount (days,).
+
+    Poisson around level x weekday x category shock x product shock x double-date sale; nothing before launch.
+    """
+    rng = stream(seed, "demand")
+    days = population.days
+    products = len(population.product_brand)
+
+    def walk(rows: int, deviation: float) -> Floats:
+        state = np.zeros((rows, days))
+        steps = rng.normal(0.0, deviation, size=(rows, days))
+        state[:, 0] = steps[:, 0] / np.sqrt(1 - world.shock_memory**2)
+        for day in range(1, days):
+            state[:, day] = world.shock_memory * state[:, day - 1] + steps[:, day]
+        spread = deviation**2 / (1 - world.shock_memory**2)
+        path: Floats = np.exp(state - 0.5 * spread)
+        return path
+
+    category = walk(len(MARKETS) * len(CATEGORIES), world.category_shock)
+    own = walk(products, world.product_shock)
+    dates = np.datetime64(population.start_us // DAY, "D") + np.arange(days)
+    weekday = (dates.astype(np.int64) + 3) % 7
+    month = dates.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    date = (dates - dates.astype("datetime64[M]")).astype(np.int64) + 1
+    double = month == date
+    rate = (
+        population.product_level[:, None]
+        * np.asarray(world.week)[weekday][None, :]
+        * np.where(double, world.sale_lift, 1.0)[None, :]
+        * category[population.product_market * len(CATEGORIES) + population.product_category]
+        * own
+    )
+    rate = np.where(np.arange(days)[None, :] >= population.product_launched[:, None], rate, 0.0)
+    return rng.poisson(rate).astype(np.float64), np.where(double, world.sale_discount, 0.02)
+
+
+def record_shop(
+    world: World,
+    seed: int,
+    population: Population,
+    *,
+    posts: Posts,
+    lines: Lines,
+    fates: Fates,
+    out: TableWriter,
+) -> None:
+    """Write brands, products, product_days and fx_rates."""
+    brands, products, days = len(population.brand_market), len(population.product_brand), population.days
+    start = population.start_us
+    brand_ids, product_ids = numbered("br", brands, 3), numbered("pr", products, 5)
+    markets, currencies = list(MARKETS), list(MARKETS.values())
+    index = np.arange(brands)
+    names = [f"{_FIRST[i % len(_FIRST)]} {_SECOND[(i // len(_FIRST) + i) % len(_SECOND)]} {i}" for i in range(brands)]
+    out.write(
+        "brands",
+        {
+            "brand_id": brand_ids,
+            "market": coded(population.brand_market, markets),
+            "name": names,
+            "known_at": start - (400 - index % 300) * DAY,
+        },
+    )
+    launched = start + population.product_launched * DAY
+    subcategories = [f"{c}_{j}" for c in CATEGORIES for j in range(1, 5)]
+    out.write(
+        "products",
+        {
+            "product_id": product_ids,
+            "brand_id": coded(population.product_brand, brand_ids),
+            "category_id": coded(population.product_category, CATEGORIES),
+            "subcategory_id": coded(
+                population.product_category * 4 + population.product_subcategory - 1, subcategories
+            ),
+            "price": population.product_price,
+            "currency": coded(population.product_market, currencies),
+            "gross_margin_rate": np.where(population.product_margin_told, population.product_margin, np.nan),
+            "launched_at": launched,
+            "known_at": launched + HOUR,
+        },
+    )
+
+    base, discount = draw_demand(world, seed, population)
+    price = population.product_price
+    kept = (1.0 - world.cancel_rate) * (1.0 - population.product_refund)
+    shape = (products, days)
+
+    def daily(rows: np.ndarray, instant: np.ndarray, amount: np.ndarray) -> Floats:
+        day = (instant[rows] - start) // DAY
+        inside = day < days
+        cell = lines.product[rows][inside] * days + day[inside]
+        table = np.bincount(cell, weights=amount[rows][inside], minlength=products * days)
+        return table.astype(np.float64).reshape(shape)
+
+    units = lines.quantity.astype(np.float64)
+    money = units * price[lines.product]
+    added = daily(np.flatnonzero(lines.incremental), lines.ordered, units)
+    taken = daily(np.flatnonzero(~lines.incremental), lines.ordered, units)
+    gross = daily(np.flatnonzero(lines.incremental & ~fates.cancelled), lines.ordered, money)
+    back = daily(np.flatnonzero(lines.incremental & fates.refunded), fates.refund_known, money)
+    shop = np.maximum(base, taken)
+    gmv = shop * (price * kept)[:, None] * (1.0 - discount)[None, :] + gross - back
+    bought = np.flatnonzero((posts.paid_views > 0) & (posts.product >= 0) & (posts.published < population.end_us))
+    bought_day = (posts.published[bought] - start) // DAY
+    spend_usd = np.bincount(
+        posts.product[bought] * days + bought_day,
+        weights=posts.paid_views[bought] * world.cpm_usd / 1_000.0,
+        minlength=products * days,
+    ).reshape(shape)
+    rate = population.fx[population.product_market, :days]
+    spend = 0.03 * base * price[:, None] + spend_usd / rate
+
+    product = np.repeat(np.arange(products), days)
+    day = np.tile(np.arange(days), products)
+    on_sale = day >= population.product_launched[product]
+    product, day = product[on_sale], day[on_sale]
+    out.write(
+        "product_days",
+        {
+            "product_id": coded(product, product_ids),
+            "day": start // DAY + day,
+            "units_sold": (shop + added)[product, day].astype(np.int64),
+            "gmv": np.round(np.maximum(gmv[product, day], 0.0), 2),
+            "currency": coded(population.product_market[product], currencies),
+            "ad_spend": np.round(spend[product, day], 2),
+            "discount_rate": discount[day],
+            "known_at": start + (day + 1) * DAY + 2 * HOUR,
+        },
+    )
+    currency = np.repeat(np.arange(len(CURRENCIES)), days)
+    day = np.tile(np.arange(days), len(CURRENCIES))
+    out.write(
+        "fx_rates",
+        {
+            "currency": coded(currency, CURRENCIES),
+            "day": start // DAY + day,
+            "usd_rate": population.fx[currency, day],
+            "known_at": start + day * DAY,
+        },
+    )

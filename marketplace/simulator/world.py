@@ -1,0 +1,227 @@
+"""The world's parameters, and the streams of random numbers it is drawn from.
+
+Every number that shapes a simulated marketplace is a field of `World`, with its
+unit and its source; ``assumed`` means that no public figure was found and the
+value was chosen so that the stylised facts (acceptance, delivery, heavy tails)
+come out in a plausible range. Another world is ``dataclasses.replace(BASELINE, ...)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["BASELINE", "CATEGORIES", "STAGES", "TRAITS", "World", "stream"]
+
+TRAITS = ("cooperation", "diligence", "consistency", "persuasion", "audience_quality", "appeal")
+"""Latent traits, each standard normal over creators. ``appeal`` is how many people watch."""
+
+CATEGORIES = (
+    "beauty",
+    "fashion",
+    "home",
+    "food",
+    "electronics",
+    "health",
+    "mother_baby",
+    "sports",
+)
+"""Level-1 categories."""
+
+
+@dataclass(frozen=True)
+class World:
+    """All parameters of the structural causal model. Effects are on the standardised trait."""
+
+    # Calendar
+    start: str = "2025-01-01"  # UTC date of the first simulated day; assumed
+    first_brief: float = 0.26  # fraction of the days before the first brief; assumed
+    last_brief: float = 0.96  # fraction of the days before the last brief; assumed
+    brief_days: tuple[int, int] = (17, 23)  # days from brief to due date; assumed
+    horizon_days: int = 90  # days simulated past the end for the realised truth alone
+
+    # Markets, in the order of contract.MARKETS: ID MY PH SG TH VN GB US
+    creator_shares: tuple[float, ...] = (0.24, 0.08, 0.10, 0.04, 0.14, 0.14, 0.08, 0.18)  # fraction; assumed
+    price_levels: tuple[float, ...] = (0.9, 1.0, 0.95, 1.3, 1.0, 0.9, 1.6, 1.6)  # multiple of category price; assumed
+    usd_rates: tuple[float, ...] = (6.1e-5, 0.225, 0.0172, 0.745, 0.029, 3.9e-5, 1.26, 1.0, 1.06)  # USD; early 2025
+    fx_volatility: float = 0.004  # daily sd of log rate; assumed (EUR/USD has about .005)
+    market_floor: int = 40  # creators a market needs before brands brief in it; assumed
+
+    # Brands and products
+    brands_per_campaign: float = 0.25  # brands; assumed
+    brands_per_market: int = 2  # brands at least in every market; assumed
+    products_per_brand: tuple[int, int] = (6, 10)  # products; assumed
+    category_prices: tuple[float, ...] = (14.0, 17.0, 20.0, 10.0, 34.0, 18.0, 16.0, 24.0)  # USD, median; assumed
+    price_spread: float = 0.45  # sd of log price within a category; assumed
+    margin_range: tuple[float, float] = (0.38, 0.68)  # fraction of net sales before commission; assumed
+    margin_missing: float = 0.05  # fraction of products whose margin the brand does not tell; assumed
+    launched_late: float = 0.12  # fraction of products launched within the simulated days; assumed
+    refund_rates: tuple[float, ...] = (0.05, 0.13, 0.07, 0.03, 0.09, 0.05, 0.06, 0.08)  # fraction of lines; assumed
+    cancel_rate: float = 0.03  # fraction of lines cancelled before shipping; assumed
+    refund_quality: float = -0.15  # log refund rate per sd of audience quality; assumed
+    quantities: tuple[float, ...] = (0.85, 0.11, 0.04)  # chance of 1, 2, 3 units a line; assumed
+    shipping_usd: tuple[float, float] = (3.0, 8.0)  # USD to ship one sample; assumed
+
+    # Shop demand without creators
+    demand_level: float = 8.0  # units a day, median product; assumed
+    demand_spread: float = 0.7  # sd of log level; assumed
+    week: tuple[float, ...] = (0.94, 0.93, 0.95, 0.98, 1.06, 1.10, 1.04)  # Monday..Sunday multiples; assumed
+    category_shock: float = 0.035  # daily sd of the category x market AR(1); assumed
+    product_shock: float = 0.035  # daily sd of the product's AR(1); assumed
+    shock_memory: float = 0.85  # AR(1) coefficient a day; assumed
+    sale_lift: float = 1.6  # multiple of demand on double-date sales (2.2, 3.3, ...); assumed
+    sale_discount: float = 0.2  # fraction off on double dates; assumed
+
+    # Creators
+    correlation: tuple[tuple[float, ...], ...] = (  # of TRAITS; assumed, signs after the marketplaces' own scores
+        (1.00, 0.40, 0.25, -0.05, 0.10, -0.10),
+        (0.40, 1.00, 0.35, 0.05, 0.05, 0.05),
+        (0.25, 0.35, 1.00, 0.05, 0.15, 0.00),
+        (-0.05, 0.05, 0.05, 1.00, 0.30, 0.30),
+        (0.10, 0.05, 0.15, 0.30, 1.00, 0.05),
+        (-0.10, 0.05, 0.00, 0.30, 0.05, 1.00),
+    )
+    joined_late: float = 0.12  # fraction who join within the simulated days; assumed
+    follower_floor: float = 1_000.0  # followers; TikTok Shop affiliates need 1,000 in most markets
+    follower_tail: float = 1.15  # Pareto exponent; assumed (heavy-tailed audiences, about 1 to 1.5)
+    follower_cap: float = 8_000_000.0  # followers; assumed
+    follower_appeal: float = 0.35  # copula loading of followers on appeal; assumed
+    follower_persuasion: float = 0.15  # copula loading of followers on persuasion; assumed
+    category_focus: float = 1.5  # sharpness of the choice of category; assumed
+    consent_rate: float = 0.65  # fraction who let their exact GMV be seen; assumed
+
+    # Posting
+    posts_per_30d: float = 4.4  # contents, median creator; assumed
+    posts_diligence: float = 0.45  # log posts per sd; assumed
+    posts_spread: float = 0.40  # sd of log posts that no trait explains; assumed
+    posts_dispersion: float = 1.6  # negative-binomial size of a week at mean consistency; assumed
+    posts_consistency: float = 0.7  # log size per sd; assumed
+    shoppable_level: float = 0.1  # logit of the shoppable share; assumed
+    shoppable_diligence: float = 0.5  # logit per sd; assumed
+    live_creators: float = 0.4  # fraction who go live at all; assumed
+    live_share: float = 0.18  # mean share of lives in their contents; assumed
+    deleted_rate: float = 0.025  # fraction of contents deleted later; assumed
+    duplicated_rate: float = 0.02  # fraction of videos uploaded twice; assumed
+
+    # Views
+    views_level: float = 1_100.0  # expected views of a video, 10,000 followers, mean appeal; assumed
+    views_followers: float = 0.10  # elasticity; weak: the feed shows contents, not accounts
+    views_appeal: float = 0.55  # log views per sd; assumed
+    views_noise: float = 1.0  # sd of log views between one creator's contents; assumed
+    views_consistency: float = -0.25  # log of that sd per sd of consistency; assumed
+    views_decay: float = 0.62  # daily decay of views; assumed
+    live_views: float = 0.5  # multiple of a video's views; assumed
+    live_conversion: float = 3.0  # multiple of a video's conversion; assumed
+
+    # Sales: order lines per organic view that would not have been sold otherwise
+    conversion: float = 0.00055  # lines per view at the mean of all drivers; assumed
+    sell_persuasion: float = 0.60  # log lines per sd; assumed
+    sell_affinity: float = 0.50  # log lines per sd of affinity for the category; assumed
+    sell_quality: float = 0.25  # log lines per sd of audience quality; assumed
+    sell_fit: float = 0.35  # log lines per sd of brand x creator fit; assumed
+    sell_price: float = -0.45  # elasticity of lines to price; assumed
+    sell_price_gap: float = -0.22  # log lines per squared gap to the creator's price point; assumed
+    price_gap_cap: float = 6.0  # largest squared gap that counts; assumed
+    price_wander: float = 0.8  # sd of the price level chosen for one content around the price point; assumed
+    sales_decay: float = 0.78  # daily decay of sales after posting; assumed
+    # Captured demand: attributed orders that the shop would have had anyway
+    capture: float = 0.022  # share of the product's level taken in the window, mean creator; assumed
+    capture_followers: float = 0.35  # log share per sd of log followers; assumed
+    capture_posts: float = 0.60  # log share per sd of log posting rate; assumed
+    capture_affinity: float = 0.60  # log share per sd of affinity: big category sellers capture more; assumed
+    capture_cap: float = 0.2  # largest share; assumed
+    capture_organic: float = 0.30  # share of that for a content outside a partnership; assumed
+    showcase_rate: float = 0.06  # fraction of organic lines bought from the showcase; assumed
+    # Paid traffic: orders through a creator's content that the ad budget would have bought elsewhere
+    paid_reliance: tuple[float, float] = (0.6, 6.0)  # beta parameters of the share of boosted contents; assumed
+    paid_views: float = 1.5  # bought views per organic view of a boosted content; assumed
+    paid_conversion: float = 0.0005  # lines per bought view; assumed
+    paid_partnership: float = 0.15  # extra chance that a partnership's content is boosted; assumed
+    cpm_usd: float = 4.0  # USD for 1,000 bought views; assumed
+
+    # Partnerships
+    partnership_boost: float = 11.0  # multiple of an organic content's incremental lines; assumed
+    partnership_views: float = 2.5  # multiple of an organic content's views; assumed
+    sell_load: float = -0.15  # log lines per recent partnership (tired audience); assumed
+    load_half_life: float = 21.0  # days; assumed
+    invites: tuple[int, int] = (30, 80)  # invitations a campaign; assumed
+    invite_share: float = 0.42  # largest share of the eligible that one campaign invites; assumed
+    holdback: float = 0.15  # fraction of invitations drawn uniformly; assumed
+    ranker_power: float = 0.9  # exponent of 30-day GMV in the older ranker; assumed
+    ranker_floor_usd: float = 60.0  # USD added to GMV, so that nobody has weight zero; assumed
+    ranker_again: float = 1.3  # log weight of having delivered for the brand before; assumed
+    pick_first: float = 0.85  # chance that the first in the list is invited; assumed
+    # Briefs
+    commission_range: tuple[float, float] = (0.06, 0.22)  # fraction; TikTok Shop affiliate offers, usual range
+    sample_rate: float = 0.75  # fraction of campaigns with a free sample; assumed
+    fee_rate: float = 0.45  # fraction of campaigns with a flat fee; assumed
+    fee_usd: float = 30.0  # USD, median flat fee; assumed
+    fee_spread: float = 0.6  # sd of log fee; assumed
+    open_rate: float = 0.25  # fraction of open collaborations; assumed
+    # Acceptance, logit
+    accept_level: float = -2.2  # logit; assumed
+    accept_cooperation: float = 1.15  # per sd; assumed
+    accept_commission: float = 0.5  # per 5 percentage points above .12; assumed
+    accept_sample: float = 0.45  # with a sample; assumed
+    accept_fee: float = 0.45  # per log(1 + fee / 20 USD); assumed
+    accept_affinity: float = 0.50  # per sd of affinity for the category; assumed
+    accept_fit: float = 0.30  # per sd of brand fit; assumed
+    accept_followers: float = -0.40  # per sd of log followers; assumed
+    accept_load: float = -0.45  # per recent partnership; assumed
+    accept_asked: float = -0.12  # per recent invitation; assumed
+    accept_again: float = 0.9  # having delivered for the brand before; assumed
+    accept_open: float = 0.3  # open collaboration; assumed
+    withdrawn_rate: float = 0.03  # fraction of invitations the seller withdraws; assumed
+    reply_level: float = 0.6  # logit of replying at all when not accepting; assumed
+    reply_cooperation: float = 1.0  # per sd; assumed
+    reply_hours: float = 30.0  # hours, median reply; Xiaohongshu counts replies within 48 h
+    # Samples
+    never_shipped: tuple[float, float] = (1.2, 20.0)  # beta parameters of a brand's rate; assumed
+    platform_cancelled: float = 0.005  # fraction of samples; assumed
+    # Delivery given acceptance (and given the sample arrived), logit
+    deliver_level: float = 0.2  # logit; assumed
+    deliver_diligence: float = 1.0  # per sd; assumed
+    deliver_cooperation: float = 0.55  # per sd; assumed
+    deliver_affinity: float = 0.25  # per sd of affinity; assumed
+    deliver_fee: float = 0.3  # per log(1 + fee / 20 USD); assumed
+    deliver_load: float = -0.35  # per recent partnership; assumed
+    late_level: float = -1.1  # logit of being late given delivery; assumed
+    late_consistency: float = -1.0  # per sd; assumed
+    late_diligence: float = -0.3  # per sd; assumed
+    compliance_level: float = 1.2  # logit of mean brief compliance; assumed
+    compliance_diligence: float = 0.4  # per sd; assumed
+    compliance_cooperation: float = 0.5  # per sd; assumed
+    compliance_size: float = 7.0  # beta size: how closely compliance holds to its mean; assumed
+    compliance_offset: float = 0.5  # sales multiple = (offset + compliance) / (offset + .75); assumed
+
+
+BASELINE = World()
+
+STAGES = (
+    "fx",
+    "brands",
+    "products",
+    "creators",
+    "posts",
+    "views",
+    "organic_sales",
+    "organic_lines",
+    "briefs",
+    "lists",
+    "funnel",
+    "partnerships",
+    "partnership_lines",
+    "order_states",
+    "content_states",
+    "content_days",
+    "demand",
+    "snapshots",
+    "reviews",
+    "samples",
+)
+
+
+def stream(seed: int, stage: str) -> np.random.Generator:
+    """The generator of one stage: independent of every other stage's, whatever they draw."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(STAGES.index(stage),))))

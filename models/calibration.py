@@ -1,0 +1,243 @@
+"""From a head's raw score to a quantity of the world, with how sure that is.
+
+A `Calibration` names the head it reads, the monotone curve it applies, where
+wanted the signal that scales it (lift in prices of the product, say), and the
+spread about its answer. Several calibrations may read one head: in the form
+``lambdarank`` the success head serves both ``success`` and ``accept``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from marketplace.errors import BundleError, TrainingError
+from models.arrays import Floats, Many, as_floats
+from models.curves import Blend, Curve, Linear, curve_from_dict
+from models.fit_curves import fit_isotonic, fit_linear, fit_log_linear, fit_platt
+from models.intervals import (
+    MoneySpread,
+    ProbabilitySpread,
+    fit_money_spread,
+    fit_probability_spread,
+    spread_from_dict,
+)
+
+__all__ = ["Calibration", "Scale", "fit_money", "fit_probability"]
+
+ProbabilityMethod = Literal["isotonic", "platt", "blend"]
+MoneyMethod = Literal["isotonic", "linear", "log_linear", "blend", "identity"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A signal that multiplies the calibrated value, held within bounds.
+
+    Parameters
+    ----------
+    signal : str
+        Its name among the bundle's signals.
+    low, high : float
+        Bounds, ``0 < low <= high``: values beyond are pulled in.
+    missing : float
+        What NaN counts as; within the bounds.
+
+    Raises
+    ------
+    BundleError
+        Bounds that are not finite, not positive or out of order.
+    """
+
+    signal: str
+    low: float
+    high: float
+    missing: float
+
+    def __post_init__(self) -> None:
+        numbers = (self.low, self.missing, self.high)
+        fine = all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers)
+        if not fine or not 0 < self.low <= self.missing <= self.high or not isinstance(self.signal, str):
+            raise BundleError(
+                "a scale with 0 < low <= missing <= high", received=f"{numbers!r}", look="the bundle's calibration"
+            )
+
+    def of(self, values: Floats) -> Floats:
+        """The factor of each row."""
+        return np.clip(np.where(np.isnan(values), self.missing, values), self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How one quantity is read from one head.
+
+    Parameters
+    ----------
+    head : str
+        The head whose raw score it reads.
+    curve : Curve
+        Monotone, score -> probability or money.
+    spread : ProbabilitySpread or MoneySpread
+        About the curve's value (before the scale).
+    scale : Scale, optional
+        Multiplies value and interval; for money alone.
+    """
+
+    head: str
+    curve: Curve
+    spread: ProbabilitySpread | MoneySpread
+    scale: Scale | None = None
+
+    def __post_init__(self) -> None:
+        if self.scale is not None and isinstance(self.spread, ProbabilitySpread):
+            raise BundleError("a scale on money alone", received="one on a probability", look="models.calibration")
+
+    def value(self, score: Floats, factor: Floats | float = 1.0) -> Floats:
+        """The calibrated quantity, (n,): a probability in 0..1, or USD. ``factor`` is `Scale.of` of the rows."""
+        if isinstance(self.spread, ProbabilitySpread):
+            return np.clip(self.curve(score), 0.0, 1.0)
+        return self.curve(score) * factor
+
+    def variance(self, score: Floats, factor: Floats | float = 1.0) -> Floats:
+        """Variance about it, (n,)."""
+        return self.spread.variance_at(self.value(score)) * np.square(factor)
+
+    def interval(self, score: Floats, factor: Floats | float = 1.0) -> tuple[Floats, Floats]:
+        """The 80 % interval, two (n,)."""
+        low, high = self.spread.interval(self.value(score))
+        return low * factor, high * factor
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able numbers; `Calibration.from_dict` is the inverse."""
+        return {
+            "head": self.head,
+            "curve": self.curve.as_dict(),
+            "spread": self.spread.as_dict(),
+            "scale": None if self.scale is None else asdict(self.scale),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
+        """The calibration that `as_dict` wrote.
+
+        Raises
+        ------
+        BundleError
+            Missing or unknown fields, or numbers that are no calibration.
+        """
+        try:
+            head, curve, spread, scale = (content[name] for name in ("head", "curve", "spread", "scale"))
+            if len(content) != 4 or not isinstance(head, str):
+                raise TypeError("fields")
+            made = None if scale is None else Scale(**scale)
+        except (KeyError, TypeError) as reason:
+            raise BundleError(
+                "a calibration with head, curve, spread and scale",
+                received=f"{sorted(content) if isinstance(content, Mapping) else type(content).__name__}",
+                look="the bundle's calibration",
+            ) from reason
+        return cls(head=head, curve=curve_from_dict(curve), spread=spread_from_dict(spread), scale=made)
+
+
+def fit_probability(
+    head: str,
+    score: Many,
+    *,
+    label: Many,
+    campaign: np.ndarray | None = None,
+    weight: Many | None = None,
+    method: ProbabilityMethod = "blend",
+) -> Calibration:
+    """Calibrate a probability on out-of-fold raw scores.
+
+    Parameters
+    ----------
+    head : str
+        The head the scores come from.
+    score : float64 (n,)
+        Out-of-fold raw scores (``Booster.predict(..., raw_score=True)``).
+    label : float64 (n,)
+        0 or 1.
+    campaign : (n,), optional
+        Campaign of each row, for the interval.
+    weight : float64 (n,), optional
+        Weights of the rows for the curve.
+    method : {"blend", "isotonic", "platt"}
+        ``blend`` is the mean of isotonic and Platt: it follows the data without flat steps.
+
+    Raises
+    ------
+    TrainingError
+        Nothing to fit on, or an unknown method.
+    """
+    curves = {
+        "isotonic": lambda: fit_isotonic(score, label, weight=weight),
+        "platt": lambda: fit_platt(score, label, weight=weight),
+        "blend": lambda: Blend(fit_isotonic(score, label, weight=weight), fit_platt(score, label, weight=weight)),
+    }
+    curve: Curve = _chosen(curves, method)()
+    predicted = np.clip(curve(as_floats(score)), 0.0, 1.0)
+    return Calibration(head, curve, fit_probability_spread(predicted, label, campaign=campaign))
+
+
+def fit_money(
+    head: str,
+    score: Many,
+    *,
+    label: Many,
+    label_se: Many | float = 0.0,
+    weight: Many | None = None,
+    method: MoneyMethod = "blend",
+    scale: Scale | None = None,
+    scale_values: Many | None = None,
+) -> Calibration:
+    """Calibrate money on out-of-fold raw scores.
+
+    Parameters
+    ----------
+    head, score
+        As for `fit_probability`.
+    label : float64 (n,)
+        USD: estimated lift, or attributed net sales, of delivered partnerships.
+    label_se : float64 (n,) or float
+        Standard error of each label, USD.
+    weight : float64 (n,), optional
+        Weights for the curve; by default ``1 / (v + label_se^2)`` with ``v`` the labels' variance net of noise, so
+        that noisy labels count less.
+    method : {"blend", "isotonic", "linear", "log_linear", "identity"}
+        ``blend`` is the mean of isotonic and linear; ``identity`` takes the head's score as the money itself.
+    scale, scale_values
+        A scaling signal and its values for these rows (n,): the curve is then fitted to ``label / factor``.
+
+    Raises
+    ------
+    TrainingError
+        Nothing to fit on, an unknown method, or a scale without its values.
+    """
+    y, s = as_floats(label), as_floats(label_se)
+    if (scale is None) != (scale_values is None):
+        raise TrainingError("scale and scale_values together", received="one of them", look="models.calibration")
+    if scale is not None and scale_values is not None:
+        factor = scale.of(as_floats(scale_values))
+        y, s = y / factor, s / factor
+    if weight is None and y.size:
+        true = max(float(y.var() - np.mean(np.square(s))), 0.02 * float(y.var()), 1e-12)
+        weight = np.broadcast_to(true / (true + np.square(s)), y.shape)
+    curves = {
+        "identity": Linear,
+        "isotonic": lambda: fit_isotonic(score, y, weight=weight),
+        "linear": lambda: fit_linear(score, y, weight=weight),
+        "log_linear": lambda: fit_log_linear(score, y, weight=weight),
+        "blend": lambda: Blend(fit_isotonic(score, y, weight=weight), fit_linear(score, y, weight=weight)),
+    }
+    curve: Curve = _chosen(curves, method)()
+    return Calibration(head, curve, fit_money_spread(curve(as_floats(score)), y, label_se=s), scale)
+
+
+def _chosen(curves: Mapping[str, Any], method: str) -> Any:
+    if method not in curves:
+        raise TrainingError(f"a method among {', '.join(curves)}", received=method, look="models.calibration")
+    return curves[method]

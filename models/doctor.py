@@ -1,0 +1,25 @@
+"""What can be wrong with the champion's bundle."""
+
+from __future__ import annotations
+
+from marketplace.doctor import Finding, look
+from marketplace.home import state_folder
+
+__all__ = ["findings"]
+
+
+def _bundle() -> str:
+    folder = state_folder("bundle")
+    if not folder.exists():
+        return "nothing promoted yet"
+    from models.bundle import Bundle
+    from models.signature import read_public_key
+
+    bundle = Bundle.load(folder, read_public_key())
+    known = f"trained as of {bundle.as_of}, {len(bundle.signals)} signals"
+    return f"version {bundle.model_version}, form {bundle.form}, {known}"
+
+
+def findings() -> list[Finding]:
+    """The bundle: signature, hashes, model text, golden rows."""
+    return [look("bundle", _bundle)]

@@ -1,0 +1,181 @@
+"""Why a creator stands where it stands: exact TreeSHAP, told in money and in words.
+
+TreeSHAP splits each head's raw score, exactly, into one part for each signal
+(they and the head's mean add up to the score). Parts of different heads are in
+different units, so each is carried into the one unit that decides: with ``s``
+the head's score and ``c`` a signal's part, its effect is
+``utility(s) - utility(s - c)``, the USD of expected profit that would go if
+this signal had said nothing. Signals are then listed together, each once, with
+the head on which it acts most.
+
+Source: Lundberg et al. (2020), From local explanations to global understanding with explainable AI for trees.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.arrays import Floats, Many, as_floats
+from models.economics import Economics, Terms
+from models.predict import factors, funnel, money, raw_scores, thread_count
+from models.signal_words import SignalWords
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+
+__all__ = ["Reason", "explain", "shap_parts"]
+
+MOST = 5
+LEAST = 3
+_SMALL = 0.1
+"""A reason beyond the third must have at least this share of the strongest one's effect."""
+
+_ASIDE = re.compile(r" \([^()]*\)$")
+# What stands in brackets at the end of a description is for those who build signals.
+
+_WORDS = {
+    "success": "the chance that content is delivered",
+    "accept": "the chance of acceptance",
+    "deliver": "the chance that content is delivered once accepted",
+    "lift": "the expected extra sales",
+    "attributed": "the sales on which commission is owed",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One signal's part in one creator's standing.
+
+    Parameters
+    ----------
+    signal, unit : str
+    value : float or None
+        The signal's value; None where not known.
+    head : str
+        The head on which it acts most.
+    contribution : float
+        Effect on the expected profit, USD: above 0 speaks for the creator, below against.
+    raw_contribution : float
+        The exact TreeSHAP part of the head's raw score.
+    text : str
+        The same in plain words.
+    """
+
+    signal: str
+    value: float | None
+    unit: str
+    head: str
+    contribution: float
+    raw_contribution: float
+    text: str
+
+
+def shap_parts(bundle: Bundle, X: Many) -> dict[str, Floats]:
+    """Exact TreeSHAP of each head: float64 (n, n_signals + 1), the last column the head's mean; rows sum to its score.
+
+    The cost grows with rows, trees and the square of depth: meant for the creators returned, not for all.
+    """
+    matrix = np.ascontiguousarray(X, dtype=np.float64)
+    threads = thread_count()
+    return {
+        name: as_floats(booster.predict(matrix, pred_contrib=True, num_threads=threads))
+        for name, booster in bundle.heads.items()
+    }
+
+
+def explain(bundle: Bundle, X: Many, briefs: Terms | Economics) -> list[list[Reason]]:
+    """Three to five reasons for each row of ``X`` (k, n_signals), strongest first, both sides heard.
+
+    Where one side fills the list and the other has a reason of at least a tenth of the strongest one's effect, that
+    takes the last place.
+    """
+    matrix = np.ascontiguousarray(X, dtype=np.float64)
+    economics = briefs if isinstance(briefs, Economics) else Economics.of(briefs)
+    heads = list(bundle.heads)
+    parts = shap_parts(bundle, matrix)
+    effect = np.stack(_effects(bundle, matrix, parts, economics), axis=1)
+    raw = np.stack([parts[name][:, :-1] for name in heads], axis=1)
+    return [
+        [
+            _reason(
+                bundle,
+                heads[head],
+                bundle.signals[signal],
+                value=float(matrix[row, signal]),
+                part=float(raw[row, head, signal]),
+                dollars=float(effect[row, head, signal]),
+            )
+            for head, signal in _chosen(effect[row], raw[row])
+        ]
+        for row in range(len(matrix))
+    ]
+
+
+def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics: Economics) -> list[Floats]:
+    """For each head (k, n_signals): utility as it is minus utility without the signal's part."""
+    n, k = len(bundle.signals), len(matrix)
+    raw = raw_scores(bundle, matrix)
+    # Row i repeated for every signal, that signal's part taken out of one head.
+    repeated = np.repeat(np.arange(k), n)
+    factor = {name: values[repeated] for name, values in factors(bundle, matrix).items()}
+    terms = economics.take(repeated)
+
+    def utility(scores: dict[str, Floats]) -> Floats:
+        accept, _, success = funnel(bundle, scores)
+        return terms.utility(accept, success, *money(bundle, scores, factor))
+
+    whole = {name: score[repeated] for name, score in raw.items()}
+    as_is = utility(whole)
+    effects = []
+    for name in bundle.heads:
+        without = whole | {name: whole[name] - parts[name][:, :-1].reshape(-1)}
+        effects.append((as_is - utility(without)).reshape(k, n))
+    return effects
+
+
+def _chosen(effect: Floats, raw: Floats) -> list[tuple[int, int]]:
+    """(head, signal) places for one row, from effects and raw parts (n_heads, n_signals)."""
+    # Raw parts break ties where a flat step of a curve hides the effect, and name the head when there is none.
+    share = np.abs(raw) / np.maximum(np.abs(raw).sum(axis=1, keepdims=True), 1e-300)
+    size = np.abs(effect)
+    strength = size + 1e-9 * max(float(size.max()), 1e-9) * share
+    head = np.argmax(strength, axis=0)
+    signals = np.arange(effect.shape[1])
+    best, sign = strength[head, signals], np.sign(effect[head, signals])
+    order = [int(place) for place in np.lexsort((signals, -best)) if raw[head[place], place] != 0]
+    taken = [place for rank, place in enumerate(order[:MOST]) if rank < LEAST or best[place] >= _SMALL * best[order[0]]]
+    sides = {float(sign[place]) for place in taken}
+    if len(sides) == 1:
+        other = [place for place in order if sign[place] == -sign[taken[0]] and sign[place] != 0]
+        if other and best[other[0]] >= _SMALL * best[order[0]]:
+            taken = [*taken[: MOST - 1], other[0]]
+    return [(int(head[place]), place) for place in taken]
+
+
+def _reason(bundle: Bundle, head: str, signal: str, *, value: float, part: float, dollars: float) -> Reason:
+    words = bundle.words.get(signal, SignalWords(unit="", doc=signal.replace("_", " ")))
+    known = None if np.isnan(value) else value
+    verb = "Raises" if part > 0 else "Lowers"
+    doc = _ASIDE.sub("", words.doc)
+    text = f"{verb} {_WORDS[head]}. {doc[:1].upper()}{doc[1:]}: {_spoken(known, words.unit)} ({_money(dollars)})"
+    return Reason(signal, known, words.unit, head, dollars, part, text)
+
+
+def _money(dollars: float) -> str:
+    cents = round(dollars, 2) + 0.0
+    return f"{cents:+,.2f} USD of expected profit"
+
+
+def _spoken(value: float | None, unit: str) -> str:
+    if value is None:
+        return "not known"
+    if unit == "fraction":
+        return f"{100 * value:.1f} %"
+    if unit == "flag":
+        return "yes" if value > 0.5 else "no"
+    number = f"{value:,.0f}" if abs(value) >= 1000 or value == round(value) else f"{value:.3g}"
+    return number if unit.endswith("ratio") else f"{number} {unit}".strip()

@@ -1,0 +1,193 @@
+"""What inviting each candidate is expected to bring, with 80 % intervals.
+
+Exactly LightGBM's own raw scores, then the calibration, then the utility's
+arithmetic. One brief for many creators or a brief a row: the same code.
+
+Utility's interval is the delta method's, errors of the quantities taken as
+independent::
+
+    Var U = worth^2 Var P(success) + sample^2 Var P(accept) + P(success)^2 (margin^2 Var lift + commission^2 Var attr.)
+
+(in form ``expected_value`` success is accept * deliver and the two derivatives
+follow), with lift's own 10 % and 90 % points in place of +-1.28 for the sales'
+part. Lift and attributed sales rise together while one earns and the other
+costs, so leaving out their covariance widens the interval rather than
+narrowing it. It is the range of the *expected* profit as rates and the lift of
+a delivered partnership vary; it is not that of one invitation's lottery of
+being accepted at all.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketplace.errors import BundleError
+from models.arrays import Floats, Many
+from models.economics import Economics, Terms
+from models.intervals import MoneySpread, Z
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+
+__all__ = ["Predictions", "factors", "from_raw", "funnel", "money", "predict", "raw_scores", "thread_count"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What is expected of each candidate; every field is float64 (n,).
+
+    ``accept`` P(accept), ``deliver`` P(deliver | accept), ``success_probability`` their product; ``lift`` and
+    ``attributed`` net sales in USD given delivery; ``utility`` expected incremental profit of inviting, USD.
+    ``*_low`` and ``*_high`` are the ends of 80 % intervals.
+    """
+
+    accept: Floats
+    deliver: Floats
+    success_probability: Floats
+    lift: Floats
+    lift_low: Floats
+    lift_high: Floats
+    attributed: Floats
+    utility: Floats
+    utility_low: Floats
+    utility_high: Floats
+
+    def __len__(self) -> int:
+        return len(self.utility)
+
+    def take(self, rows: object) -> Predictions:
+        """The predictions of some rows: an index, a mask or a slice of (n,)."""
+        return Predictions(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+
+
+def thread_count() -> int:
+    """Threads for scoring: OMP_NUM_THREADS where it is set, else the processors this process may use."""
+    # Rows are scored apart, so their number changes the time and no bit of the result.
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) > 0 else len(os.sched_getaffinity(0))
+
+
+def _matrix(bundle: Bundle, X: Many) -> Floats:
+    matrix = np.ascontiguousarray(X, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[1] != len(bundle.signals):
+        raise BundleError(
+            f"a matrix of shape (n, {len(bundle.signals)}), columns as bundle.signals",
+            received=f"shape {matrix.shape}",
+            look="features.build.build_matrix, or the snapshot's matrix",
+        )
+    return matrix
+
+
+def raw_scores(bundle: Bundle, X: Many) -> dict[str, Floats]:
+    """Each head's raw score of each row, (n,): the sum of its leaves, bit for bit what LightGBM returns.
+
+    Raises
+    ------
+    BundleError
+        ``X`` has not the bundle's signals as columns.
+    """
+    matrix = _matrix(bundle, X)
+    if not len(matrix):
+        return {name: np.empty(0) for name in bundle.heads}
+    threads = thread_count()
+    return {
+        name: np.asarray(booster.predict(matrix, raw_score=True, num_threads=threads), dtype=np.float64)
+        for name, booster in bundle.heads.items()
+    }
+
+
+def predict(bundle: Bundle, X: Many, briefs: Terms | Economics) -> Predictions:
+    """Predict for every row of ``X``.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    X : float64 (n, n_signals)
+        Columns as ``bundle.signals``; NaN where not known.
+    briefs : Brief or Economics
+        One brief for all rows, or `Economics.of_many` with arrays (n,).
+
+    Raises
+    ------
+    BundleError
+        ``X`` has not the bundle's signals as columns.
+    BriefError
+        Terms that are no money.
+    """
+    matrix = _matrix(bundle, X)
+    economics = briefs if isinstance(briefs, Economics) else Economics.of(briefs)
+    return from_raw(bundle, raw_scores(bundle, matrix), factors(bundle, matrix), economics)
+
+
+def factors(bundle: Bundle, matrix: Floats) -> dict[str, Floats]:
+    """The scaling factor of each scaled quantity, (n,)."""
+    return {
+        quantity: calibration.scale.of(matrix[:, bundle.signals.index(calibration.scale.signal)])
+        for quantity, calibration in bundle.calibration.items()
+        if calibration.scale is not None
+    }
+
+
+def funnel(bundle: Bundle, raw: dict[str, Floats]) -> tuple[Floats, Floats, Floats]:
+    """P(accept), P(deliver | accept) and their product.
+
+    In form ``lambdarank`` success and acceptance are calibrated apart; acceptance, which success implies, is never
+    taken below it.
+    """
+    value = {
+        quantity: bundle.calibration[quantity].value(raw[bundle.calibration[quantity].head])
+        for quantity in ("success", "accept", "deliver")
+        if quantity in bundle.calibration
+    }
+    if bundle.form == "expected_value":
+        return value["accept"], value["deliver"], value["accept"] * value["deliver"]
+    success = value["success"]
+    accept = np.maximum(value["accept"], success)
+    return accept, np.divide(success, accept, out=np.zeros_like(success), where=accept > 0), success
+
+
+def money(bundle: Bundle, raw: dict[str, Floats], factor: dict[str, Floats]) -> tuple[Floats, Floats]:
+    """Lift and attributed net sales given delivery, USD."""
+    lift, attributed = (
+        bundle.calibration[name].value(raw[bundle.calibration[name].head], factor.get(name, 1.0))
+        for name in ("lift", "attributed")
+    )
+    return lift, attributed
+
+
+def from_raw(bundle: Bundle, raw: dict[str, Floats], factor: dict[str, Floats], economics: Economics) -> Predictions:
+    """Predictions from raw scores (`raw_scores`) and scaling factors (`factors`)."""
+    accept, deliver, success = funnel(bundle, raw)
+    lift, attributed = money(bundle, raw, factor)
+    read = bundle.calibration
+    variance = {
+        name: calibration.variance(raw[calibration.head], factor.get(name, 1.0)) for name, calibration in read.items()
+    }
+    lift_low, lift_high = read["lift"].interval(raw[read["lift"].head], factor.get("lift", 1.0))
+    worth = economics.worth(lift, attributed)
+    utility = economics.utility(accept, success, lift, attributed)
+    if bundle.form == "expected_value":
+        rates = (deliver * worth - economics.sample_cost_usd) ** 2 * variance["accept"]
+        rates = rates + (accept * worth) ** 2 * variance["deliver"]
+    else:
+        rates = worth**2 * variance["success"] + economics.sample_cost_usd**2 * variance["accept"]
+    sales = economics.margin_rate**2 * variance["lift"] + economics.commission_rate**2 * variance["attributed"]
+    sales = success**2 * sales
+    tails = read["lift"].spread
+    z_low, z_high = (tails.z_low, tails.z_high) if isinstance(tails, MoneySpread) else (-Z, Z)
+    return Predictions(
+        accept=accept,
+        deliver=deliver,
+        success_probability=success,
+        lift=lift,
+        lift_low=lift_low,
+        lift_high=lift_high,
+        attributed=attributed,
+        utility=utility,
+        utility_low=utility - np.sqrt(Z**2 * rates + z_low**2 * sales),
+        utility_high=utility + np.sqrt(Z**2 * rates + z_high**2 * sales),
+    )

@@ -1,0 +1,166 @@
+"""Ordering the candidates of one brief, and saying why for those returned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketplace.errors import BriefError
+from models.arrays import Integers, Many, as_floats
+from models.economics import CURRENCY, Economics, Terms
+from models.explain import Reason
+from models.explain import explain as reasons_of
+from models.predict import Predictions, predict
+from models.score import combine
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+
+__all__ = ["Interval", "RankedCreator", "positions", "rank", "top_rows"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An expected amount with its 80 % interval; USD."""
+
+    expected: float
+    low: float
+    high: float
+    currency: str = CURRENCY
+
+
+@dataclass(frozen=True)
+class RankedCreator:
+    """One returned creator: place, score and all its parts.
+
+    ``row`` is the place among the candidates given; ``indices`` by name, None where not known; ``reasons`` is empty
+    when none were asked for.
+    """
+
+    creator_id: str
+    row: int
+    position: int
+    score: float
+    utility: Interval
+    success_probability: float
+    accept_probability: float
+    deliver_probability: float
+    lift: Interval
+    attributed: float
+    indices: Mapping[str, float | None]
+    reasons: tuple[Reason, ...] = ()
+
+
+def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int) -> Integers:
+    """Rows of the ``top`` highest scores, best first; ties by creator_id, so that the rows' order changes nothing."""
+    values, ids = as_floats(score), np.asarray(creator_ids)
+    if 0 < top < values.size:
+        # Sorting strings is the slow part: only what reaches the last place's score is sorted.
+        last = np.partition(values, values.size - top)[values.size - top]
+        rows = np.flatnonzero(values >= last)
+    else:
+        rows = np.arange(values.size)
+    order = np.lexsort((ids[rows], -values[rows]))
+    return rows[order][: max(top, 0)].astype(np.int64)
+
+
+def positions(score: Many, creator_ids: Sequence[str] | np.ndarray) -> Integers:
+    """The place of every row, 1 the best; ties by creator_id. int64 (n,)."""
+    values = as_floats(score)
+    places = np.empty(values.size, dtype=np.int64)
+    places[top_rows(values, creator_ids, top=values.size)] = np.arange(1, values.size + 1)
+    return places
+
+
+def rank(
+    bundle: Bundle,
+    X: Many,
+    indices: Many,
+    creator_ids: Sequence[str] | np.ndarray,
+    brief: Terms | Economics,
+    *,
+    top: int,
+    weights: Mapping[str, float] | None = None,
+    confidence: Many | None = None,
+    explain: bool = True,
+) -> list[RankedCreator]:
+    """The ``top`` candidates by score, best first.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    X : float64 (n, n_signals)
+        The candidates' signals for this brief, columns as ``bundle.signals``.
+    indices : float64 (n, n_indices)
+        Their indices, columns as ``bundle.index_names``; NaN where not known.
+    creator_ids : (n,) of str
+        All different.
+    brief : Brief or Economics
+        One brief's terms.
+    top : int
+        How many to return; all when there are fewer.
+    weights : mapping, optional
+        As for `models.score.combine`; the bundle's own when absent.
+    confidence : float64 (n, n_indices), optional
+        As for `models.score.combine`.
+    explain : bool
+        Whether the returned creators carry reasons.
+
+    Raises
+    ------
+    BriefError
+        Weights or terms that cannot be used, ``top`` below 1, or lengths that differ.
+    BundleError
+        ``X`` has not the bundle's signals as columns.
+    """
+    ids = np.asarray(creator_ids)
+    matrix, values = as_floats(X), as_floats(indices)
+    if top < 1 or ids.shape != (len(matrix),):
+        raise BriefError(
+            "top of 1 or more, and one creator_id for each row",
+            received=f"top {top}, {ids.shape} ids and {len(matrix)} rows",
+            look="the request",
+        )
+    economics = brief if isinstance(brief, Economics) else Economics.of(brief)
+    predictions = predict(bundle, matrix, economics)
+    score = combine(
+        predictions.utility,
+        values,
+        weights=bundle.weights if weights is None else weights,
+        confidence=confidence,
+        index_names=bundle.index_names,
+    )
+    rows = top_rows(score, ids, top=top)
+    reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
+    if explain and len(rows):
+        reasons = reasons_of(bundle, matrix[rows], economics.take(rows))
+    ranked = []
+    for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
+        one = _numbers(predictions, row)
+        ranked.append(
+            RankedCreator(
+                creator_id=str(ids[row]),
+                row=row,
+                position=place,
+                score=float(score[row]),
+                utility=Interval(one["utility"], one["utility_low"], one["utility_high"]),
+                success_probability=one["success_probability"],
+                accept_probability=one["accept"],
+                deliver_probability=one["deliver"],
+                lift=Interval(one["lift"], one["lift_low"], one["lift_high"]),
+                attributed=one["attributed"],
+                indices={
+                    name: None if np.isnan(value) else float(value)
+                    for name, value in zip(bundle.index_names, values[row], strict=True)
+                },
+                reasons=tuple(why),
+            )
+        )
+    return ranked
+
+
+def _numbers(predictions: Predictions, row: int) -> dict[str, float]:
+    return {one.name: float(getattr(predictions, one.name)[row]) for one in fields(predictions)}
