@@ -12,7 +12,7 @@ from marketplace.simulator.sales import Lines
 from marketplace.simulator.world import CATEGORIES, World, stream
 from marketplace.simulator.write import TableWriter, coded, numbered
 
-__all__ = ["draw_demand", "record_shop"]
+__all__ = ["draw_demand", "record_shop", "shop_sales"]
 
 _FIRST = ("Luma", "Nori", "Bayu", "Orchid", "Kestrel", "Mango", "Saffron", "Tidal", "Ember", "Willow", "Aster", "Pipit")
 _SECOND = ("Lab", "House", "Works", "Garden", "Studio", "Market", "Supply", "Craft", "Daily", "Goods")
@@ -53,6 +53,20 @@ def draw_demand(world: World, seed: int, population: Population) -> tuple[Floats
     )
     rate = np.where(np.arange(days)[None, :] >= population.product_launched[:, None], rate, 0.0)
     return rng.poisson(rate).astype(np.float64), np.where(double, world.sale_discount, 0.02)
+
+
+def shop_sales(base: Floats, taken: Floats) -> Floats:
+    """Units the shop sells without incremental lines (p, days), at least those that creators ``taken`` of them.
+
+    Captured orders add nothing: where more are taken in a day than the shop would have sold in it, the days after
+    sell so much less.
+    """
+    shop = np.empty_like(base)
+    ahead = np.zeros(len(base))
+    for day in range(base.shape[1]):
+        shop[:, day] = np.maximum(base[:, day] - ahead, taken[:, day])
+        ahead += shop[:, day] - base[:, day]
+    return shop
 
 
 def record_shop(
@@ -118,7 +132,7 @@ def record_shop(
     taken = daily(np.flatnonzero(~lines.incremental), lines.ordered, units)
     gross = daily(np.flatnonzero(lines.incremental & ~fates.cancelled), lines.ordered, money)
     back = daily(np.flatnonzero(lines.incremental & fates.refunded), fates.refund_known, money)
-    shop = np.maximum(base, taken)
+    shop = shop_sales(base, taken)
     gmv = shop * (price * kept)[:, None] * (1.0 - discount)[None, :] + gross - back
     bought = np.flatnonzero((posts.paid_views > 0) & (posts.product >= 0) & (posts.published < population.end_us))
     bought_day = (posts.published[bought] - start) // DAY

@@ -272,3 +272,17 @@ def test_realised_sales_are_told_for_the_delivered_alone(small_market: Path) -> 
     mine = pairs.loc[list(zip(deliveries.campaign_id, deliveries.creator_id, strict=True))]
     assert mine.incremental_gmv_realised.notna().all()
     assert outcomes.incremental_gmv_realised.notna().mean() < 0.5
+
+
+def test_captured_orders_add_nothing_to_what_the_shop_sells():
+    from marketplace.simulator.record_shop import shop_sales
+
+    base = np.array([[3.0, 2.0, 4.0, 4.0, 1.0]])
+    taken = np.array([[0.0, 5.0, 0.0, 2.0, 0.0]])
+    np.testing.assert_array_equal(shop_sales(base, taken), [[3.0, 5.0, 1.0, 4.0, 1.0]])
+    rng = np.random.default_rng(0)
+    base, taken = rng.poisson(6.0, (40, 200)).astype(float), rng.poisson(1.0, (40, 200)).astype(float)
+    taken[:, 150:] = 0.0  # time enough to make up for it
+    sold = shop_sales(base, taken)
+    assert (sold >= taken).all()
+    np.testing.assert_allclose(sold.sum(axis=1), base.sum(axis=1))
