@@ -18,7 +18,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	touch $@
 
 demo: install
-	$(BIN)/python -m demo
+	$(BIN)/python demo.py
 
 test: install
 	$(BIN)/python -m pytest -m "not slow" --durations=10
@@ -46,6 +46,10 @@ lint: install
 lock:
 	$(BIN)/uv pip compile --quiet --upgrade --all-extras --no-emit-index-url --no-header --no-annotate \
 		--no-emit-package collabrank --python $(BIN)/python pyproject.toml -o requirements.lock
+
+docs: install
+	$(BIN)/python -m marketplace.reference
+	$(BIN)/python -m features.reference
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

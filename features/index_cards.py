@@ -1,0 +1,148 @@
+"""Indices as arrays, and the score card that a creator and a brand both see.
+
+An `IndexFrame` holds every number of some rows as arrays, from which the
+snapshot stores columns and `card_from` makes one row's card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.index_components import HEALTH_CAP, INDICES, Component
+
+__all__ = ["IndexFrame", "card_from", "shown_value"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class IndexFrame:
+    """Indices of n rows (a creator as of a day, or a creator and category as of a day).
+
+    Attributes
+    ----------
+    names : tuple of str, (k,)
+        The indices, in the order of `INDEX_NAMES`.
+    components : tuple of Component, (c,)
+        All components of these indices, index by index.
+    creator_ids : object (n,); days : int64 (n,); categories : object (n,) or None
+        What each row is; categories where the rows have one.
+    value, low, high, confidence : float64 (n, k)
+        0..100; ``low`` and ``high`` are the ends of an 80 % interval.
+    peer_average, peer_rank, peer_count : float64 (n, k)
+        The frozen peers' average value; 1 + how many of them stand higher; how many there are, the creator included.
+    change_28d : float64 (n, k)
+        Value less the value 28 days before; NaN where the creator was not known then.
+    component_value, component_percentile, component_n : float64 (n, c)
+        The shrunk value as shrunk (see `shown_value`), ``P``, and the effective amount of evidence.
+        NaN value: missing, ``P`` 50.
+    peers : object (n,)
+        Words for the peer group.
+    capped, saturated : bool (n,)
+        Cooperation held at its cap by the health rating; shoppable share beyond what earns credit.
+    """
+
+    names: tuple[str, ...]
+    components: tuple[Component, ...]
+    creator_ids: npt.NDArray[np.object_]
+    days: npt.NDArray[np.int64]
+    categories: npt.NDArray[np.object_] | None
+    value: Floats
+    low: Floats
+    high: Floats
+    confidence: Floats
+    peer_average: Floats
+    peer_rank: Floats
+    peer_count: Floats
+    change_28d: Floats
+    component_value: Floats
+    component_percentile: Floats
+    component_n: Floats
+    peers: npt.NDArray[np.object_]
+    capped: npt.NDArray[np.bool_]
+    saturated: npt.NDArray[np.bool_]
+
+    @classmethod
+    def empty(
+        cls,
+        names: tuple[str, ...],
+        components: tuple[Component, ...],
+        creator_ids: npt.NDArray[np.object_],
+        days: npt.NDArray[np.int64],
+        categories: npt.NDArray[np.object_] | None,
+    ) -> IndexFrame:
+        """A frame of these rows to be filled in: NaN values, standing alone (rank 1 of 1), no evidence."""
+        n, k, c = creator_ids.size, len(names), len(components)
+        return cls(
+            names, components, creator_ids, days, categories,
+            value=np.full((n, k), np.nan), low=np.full((n, k), np.nan), high=np.full((n, k), np.nan),
+            confidence=np.zeros((n, k)), peer_average=np.full((n, k), np.nan), peer_rank=np.ones((n, k)),
+            peer_count=np.ones((n, k)), change_28d=np.full((n, k), np.nan), component_value=np.full((n, c), np.nan),
+            component_percentile=np.full((n, c), 50.0), component_n=np.zeros((n, c)),
+            peers=np.full(n, "", dtype=object), capped=np.zeros(n, dtype=bool), saturated=np.zeros(n, dtype=bool),
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return int(self.value.shape[0])
+
+
+def shown_value(component: Component, value: Any) -> Any:
+    """The shrunk value of ``component`` in its own unit (logarithms and squares undone); same shape."""
+    if component.shown == "expm1":
+        return np.expm1(value)
+    if component.shown == "sqrt":
+        return np.sqrt(value)
+    return np.sinh(value) if component.shown == "sinh" else value
+
+
+def card_from(frame: IndexFrame, row: int) -> dict[str, dict[str, Any]]:
+    """Row ``row`` of ``frame`` as ``{index: {value, low, high, confidence, peer_average, peer_rank, peer_count,
+    change_28d, says, peers, components: [...]}}``; each component ``{name, value, unit, percentile, weight, n, text}``.
+
+    Plain numbers, strings and None (unknown) only: JSON takes it as it is.
+    """
+    card: dict[str, dict[str, Any]] = {}
+    first = 0
+    for k, name in enumerate(frame.names):
+        index = INDICES[name]
+        count = len(index.components)
+        card[name] = {
+            "value": _number(frame.value[row, k]),
+            "low": _number(frame.low[row, k]),
+            "high": _number(frame.high[row, k]),
+            "confidence": _number(frame.confidence[row, k]),
+            "peer_average": _number(frame.peer_average[row, k]),
+            "peer_rank": int(frame.peer_rank[row, k]),
+            "peer_count": int(frame.peer_count[row, k]),
+            "change_28d": _number(frame.change_28d[row, k]),
+            "says": index.says,
+            "peers": str(frame.peers[row]),
+            "components": [_component(frame, row, first + j) for j in range(count)],
+        }
+        if name == "cooperation" and frame.capped[row]:
+            card[name]["note"] = f"held at {HEALTH_CAP:g} by the platform's health rating"
+        if name == "diligence" and frame.saturated[row]:
+            card[name]["note"] = "the feed is saturated with shoppable posts; more of them earn no more credit"
+        first += count
+    return card
+
+
+def _component(frame: IndexFrame, row: int, column: int) -> dict[str, Any]:
+    component = frame.components[column]
+    return {
+        "name": component.name,
+        "value": _number(shown_value(component, frame.component_value[row, column])),
+        "unit": component.unit,
+        "percentile": _number(frame.component_percentile[row, column]),
+        "weight": component.weight,
+        "n": _number(frame.component_n[row, column]),
+        "text": component.text,
+    }
+
+
+def _number(value: Any) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)

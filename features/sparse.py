@@ -1,0 +1,55 @@
+"""Rows that exist for few of the creators: values by group (a brand, a product), then by creator's row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Sparse"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Float64 values of (group, creator row) where there are any.
+
+    Parameters
+    ----------
+    starts : int64 array (groups + 1,)
+        Where each group's entries begin in ``rows``.
+    rows : int64 array (entries,)
+        Creators' rows, ascending within a group.
+    values : float64 array (entries, k)
+    """
+
+    starts: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    values: Array
+
+    @classmethod
+    def of(cls, groups: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], values: Array, *, count: int) -> Sparse:
+        """From parallel arrays in any order; ``count`` is the number of groups."""
+        order = np.lexsort((rows, groups))
+        starts = np.searchsorted(groups[order], np.arange(count + 1)).astype(np.int64)
+        return cls(starts, rows[order], np.ascontiguousarray(values[order]))
+
+    def fill(self, out: Array, group: int, rows: npt.NDArray[np.int64]) -> None:
+        """Write the group's values over the lines of ``out`` (len(rows), k) whose creator has any."""
+        first, last = int(self.starts[group]), int(self.starts[group + 1])
+        if first == last:
+            return
+        mine = self.rows[first:last]
+        at = np.minimum(np.searchsorted(mine, rows), len(mine) - 1)
+        hit = np.flatnonzero(mine[at] == rows)
+        out[hit] = self.values[first + at[hit]]
+
+    def sum(self, groups: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], n: int) -> Array:
+        """The sum over ``groups`` for ``rows`` of the ``n`` creators: new, (len(rows), k); whole values stay exact."""
+        total = np.zeros((n, self.values.shape[1]))
+        for group in groups:
+            first, last = int(self.starts[group]), int(self.starts[group + 1])
+            total[self.rows[first:last]] += self.values[first:last]
+        return total[rows]

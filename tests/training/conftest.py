@@ -1,0 +1,30 @@
+"""Fitted once for all of this room's tests: the training rows and both forms of the small marketplace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from marketplace.tables import open_marketplace
+from training.dataset import TrainingData, build_training_data
+from training.forms import FittedForm, fit_forms
+from training.splits import Split, split_by_time
+
+
+@pytest.fixture(scope="session")
+def small_split(small_market: Path) -> Split:
+    """The default split of the small marketplace: 40 campaigns to learn from, 20 held out."""
+    return split_by_time(open_marketplace(small_market).frame("campaigns", ["campaign_id", "briefed_at"]))
+
+
+@pytest.fixture(scope="session")
+def training_data(small_market: Path, small_split: Split) -> TrainingData:
+    """What the heads learn from on the small marketplace."""
+    return build_training_data(open_marketplace(small_market), small_split.train, as_of=small_split.cutoff)
+
+
+@pytest.fixture(scope="session")
+def forms(training_data: TrainingData) -> dict[str, FittedForm]:
+    """Both forms, seed 7, by name."""
+    return {form.form: form for form in fit_forms(training_data, seed=7)}

@@ -1,0 +1,61 @@
+"""The room's commands as a person meets them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from marketplace.errors import GateError
+from training import commands
+from training.commands import app
+
+NAMES = ("train", "evaluate", "promote", "rollback", "score", "rank", "ui")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_and_option_has_help(name):
+    answer = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    assert answer.exit_code == 0
+    registered = next(c for c in app.registered_commands if c.callback is getattr(commands, name))
+    assert registered.callback.__doc__
+    assert "Usage" in answer.output
+
+
+def test_importing_the_commands_imports_nothing_heavy():
+    code = (
+        "import sys, training.commands; "
+        "print(sorted({'mlflow', 'lightgbm', 'ibis', 'pandas', 'bentoml'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_promote_without_a_candidate_says_what_to_do(home):
+    answer = CliRunner().invoke(app, ["promote"])
+    assert isinstance(answer.exception, GateError)
+    assert "collabrank train" in str(answer.exception)
+
+
+def test_rollback_without_a_champion_says_so(home):
+    answer = CliRunner().invoke(app, ["rollback"])
+    assert isinstance(answer.exception, GateError)
+
+
+def test_ui_serves_the_store_on_loopback_alone(home, monkeypatch):
+    seen = {}
+
+    def call(command, env):
+        seen.update(command=command, env=env)
+        return 0
+
+    monkeypatch.setattr(subprocess, "call", call)
+    assert CliRunner().invoke(app, ["ui", "--port", "5055"]).exit_code == 0
+    command = seen["command"]
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--workers") + 1] == "1"
+    assert command[command.index("--backend-store-uri") + 1] == f"sqlite:///{home}/var/mlflow/mlflow.db"
+    assert seen["env"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert seen["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"

@@ -1,0 +1,177 @@
+"""``train`` from the tables to the registry, then promote, evaluate, score and rank through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from marketplace.errors import BriefError, BundleError, TrainingError
+from marketplace.tables import open_marketplace, read_truth
+from training.commands import app
+from training.pipeline import TrainResult, split_of, train
+from training.promote import bundle_folder
+from training.registry import CHALLENGER, aliased, find_version
+from training.scoring import SCORES, rank_brief, score_marketplace
+from training.tracking import Store, open_store
+
+METRICS = {"oracle_gain_share_at_20", "ndcg_at_10", "map", "auc_within_campaign"}
+
+
+@pytest.fixture(scope="module")
+def trained(small_market: Path, tmp_path_factory: pytest.TempPathFactory):
+    """One training run in a home of its own; the home stays set while this module's tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLLABRANK_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        store = open_store()
+        yield store, train(small_market, store=store)
+
+
+@pytest.fixture(scope="module")
+def promoted(trained: tuple[Store, TrainResult]) -> dict:
+    """The challenger, promoted by the command."""
+    answer = CliRunner().invoke(app, ["promote", "--force", "--reason", "for the tests", "--json"])
+    assert answer.exit_code == 0, answer.output
+    return json.loads(answer.stdout)
+
+
+def test_two_versions_and_the_challenger(trained):
+    store, result = trained
+    assert {form.form for form in result.forms} == {"lambdarank", "expected_value"}
+    assert result.challenger == result.forms[-1].version
+    assert aliased(store, CHALLENGER).number == result.challenger
+    version = find_version(store, result.challenger)
+    assert "Held out" in version.description
+    assert version.tags["form"] == result.forms[-1].form
+
+
+def test_runs_hold_what_a_reader_looks_for(trained):
+    store, result = trained
+    for form in result.forms:
+        run = store.client.get_run(form.run_id)
+        assert set(run.data.metrics) >= {*METRICS, "validation_gain_share", "head/lift/loss", "head/lift/constant_loss"}
+        assert any(name.startswith("slice/market-") for name in run.data.metrics)
+        parent = store.client.get_run(run.data.tags["mlflow.parentRunId"])
+        assert parent.data.params["seed"] == "7"
+        assert len(parent.data.params["data_fingerprint"]) == 64
+        assert {i.dataset.name for i in parent.inputs.dataset_inputs} == {"training invitations", "held-out pairs"}
+        for path in ("calibration", "gain", "importance", "by_market", "by_follower_tier"):
+            assert store.fetch(form.run_id, f"figures/{path}.png").stat().st_size > 2_000
+        assert store.fetch(form.run_id, "heads/lift.txt").read_text().startswith("tree")
+        evidence = store.read_json(form.run_id, "evidence.json")
+        rankers = set(evidence["metrics"]["oracle_gain_share_at_20"])
+        assert rankers >= {"candidate", "gmv", "category_gmv", "followers"}
+        assert not rankers & {"lambdarank", "expected_value"}
+
+
+def test_better_than_chance_on_campaigns_never_seen(trained):
+    _, result = trained
+    for form in result.forms:
+        assert result.comparison.row(form.form, "oracle_gain_share_at_20").low > 0
+
+
+def test_promoted_then_measured_beside_the_baselines(promoted, small_market):
+    assert promoted["version"] > 0
+    answer = CliRunner().invoke(app, ["evaluate", str(small_market), "--json"])
+    assert answer.exit_code == 0, answer.output
+    found = json.loads(answer.stdout)
+    assert {row["ranker"] for row in found["rows"]} >= {"champion", "category_gmv", "random", "indices_only"}
+    assert len(found["campaigns"]) == 20
+
+
+def test_score_covers_every_eligible_pair_once_and_rank_agrees(promoted, small_market, tmp_path):
+    out = tmp_path / "deep" / "scores.parquet"
+    assert score_marketplace(small_market, out) > 0
+    scores = pd.read_parquet(out)
+    assert list(scores.columns) == SCORES.names
+    assert [p.name for p in out.parent.iterdir()] == ["scores.parquet"]
+    assert not scores.duplicated(["campaign_id", "creator_id"]).any()
+    truth = read_truth(small_market, "outcomes")
+    merged = truth.merge(scores, on=["campaign_id", "creator_id"], how="left")
+    assert merged["score"].notna().all()
+    for _, group in scores.groupby("campaign_id"):
+        assert group["rank"].tolist() == list(range(1, len(group) + 1))
+        assert (np.diff(group["score"]) <= 0).all()
+    last = scores["campaign_id"].iloc[-1]
+    ranking = rank_brief(small_market, campaign_id=last, top=5)
+    mine = scores[scores["campaign_id"] == last].head(5)
+    assert [one.creator_id for one in ranking.creators] == mine["creator_id"].to_list()
+    np.testing.assert_array_equal([one.score for one in ranking.creators], mine["score"])
+    np.testing.assert_array_equal([one.utility.expected for one in ranking.creators], mine["utility_usd"])
+    assert ranking.considered == int((scores["campaign_id"] == last).sum())
+
+
+def test_rank_takes_an_inline_brief(promoted, small_market, tmp_path):
+    market = open_marketplace(small_market)
+    campaign = market.frame("campaigns").iloc[0]
+    body = {"market": campaign["market"], "category_id": campaign["category_id"], "commission_rate": 0.1}
+    file = tmp_path / "brief.json"
+    file.write_text(json.dumps({"brief": body}))
+    answer = CliRunner().invoke(app, ["rank", str(small_market), "--brief", str(file), "--top", "3", "--json"])
+    assert answer.exit_code == 0, answer.output
+    found = json.loads(answer.stdout)
+    assert [one["position"] for one in found["creators"]] == [1, 2, 3]
+    assert found["creators"][0]["reasons"]
+
+
+def test_rank_refuses_neither_both_and_nonsense(promoted, small_market, tmp_path):
+    with pytest.raises(BriefError, match="one of"):
+        rank_brief(small_market)
+    with pytest.raises(BriefError, match="one of"):
+        rank_brief(small_market, campaign_id="c", brief_file=tmp_path / "b.json")
+    for content in ("[1]", "{", '{"brief": 3}'):
+        (tmp_path / "b.json").write_text(content)
+        with pytest.raises(BriefError, match="JSON"):
+            rank_brief(small_market, brief_file=tmp_path / "b.json")
+    with pytest.raises(BriefError):
+        rank_brief(small_market, campaign_id="no such campaign")
+
+
+def test_a_bundle_for_other_signals_is_refused(promoted, monkeypatch, small_market):
+    from training import scoring
+
+    monkeypatch.setattr(scoring, "signals_sha256", lambda _: "0" * 64)
+    with pytest.raises(BundleError, match="contract"):
+        rank_brief(small_market, campaign_id="any")
+
+
+def test_a_score_that_fails_leaves_the_old_file(promoted, monkeypatch, small_market, tmp_path):
+    from training import scoring
+
+    out = tmp_path / "scores.parquet"
+    out.write_bytes(b"old")
+
+    def broken(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(scoring, "score_campaigns", broken)
+    with pytest.raises(OSError, match="disk full"):
+        score_marketplace(small_market, out)
+    assert out.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["scores.parquet"]
+
+
+def test_without_a_champion_there_is_nothing_to_score(home, small_market, tmp_path):
+    assert not bundle_folder().exists()
+    with pytest.raises(BundleError):
+        score_marketplace(small_market, tmp_path / "scores.parquet")
+
+
+def test_as_of_moves_the_cut_off(small_market):
+    market = open_marketplace(small_market)
+    default = split_of(market, None)
+    same = split_of(market, f"{default.cutoff:%Y-%m-%d}")
+    assert same.cutoff == default.cutoff
+    assert set(same.train) | set(same.held_out) == set(default.train) | set(default.held_out)
+    briefed = market.frame("campaigns", ["campaign_id", "briefed_at"]).set_index("campaign_id")["briefed_at"]
+    assert (briefed[list(same.held_out)] >= same.cutoff).all()
+    assert (briefed[list(same.train)] < same.cutoff).all()
+    with pytest.raises(TrainingError, match="YYYY-MM-DD"):
+        split_of(market, "yesterday-ish")
+    with pytest.raises(TrainingError, match="each side"):
+        split_of(market, "2099-01-01")

@@ -1,0 +1,154 @@
+"""The commands of this room: train, evaluate, promote, rollback, score, rank, ui."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["app", "evaluate", "promote", "rank", "rollback", "score", "train", "ui"]
+
+app = typer.Typer()
+
+Folder = Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+@app.command()
+def train(
+    directory: Folder,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Cut-off: learn from what was known before this day (YYYY-MM-DD), measure on the campaigns briefed "
+            "from it on. Default: the day on which the last third of the campaigns begins."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same bundle.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Fit both forms on a marketplace, measure them on later campaigns, and register them in MLflow."""
+    from training.pipeline import train as run
+    from training.report import print_comparison
+
+    result = run(directory, as_of=as_of, seed=seed)
+    if as_json:
+        print(json.dumps(result.as_dict(), indent=2, sort_keys=True))
+        return
+    print_comparison(result.comparison)
+    for form in result.forms:
+        mark = "  <- challenger" if form.version == result.challenger else ""
+        print(f"version {form.version}  {form.form:<15} validation {form.validation:+.3f}  run {form.run_id}{mark}")
+
+
+@app.command()
+def evaluate(directory: Folder, as_json: AsJson = False) -> None:
+    """Measure the champion beside what brands sort by today, on the campaigns held out from its training."""
+    from training.pipeline import evaluate_champion
+    from training.report import print_comparison
+
+    comparison = evaluate_champion(directory)
+    if as_json:
+        print(json.dumps(comparison.as_dict(), indent=2, sort_keys=True))
+    else:
+        print_comparison(comparison)
+
+
+@app.command()
+def promote(
+    version: Annotated[int | None, typer.Option(help="Which version; the newest by default.", min=1)] = None,
+    force: Annotated[bool, typer.Option(help="Promote even where the gate refuses; recorded.")] = False,
+    reason: Annotated[str, typer.Option(help="Why the gate is overridden; recorded. Needed with --force.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make the newest candidate the champion if it passes the gate, and write the served bundle."""
+    from training.promote import promote as run
+
+    _print_promotion(run(version, force=force, reason=reason), as_json)
+
+
+@app.command()
+def rollback(as_json: AsJson = False) -> None:
+    """Make the champion before this one the champion again, and write its bundle."""
+    from training.promote import rollback as run
+
+    _print_promotion(run(), as_json)
+
+
+def _print_promotion(done: Any, as_json: bool) -> None:
+    if as_json:
+        checks = [{"rule": check.rule, "passed": check.passed, "figures": check.figures} for check in done.checks]
+        answer = {
+            "version": done.version,
+            "previous": done.previous,
+            "form": done.form,
+            "forced": done.forced,
+            "bundle": str(done.bundle),
+            "checks": checks,
+        }
+        print(json.dumps(answer, indent=2, sort_keys=True))
+        return
+    for check in done.checks:
+        print(f"{'pass' if check.passed else 'FAIL'}  {check.rule}: {check.figures}")
+    before = "none" if done.previous is None else f"version {done.previous}"
+    forced = " (forced)" if done.forced else ""
+    print(
+        f"champion is now version {done.version}, form {done.form}{forced}; before: {before}; bundle in {done.bundle}"
+    )
+
+
+@app.command()
+def score(
+    directory: Folder,
+    out: Annotated[Path, typer.Argument(help="The Parquet file to write; replaced whole.", metavar="OUT.parquet")],
+) -> None:
+    """Score every eligible creator of every campaign, each as of that campaign's brief."""
+    from training.scoring import score_marketplace
+
+    rows = score_marketplace(directory, out)
+    print(f"{rows} rows in {out}")
+
+
+@app.command()
+def rank(
+    directory: Folder,
+    campaign: Annotated[str | None, typer.Option(help="A campaign of the marketplace, as of its brief.")] = None,
+    brief: Annotated[
+        Path | None, typer.Option(help="A JSON file with an inline brief, as POST /rank takes it.")
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many creators.", min=1, max=1000)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the creators for one brief with the champion, and say why."""
+    from training.scoring import print_ranking, rank_brief
+
+    ranking = rank_brief(directory, campaign_id=campaign, brief_file=brief, top=top)
+    if as_json:
+        print(json.dumps(ranking.as_dict(), indent=2))
+    else:
+        print_ranking(ranking)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on the loopback interface.", min=1, max=65535)] = 5000,
+) -> None:
+    """Open MLflow's pages on this machine (loopback only): runs, figures, the registered model."""
+    import os
+    import subprocess
+    import sys
+
+    from marketplace.progress import say
+    from training.tracking import open_store
+
+    store = open_store()
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    environment = os.environ | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+    say(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it); store {store.uri}")
+    raise typer.Exit(subprocess.call([*command, "--backend-store-uri", store.uri], env=environment))

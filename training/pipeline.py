@@ -1,0 +1,234 @@
+"""From a marketplace's tables to two registered candidates: the whole of ``collabrank train``."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from marketplace.errors import BundleError, TrainingError
+from marketplace.progress import say
+from marketplace.tables import Marketplace, open_marketplace
+from models.bundle import Bundle
+from models.signature import read_public_key, read_signer
+from training.dataset import TrainingData, build_training_data
+from training.evaluate import Comparison
+from training.evaluate_held_out import HeldOut, gather_held_out
+from training.fit import DETERMINISTIC
+from training.forms import FittedForm, fit_forms
+from training.gate import Evidence
+from training.heads import BLOCKS, MAX_ROUNDS, SHALLOW
+from training.promote import bundle_folder
+from training.record import describe, evidence_of, record_form, record_parent
+from training.registry import CHALLENGER, CHAMPION, aliased, point_alias, register
+from training.splits import Split, split_by_time
+from training.tracking import Run, Store, open_store
+
+__all__ = ["TrainResult", "TrainedForm", "evaluate_champion", "split_of", "train"]
+
+
+@dataclass(frozen=True)
+class TrainedForm:
+    """One registered candidate: its form, version, run and validation share (see `training.forms.FittedForm`)."""
+
+    form: str
+    version: int
+    run_id: str
+    validation: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What `train` made.
+
+    Attributes
+    ----------
+    forms : tuple of TrainedForm
+        In the order of registration: the one that validated better last.
+    challenger : int
+        The version that now has the alias.
+    comparison : Comparison
+        On the held-out campaigns, against the challenger.
+    cutoff : Timestamp
+    seconds : float
+    """
+
+    forms: tuple[TrainedForm, ...]
+    challenger: int
+    comparison: Comparison
+    cutoff: pd.Timestamp
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "challenger": self.challenger,
+            "cutoff": f"{self.cutoff:%Y-%m-%d}",
+            "forms": [dataclasses.asdict(form) for form in self.forms],
+            "comparison": self.comparison.as_dict(),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def split_of(market: Marketplace, as_of: str | pd.Timestamp | None) -> Split:
+    """Training and held-out campaigns: the last third held out, or those briefed on or after the day ``as_of``.
+
+    Raises
+    ------
+    TrainingError
+        ``as_of`` is no date, or leaves no campaign on one side.
+    """
+    campaigns = market.frame("campaigns", ["campaign_id", "briefed_at"])
+    if as_of is None:
+        return split_by_time(campaigns)
+    try:
+        day = pd.Timestamp(as_of)
+        day = (day.tz_localize("UTC") if day.tzinfo is None else day.tz_convert("UTC")).floor("D")
+    except ValueError as reason:
+        raise TrainingError("a date as YYYY-MM-DD", received=str(as_of), look="--as-of") from reason
+    later = int((campaigns.drop_duplicates("campaign_id")["briefed_at"] >= day).sum())
+    split = split_by_time(campaigns, held_out=later)
+    return dataclasses.replace(split, cutoff=day)
+
+
+def train(
+    market_dir: str | Path,
+    as_of: str | pd.Timestamp | None = None,
+    seed: int = 7,
+    *,
+    store: Store | None = None,
+) -> TrainResult:
+    """Fit both forms, measure them on later campaigns, track and register them.
+
+    Parameters
+    ----------
+    market_dir : path
+        The marketplace's folder.
+    as_of : date, optional
+        The cut-off: outcomes known before that day are learned from; campaigns briefed on it or later are held
+        out. By default the day of the first of the last third of the campaigns.
+    seed : int
+        Of every random draw; the same seed gives the same bundles, byte for byte.
+    store : Store, optional
+        `training.tracking.open_store` by default.
+
+    Raises
+    ------
+    ContractError, TrainingError
+        The tables cannot be read, or hold too little to learn from.
+    """
+    started = time.perf_counter()
+    market = open_marketplace(market_dir)
+    split = split_of(market, as_of)
+    say(f"{len(split.train)} campaigns to learn from, {len(split.held_out)} held out from {split.cutoff:%Y-%m-%d} on")
+    data = build_training_data(market, split.train, as_of=split.cutoff)
+    say(f"{len(data)} invitations x {len(data.signals)} signals; {int(data.lift_known.sum())} estimated lifts")
+    forms = fit_forms(data, seed=seed)
+    say("heads fitted: " + ", ".join(f"{form.form} validates at {form.validation:.3f}" for form in forms))
+    held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
+    store = store or open_store()
+    champion = _current_champion(store, forms[-1].bundle)
+    bundles = {form.form: form.bundle for form in forms} | {f"version {n}": b for n, b in champion.items()}
+    comparison = held_out.compare(bundles, champion=forms[-1].form)
+    fingerprint = market.fingerprint()
+    with store.run(f"train {split.cutoff:%Y-%m-%d} seed {seed}") as parent:
+        parent.params(_params(market_dir, split, data, seed=seed, fingerprint=fingerprint))
+        record_parent(parent, data, held_out, comparison, source=str(market_dir), fingerprint=fingerprint)
+        done = [
+            _register(
+                parent,
+                form,
+                data,
+                held_out,
+                comparison,
+                evidence=evidence_of(
+                    comparison, form.form, fingerprint=fingerprint, champion=next(iter(champion), None), bundles=bundles
+                ),
+            )
+            for form in forms
+        ]
+    return TrainResult(tuple(done), done[-1].version, comparison, split.cutoff, time.perf_counter() - started)
+
+
+def evaluate_champion(market_dir: str | Path) -> Comparison:
+    """Measure the served bundle beside the baselines on the campaigns briefed after its cut-off.
+
+    Raises
+    ------
+    BundleError
+        There is no champion, or it was trained on other signals.
+    TrainingError
+        No campaign was briefed after its cut-off.
+    """
+    bundle = Bundle.load(bundle_folder(), read_public_key())
+    market = open_marketplace(market_dir)
+    split = split_of(market, bundle.as_of)
+    held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
+    return held_out.compare({"champion": bundle}, champion="champion")
+
+
+def _current_champion(store: Store, candidate: Bundle) -> dict[int, Bundle]:
+    """The champion's bundle under its version, or nothing: none yet, or one that reads other signals."""
+    champion = aliased(store, CHAMPION)
+    if champion is None:
+        return {}
+    try:
+        bundle = Bundle.load(bundle_folder(), read_public_key())
+    except BundleError as reason:
+        say(f"the champion cannot be measured beside the candidates: {reason}")
+        return {}
+    if bundle.model_version != str(champion.number) or bundle.contract_sha256 != candidate.contract_sha256:
+        say(f"champion version {champion.number} reads other signals than today's; it is not measured here")
+        return {}
+    return {champion.number: bundle}
+
+
+def _params(
+    market_dir: str | Path, split: Split, data: TrainingData, *, seed: int, fingerprint: str
+) -> dict[str, object]:
+    return {
+        "market": str(market_dir),
+        "data_fingerprint": fingerprint,
+        "cutoff": f"{split.cutoff:%Y-%m-%d}",
+        "seed": seed,
+        "train_campaigns": len(split.train),
+        "held_out_campaigns": len(split.held_out),
+        "invitations": len(data),
+        "labelled": int(data.outcome_known.sum()),
+        "lifts": int(data.lift_known.sum()),
+        "signals": len(data.signals),
+        "blocks": BLOCKS,
+        "max_rounds": MAX_ROUNDS,
+        **{f"lightgbm.{name}": value for name, value in {**DETERMINISTIC, **SHALLOW}.items()},
+    }
+
+
+def _register(
+    parent: Run,
+    form: FittedForm,
+    data: TrainingData,
+    held_out: HeldOut,
+    comparison: Comparison,
+    *,
+    evidence: Evidence,
+) -> TrainedForm:
+    with parent.store.run(form.form, parent=parent) as run:
+        metrics = record_form(run, form, data, held_out, comparison)
+        bundle = dataclasses.replace(form.bundle, run_id=run.id, metrics=metrics)
+        with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
+            bundle.save(Path(scratch) / "bundle", read_signer())
+            run.folder(Path(scratch) / "bundle", "bundle")
+        run.json(evidence.as_dict(), "evidence.json")
+        version = register(
+            run,
+            description=describe(form, comparison, data),
+            tags={"form": form.form, "data_fingerprint": evidence.fingerprint, "as_of": bundle.as_of},
+        )
+        run.tags({"form": form.form, "model_version": version.number, "data_fingerprint": evidence.fingerprint})
+    point_alias(parent.store, CHALLENGER, version)
+    return TrainedForm(form.form, version.number, run.id, form.validation)
