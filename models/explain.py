@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import Floats, Many, as_floats
 from models.economics import Economics, Terms
@@ -87,11 +88,14 @@ def shap_parts(bundle: Bundle, X: Many) -> dict[str, Floats]:
     }
 
 
-def explain(bundle: Bundle, X: Many, briefs: Terms | Economics) -> list[list[Reason]]:
+def explain(
+    bundle: Bundle, X: Many, briefs: Terms | Economics, *, among: NDArray[np.bool_] | None = None
+) -> list[list[Reason]]:
     """Three to five reasons for each row of ``X`` (k, n_signals), strongest first, both sides heard.
 
     Where one side fills the list and the other has a reason of at least a tenth of the strongest one's effect, that
-    takes the last place.
+    takes the last place. ``among`` (n_signals,) bool says which signals may be reasons (all when absent): what is
+    the same for every candidate, such as the brief's price, says nothing of why one stands before another.
     """
     matrix = np.ascontiguousarray(X, dtype=np.float64)
     economics = briefs if isinstance(briefs, Economics) else Economics.of(briefs)
@@ -109,7 +113,7 @@ def explain(bundle: Bundle, X: Many, briefs: Terms | Economics) -> list[list[Rea
                 part=float(raw[row, head, signal]),
                 dollars=float(effect[row, head, signal]),
             )
-            for head, signal in _chosen(effect[row], raw[row])
+            for head, signal in _chosen(effect[row], raw[row], among)
         ]
         for row in range(len(matrix))
     ]
@@ -137,8 +141,10 @@ def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics
     return effects
 
 
-def _chosen(effect: Floats, raw: Floats) -> list[tuple[int, int]]:
+def _chosen(effect: Floats, raw: Floats, among: NDArray[np.bool_] | None) -> list[tuple[int, int]]:
     """(head, signal) places for one row, from effects and raw parts (n_heads, n_signals)."""
+    if among is not None:
+        effect, raw = np.where(among, effect, 0.0), np.where(among, raw, 0.0)
     # Raw parts break ties where a flat step of a curve hides the effect, and name the head when there is none.
     share = np.abs(raw) / np.maximum(np.abs(raw).sum(axis=1, keepdims=True), 1e-300)
     size = np.abs(effect)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketplace.errors import BriefError
 from models.arrays import Integers, Many, as_floats
@@ -19,7 +20,7 @@ from models.score import combine
 if TYPE_CHECKING:
     from models.bundle import Bundle
 
-__all__ = ["Interval", "RankedCreator", "positions", "rank", "top_rows"]
+__all__ = ["Interval", "RankedCreator", "differing", "positions", "rank", "top_rows"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,16 @@ def positions(score: Many, creator_ids: Sequence[str] | np.ndarray) -> Integers:
     places = np.empty(values.size, dtype=np.int64)
     places[top_rows(values, creator_ids, top=values.size)] = np.arange(1, values.size + 1)
     return places
+
+
+def differing(matrix: Many) -> NDArray[np.bool_]:
+    """Which columns of ``matrix`` (n, k) are not the same in every row, bool (k,); all of them where n is 1."""
+    values = as_floats(matrix)
+    if len(values) < 2:
+        return np.ones(values.shape[1], dtype=bool)
+    first = values[0]
+    same = np.where(np.isnan(first), np.isnan(values).all(axis=0), (values == first).all(axis=0))
+    return ~same
 
 
 def rank(
@@ -136,7 +147,7 @@ def rank(
     rows = top_rows(score, ids, top=top)
     reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
     if explain and len(rows):
-        reasons = reasons_of(bundle, matrix[rows], economics.take(rows))
+        reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix))
     ranked = []
     for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
         one = _numbers(predictions, row)

@@ -24,7 +24,7 @@ import pandas as pd
 from marketplace.contract import REPORTING_CURRENCY
 from marketplace.tables import Marketplace
 
-__all__ = ["Baseline", "Panel", "fit_baseline", "read_panel", "usd_rates", "without_others"]
+__all__ = ["Baseline", "Panel", "epoch_days", "fit_baseline", "in_usd", "read_panel", "usd_rates", "without_others"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -91,7 +91,14 @@ def split_of(market: Marketplace, as_of: str | pd.Timestamp | None) -> Split:
         day = (day.tz_localize("UTC") if day.tzinfo is None else day.tz_convert("UTC")).floor("D")
     except ValueError as reason:
         raise TrainingError("a date as YYYY-MM-DD", received=str(as_of), look="--as-of") from reason
-    later = int((campaigns.drop_duplicates("campaign_id")["briefed_at"] >= day).sum())
+    briefed = campaigns.drop_duplicates("campaign_id")["briefed_at"]
+    later = int((briefed >= day).sum())
+    if later in (0, len(briefed)):
+        raise TrainingError(
+            "a cut-off with campaigns before it to learn from and after it to measure on",
+            received=f"{day:%Y-%m-%d}: {len(briefed) - later} campaigns before it, {later} from it on",
+            look=f"--as-of; briefs run from {briefed.min():%Y-%m-%d} to {briefed.max():%Y-%m-%d}",
+        )
     split = split_by_time(campaigns, held_out=later)
     return dataclasses.replace(split, cutoff=day)
 

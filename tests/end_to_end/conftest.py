@@ -19,6 +19,7 @@ class Shell:
     """Runs ``collabrank`` in its own process with ``COLLABRANK_HOME`` set to ``home``."""
 
     home: Path
+    trained: Any = None
 
     def __call__(self, *words: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
@@ -44,8 +45,8 @@ def shell_at() -> Callable[[Path], Shell]:
 @pytest.fixture(scope="session")
 def journey(small_market: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """Trained, promoted (by force: 600 creators prove nothing) and snapshotted on the small marketplace."""
-    shell = Shell(tmp_path_factory.mktemp("journey"))
-    shell("train", small_market)
+    home = tmp_path_factory.mktemp("journey")
+    shell = Shell(home, trained=Shell(home).json("train", small_market))
     shell("promote", "--force", "--reason", "the small marketplace of the tests")
     shell("snapshot", small_market)
     return shell

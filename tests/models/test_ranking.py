@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from marketplace.errors import BriefError
 from models.predict import predict
-from models.ranking import positions, rank, top_rows
+from models.ranking import differing, positions, rank, top_rows
 from models.score import combine
 
 BRIEF = SimpleNamespace(margin_rate=0.45, commission_rate=0.1, flat_fee_usd=4.0, sample_cost_usd=6.0)
@@ -75,3 +75,9 @@ def test_a_top_of_none_or_missing_ids_are_refused(ranking_bundle, candidates):
         rank(ranking_bundle, X, indices, ids, BRIEF, top=0)
     with pytest.raises(BriefError):
         rank(ranking_bundle, X, indices, ids[1:], BRIEF, top=1)
+
+
+def test_what_is_the_same_for_every_candidate_is_no_reason():
+    matrix = np.array([[1.0, np.nan, 3.0, np.nan], [1.0, np.nan, 4.0, 2.0], [1.0, np.nan, 3.0, 2.0]])
+    np.testing.assert_array_equal(differing(matrix), [False, False, True, True])
+    assert differing(matrix[:1]).all()

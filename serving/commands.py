@@ -1,0 +1,78 @@
+"""``collabrank serve`` and ``collabrank keys``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+__all__ = ["app", "create", "keys", "list_keys", "revoke", "serve"]
+
+app = typer.Typer()
+keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is reached from this machine only.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 3000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Start although there is nothing to serve yet; /readyz says when there is.")
+    ] = False,
+) -> None:
+    """Start the service on the promoted bundle and the snapshot of this home."""
+    from serving.process import run
+
+    run(host=host, port=port, workers=workers, wait=wait)
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Who the key is for.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and show it, once: only its hash is kept."""
+    from serving.keys import create_key
+
+    key, secret = create_key(name)
+    if as_json:
+        print(json.dumps({**key.as_dict(), "key": secret}))
+        return
+    print(secret)
+    print(f"key {key.id} for {key.name}: keep it now, it is not shown again", file=sys.stderr)
+
+
+@keys.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """List the keys, valid and revoked; never the secrets."""
+    from serving.keys import read_keys
+
+    held = [key.as_dict() for key in read_keys()]
+    if as_json:
+        print(json.dumps(held, indent=2))
+        return
+    for key in held:
+        state = f"revoked {key['revoked_at']}" if key["revoked_at"] else "valid"
+        print(f"{key['id']}  {key['name']:<24} made {key['created_at']}  {state}")
+    if not held:
+        print("no keys yet; `collabrank keys create NAME` makes one", file=sys.stderr)
+
+
+@keys.command()
+def revoke(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a key; a running service refuses it from the next request on."""
+    from serving.keys import revoke_key
+
+    key = revoke_key(identity)
+    print(json.dumps(key.as_dict()) if as_json else f"key {key.id} for {key.name} is revoked")

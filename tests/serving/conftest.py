@@ -1,0 +1,161 @@
+"""A home with a tiny signed bundle and the snapshot of the small marketplace, and the service on top of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def tiny_bundle(version: str = "1", *, seed: int = 7) -> Any:
+    """A bundle over all signals, fitted on random data: what it says is of no use, how it is served is."""
+    from features.signals import SIGNALS
+    from models.bundle import Bundle
+    from models.calibration import fit_money, fit_probability
+    from models.signal_words import signals_sha256, words_of
+
+    rng = np.random.default_rng(seed)
+    n, k = 400, len(SIGNALS)
+    X = rng.lognormal(size=(n, k)) * (rng.random((n, k)) > 0.1)
+    grade = np.clip(np.digitize(X[:, :8].sum(axis=1) + rng.normal(size=n), [8, 11, 13, 16]), 0, 4)
+    settings = {"objective": "lambdarank", "num_leaves": 7, "verbosity": -1, "seed": seed, "num_threads": 1}
+    groups = [40] * 10
+    heads = {
+        name: lgb.train(settings, lgb.Dataset(X, label, group=groups, feature_name=list(SIGNALS)), 12)
+        for name, label in (("success", grade), ("lift", rng.permutation(grade)))
+    }
+    success, lift = (heads[name].predict(X, raw_score=True) for name in ("success", "lift"))
+    money = 80.0 * grade + rng.normal(size=n)
+    return Bundle(
+        form="lambdarank",
+        signals=tuple(SIGNALS),
+        heads=heads,
+        calibration={
+            "success": fit_probability("success", success, label=(grade >= 2).astype(float)),
+            "accept": fit_probability("success", success, label=(grade >= 1).astype(float)),
+            "lift": fit_money("lift", lift, label=money),
+            "attributed": fit_money("lift", lift, label=1.5 * money),
+        },
+        as_of="2026-01-01",
+        model_version=version,
+        words=words_of(SIGNALS.values()),
+        contract_sha256=signals_sha256(SIGNALS.values()),
+        golden=X[:8],
+    )
+
+
+@pytest.fixture(scope="session")
+def bundles() -> Callable[..., Any]:
+    return tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def prepared(small_market: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with bundle, keys and snapshot; copied for each test that may change it."""
+    from features.snapshot_build import build_snapshot
+    from marketplace.tables import open_marketplace
+    from models.signature import read_signer
+
+    home = tmp_path_factory.mktemp("prepared")
+    tiny_bundle().save(home / "var" / "bundle", read_signer(home / "var" / "keys"))
+    build_snapshot(open_marketplace(small_market)).save(home / "var" / "snapshot")
+    return home
+
+
+@pytest.fixture
+def served_home(prepared: Path, home: Path) -> Path:
+    """A home of one test's own, with everything that serving takes."""
+    shutil.copytree(prepared / "var", home / "var", dirs_exist_ok=True)
+    return home
+
+
+@pytest.fixture(scope="session")
+def campaign(small_market: Path) -> dict[str, Any]:
+    """The latest campaign's row."""
+    from marketplace.tables import open_marketplace
+
+    campaigns = open_marketplace(small_market).frame("campaigns").sort_values(["briefed_at", "campaign_id"])
+    row: dict[str, Any] = campaigns.iloc[-1].to_dict()
+    return row
+
+
+def promote(home: Path, bundle: Any) -> None:
+    """Write ``bundle`` into the home as `collabrank promote` does."""
+    from models.signature import read_signer
+
+    bundle.save(home / "var" / "bundle", read_signer(home / "var" / "keys"))
+
+
+@pytest.fixture
+def promoted(served_home: Path) -> Callable[[str], None]:
+    """Promotes a bundle of the version given."""
+    return lambda version: promote(served_home, replace(tiny_bundle(seed=int(version)), model_version=version))
+
+
+@dataclass
+class Running:
+    """A service process of its own."""
+
+    url: str
+    key: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def process(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """``collabrank serve`` with two workers, ready, in a home of its own."""
+    home = tmp_path_factory.mktemp("process")
+    shutil.copytree(prepared / "var", home / "var", dirs_exist_ok=True)
+    environment = {**os.environ, "COLLABRANK_HOME": str(home)}
+    command = [sys.executable, "-m", "collabrank"]
+    made = subprocess.run(
+        [*command, "keys", "create", "tests"], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    port = free_port()
+    log = home / "service.log"
+    with open(log, "wb") as out:
+        running = subprocess.Popen(
+            [*command, "serve", "--port", str(port), "--workers", "2"],
+            env=environment,
+            cwd=ROOT,
+            stdout=out,
+            stderr=out,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            if running.poll() is not None:
+                pytest.fail(f"the service stopped: {log.read_text()}")
+            try:
+                urllib.request.urlopen(f"{url}/readyz", timeout=2).close()
+                break
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        else:
+            pytest.fail(f"the service did not become ready: {log.read_text()}")
+        yield Running(url, made.stdout.strip(), running, log)
+    finally:
+        running.terminate()
+        running.wait(timeout=30)

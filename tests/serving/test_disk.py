@@ -1,0 +1,223 @@
+"""The service and its disk: the ranking is the models' own, the log holds what was scored, bundles come and go."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+from features.snapshot import Snapshot
+from marketplace.errors import BundleError, SnapshotError
+from models.bundle import Bundle
+from models.ranking import rank
+from models.score import INDEX_NAMES
+from models.signature import read_public_key
+from serving.decisions import read_decisions
+from serving.keys import create_key
+from serving.store import Served, Store, check_fit, load_served
+
+
+def service() -> Any:
+    import bentoml
+
+    return bentoml.get_current_service()
+
+
+@pytest.fixture
+def client(served_home: Path) -> Iterator[TestClient]:
+    from serving.service import application
+
+    _, key = create_key("test")
+    with TestClient(application(), headers={"X-API-Key": key}, raise_server_exceptions=False) as client:
+        yield client
+
+
+def log_lines() -> list[dict[str, Any]]:
+    return list(read_decisions())
+
+
+def test_the_ranking_is_the_models_own(client: TestClient, served_home: Path, campaign: dict[str, Any]) -> None:
+    answer = client.post("/rank", json={"campaign_id": campaign["campaign_id"], "top": 7})
+    assert answer.status_code == 200, answer.text
+    bundle = Bundle.load(served_home / "var" / "bundle", read_public_key())
+    snapshot = Snapshot.load(served_home / "var" / "snapshot")
+    brief = snapshot.campaigns[campaign["campaign_id"]]
+    rows, _ = snapshot.candidates(brief, {})
+    direct = rank(
+        bundle,
+        snapshot.matrix(brief, rows),
+        snapshot.indices(brief, rows),
+        np.asarray(snapshot.creator_ids)[rows],
+        brief,
+        top=7,
+    )
+    reply = answer.json()
+    assert reply["considered"] == len(rows) > 7
+    assert reply["model_version"] == "1"
+    for got, want in zip(reply["creators"], direct, strict=True):
+        assert got["creator_id"] == want.creator_id
+        assert (got["position"], got["score"]) == (want.position, want.score)
+        assert got["utility"] == {
+            "expected": want.utility.expected, "low": want.utility.low, "high": want.utility.high, "currency": "USD",
+        }  # fmt: skip
+        assert got["success_probability"] == want.success_probability
+        assert got["lift"]["expected"] == want.lift.expected
+        assert {name: index["value"] for name, index in got["indices"].items()} == dict(want.indices)
+        assert tuple(got["indices"]) == INDEX_NAMES
+        assert [reason["text"] for reason in got["reasons"]] == [reason.text for reason in want.reasons]
+        assert 3 <= len(got["reasons"]) <= 5
+
+
+def test_the_card_is_the_snapshots(client: TestClient, served_home: Path) -> None:
+    creator = str(Snapshot.load(served_home / "var" / "snapshot").creator_ids[0])
+    card = client.get(f"/creators/{creator}/card")
+    assert card.status_code == 200, card.text
+    assert card.json()["creator_id"] == creator
+    assert len(card.json()["indices"]) >= 7
+    missing = client.get("/creators/cr_none/card")
+    assert missing.status_code == 404
+    assert "cr_none" in missing.json()["received"]
+    assert client.post(f"/creators/{creator}/card", json={}).status_code == 405
+
+
+def test_a_fault_inside_says_nothing_of_itself(client: TestClient, campaign: dict[str, Any]) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    store = service().store
+    whole = store.served
+    try:
+        store._served = Served(whole.bundle, type("Broken", (), {"campaigns": property(broken)})())
+        answer = client.post("/rank", json={"campaign_id": campaign["campaign_id"]})
+    finally:
+        store._served = whole
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "InternalError", "request_id": answer.headers["x-request-id"]}
+
+
+def test_the_log_holds_the_vectors_that_were_scored(client: TestClient, campaign: dict[str, Any]) -> None:
+    reply = client.post(
+        "/rank", json={"campaign_id": campaign["campaign_id"], "top": 3, "weights": {"model": 2}}
+    ).json()
+    event = {"request_id": reply["request_id"], "creator_id": reply["creators"][0]["creator_id"], "event": "INVITED"}
+    assert client.post("/feedback", json={**event, "at": "2026-01-02T03:04:05+07:00"}).status_code == 200
+    line, feedback = log_lines()
+    served = service().store.served
+    assert line["request_id"] == reply["request_id"]
+    assert line["model_version"] == "1"
+    assert line["weights"] == {"model": 2}
+    assert line["key_id"]
+    assert line["brief"]["campaign_id"] == campaign["campaign_id"]
+    brief = served.snapshot.campaigns[campaign["campaign_id"]]
+    for logged, shown in zip(line["creators"], reply["creators"], strict=True):
+        assert (logged["creator_id"], logged["position"], logged["score"]) == (
+            shown["creator_id"], shown["position"], shown["score"],
+        )  # fmt: skip
+        row = np.flatnonzero(np.asarray(served.snapshot.creator_ids) == logged["creator_id"])
+        vector = np.array([np.nan if value is None else value for value in logged["vector"]])
+        np.testing.assert_array_equal(vector, served.snapshot.matrix(brief, row)[0])
+    assert (feedback["kind"], feedback["request_id"], feedback["event"]) == ("feedback", reply["request_id"], "INVITED")
+    assert feedback["at"] == "2026-01-02T03:04:05+07:00"
+
+
+def test_feedback_that_cannot_be_logged_is_not_acknowledged(client: TestClient, served_home: Path) -> None:
+    shutil.rmtree(served_home / "var" / "decisions", ignore_errors=True)
+    (served_home / "var" / "decisions").write_text("in the way")
+    answer = client.post("/feedback", json={"request_id": "0" * 32, "creator_id": "cr_1", "event": "ACCEPTED"})
+    assert answer.status_code == 503
+    assert 'collabrank_decisions_total{outcome="failed"} 1.0' in client.get("/metrics").text
+
+
+def test_a_ranking_goes_out_although_the_log_cannot_be_written(
+    client: TestClient, served_home: Path, campaign: dict[str, Any]
+) -> None:
+    (served_home / "var" / "decisions").write_text("in the way")
+    assert client.post("/rank", json={"campaign_id": campaign["campaign_id"]}).status_code == 200
+    client.post("/feedback", json={"request_id": "0" * 32, "creator_id": "cr_1", "event": "ACCEPTED"})
+    assert 'collabrank_decisions_total{outcome="failed"} 2.0' in client.get("/metrics").text
+
+
+def test_a_new_bundle_is_taken_and_a_tampered_one_refused(
+    client: TestClient, served_home: Path, promoted: Callable[[str], None], campaign: dict[str, Any]
+) -> None:
+    ask = {"campaign_id": campaign["campaign_id"], "top": 3, "explain": False}
+    before = client.post("/rank", json=ask).json()
+    promoted("2")
+    assert service().store.look()
+    after = client.post("/rank", json=ask).json()
+    assert (before["model_version"], after["model_version"]) == ("1", "2")
+    assert before["creators"] != after["creators"]
+
+    promoted("3")
+    head = next((served_home / "var" / "bundle").rglob("*.txt"))
+    head.write_text(head.read_text().replace("leaf_value=", "leaf_value=9", 1))
+    assert not service().store.look()
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert (ready.json()["model_version"], ready.json()["refused"]) == ("2", "BundleError")
+    assert client.post("/rank", json=ask).json()["creators"] == after["creators"]
+    metrics = client.get("/metrics").text
+    assert "collabrank_refused_on_disk 1.0" in metrics
+    assert 'collabrank_reloads_total{outcome="refused"} 1.0' in metrics
+
+    promoted("4")
+    assert service().store.look()
+    assert client.get("/readyz").json() | {"as_of": ""} == {
+        "ready": True, "model_version": "4", "as_of": "", "refused": None,
+    }  # fmt: skip
+    assert "collabrank_refused_on_disk 0.0" in client.get("/metrics").text
+
+
+def test_nothing_to_serve_is_said_and_then_served(home: Path, prepared: Path, campaign: dict[str, Any]) -> None:
+    from serving.service import application
+
+    _, key = create_key("test")
+    with TestClient(application(), headers={"X-API-Key": key}, raise_server_exceptions=False) as client:
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"ready": False, "refused": "BundleError"})
+        answer = client.post("/rank", json={"campaign_id": campaign["campaign_id"]})
+        assert answer.status_code == 503
+        assert "promote" in answer.json()["look"]
+        assert client.get("/healthz").status_code == 200
+        shutil.copytree(prepared / "var", home / "var", dirs_exist_ok=True)
+        assert service().store.look()
+        assert client.get("/readyz").status_code == 200
+
+
+def test_a_snapshot_of_other_signals_does_not_fit(served_home: Path) -> None:
+    served = load_served(served_home / "var" / "bundle", served_home / "var" / "snapshot")
+    other = type("Other", (), {"signal_names": tuple(reversed(served.bundle.signals)), "contract_sha256": ""})()
+    with pytest.raises(SnapshotError, match="signals"):
+        check_fit(served.bundle, other)
+
+
+def test_a_bundle_signed_by_another_key_is_refused(served_home: Path, bundles: Callable[..., Any]) -> None:
+    from models.signature import Signer
+
+    bundles("6").save(served_home / "var" / "bundle", Signer.new())
+    with pytest.raises(BundleError, match="signed"):
+        load_served(served_home / "var" / "bundle", served_home / "var" / "snapshot")
+
+
+def test_a_store_looks_at_the_disk_only_when_it_has_changed(served_home: Path) -> None:
+    outcomes: list[str] = []
+    store = Store(on_load=outcomes.append)
+    try:
+        assert store.look()
+        assert not store.look()
+        shutil.rmtree(served_home / "var" / "snapshot")
+        assert not store.look()
+        assert not store.look()
+        assert outcomes == ["taken", "refused"]
+        assert store.ready
+    finally:
+        store.close()
