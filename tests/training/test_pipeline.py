@@ -173,5 +173,5 @@ def test_as_of_moves_the_cut_off(small_market):
     assert (briefed[list(same.train)] < same.cutoff).all()
     with pytest.raises(TrainingError, match="YYYY-MM-DD"):
         split_of(market, "yesterday-ish")
-    with pytest.raises(TrainingError, match="each side"):
+    with pytest.raises(TrainingError, match="a cut-off with campaigns before it"):
         split_of(market, "2099-01-01")
