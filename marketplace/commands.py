@@ -26,16 +26,28 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON o
 @app.command()
 def simulate(
     out: Out,
+    *,
     creators: Annotated[int, typer.Option(help="How many creators.", min=50)] = 3000,
     campaigns: Annotated[int, typer.Option(help="How many campaigns.", min=3)] = 180,
     days: Annotated[int, typer.Option(help="How many days.", min=60)] = 240,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.", min=0)] = 7,
+    world: Annotated[
+        str,
+        typer.Option(
+            help="Which world: baseline, confounded (an unlogged hunch picks and sells), interference (partnerships "
+            "take and give each other sales), drift (tastes, fees and algorithm shift in the last third), null (no "
+            "partnership adds a sale), gaming (bought followers and engagement), cold_start (40 % newcomers), sparse "
+            "(a twentieth of the data), small_seller (one brand's own data)."
+        ),
+    ] = "baseline",
 ) -> None:
     """Draw a marketplace from a causal model, with the truth that real data never tell."""
+    from marketplace.simulator import find_world
     from marketplace.simulator import simulate as run
 
+    declared = find_world(world)
     _may_replace(out)
-    run(out, creators=creators, campaigns=campaigns, days=days, seed=seed)
+    run(out, creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
 
 
 @ingest.command("complete-journey")

@@ -17,5 +17,6 @@ from __future__ import annotations
 
 from marketplace.simulator.run import simulate
 from marketplace.simulator.world import BASELINE, World
+from marketplace.simulator.worlds import WORLDS, find_world
 
-__all__ = ["BASELINE", "World", "simulate"]
+__all__ = ["BASELINE", "WORLDS", "World", "find_world", "simulate"]

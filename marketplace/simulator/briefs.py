@@ -19,6 +19,7 @@ class Briefs:
     """Campaigns by time of brief. ``products`` holds up to three product positions each, -1 where fewer.
 
     ``fee`` and ``shipping`` are in the market's own currency, ``fee_usd`` and ``shipping_usd`` at the brief's rate.
+    ``hunch`` is the brand's foreboding of demand; ``own`` says whether the marketplace's data show the campaign.
     """
 
     brand: Ints
@@ -39,15 +40,16 @@ class Briefs:
     starts: Ints
     ends: Ints
     rate: Floats
+    hunch: Floats
+    own: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.brand)
 
     @property
     def evaluation(self) -> NDArray[np.bool_]:
-        """The last third by time of brief, whose truth is told for every eligible creator."""
-        count = len(self.brand)
-        flags: NDArray[np.bool_] = np.arange(count) >= 2 * count // 3
+        """The last third by time of brief of those shown, whose truth is told for every eligible creator."""
+        flags: NDArray[np.bool_] = self.own & (np.cumsum(self.own) - 1 >= 2 * int(self.own.sum()) // 3)
         return flags
 
 
@@ -55,6 +57,24 @@ def _open_markets(world: World, population: Population) -> Ints:
     there = np.bincount(population.creator_market[population.joined < population.start_us], minlength=len(MARKETS))
     enough = np.flatnonzero(there >= world.market_floor)
     return enough if len(enough) else np.array([int(np.argmax(there))])
+
+
+def _own(world: World, campaigns: int) -> NDArray[np.bool_]:
+    """Which campaigns the data show: all, or one seller's, evenly spread."""
+    if not world.seller_share:
+        return np.ones(campaigns, dtype=bool)
+    count = max(min(3, campaigns), round(world.seller_share * campaigns))
+    own = np.zeros(campaigns, dtype=bool)
+    own[((np.arange(count) + 1) * campaigns / count - 1).astype(np.int64)] = True
+    return own
+
+
+def _seller(world: World, population: Population, markets: Ints, weight: Floats) -> tuple[int, int]:
+    """The market and the brand whose data alone are shown; -1 where every brand's are."""
+    if not world.seller_share:
+        return -1, -1
+    home = int(markets[np.argmax(weight)])
+    return home, int(np.flatnonzero(population.brand_market == home)[0])
 
 
 def draw_briefs(world: World, seed: int, population: Population, *, campaigns: int) -> Briefs:
@@ -74,6 +94,9 @@ def draw_briefs(world: World, seed: int, population: Population, *, campaigns: i
             np.searchsorted(np.cumsum(weight) / weight.sum(), rng.random(campaigns), side="right"), len(markets) - 1
         )
     ]
+    own = _own(world, campaigns)
+    home, seller = _seller(world, population, markets, weight)
+    market = np.where(own & (seller >= 0), home, market)
     brand = np.zeros(campaigns, dtype=np.int64)
     category = np.zeros(campaigns, dtype=np.int64)
     products = np.full((campaigns, 3), -1, dtype=np.int64)
@@ -81,12 +104,14 @@ def draw_briefs(world: World, seed: int, population: Population, *, campaigns: i
     how_many = rng.choice([1, 2, 3], size=campaigns, p=[0.6, 0.3, 0.1])
     draws = rng.random((campaigns, 3))
     for i in range(campaigns):
-        here = np.flatnonzero(population.brand_market == market[i])
-        brand[i] = here[int(draws[i, 0] * len(here))]
-        own = np.flatnonzero((population.product_brand == brand[i]) & (population.product_launched < brief_day[i] - 2))
-        lead = own[int(draws[i, 1] * len(own))]
+        here = np.flatnonzero(
+            (population.brand_market == market[i]) & (np.arange(len(population.brand_market)) != seller)
+        )
+        brand[i] = seller if seller >= 0 and own[i] else here[int(draws[i, 0] * len(here))]
+        mine = np.flatnonzero((population.product_brand == brand[i]) & (population.product_launched < brief_day[i] - 2))
+        lead = mine[int(draws[i, 1] * len(mine))]
         category[i] = population.product_category[lead]
-        others = own[(population.product_category[own] == category[i]) & (own != lead)]
+        others = mine[(population.product_category[mine] == category[i]) & (mine != lead)]
         first = int(draws[i, 2] * max(1, len(others)))
         chosen = np.concatenate([[lead], np.roll(others, -first)[: how_many[i] - 1]])
         products[i, : len(chosen)] = chosen
@@ -96,15 +121,17 @@ def draw_briefs(world: World, seed: int, population: Population, *, campaigns: i
     rate = population.usd(market, brief_day)
     has_fee = rng.random(campaigns) < world.fee_rate
     level = np.asarray(world.price_levels)[market]
-    fee_target = np.where(
-        has_fee, world.fee_usd * level * np.exp(rng.normal(0.0, world.fee_spread, size=campaigns)), 0.0
-    )
+    drifted = (briefed >= population.drift_us) & (population.later is not None)
+    median = np.where(drifted, world.later.fee_usd, world.fee_usd)
+    fee_target = np.where(has_fee, median * level * np.exp(rng.normal(0.0, world.fee_spread, size=campaigns)), 0.0)
     step = np.where(rate < 0.01, 1_000.0, 1.0)
     fee = np.round(fee_target / rate / step) * step
     shipping = np.round(rng.uniform(*world.shipping_usd, size=campaigns) / rate / step) * step
     shipping = np.maximum(shipping, step)
     commission = np.round(rng.uniform(*world.commission_range, size=campaigns) * 200) / 200
+    hunch = stream(seed, "brief_hunches").normal(size=campaigns)
     wanted = rng.integers(world.invites[0], world.invites[1] + 1, size=campaigns)
+    wanted = np.maximum(np.round(wanted * np.exp(world.hunch_wanted * hunch)), 1)
     sample = rng.random(campaigns) < world.sample_rate
     price = population.product_price[products[:, 0]]
     per_head = fee + np.where(sample, 0.5 * price + shipping, 0.0) + 30 * price * commission
@@ -127,4 +154,6 @@ def draw_briefs(world: World, seed: int, population: Population, *, campaigns: i
         starts=briefed + 2 * DAY + rng.integers(0, 24, size=campaigns) * HOUR,
         ends=briefed + rng.integers(world.brief_days[0], world.brief_days[1] + 1, size=campaigns) * DAY,
         rate=rate,
+        hunch=hunch,
+        own=own,
     )

@@ -29,12 +29,19 @@ class History:
     """What the past weighs on each eligible creator at the brief: (n,) float64 each.
 
     ``load`` counts partnerships accepted and ``asked`` invitations received, both halved every
-    `World.load_half_life` days; ``again`` is 1 where the creator has delivered for the brand.
+    `World.load_half_life` days; ``again`` is 1 where the creator has delivered for the brand. ``hunch`` is the
+    brand's own about the creator, standard normal, where the world has any.
     """
 
     load: Floats
     asked: Floats
     again: Floats
+    hunch: Floats | None = None
+
+    def take(self, rows: Ints) -> History:
+        """The history of ``rows`` (positions), copied."""
+        hunch = None if self.hunch is None else self.hunch[rows]
+        return History(load=self.load[rows], asked=self.asked[rows], again=self.again[rows], hunch=hunch)
 
 
 def mean_compliance(world: World, population: Population, creator: Ints) -> Floats:
@@ -84,15 +91,23 @@ def deliver_logit(
 
 
 def partnership_rates(
-    world: World, population: Population, *, creator: Ints, product: Ints, load: Floats
+    world: World,
+    population: Population,
+    *,
+    creator: Ints,
+    product: Ints,
+    load: Floats,
+    hunch: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Incremental lines per organic view, and organic views, of a partnership's video at mean compliance."""
-    per_view = (
+    per_view: Floats = (
         conversion(world, population, creator, product)
         * world.partnership_boost
         / world.partnership_views
         * np.exp(world.sell_load * load)
     )
+    if hunch is not None and world.hunch_sales:
+        per_view = per_view * np.exp(world.hunch_sales * hunch - 0.5 * world.hunch_sales**2)
     return per_view, population.views_mean[creator] * world.partnership_views
 
 

@@ -8,8 +8,11 @@ import numpy as np
 
 from marketplace.simulator.briefs import Briefs
 from marketplace.simulator.chances import History, boosted_chance, compliance_multiple, partnership_rates
+from marketplace.simulator.crowding import beside_the_invited
+from marketplace.simulator.eras import by_era, era
 from marketplace.simulator.expectation import Expectation, expect
 from marketplace.simulator.funnel import Funnel, draw_funnel
+from marketplace.simulator.interference import survival
 from marketplace.simulator.lists import Shown, show
 from marketplace.simulator.population import DAY, Floats, Ints, Population
 from marketplace.simulator.posts import Posts, view_noise
@@ -58,7 +61,8 @@ def run_campaigns(
     world: World, seed: int, population: Population, briefs: Briefs, *, gmv_by_day: Floats
 ) -> Collaborations:
     """Go through the briefs in time order. ``gmv_by_day`` (n, days): USD that contents sold outside partnerships."""
-    lists_rng, funnel_rng = stream(seed, "lists"), stream(seed, "funnel")
+    lists_rng, funnel_rng, hunches_rng = stream(seed, "lists"), stream(seed, "funnel"), stream(seed, "hunches")
+    has_hunch = world.hunch_invite != 0.0 or world.hunch_sales != 0.0
     creators = len(population.creator_market)
     so_far = np.concatenate([np.zeros((creators, 1)), np.cumsum(gmv_by_day, axis=1)], axis=1)
     parts: list[Funnel] = []
@@ -79,18 +83,22 @@ def run_campaigns(
             load=_recent(np.where(yes, 0.5 ** ((now - decided) / half), 0.0), who, creators)[eligible],
             asked=_recent(np.where(old, 0.5 ** ((now - sent) / half), 0.0), who, creators)[eligible],
             again=(_recent(done.astype(np.float64), who, creators)[eligible] > 0).astype(np.float64),
+            hunch=hunches_rng.normal(size=len(eligible)) if has_hunch else None,
         )
         day = (now - population.start_us) // DAY
         last = max(int(day) - 1, 0)
         gmv = so_far[eligible, last] - so_far[eligible, max(last - 30, 0)]
         target = int(min(briefs.wanted[i], max(1, round(world.invite_share * len(eligible)))))
-        lists = show(lists_rng, world, gmv_usd=gmv, again=past.again, target=target)
+        lists = show(lists_rng, world, gmv_usd=gmv, again=past.again, target=target, hunch=past.hunch)
         rows = np.sort(np.concatenate([lists.held, lists.invited]))
-        chosen = History(load=past.load[rows], asked=past.asked[rows], again=past.again[rows])
+        rules, people = era(world, population, now)
         funnel = draw_funnel(
-            funnel_rng, world, population=population, briefs=briefs, i=i, creator=eligible[rows], past=chosen
+            funnel_rng, rules, population=people, briefs=briefs, i=i, creator=eligible[rows], past=past.take(rows)
         )
-        expected = expect(world, population, briefs=briefs, i=i, creator=eligible, past=past)
+        expected = expect(rules, people, briefs=briefs, i=i, creator=eligible, past=past)
+        expected = beside_the_invited(
+            rules, people, expected, creator=eligible, invited=rows, commission=float(briefs.commission[i])
+        )
         truth.append((eligible, expected) if briefs.evaluation[i] else (eligible[rows], _take(expected, rows)))
         parts.append(funnel)
         campaign.append(np.full(len(rows), i))
@@ -115,9 +123,13 @@ def draw_partnership_content(
     funnel = collaborations.funnel
     rows = np.flatnonzero(funnel.delivered)
     creator, product, live = funnel.creator[rows], funnel.product[rows], funnel.live[rows]
-    per_view, mean_views = partnership_rates(
-        world, population, creator=creator, product=product, load=funnel.load[rows]
-    )
+    load, hunch, briefed = funnel.load[rows], funnel.hunch[rows], funnel.briefed[rows]
+
+    def rates(now: World, people: Population) -> Floats:
+        per_view, mean = partnership_rates(now, people, creator=creator, product=product, load=load, hunch=hunch)
+        return np.stack([per_view, mean, np.where(live, now.live_conversion, 1.0)])
+
+    per_view, mean_views, format_multiple = by_era(world, population, briefed, rates)
     views = mean_views * np.where(live, world.live_views, 1.0) * view_noise(rng, population.views_sd[creator])
     boosted = rng.random(len(rows)) < boosted_chance(world, population, creator)
     bought = np.where(boosted, views * world.paid_views * np.exp(rng.normal(0.0, 0.5, size=len(rows)) - 0.125), 0.0)
@@ -143,9 +155,10 @@ def draw_partnership_content(
         live_minutes=minutes,
         incremental=views
         * per_view
-        * np.where(live, world.live_conversion, 1.0)
-        * compliance_multiple(world, funnel.compliance[rows]),
-        captured=capture_rate(world, population, creator, product),
+        * format_multiple
+        * compliance_multiple(world, funnel.compliance[rows])
+        * survival(world, population, funnel, collaborations.campaign),
+        captured=by_era(world, population, briefed, lambda now, them: capture_rate(now, them, creator, product)),
         paid=paid_rate(world, population, bought, product),
     )
     return posts, lines

@@ -24,6 +24,7 @@ from marketplace.simulator.chances import (
     partnership_rates,
     ship_chance,
 )
+from marketplace.simulator.interference import sibling_means
 from marketplace.simulator.population import Floats, Ints, Population
 from marketplace.simulator.sales import capture_rate, kept_share, mean_quantity, paid_rate
 from marketplace.simulator.world import World
@@ -37,7 +38,9 @@ class Expectation:
 
     ``accept`` is the chance that an invitation is accepted, ``deliver`` that content comes given acceptance,
     ``ship`` that the sample is shipped given acceptance; ``incremental`` and ``attributed`` are expected net
-    sales given delivery; ``profit`` is the expected incremental profit of inviting.
+    sales given delivery; ``profit`` is the expected incremental profit of inviting. Given delivery, ``direct`` is
+    the part of ``attributed`` that adds to sales (``incremental`` before other products and creators lose or gain by
+    it) and ``margin`` the brand's margin on ``incremental``.
     """
 
     accept: Floats
@@ -46,6 +49,8 @@ class Expectation:
     incremental: Floats
     attributed: Floats
     profit: Floats
+    direct: Floats
+    margin: Floats
 
 
 def expect(
@@ -64,20 +69,26 @@ def expect(
     multiple = compliance_multiple(world, mean_compliance(world, population, creator))
     products = briefs.products[i][briefs.products[i] >= 0]
     incremental = np.zeros(len(creator))
+    direct = np.zeros(len(creator))
     attributed = np.zeros(len(creator))
     margin = np.zeros(len(creator))
     goods = 0.0
     for one in products:
         product = np.full(len(creator), one)
-        per_view, views = partnership_rates(world, population, creator=creator, product=product, load=past.load)
+        per_view, views = partnership_rates(
+            world, population, creator=creator, product=product, load=past.load, hunch=past.hunch
+        )
         lines = per_view * views * live_sales * multiple
         bought = boosted_chance(world, population, creator) * views * live_views * world.paid_views
         others = capture_rate(world, population, creator, product) + paid_rate(world, population, bought, product)
         price = float(population.product_price[one] * briefs.rate[i])
         money = mean_quantity(world) * price * kept_share(world, population, creator, product) / len(products)
-        incremental += lines * money
+        moved, moved_margin = sibling_means(world, population, int(one))
+        beside = lines * (mean_quantity(world) * float(briefs.rate[i]) / len(products))
+        incremental += lines * money + beside * moved
+        direct += lines * money
         attributed += (lines + others) * money
-        margin += lines * money * population.product_margin[one]
+        margin += lines * money * population.product_margin[one] + beside * moved_margin
         goods += price * (1.0 - float(population.product_margin[one])) / len(products)
     sample = ships * (goods + float(briefs.shipping_usd[i])) if briefs.sample[i] else 0.0
     kept = margin - briefs.fee_usd[i] - briefs.commission[i] * attributed
@@ -88,4 +99,6 @@ def expect(
         incremental=incremental,
         attributed=attributed,
         profit=accept * (deliver * kept - sample),
+        direct=direct,
+        margin=margin,
     )

@@ -44,6 +44,8 @@ class Funnel:
     posted: Ints
     compliance: Floats
     live: Flags
+    hunch: Floats
+    briefed: Ints
 
     @property
     def accepted(self) -> Flags:
@@ -72,6 +74,7 @@ def draw_funnel(
     )
     replies = accepted | (rng.random(m) < expit(world.reply_level + world.reply_cooperation * cooperation))
     hours = world.reply_hours * np.exp(-0.45 * cooperation + rng.normal(0.0, 0.8, size=m))
+    hours = hours * np.where(population.gaming[creator], world.gaming_reply, 1.0)
     reply = sent + (np.clip(hours, 0.1, (REPLY_DAYS - 0.2) * 24) * HOUR).astype(np.int64)
     decision = np.where(withdrawn, 4, np.where(accepted, 1, np.where(replies, 2, 3)))
     drop = sent + (rng.uniform(0.2, 4.0, size=m) * DAY).astype(np.int64)
@@ -118,4 +121,6 @@ def draw_funnel(
         posted=np.where(delivers, np.where(late, late_at, on_time_at), NONE),
         compliance=rng.beta(mean * size, (1 - mean) * size),
         live=rng.random(m) < population.live[creator],
+        hunch=np.zeros(m) if past.hunch is None else past.hunch,
+        briefed=np.full(m, briefs.briefed[i]),
     )

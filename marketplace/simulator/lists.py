@@ -73,7 +73,15 @@ def _chances(weight: Floats, grid: Floats, pick: Floats) -> Floats:
     return np.minimum(chance, 1.0)
 
 
-def show(rng: np.random.Generator, world: World, *, gmv_usd: Floats, again: Floats, target: int) -> Shown:
+def show(
+    rng: np.random.Generator,
+    world: World,
+    *,
+    gmv_usd: Floats,
+    again: Floats,
+    target: int,
+    hunch: Floats | None = None,
+) -> Shown:
     """Draw both lists for one brief.
 
     Parameters
@@ -84,6 +92,8 @@ def show(rng: np.random.Generator, world: World, *, gmv_usd: Floats, again: Floa
         1 where the creator has delivered for the brand before.
     target : int
         Invitations wanted in all.
+    hunch : (n,) float64 or None
+        The brand's own, which moves its picks and never the propensity that is logged.
     """
     count = len(gmv_usd)
     held_count = min(max(1, round(world.holdback * target)), count)
@@ -95,7 +105,11 @@ def show(rng: np.random.Generator, world: World, *, gmv_usd: Floats, again: Floa
     grid, pick = _race(world, weight, min(target - held_count, 0.8 * len(rest)))
     time = rng.exponential(size=len(rest)) / weight
     cell = np.clip(np.searchsorted(grid, time, side="right") - 1, 0, len(pick) - 1)
-    invited = rng.random(len(rest)) < pick[cell]
+    chosen = pick[cell]
+    if hunch is not None:
+        odds = chosen / np.maximum(1.0 - chosen, 1e-9) * np.exp(world.hunch_invite * hunch[rest])
+        chosen = odds / (1.0 + odds)
+    invited = rng.random(len(rest)) < chosen
     order = np.argsort(time, kind="stable")
     last = int(np.flatnonzero(invited[order]).max(initial=0)) + 1
     length = min(len(rest), max(3 * target, last))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,9 @@ class Population:
 
     ``fx`` is (currencies, days + horizon), USD for one unit at the start of the day.
     ``capture_share`` (n, k) is the share of a product's demand level that a partnership's content takes over
-    its window; ``affinity`` (n, k) and ``fit_creator`` (n, 4), ``fit_brand`` (b, 4) are latent.
+    its window; ``affinity`` (n, k) and ``fit_creator`` (n, 4), ``fit_brand`` (b, 4) are latent. ``audience``
+    numbers each creator's audience, ``gaming`` says who inflates what is counted, ``followers_shown`` is what their
+    profile claims. Where the world drifts, ``later`` holds from the instant ``drift_us`` on.
     """
 
     start_us: int
@@ -73,6 +75,11 @@ class Population:
     joined: Ints
     consents: NDArray[np.bool_]
     managed: NDArray[np.bool_]
+    audience: Ints
+    gaming: NDArray[np.bool_]
+    followers_shown: Floats
+    drift_us: int
+    later: Population | None = None
 
     @property
     def end_us(self) -> int:
@@ -192,6 +199,60 @@ def _draw_shop(world: World, seed: int, *, fx: Floats, campaigns: int, days: int
     }
 
 
+def _views_mean(world: World, followers: Floats, appeal: Floats) -> Floats:
+    mean: Floats = world.views_level * np.exp(
+        world.views_followers * np.log(followers / 10_000.0) + world.views_appeal * appeal
+    )
+    return mean
+
+
+def _capture_share(world: World, followers: Floats, log_posts: Floats, affinity: Floats) -> Floats:
+    share = world.capture * np.exp(
+        (
+            world.capture_followers * normal_scores(followers)
+            + world.capture_posts * (log_posts - np.log(world.posts_per_30d)) / 0.6
+        )[:, None]
+        + world.capture_affinity * affinity
+    )
+    capped: Floats = np.minimum(share, world.capture_cap)
+    return capped
+
+
+def _depart(
+    world: World, seed: int, people: dict[str, Any], *, start_us: int, days: int, campaigns: int
+) -> dict[str, Any]:
+    """``people`` with what the other worlds add; in the baseline nobody games, nobody is new, all audiences are one."""
+    n = len(people["followers"])
+    rng = stream(seed, "newcomers")
+    new = rng.random(n) < world.newcomers
+    first = max(days - world.newcomer_days, 0) * DAY
+    joined = start_us + rng.integers(first, (days - 1) * DAY, size=n)
+    gaming = stream(seed, "gaming").random(n) < world.gaming_share
+    third = world.first_brief + (world.last_brief - world.first_brief) * (2 * campaigns // 3) / campaigns
+    return {
+        **people,
+        "joined": np.where(new, joined, people["joined"]),
+        "audience": stream(seed, "audiences").integers(0, max(world.audiences, 1), size=n),
+        "gaming": gaming,
+        "followers_shown": people["followers"] * np.where(gaming, world.gaming_followers, 1.0),
+        "drift_us": start_us + int(third * days * DAY) // MINUTE * MINUTE,
+    }
+
+
+def _later(world: World, seed: int, population: Population) -> Population:
+    """The population after the drift: other tastes, and views and captured demand by the later parameters."""
+    changed = world.later
+    same = world.drift_tastes
+    fresh = stream(seed, "tastes").normal(size=population.affinity.shape)
+    affinity = same * population.affinity + np.sqrt(1.0 - same**2) * fresh
+    return replace(
+        population,
+        affinity=affinity,
+        views_mean=_views_mean(changed, population.followers, population.traits["appeal"]),
+        capture_share=_capture_share(changed, population.followers, np.log(population.posts_30d), affinity),
+    )
+
+
 def _draw_creators(
     world: World, seed: int, *, cells: dict[tuple[int, int], Ints], creators: int, start_us: int, days: int
 ) -> dict[str, Any]:
@@ -216,16 +277,6 @@ def _draw_creators(
         np.log(world.posts_per_30d)
         + world.posts_diligence * traits["diligence"]
         + rng.normal(0.0, world.posts_spread, size=creators)
-    )
-    views_mean = world.views_level * np.exp(
-        world.views_followers * np.log(followers / 10_000.0) + world.views_appeal * traits["appeal"]
-    )
-    share = world.capture * np.exp(
-        (
-            world.capture_followers * normal_scores(followers)
-            + world.capture_posts * (log_posts - np.log(world.posts_per_30d)) / 0.6
-        )[:, None]
-        + world.capture_affinity * affinity
     )
     joined_late = rng.random(creators) < world.joined_late
     joined = np.where(
@@ -253,9 +304,9 @@ def _draw_creators(
         ),
         "live": np.where(goes_live, rng.beta(2.0, 2.0 / world.live_share - 2.0, size=creators), 0.0),
         "reliance": rng.beta(*world.paid_reliance, size=creators),
-        "views_mean": views_mean,
+        "views_mean": _views_mean(world, followers, traits["appeal"]),
         "views_sd": np.clip(world.views_noise * np.exp(world.views_consistency * traits["consistency"]), 0.4, 1.7),
-        "capture_share": np.minimum(share, world.capture_cap),
+        "capture_share": _capture_share(world, followers, log_posts, affinity),
         "joined": start_us + joined,
         "consents": rng.random(creators) < world.consent_rate,
         "managed": rng.random(creators) < expit(-1.2 + 0.5 * normal_scores(followers)),
@@ -268,4 +319,8 @@ def draw_population(world: World, seed: int, *, creators: int, campaigns: int, d
     fx = _draw_fx(world, seed, days + world.horizon_days)
     shop = _draw_shop(world, seed, fx=fx, campaigns=campaigns, days=days)
     people = _draw_creators(world, seed, cells=shop["shop_cells"], creators=creators, start_us=start_us, days=days)
-    return Population(start_us=start_us, days=days, fx=fx, **shop, **people)
+    people = _depart(world, seed, people, start_us=start_us, days=days, campaigns=campaigns)
+    population = Population(start_us=start_us, days=days, fx=fx, **shop, **people)
+    if not world.drift and world.drift_tastes == 1.0:
+        return population
+    return replace(population, later=_later(world, seed, population))

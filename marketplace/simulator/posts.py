@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from marketplace.simulator.eras import by_era
 from marketplace.simulator.population import DAY, HOUR, Floats, Ints, Population
 from marketplace.simulator.sales import Lines, capture_rate, conversion, draw_lines, paid_rate
 from marketplace.simulator.world import World, stream
@@ -114,12 +115,13 @@ def draw_posts(world: World, seed: int, population: Population) -> Posts:
     live = rng.random(total) < population.live[creator]
     minutes = np.where(live, rng.integers(40, 241, size=total), 0)
     boosted = (product >= 0) & (rng.random(total) < population.reliance[creator])
-    again = np.flatnonzero(~live & (rng.random(total) < world.duplicated_rate))
+    twice = np.where(population.gaming, max(world.gaming_stuffing, world.duplicated_rate), world.duplicated_rate)
+    again = np.flatnonzero(~live & (rng.random(total) < twice[creator]))
     delay = rng.integers(5 * 60_000_000, 90 * 60_000_000, size=len(again))
 
     rng = stream(seed, "views")
     views = (
-        population.views_mean[creator]
+        by_era(world, population, published, lambda _, people: people.views_mean[creator])
         * np.where(live, world.live_views, 1.0)
         * view_noise(rng, population.views_sd[creator])
     )
@@ -153,9 +155,19 @@ def draw_organic_lines(world: World, seed: int, population: Population, posts: P
     """Draw the order lines of contents outside partnerships, and the few bought from the showcase."""
     rows = np.flatnonzero(posts.product >= 0)
     creator, product = posts.creator[rows], posts.product[rows]
-    format_multiple = np.where(posts.is_live[rows], world.live_conversion, 1.0)
-    incremental = posts.views[rows] * conversion(world, population, creator, product) * format_multiple
-    captured = capture_rate(world, population, creator, product) * world.capture_organic
+    published, live = posts.published[rows], posts.is_live[rows]
+
+    def sells(now: World, people: Population) -> Floats:
+        rate: Floats = (
+            posts.views[rows] * conversion(now, people, creator, product) * np.where(live, now.live_conversion, 1.0)
+        )
+        return rate
+
+    incremental = by_era(world, population, published, sells)
+    captured = (
+        by_era(world, population, published, lambda now, people: capture_rate(now, people, creator, product))
+        * world.capture_organic
+    )
     captured = np.where(posts.original[rows] >= 0, 0.0, captured)
     lines = draw_lines(
         stream(seed, "organic_lines"),

@@ -101,7 +101,9 @@ def record_content_days(
         rows = np.arange(first, min(first + _CHUNK, len(posts.creator)))
         live = posts.is_live[rows]
         shares = np.where(live[:, None], lives, video)
-        organic = rng.poisson(posts.views[rows][:, None] * shares)
+        gaming = population.gaming[posts.creator[rows]]
+        inflated = np.where(gaming, world.gaming_views, 1.0)
+        organic = rng.poisson((posts.views[rows] * inflated)[:, None] * shares)
         paid = rng.poisson(posts.paid_views[rows][:, None] * np.where(live[:, None], lives, paid_share))
         day = ((posts.published[rows] - population.start_us) // DAY)[:, None] + _LAGS
         there = ((organic + paid) > 0) & (day < population.days)
@@ -113,7 +115,9 @@ def record_content_days(
         when = day[which, lag]
         views = (seen + bought).astype(np.float64)
         sells = posts.product[content] >= 0
-        warmth = np.exp(0.3 * liking[creator])
+        warmth = np.exp(0.3 * liking[creator]) * np.where(population.gaming[creator], world.gaming_engagement, 1.0)
+        if world.engagement_curve:
+            warmth *= np.exp(world.engagement_curve * (population.follower_score[creator] - world.engagement_peak) ** 2)
         clicks = rng.poisson(views * 0.02 * np.exp(0.35 * population.traits["persuasion"][creator]) * sells)
         delay = rng.integers(24, 48, size=len(content))
         total += out.write(

@@ -63,7 +63,7 @@ def record_creators(
     health = 560.0 + 110.0 * population.traits["diligence"] + 90.0 * population.traits["cooperation"]
     age = (np.clip(1.2 + rng.normal(0.0, 0.9, size=n), 0, 3.99)).astype(np.int64)
     gender = rng.integers(0, 2, size=n)
-    grown = population.followers[creator] * np.exp(population.growth[creator] * day)
+    grown = population.followers_shown[creator] * np.exp(population.growth[creator] * day)
     out.write(
         "creator_snapshots",
         {

@@ -5,23 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from marketplace.contract import CURRENCIES, MARKETS
+from marketplace.simulator.briefs import Briefs
 from marketplace.simulator.fates import Fates
+from marketplace.simulator.interference import Moved
 from marketplace.simulator.population import DAY, HOUR, Floats, Population
 from marketplace.simulator.posts import Posts
 from marketplace.simulator.sales import Lines
 from marketplace.simulator.world import CATEGORIES, World, stream
 from marketplace.simulator.write import TableWriter, coded, numbered
 
-__all__ = ["draw_demand", "record_shop", "shop_sales"]
+__all__ = ["draw_demand", "foreseen", "record_shop", "shop_sales"]
 
 _FIRST = ("Luma", "Nori", "Bayu", "Orchid", "Kestrel", "Mango", "Saffron", "Tidal", "Ember", "Willow", "Aster", "Pipit")
 _SECOND = ("Lab", "House", "Works", "Garden", "Studio", "Market", "Supply", "Craft", "Daily", "Goods")
 
 
-def draw_demand(world: World, seed: int, population: Population) -> tuple[Floats, Floats]:
+def draw_demand(
+    world: World, seed: int, population: Population, *, surge: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Units that the shop sells without creators' incremental lines (p, days), and the day's discount (days,).
 
-    Poisson around level x weekday x category shock x product shock x double-date sale; nothing before launch.
+    Poisson around level x weekday x category shock x product shock x double-date sale x ``surge`` (p, days), if any;
+    nothing before launch.
     """
     rng = stream(seed, "demand")
     days = population.days
@@ -51,6 +56,8 @@ def draw_demand(world: World, seed: int, population: Population) -> tuple[Floats
         * category[population.product_market * len(CATEGORIES) + population.product_category]
         * own
     )
+    if surge is not None:
+        rate = rate * surge
     rate = np.where(np.arange(days)[None, :] >= population.product_launched[:, None], rate, 0.0)
     return rng.poisson(rate).astype(np.float64), np.where(double, world.sale_discount, 0.02)
 
@@ -69,17 +76,33 @@ def shop_sales(base: Floats, taken: Floats) -> Floats:
     return shop
 
 
+def foreseen(world: World, population: Population, briefs: Briefs) -> Floats | None:
+    """Multiples of demand (p, days) that brands foresaw when they wrote their briefs; None where they foresee none."""
+    if world.hunch_demand == 0.0:
+        return None
+    multiple = np.ones((len(population.product_brand), population.days))
+    for i in range(len(briefs)):
+        first, last = (briefs.starts[i] - population.start_us) // DAY, (briefs.ends[i] - population.start_us) // DAY
+        products = briefs.products[i][briefs.products[i] >= 0]
+        multiple[products, first : last + 1] *= np.exp(
+            world.hunch_demand * briefs.hunch[i] - 0.5 * world.hunch_demand**2
+        )
+    return multiple
+
+
 def record_shop(
     world: World,
     seed: int,
     population: Population,
     *,
+    briefs: Briefs,
+    moved: Moved | None = None,
     posts: Posts,
     lines: Lines,
     fates: Fates,
     out: TableWriter,
 ) -> None:
-    """Write brands, products, product_days and fx_rates."""
+    """Write brands, products, product_days and fx_rates. ``moved`` is what partnerships did to siblings' sales."""
     brands, products, days = len(population.brand_market), len(population.product_brand), population.days
     start = population.start_us
     brand_ids, product_ids = numbered("br", brands, 3), numbered("pr", products, 5)
@@ -114,7 +137,7 @@ def record_shop(
         },
     )
 
-    base, discount = draw_demand(world, seed, population)
+    base, discount = draw_demand(world, seed, population, surge=foreseen(world, population, briefs))
     price = population.product_price
     kept = (1.0 - world.cancel_rate) * (1.0 - population.product_refund)
     shape = (products, days)
@@ -132,7 +155,8 @@ def record_shop(
     taken = daily(np.flatnonzero(~lines.incremental), lines.ordered, units)
     gross = daily(np.flatnonzero(lines.incremental & ~fates.cancelled), lines.ordered, money)
     back = daily(np.flatnonzero(lines.incremental & fates.refunded), fates.refund_known, money)
-    shop = shop_sales(base, taken)
+    # A sibling's lost units may be more than a day sells: the rest is missing on the days after.
+    shop = shop_sales(base if moved is None else base + moved.units, taken)
     gmv = shop * (price * kept)[:, None] * (1.0 - discount)[None, :] + gross - back
     bought = np.flatnonzero((posts.paid_views > 0) & (posts.product >= 0) & (posts.published < population.end_us))
     bought_day = (posts.published[bought] - start) // DAY

@@ -12,6 +12,7 @@ from marketplace.progress import say
 from marketplace.simulator.briefs import Briefs, draw_briefs
 from marketplace.simulator.collaborations import Collaborations, draw_partnership_content, run_campaigns
 from marketplace.simulator.fates import Fates, draw_fates, net_usd
+from marketplace.simulator.interference import draw_siblings, spill
 from marketplace.simulator.population import DAY, Floats, Population, draw_population
 from marketplace.simulator.posts import draw_organic_lines, draw_posts
 from marketplace.simulator.record_contents import record_content_days, record_contents
@@ -25,6 +26,7 @@ from marketplace.simulator.record_funnel import (
 from marketplace.simulator.record_orders import record_orders
 from marketplace.simulator.record_shop import record_shop
 from marketplace.simulator.sales import Lines
+from marketplace.simulator.seller import keep_seller
 from marketplace.simulator.world import BASELINE, TRAITS, World
 from marketplace.simulator.write import TableWriter, coded, numbered, write_truth
 
@@ -123,6 +125,7 @@ def simulate(out: Path, *, creators: int, campaigns: int, days: int, seed: int, 
         An argument is out of range.
     """
     _check_arguments(creators, campaigns, days, seed)
+    creators, campaigns = max(50, round(creators * world.size)), max(3, round(campaigns * world.size))
     say(f"simulating {creators:,} creators, {campaigns:,} campaigns, {days} days (seed {seed}) …")
     population = draw_population(world, seed, creators=creators, campaigns=campaigns, days=days)
     posts = draw_posts(world, seed, population)
@@ -147,11 +150,22 @@ def simulate(out: Path, *, creators: int, campaigns: int, days: int, seed: int, 
     )
     fates: Fates = draw_fates(world, seed, population, lines)
     won = lines.incremental & (lines.partnership >= 0)
+    moved = draw_siblings(world, seed, population, lines)
+    gained = net_usd(population, lines.take(won), fates.take(won))
     realised = np.bincount(
         lines.partnership[won],
-        weights=net_usd(population, lines.take(won), fates.take(won)),
+        weights=gained if moved is None else gained + moved.usd[won],
         minlength=len(funnel.creator),
     ).astype(np.float64)
+    lines = spill(
+        world,
+        seed,
+        population,
+        lines,
+        funnel=funnel,
+        campaign=collaborations.campaign,
+        content_of=content_of,
+    )
     inside = lines.ordered < population.end_us
     lines, fates = lines.take(inside), fates.take(inside)
 
@@ -163,7 +177,9 @@ def simulate(out: Path, *, creators: int, campaigns: int, days: int, seed: int, 
     campaign_ids, invitation_ids = numbered("ca", campaigns, 4), numbered("inv", len(funnel.creator), 6)
     with replace_folder(Path(out)) as folder:
         table = TableWriter(folder, population.end_us)
-        record_shop(world, seed, population, posts=posts, lines=lines, fates=fates, out=table)
+        record_shop(
+            world, seed, population, posts=posts, lines=lines, fates=fates, briefs=briefs, moved=moved, out=table
+        )
         record_creators(
             seed,
             population,
@@ -237,3 +253,6 @@ def simulate(out: Path, *, creators: int, campaigns: int, days: int, seed: int, 
         )
         table.close()
         _write_truth(folder, population, collaborations, realised=realised, ids=(creator_ids, campaign_ids))
+        if world.seller_share:
+            seller = int(briefs.brand[briefs.own][0])
+            keep_seller(folder, brand_id=str(brand_ids[seller]))

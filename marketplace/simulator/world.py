@@ -8,7 +8,8 @@ come out in a plausible range. Another world is ``dataclasses.replace(BASELINE, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -195,6 +196,44 @@ class World:
     compliance_size: float = 7.0  # beta size: how closely compliance holds to its mean; assumed
     compliance_offset: float = 0.5  # sales multiple = (offset + compliance) / (offset + .75); assumed
 
+    # Off in the baseline: what the other worlds add. `worlds` declares them.
+    # A hunch of the brand, on each creator and on each brief, standard normal and never logged
+    hunch_invite: float = 0.0  # log-odds of the brand's pick per sd of the hunch; assumed; swept from 0 to 2
+    hunch_sales: float = 0.0  # log lines of the partnership per sd of the hunch; assumed; swept from 0 to 1
+    hunch_demand: float = 0.0  # log shop demand while the brief runs, per sd; assumed; swept from 0 to .3
+    hunch_wanted: float = 0.0  # log invitations wanted, per sd of the brief's hunch; assumed; swept from 0 to .5
+    # Interference: between products of one brand and category, and creators who share an audience
+    sibling_loss: float = 0.0  # units of a sibling not sold per line of a partnership; assumed; swept from 0 to .5
+    sibling_gain: float = 0.0  # units of a sibling sold besides per line of a partnership; assumed; swept from 0 to .3
+    audiences: int = 1  # audiences in each market, of equal chance, each creator's one; assumed; swept from 1 to 20
+    audience_loss: float = 0.0  # share of lines lost to each other post of campaign and audience; assumed; 0 to .5
+    audience_spill: float = 0.0  # share of lines attributed to another such post; assumed; swept from 0 to .4
+    # Drift: parameters that take another value from the last third of the briefs on
+    drift: tuple[tuple[str, float], ...] = ()  # (parameter, its later value), units as above; assumed; on or off
+    drift_tastes: float = 1.0  # correlation of affinities before and after; assumed; swept from 1 to 0
+    # Engagement over followers
+    engagement_curve: float = 0.0  # log engagement a view per squared gap to the peak; assumed; swept from 0 to -.3
+    engagement_peak: float = 0.0  # sd of log followers at which engagement peaks; assumed; swept from -1 to 1
+    # Gaming: a share of creators inflates what indices count, and changes no sale
+    gaming_share: float = 0.0  # fraction of creators; HypeAuditor: 34 to 55 % touched by fraud; swept from 0 to .55
+    gaming_followers: float = 1.0  # multiple of the followers shown; assumed; swept from 1 to 10
+    gaming_engagement: float = 1.0  # multiple of the likes, comments and shares shown; assumed; swept from 1 to 5
+    gaming_views: float = 1.0  # multiple of the views shown; assumed; swept from 1 to 3
+    gaming_stuffing: float = 0.0  # fraction of their videos uploaded twice; assumed; swept from 0 to .8
+    gaming_reply: float = 1.0  # multiple of their reply time; assumed; swept from 1 to .05
+    # Newcomers
+    newcomers: float = 0.0  # fraction of creators who join in the last days; assumed; swept from 0 to .6
+    newcomer_days: int = 60  # days in which they join; assumed; swept from 30 to 90
+    # How much of a marketplace one sees
+    size: float = 1.0  # multiple of the creators and of the campaigns asked for; assumed; swept from 1 to 1/10
+    seller_share: float = 0.0  # fraction of the campaigns that are one brand's, which sees its own data alone; assumed
+
+    @property
+    def later(self) -> World:
+        """This world from the last third of the briefs on."""
+        changes: dict[str, Any] = {**dict(self.drift), "drift": ()}
+        return replace(self, **changes)
+
 
 BASELINE = World()
 
@@ -219,6 +258,14 @@ STAGES = (
     "snapshots",
     "reviews",
     "samples",
+    "hunches",
+    "brief_hunches",
+    "audiences",
+    "siblings",
+    "spills",
+    "tastes",
+    "gaming",
+    "newcomers",
 )
 
 

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from marketplace.contract import TABLES, arrow_schema
 from marketplace.simulator.funnel import NONE
 
-__all__ = ["TableWriter", "coded", "numbered", "write_truth"]
+__all__ = ["PARQUET", "TableWriter", "coded", "numbered", "write_truth"]
 
-_SETTINGS: dict[str, Any] = {
+PARQUET: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 1,
     "use_dictionary": True,
@@ -24,6 +24,7 @@ _SETTINGS: dict[str, Any] = {
     "write_statistics": True,
     "version": "2.6",
 }
+"""How every file is written, so that the same rows are the same bytes."""
 
 
 def numbered(prefix: str, count: int, width: int) -> pa.Array:
@@ -87,7 +88,7 @@ class TableWriter:
         if table not in self._open:
             path = self.folder / table
             path.mkdir(parents=True)
-            self._open[table] = (pq.ParquetWriter(path / "part-0.parquet", batch.schema, **_SETTINGS), names)
+            self._open[table] = (pq.ParquetWriter(path / "part-0.parquet", batch.schema, **PARQUET), names)
         self._open[table][0].write_table(batch, row_group_size=262_144)
         return int(batch.num_rows)
 
@@ -97,7 +98,7 @@ class TableWriter:
             if table not in self._open:
                 path = self.folder / table
                 path.mkdir(parents=True)
-                pq.write_table(arrow_schema(table).empty_table(), path / "part-0.parquet", **_SETTINGS)
+                pq.write_table(arrow_schema(table).empty_table(), path / "part-0.parquet", **PARQUET)
         for writer, _ in self._open.values():
             writer.close()
         self._open.clear()
@@ -115,4 +116,4 @@ def write_truth(folder: Path, name: str, columns: Mapping[str, Any]) -> None:
             for key, values in columns.items()
         }
     )
-    pq.write_table(table, path / "part-0.parquet", row_group_size=262_144, **_SETTINGS)
+    pq.write_table(table, path / "part-0.parquet", row_group_size=262_144, **PARQUET)
