@@ -1,4 +1,4 @@
-"""The commands of this room: simulate, ingest, check."""
+"""The commands of this room: simulate, ingest, check, facts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from marketplace.errors import ContractError
 
-__all__ = ["app", "check", "complete_journey", "ingest", "simulate"]
+__all__ = ["app", "check", "complete_journey", "facts", "ingest", "simulate"]
 
 app = typer.Typer()
 ingest = typer.Typer(no_args_is_help=True, help="Map a real source onto the data contract.")
@@ -97,6 +97,42 @@ def check(
             received=f"{len(report.problems)} problems: {counts}",
             look="the list above and docs/contract.md",
         )
+
+
+@app.command()
+def facts(
+    directory: Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")],
+    *,
+    world: Annotated[
+        str, typer.Option(help="The world it was simulated as: what that breaks on purpose is said so, not failed.")
+    ] = "baseline",
+    figure: Annotated[
+        Path | None, typer.Option(help="The PNG to write. Default: var/facts/NAME.png.", metavar="FILE")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a marketplace, simulated or real, against what is published about such; print it and save one figure."""
+    from marketplace.facts import measure_facts
+    from marketplace.facts_figure import facts_figure
+    from marketplace.home import state_folder, write_whole
+    from marketplace.progress import say
+
+    report, evidence = measure_facts(directory, world=world)
+    name = directory.resolve().name
+    file = figure or state_folder("facts", f"{name}.png")
+    write_whole(file, facts_figure(report, evidence, title=f"{name} against the stylised facts"))
+    say(f"figure: {file}")
+    if as_json:
+        print(json.dumps({**report.as_dict(), "figure": str(file)}, indent=2))
+        return
+    for one in report.facts:
+        value = "-" if one.value is None else f"{one.value:.3f}"
+        off = f", {one.distance:.3f} outside" if one.distance else ""
+        print(f"{one.state:<17} {one.fact.key:<17} {value:>8}  band {one.fact.low:g} to {one.fact.high:g}{off}")
+        print(f"{'':<17} {one.fact.says}{f' ({one.why})' if one.why else ''}")
+        print(f"{'':<17} published: {one.fact.published}; {one.fact.source}")
+    states = [one.state for one in report.facts]
+    print("\n" + ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
 
 
 def _may_replace(out: Path) -> None:

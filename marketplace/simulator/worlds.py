@@ -66,16 +66,16 @@ NOTES: dict[str, Note] = {
         "tastes, fees and the platform's algorithm shift where the last third of the briefs begins",
         ("views_elasticity",),
     ),
-    "null": Note("no partnership adds a sale: all that is attributed would have been sold anyway", ("live_returns",)),
+    "null": Note("no partnership adds a sale: all that is attributed would have been sold anyway"),
     "gaming": Note(
         "a share of creators buys followers and engagement, stuffs the feed and replies at once",
-        ("fake_engagement", "views_elasticity", "engagement_peak"),
+        ("follower_tail", "views_elasticity", "engagement_peak", "live_sales", "live_refunds", "fake_engagement"),
     ),
-    "cold_start": Note("40 % of the creators join in the last 60 days", ("gmv_gini",)),
-    "sparse": Note("one twentieth of the data: pairs, invitations, contents and orders", ("sales_noise",)),
+    "cold_start": Note("40 % of the creators join in the last 60 days"),
+    "sparse": Note("one twentieth of the data: pairs, invitations, contents and orders"),
     "small_seller": Note(
         "one brand's own data: no impressions, no other seller's orders, ranges instead of exact GMV",
-        ("earnings_tail", "gmv_gini", "top_share", "sales_noise"),
+        ("follower_tail", "earnings_tail", "views_elasticity", "gmv_gini", "top_share"),
     ),
 }
 
