@@ -206,7 +206,7 @@ class World:
     sibling_loss: float = 0.0  # units of a sibling not sold per line of a partnership; assumed; swept from 0 to .5
     sibling_gain: float = 0.0  # units of a sibling sold besides per line of a partnership; assumed; swept from 0 to .3
     audiences: int = 1  # audiences in each market, of equal chance, each creator's one; assumed; swept from 1 to 20
-    audience_loss: float = 0.0  # share of lines lost to each other post of campaign and audience; assumed; 0 to .5
+    audience_loss: float = 0.0  # lines lost to each other post of the audience; assumed; swept from 0 to .5
     audience_spill: float = 0.0  # share of lines attributed to another such post; assumed; swept from 0 to .4
     # Drift: parameters that take another value from the last third of the briefs on
     drift: tuple[tuple[str, float], ...] = ()  # (parameter, its later value), units as above; assumed; on or off
@@ -226,7 +226,7 @@ class World:
     newcomer_days: int = 60  # days in which they join; assumed; swept from 30 to 90
     # How much of a marketplace one sees
     size: float = 1.0  # multiple of the creators and of the campaigns asked for; assumed; swept from 1 to 1/10
-    seller_share: float = 0.0  # fraction of the campaigns that are one brand's, which sees its own data alone; assumed
+    seller_share: float = 0.0  # fraction of campaigns of the brand whose data are shown; assumed; swept from .05 to 1
 
     @property
     def later(self) -> World:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from marketplace.checks import check
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, WORLDS, World, find_world, simulate
+from marketplace.simulator import world as world_module
 from marketplace.simulator.briefs import draw_briefs
 from marketplace.simulator.chances import History
 from marketplace.simulator.collaborations import Collaborations, draw_partnership_content, eligible_creators
@@ -315,3 +318,29 @@ def test_spilled_orders_stay_within_campaign_audience_and_window(worlds: dict[st
     delivered = market.frame("deliveries").set_index("content_id").campaign_id
     told = mine.content_id.isin(delivered.index)
     assert (mine.content_id[told].map(delivered) == mine.campaign_id[told]).all()
+
+
+def _swept() -> list[tuple[str, float]]:
+    """Both ends of every range that a parameter says it is swept over, but for what the baseline has."""
+    source = Path(world_module.__file__).read_text()
+    found = re.findall(r"^    (\w+): \w+ = .*swept from (\S+) to (\S+?)$", source, re.M)
+    ends = [(name, float(Fraction(end))) for name, low, high in found for end in (low, high)]
+    return [(name, end) for name, end in ends if end != getattr(BASELINE, name)]
+
+
+def test_the_parameters_of_the_worlds_say_their_range() -> None:
+    changed = {f.name for world in WORLDS.values() for f in fields(World) if getattr(world, f.name) != f.default}
+    older = {"capture", "capture_cap", "consent_rate", "invites", "partnership_boost", "posts_per_30d", "drift"}
+    assert changed - older <= {name for name, _ in _swept()}
+    assert len(_swept()) >= 25
+
+
+@pytest.mark.parametrize(("name", "end"), _swept(), ids=lambda v: f"{v:g}" if isinstance(v, float) else v)
+def test_both_ends_of_every_range_keep_the_contract(tmp_path: Path, name: str, end: float) -> None:
+    kind = type(getattr(BASELINE, name))
+    world = replace(BASELINE, **{name: kind(end)})
+    simulate(tmp_path / "m", creators=60, campaigns=3, days=60, seed=1, world=world)
+    assert check(tmp_path / "m").problems == ()
+    outcomes = read_truth(tmp_path / "m", "outcomes")
+    assert outcomes is not None
+    assert np.isfinite(outcomes.incremental_profit).all()
