@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -44,16 +44,61 @@ def train(
 
 
 @app.command()
-def evaluate(directory: Folder, as_json: AsJson = False) -> None:
-    """Measure the champion beside what brands sort by today, on the campaigns held out from its training."""
-    from training.pipeline import evaluate_champion
-    from training.report import print_comparison
+def evaluate(
+    directory: Folder,
+    *,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            help="A Parquet or CSV file with campaign_id, creator_id, score (more is better) for every eligible "
+            "creator of the held-out campaigns, to be measured beside the champion. Refused, with all that is wrong: "
+            "unknown ids, scores that are no finite number, a pair twice, eligible creators without a row, missing "
+            "columns. Rows of campaigns not held out and of creators not eligible are left out and counted.",
+            metavar="FILE",
+        ),
+    ] = None,
+    missing: Annotated[
+        str,
+        typer.Option(
+            help="What becomes of eligible creators whom FILE leaves out: refuse the file, or rank them last (by "
+            "creator_id among themselves). A held-out campaign without any row is refused either way.",
+            metavar="refuse|last",
+        ),
+    ] = "refuse",
+    ceiling: Annotated[
+        bool,
+        typer.Option(
+            "--ceiling",
+            help="Also fit the informed ceiling: the same signals and fitting code on the noise-free truth of the "
+            "training campaigns' invited (simulated marketplaces alone; takes a fit).",
+        ),
+    ] = False,
+    figures: Annotated[
+        Path | None, typer.Option(help="Save the figures as PNG files in this folder.", metavar="FOLDER")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the champion, and anybody's scores, on the campaigns held out from its training.
 
-    comparison = evaluate_champion(directory)
+    Beside what brands sort by today and, on simulated marketplaces, the oracle: share of the possible gain, regret in
+    USD, order, calibration of chances and money, coverage of the intervals, by slices, with intervals and tests.
+    """
+    from training.evaluate_marketplace import evaluate_marketplace
+    from training.evaluation_figures import save_figures
+    from training.evaluation_report import print_evaluation
+
+    if missing not in ("refuse", "last"):
+        raise typer.BadParameter(f"refuse or last, not {missing!r}", param_hint="--missing")
+    rule: Literal["refuse", "last"] = "last" if missing == "last" else "refuse"
+    found = evaluate_marketplace(directory, scores=scores, missing=rule, ceiling=ceiling)
     if as_json:
-        print(json.dumps(comparison.as_dict(), indent=2, sort_keys=True))
+        print(json.dumps(found.as_dict(), indent=2, sort_keys=True, allow_nan=False))
     else:
-        print_comparison(comparison)
+        print_evaluation(found)
+    if figures is not None:
+        from marketplace.progress import say
+
+        say(f"{len(save_figures(found, figures))} figures in {figures}")
 
 
 @app.command()

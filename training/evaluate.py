@@ -34,7 +34,7 @@ from training.metrics import (
 )
 from training.significance import Interval, cluster_bootstrap, paired_randomisation_test
 
-__all__ = ["METRICS", "Comparison", "Row", "compare"]
+__all__ = ["METRICS", "Comparison", "Row", "compare", "known_outcomes"]
 
 Floats = npt.NDArray[np.float64]
 Values = dict[str, dict[str, Floats]]
@@ -187,7 +187,7 @@ def compare(
     ranked = {name: np.asarray(values, dtype=np.float64) for name, values in scores.items()}
     champion = champion or next(iter(ranked), "")
     _check(ranked, pairs, champion)
-    known = _evidence(pairs, labels, truth)
+    known = known_outcomes(pairs, labels, truth)
     campaigns = tuple(sorted(pairs["campaign_id"].astype(str).unique()))
     values, gains = _measure(ranked, known, campaigns)
     if not values:
@@ -225,8 +225,11 @@ def _check(ranked: Mapping[str, Floats], pairs: pd.DataFrame, champion: str) -> 
         raise TrainingError("each pair once", received=f"{int(pairs.duplicated(KEY).sum())} repeated", look=look)
 
 
-def _evidence(pairs: pd.DataFrame, labels: pd.DataFrame | None, truth: pd.DataFrame | None) -> pd.DataFrame:
-    """``pairs`` with ``grade`` and ``profit``, NaN where not known, in the order of ``pairs``."""
+def known_outcomes(pairs: pd.DataFrame, labels: pd.DataFrame | None, truth: pd.DataFrame | None) -> pd.DataFrame:
+    """``pairs`` with ``grade`` and ``profit``, NaN where not known, in the order of ``pairs``.
+
+    ``grade`` of the labelled invitations of settled campaigns; ``profit`` of campaigns whose every pair has truth.
+    """
     known = pairs[KEY].astype(str).reset_index(drop=True)
     known["grade"] = np.nan
     known["profit"] = np.nan

@@ -60,7 +60,8 @@ class Target:
     y, weights : float64 (n,)
         Target and weight; read at ``rows`` alone.
     objective : str
-        ``binary``, ``lambdarank``, ``quasi_poisson`` or another of LightGBM's.
+        ``binary``, ``cross_entropy`` (targets between 0 and 1), ``lambdarank``, ``quasi_poisson`` or another of
+        LightGBM's.
     recipes : tuple of Recipe
         Tried in this order; a later one must be better than those before it, not equal.
     gains : tuple of float
@@ -197,7 +198,7 @@ def _loss(target: Target, data: TrainingData, raw: Floats) -> float:
     if target.gains:
         groups = Groups.of(data.rows["campaign_id"].to_numpy()[rows], data.rows["creator_id"].to_numpy()[rows])
         return -float(np.nanmean(ndcg_at_k(groups, f, np.asarray(target.gains)[y.astype(np.int64)], k=20)))
-    if target.objective == "binary":
+    if target.objective in ("binary", "cross_entropy"):
         if not f.any():
             rate = np.clip(np.average(y, weights=w), 1e-6, 1 - 1e-6)
             f = np.full(len(y), np.log(rate / (1 - rate)))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from marketplace.errors import TrainingError
 
-__all__ = ["Interval", "PairedTest", "cluster_bootstrap", "paired_randomisation_test"]
+__all__ = ["Interval", "PairedTest", "cluster_bootstrap", "holm", "paired_randomisation_test"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,6 +122,23 @@ def cluster_bootstrap(
     ratios = (times @ top)[denominator > 0] / denominator[denominator > 0]
     low, high = np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return Interval(estimate, float(low), float(high))
+
+
+def holm(p: npt.ArrayLike) -> Floats:
+    """p-values of one family of tests, made to hold for all of them together, float64 (n,) in the order given.
+
+    With the ``m`` known values in rising order, ``p_(i)`` becomes ``max over j <= i of min(1, (m - j + 1) p_(j))``:
+    the chance that any true null of the family falls below a threshold is at most that threshold, however the
+    tests depend on each other. NaN (no test) stays NaN and does not count.
+
+    Source: Holm (1979), A simple sequentially rejective multiple test procedure.
+    """
+    raw = np.asarray(p, dtype=np.float64)
+    out: Floats = np.full(raw.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(raw))
+    order = tested[np.argsort(raw[tested], kind="stable")]
+    out[order] = np.maximum.accumulate(np.minimum(1.0, raw[order] * np.arange(len(order), 0, -1)))
+    return out
 
 
 # Rankers of one comparison meet the same draws: comparable, and drawn once.
