@@ -8,7 +8,10 @@ the partnership's true lift about the prediction. It is averaged in bins of
 knots. The tails are read from the data too: ``u = (y - f) / sqrt(v(f) + s^2)``
 is standardised by the whole variance, and the interval is
 ``f + z_low * sqrt(v(f)) .. f + z_high * sqrt(v(f))`` with ``z`` the 10 % and
-90 % quantiles of ``u``. It speaks of the true lift of one delivered partnership.
+90 % quantiles of ``u``. It speaks of the true lift of one delivered partnership
+as it came, with the luck of its views and orders: one outcome a partnership
+cannot tell that luck from what the prediction misses. The *expected* lift
+scatters less, and lies in the interval more often than 80 %.
 Reading the tails of the truth from noisy residuals takes the two to be of one
 shape; where truth is skewed and the noise is large, the interval is too wide
 rather than too narrow (about 89 % instead of 80 % for exponential truth under

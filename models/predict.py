@@ -12,9 +12,11 @@ independent::
 follow), with lift's own 10 % and 90 % points in place of +-1.28 for the sales'
 part. Lift and attributed sales rise together while one earns and the other
 costs, so leaving out their covariance widens the interval rather than
-narrowing it. It is the range of the *expected* profit as rates and the lift of
-a delivered partnership vary; it is not that of one invitation's lottery of
-being accepted at all.
+narrowing it. It is the range of the profit as rates and the lift of a delivered
+partnership vary, weighed by the chance of delivery; it is not that of one
+invitation's lottery of being accepted at all. Lift's variance is that of the
+lift as it came (`models.intervals`), so the *expected* profit lies in it more
+often than 80 %.
 """
 
 from __future__ import annotations
