@@ -36,7 +36,10 @@ __all__ = ["CEILING", "CHAMPION", "FILE", "ORACLE", "Evaluation", "evaluate_mark
 
 Floats = npt.NDArray[np.float64]
 
-CHAMPION, FILE, CEILING, ORACLE = "champion", "file", "ceiling", "oracle"
+CHAMPION = "champion"
+FILE = "file"
+CEILING = "ceiling"
+ORACLE = "oracle"
 
 
 @dataclass(frozen=True)
