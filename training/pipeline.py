@@ -29,7 +29,7 @@ from training.registry import CHALLENGER, CHAMPION, aliased, point_alias, regist
 from training.splits import Split, split_by_time
 from training.tracking import Run, Store, open_store
 
-__all__ = ["TrainResult", "TrainedForm", "evaluate_champion", "split_of", "train"]
+__all__ = ["TrainResult", "TrainedForm", "split_of", "train"]
 
 
 @dataclass(frozen=True)
@@ -160,23 +160,6 @@ def train(
             for form in forms
         ]
     return TrainResult(tuple(done), done[-1].version, comparison, split.cutoff, time.perf_counter() - started)
-
-
-def evaluate_champion(market_dir: str | Path) -> Comparison:
-    """Measure the served bundle beside the baselines on the campaigns briefed after its cut-off.
-
-    Raises
-    ------
-    BundleError
-        There is no champion, or it was trained on other signals.
-    TrainingError
-        No campaign was briefed after its cut-off.
-    """
-    bundle = Bundle.load(bundle_folder(), read_public_key())
-    market = open_marketplace(market_dir)
-    split = split_of(market, bundle.as_of)
-    held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
-    return held_out.compare({"champion": bundle}, champion="champion")
 
 
 def _current_champion(store: Store, candidate: Bundle) -> dict[int, Bundle]:
