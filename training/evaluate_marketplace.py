@@ -32,7 +32,7 @@ from training.pipeline import split_of
 from training.promote import bundle_folder
 from training.score_file import Missing, ScoreFile, read_scores
 
-__all__ = ["CEILING", "CHAMPION", "FILE", "ORACLE", "Evaluation", "evaluate_marketplace"]
+__all__ = ["CEILING", "CHAMPION", "FILE", "FOR_SCALE", "ORACLE", "SUCCESS", "Evaluation", "evaluate_marketplace"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,6 +40,10 @@ CHAMPION = "champion"
 FILE = "file"
 CEILING = "ceiling"
 ORACLE = "oracle"
+SUCCESS = "champion_success"
+
+FOR_SCALE = (CEILING, ORACLE, SUCCESS)
+"""Rankers beside which the others are seen, and which no other competes with."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Evaluation:
     comparison : Comparison
         The served rankers and the baselines, campaign by campaign (`training.evaluate.compare`).
     standings : tuple of Standing
-        Every ranker on every metric, on the whole and by slice; ``ceiling`` and ``oracle`` too where there is truth.
+        Every ranker on every metric, on the whole and by slice; ``champion_success`` for scale, and
+        ``ceiling`` and ``oracle`` where there is truth.
     readings : tuple of Reading
         Calibration of the champion's probabilities and money; empty without a champion.
     coverages : tuple of Coverage
@@ -144,10 +149,11 @@ def evaluate_marketplace(
     readings: tuple[Reading, ...] = ()
     coverages: tuple[Coverage, ...] = ()
     success: dict[str, Floats] = {}
+    aside: dict[str, Floats] = {}
     if bundle is not None:
         frame, predictions = held_out.score(bundle)
         ranked[CHAMPION] = frame["score"].to_numpy(dtype=np.float64)
-        success[CHAMPION] = predictions.success_probability
+        success[CHAMPION] = aside[SUCCESS] = predictions.success_probability
         observed = observed_quantities(
             held_out.pairs, labels=held_out.labels, truth=held_out.truth, economics=_terms(held_out)
         )
@@ -162,9 +168,11 @@ def evaluate_marketplace(
         seed=seed,
     )  # fmt: skip
     known = known_outcomes(held_out.pairs, held_out.labels, held_out.truth)
-    shown = ranked | _all_knowing(market, held_out, known, ceiling=ceiling, train=split.train, as_of=split.cutoff)
+    shown = (
+        ranked | aside | _all_knowing(market, held_out, known, ceiling=ceiling, train=split.train, as_of=split.cutoff)
+    )
     standings = rank_standings(
-        shown, known, reference=comparison.champion, all_knowing=(CEILING, ORACLE), slices=held_out.slices, seed=seed
+        shown, known, reference=comparison.champion, all_knowing=FOR_SCALE, slices=held_out.slices, seed=seed
     )
     return Evaluation(comparison, standings, readings, coverages, file)
 

@@ -11,7 +11,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from training.evaluate_marketplace import CEILING, CHAMPION, FILE, ORACLE, Evaluation
+from training.evaluate_marketplace import CEILING, CHAMPION, FILE, FOR_SCALE, ORACLE, SUCCESS, Evaluation
 from training.evaluate_rankers import LESS_IS_BETTER, RANKER_METRICS, WHOLE, Standing
 
 __all__ = ["evaluation_text", "print_evaluation"]
@@ -139,7 +139,7 @@ def _slices(found: Evaluation) -> Iterator[_Block]:
     for part in parts:
         here = [row for row in found.standings if row.slice == part and row.metric == headline]
         mine = next((row for row in here if row.ranker == found.reference), None)
-        other = next((row for row in here if row.ranker not in (found.reference, CEILING, ORACLE)), None)
+        other = next((row for row in here if row.ranker not in (found.reference, *FOR_SCALE)), None)
         if mine is None or other is None:
             continue
         rows.append(
@@ -194,6 +194,11 @@ def _notes(found: Evaluation) -> Iterator[str]:
         )
     if ORACLE in names:
         yield f"{ORACLE}: sorts by the true expected profit; the best that can be."
+    if SUCCESS in names:
+        yield (
+            f"{SUCCESS}: the same creators in the order of the champion's success probability alone. Who delivers is "
+            "not who brings most: the champion orders by expected profit, and so does the oracle."
+        )
     if any(not row.kept for row in found.coverages):
         yield "derived: the model keeps 80 % intervals; their sides were widened as a normal law would."
     if found.file is not None:

@@ -105,6 +105,12 @@ def fit_booster(
     try:
         booster = lightgbm.train(merged, data, num_boost_round=rounds)
     except lightgbm.basic.LightGBMError as reason:
+        if "num_features" in str(reason):
+            raise TrainingError(
+                "rows of which at least one signal tells enough apart for a tree to split them",
+                received=f"{rows} rows, which no signal splits into {merged.get('min_data_in_leaf', 20)} and more",
+                look="a longer history, or a later --as-of",
+            ) from reason
         raise TrainingError(
             "data and parameters that LightGBM takes", received=str(reason), look="the LightGBM parameters page"
         ) from reason

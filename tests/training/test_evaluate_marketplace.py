@@ -87,6 +87,14 @@ def test_everybody_is_measured_on_the_same_campaigns(found):
         found.standing("nobody", "ndcg_at_10")
 
 
+def test_success_alone_foresees_delivery_better_than_profit_does(found):
+    auc = {name: found.standing(name, "auc_within_campaign").estimate for name in ("champion", "champion_success")}
+    assert auc["champion_success"] > auc["champion"]
+    shares = [found.standing(name, "oracle_gain_share_at_20").estimate for name in ("champion", "champion_success")]
+    assert shares[0] > shares[1]
+    assert all(np.isnan(row.p_holm) for row in found.standings if row.ranker == "champion_success")
+
+
 def test_the_ceiling_stands_between_champion_and_oracle(found):
     share = {
         name: found.standing(name, "oracle_gain_share_at_20").estimate for name in ("champion", "ceiling", "oracle")

@@ -98,3 +98,10 @@ def test_group_sizes_and_order_of_side_by_side_work():
     assert group_sizes(np.array([3, 3, 1, 1, 1, 3])).tolist() == [2, 3, 1]
     assert group_sizes(np.array([], dtype=np.int64)).tolist() == []
     assert fit_side_by_side(lambda n: n * n, list(range(7))) == [n * n for n in range(7)]
+
+
+def test_rows_that_no_signal_can_split_are_refused_in_plain_words():
+    with pytest.raises(TrainingError, match="20 rows, which no signal splits into 30 and more"):
+        fit_booster(
+            np.arange(40.0).reshape(20, 2), np.arange(20.0) % 2, params={"min_data_in_leaf": 30}, rounds=2, seed=0
+        )
