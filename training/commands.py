@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-__all__ = ["app", "evaluate", "promote", "rank", "rollback", "score", "train", "ui"]
+__all__ = ["app", "evaluate", "off_policy", "promote", "rank", "rollback", "score", "train", "ui"]
 
 app = typer.Typer()
 
@@ -99,6 +99,31 @@ def evaluate(
         from marketplace.progress import say
 
         say(f"{len(save_figures(found, figures))} figures in {figures}")
+
+
+@app.command("off-policy")
+def off_policy(
+    directory: Folder,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            help="A Parquet or CSV file with campaign_id, creator_id, score; more is better. Default: the champion, "
+            "on the campaigns briefed from its cut-off on.",
+            metavar="FILE",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many creators the policy invites a campaign.", min=1)] = 20,
+    soften: Annotated[
+        float,
+        typer.Option(help="0: exactly the best. Above: also those further down, less likely; 1 is very soft.", min=0.0),
+    ] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate what inviting by a score would have earned, from the impressions, invitations and outcomes alone."""
+    from training.off_policy_run import evaluate_policy, off_policy_text
+
+    report = evaluate_policy(directory, scores=scores, top=top, soften=soften)
+    print(json.dumps(report.as_dict(), indent=2, sort_keys=True) if as_json else off_policy_text(report))
 
 
 @app.command()
