@@ -12,12 +12,12 @@ from marketplace.errors import GateError
 from training import commands
 from training.commands import app
 
-NAMES = ("train", "evaluate", "promote", "rollback", "score", "rank", "ui")
+NAMES = ("train", "evaluate", "off_policy", "promote", "rollback", "score", "rank", "ui")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_and_option_has_help(name):
-    answer = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    answer = CliRunner().invoke(app, [name.replace("_", "-"), "--help"], env={"COLUMNS": "200"})
     assert answer.exit_code == 0
     registered = next(c for c in app.registered_commands if c.callback is getattr(commands, name))
     assert registered.callback.__doc__
