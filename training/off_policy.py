@@ -208,16 +208,21 @@ def soft_policy(log: Log, score: npt.ArrayLike, *, top: int, spread: float) -> F
             continue
         rank = np.empty(n)
         rank[np.lexsort((log.creator_ids[rows].astype(str), -values[rows]))] = np.arange(n)
-        strength = np.exp(norm.ppf(1.0 - (rank + 0.5) / n) / spread)
-        low, high = 0.0, 1.0 / strength.min() * 50.0
+        strength = norm.ppf(1.0 - (rank + 0.5) / n) / spread
+        # The logarithm of t, halved in on: exp(-50) leaves nobody, exp(50) everybody.
+        low, high = -strength.max() - 50.0, -strength.min() + 50.0
         for _ in range(200):
             middle = 0.5 * (low + high)
-            if -np.expm1(-middle * strength).sum() < top:
+            if _arrived(middle + strength).sum() < top:
                 low = middle
             else:
                 high = middle
-        chance[rows] = -np.expm1(-high * strength)
+        chance[rows] = _arrived(high + strength)
     return chance
+
+
+def _arrived(log_time: Floats) -> Floats:
+    return np.asarray(-np.expm1(-np.exp(np.clip(log_time, -700.0, 50.0))), dtype=np.float64)
 
 
 def mixture(parts: Mapping[str, tuple[float, Floats]]) -> Floats:

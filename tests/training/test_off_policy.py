@@ -192,7 +192,8 @@ def test_soft_policy_sums_to_top_follows_the_order_and_goes_from_best_to_even():
     assert log.per_campaign(soft) == pytest.approx([2.0, 2.0])
     assert (np.diff(soft[:4]) < 0).all()
     assert (np.diff(soft[4:]) > 0).all()
-    assert soft_policy(log, score, top=2, spread=0.01)[:4] == pytest.approx([1, 1, 0, 0], abs=1e-6)
+    for spread in (0.01, 1e-4):
+        assert soft_policy(log, score, top=2, spread=spread)[:4] == pytest.approx([1, 1, 0, 0], abs=1e-6)
     assert soft_policy(log, score, top=2, spread=1e4) == pytest.approx([0.5] * 8, abs=1e-3)
 
 
