@@ -18,7 +18,15 @@ from marketplace.tables import Marketplace, open_marketplace
 from models.batch import score_pairs
 from models.bundle import Bundle
 from training.fit import Floats
-from training.off_policy import ESTIMATORS, LEAST_EFFECTIVE, OffPolicyValue, estimate, soft_policy, top_policy
+from training.off_policy import (
+    ESTIMATORS,
+    LEAST_CAMPAIGNS,
+    LEAST_EFFECTIVE,
+    OffPolicyValue,
+    estimate,
+    soft_policy,
+    top_policy,
+)
 from training.off_policy_log import PolicyData, read_policy_data
 
 __all__ = ["OffPolicyReport", "bundle_scores", "evaluate_policy", "off_policy_text", "read_score_file"]
@@ -98,6 +106,12 @@ def evaluate_policy(
         reason = f"briefed before the champion's cut-off, {bundle.as_of}"
     rows = kept[data.log.campaign]
     left_out = data.left_out | ({reason: int((~kept).sum())} if (~kept).any() else {})
+    if kept.sum() < LEAST_CAMPAIGNS:
+        raise TrainingError(
+            f"{LEAST_CAMPAIGNS} campaigns or more to value the policy on",
+            received=f"{int(kept.sum())}; left out: {', '.join(f'{n} {why}' for why, n in left_out.items())}",
+            look="a longer history, a champion with an earlier cut-off, or --scores FILE",
+        )
     log = data.log.take(kept)
     pairs = data.pairs[rows].reset_index(drop=True)
     if given is None:

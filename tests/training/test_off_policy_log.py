@@ -133,6 +133,9 @@ def test_campaigns_without_scores_do_not_take_part(quick, small_market, tmp_path
     report = off_policy_run.evaluate_policy(small_market, scores=tmp_path / "some.csv", top=30)
     assert report.value.campaigns == len(quick.log.campaign_ids) - 1
     assert report.left_out["not in the scores file"] == 1
+    scores[scores["campaign_id"] == first].to_csv(tmp_path / "one.csv", index=False)
+    with pytest.raises(TrainingError, match=r"received 1; left out: \d+ not matured, \d+ not in the scores file"):
+        off_policy_run.evaluate_policy(small_market, scores=tmp_path / "one.csv")
 
 
 def test_a_bad_file_is_refused_with_all_that_is_wrong(small_market, data, tmp_path):
