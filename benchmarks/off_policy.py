@@ -133,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--creators", type=int, default=1_000, help="creators a marketplace (default 1000)")
     parser.add_argument("--campaigns", type=int, default=150, help="campaigns a marketplace (default 150)")
     parser.add_argument("--days", type=int, default=300, help="days a marketplace (default 300)")
-    parser.add_argument("--markets", type=int, default=6, help="marketplaces, one a seed (default 6)")
+    parser.add_argument("--markets", type=int, default=12, help="marketplaces, one a seed (default 12)")
     parser.add_argument("--seed", type=int, default=11, help="the first seed (default 11)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args(arguments)
