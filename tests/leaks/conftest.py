@@ -1,0 +1,23 @@
+"""One tiny marketplace for all that is asked of it here, and small heads."""
+
+from __future__ import annotations
+
+import pytest
+
+import training.dataset
+import training.heads
+from tests.leaks.worlds import World, make_world
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """100 creators, 24 campaigns, 110 days, seed 1. What is built of it is kept; change nothing."""
+    return make_world(tmp_path_factory.mktemp("leaks") / "world", seed=1)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So little data is enough here, and one number of trees to choose from."""
+    monkeypatch.setattr(training.dataset, "LEAST_LABELLED", 20)
+    monkeypatch.setattr(training.dataset, "LEAST_DELIVERED", 0)
+    monkeypatch.setattr(training.heads, "MAX_ROUNDS", training.heads.STEP)
