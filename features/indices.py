@@ -155,7 +155,7 @@ def index_scores(market: Marketplace, pairs: pd.DataFrame, *, geometric: bool = 
 
 
 def cards(market: Marketplace, as_of: Any, creator_ids: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-    """Score cards as of one instant, by creator: the seven indices and ``category_influence`` by category.
+    """Score cards as of one instant, by creator: the seven indices and ``category_influence`` by category known then.
 
     Parameters
     ----------
@@ -168,6 +168,8 @@ def cards(market: Marketplace, as_of: Any, creator_ids: Sequence[str] | None = N
     SignalError
         A creator is not known as of then.
     """
+    from features.snapshot_build import known_ids  # which imports this module
+
     day = int(as_of_days([as_of])[0])
     known = known_creators(market, day)
     asked = known if creator_ids is None else np.asarray(list(creator_ids), dtype=object)
@@ -178,7 +180,7 @@ def cards(market: Marketplace, as_of: Any, creator_ids: Sequence[str] | None = N
         )
     days = np.full(asked.size, day, dtype=np.int64)
     general = _frame(market, asked, days, None, geometric=False, change=True)
-    ids = category_ids(market)
+    ids = known_ids(market, "category_id", pd.Timestamp(day, unit="D", tz="UTC"))
     columns = np.asarray(ids, dtype=object)
     within = _frame(
         market, np.repeat(asked, len(ids)), np.repeat(days, len(ids)), np.tile(columns, asked.size),

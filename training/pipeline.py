@@ -139,7 +139,7 @@ def train(
     say("heads fitted: " + ", ".join(f"{form.form} validates at {form.validation:.3f}" for form in forms))
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     store = store or open_store()
-    champion = _current_champion(store, forms[-1].bundle)
+    champion = _current_champion(store, forms[-1].bundle, cutoff=split.cutoff)
     bundles = {form.form: form.bundle for form in forms} | {f"version {n}": b for n, b in champion.items()}
     comparison = held_out.compare(bundles, champion=forms[-1].form)
     fingerprint = market.fingerprint()
@@ -162,8 +162,12 @@ def train(
     return TrainResult(tuple(done), done[-1].version, comparison, split.cutoff, time.perf_counter() - started)
 
 
-def _current_champion(store: Store, candidate: Bundle) -> dict[int, Bundle]:
-    """The champion's bundle under its version, or nothing: none yet, or one that reads other signals."""
+def _current_champion(store: Store, candidate: Bundle, *, cutoff: pd.Timestamp) -> dict[int, Bundle]:
+    """The champion's bundle under its version, or nothing.
+
+    None yet, one that reads other signals, or one that learned from outcomes known after ``cutoff``: it has seen
+    the held-out campaigns, and would beat every candidate on them unfairly.
+    """
     champion = aliased(store, CHAMPION)
     if champion is None:
         return {}
@@ -174,6 +178,9 @@ def _current_champion(store: Store, candidate: Bundle) -> dict[int, Bundle]:
         return {}
     if bundle.model_version != str(champion.number) or bundle.contract_sha256 != candidate.contract_sha256:
         say(f"champion version {champion.number} reads other signals than today's; it is not measured here")
+        return {}
+    if pd.Timestamp(bundle.as_of, tz="UTC") > cutoff:
+        say(f"champion version {champion.number} learned until {bundle.as_of}; it is not measured before that")
         return {}
     return {champion.number: bundle}
 

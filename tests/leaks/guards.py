@@ -115,7 +115,7 @@ def _over_futures(
         _same(before, ask(world.future(how)), what=f"{what}, with the future {how},")
 
 
-def facts(world: World, names: Sequence[str] = ()) -> None:
+def facts(world: World, names: Sequence[str] = (), futures: Iterable[str] = FUTURES) -> None:
     """Every fact, as known before the cut, is the same whatever comes after it."""
     for name in names or features.facts.FACTS:
 
@@ -127,7 +127,7 @@ def facts(world: World, names: Sequence[str] = ()) -> None:
                 rows = rows[rows["campaign_id"] == world.campaign_id]
             return rows.sort_values(list(rows.columns), kind="stable", ignore_index=True)
 
-        _over_futures(world, known, what=f"fact {name}")
+        _over_futures(world, known, what=f"fact {name}", futures=futures)
 
 
 def signals(world: World, futures: Iterable[str] = FUTURES) -> None:
@@ -142,7 +142,7 @@ def indices(world: World, futures: Iterable[str] = FUTURES) -> None:
     _over_futures(world, lambda m: features.indices.index_scores(m, pairs), what="indices", futures=futures)
 
 
-def briefs(world: World) -> None:
+def briefs(world: World, futures: Iterable[str] = FUTURES) -> None:
     """A brief in USD and the catalogue of its day are the same whatever comes after."""
 
     def read(market: Marketplace) -> pd.DataFrame:
@@ -152,21 +152,22 @@ def briefs(world: World) -> None:
         told |= {f"catalogue.{f.name}": _text(getattr(catalogue, f.name)) for f in dataclasses.fields(catalogue)}
         return pd.DataFrame([told])
 
-    _over_futures(world, read, what="the brief")
+    _over_futures(world, read, what="the brief", futures=futures)
 
 
 def _text(value: Any) -> str:
     return str(sorted(value.items())) if isinstance(value, Mapping) else str(value)
 
 
-def eligible(world: World) -> None:
+def eligible(world: World, futures: Iterable[str] = FUTURES) -> None:
     """Who can be invited is the same whatever comes after the brief."""
-    _over_futures(world, lambda m: features.build.eligible_pairs(m, [world.campaign_id]), what="the eligible creators")
+    ask = lambda m: features.build.eligible_pairs(m, [world.campaign_id])  # noqa: E731
+    _over_futures(world, ask, what="the eligible creators", futures=futures)
 
 
-def labels(world: World) -> None:
+def labels(world: World, futures: Iterable[str] = FUTURES) -> None:
     """Labels as of the cut are the same whatever comes after it."""
-    _over_futures(world, lambda m: training.labels.build_labels(m, world.cut), what="labels")
+    _over_futures(world, lambda m: training.labels.build_labels(m, world.cut), what="labels", futures=futures)
 
 
 def maturity(world: World) -> None:
@@ -277,7 +278,7 @@ def _learned_from(world: World) -> TrainingData:
     return training.pipeline.build_training_data(world.market, parts.train, as_of=parts.cutoff)
 
 
-def held_out(world: World, futures: Iterable[str] = ("dropped", "scrambled")) -> None:
+def held_out(world: World, futures: Iterable[str] = ("dropped", "added")) -> None:
     """What is learned (rows, an acceptance head, its calibration) is the same whatever comes after the cut-off."""
     before = _learn(world, world.market)
     for how in futures:

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.leaks import guards
-from tests.leaks.worlds import World
+from tests.leaks.worlds import FUTURES, World
 
-__all__ = ["OF_THE_CODE", "ROOT", "own_source", "run_guard"]
+__all__ = ["OF_THE_CODE", "OVER_FUTURES", "ROOT", "own_source", "run_guard"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("marketplace", "features", "models", "training", "serving")
+OVER_FUTURES = ("signals", "indices", "briefs", "eligible", "labels", "held_out")
+"""Guards that compare futures."""
+
 OF_THE_CODE = ("folds", "placebo", "calibration", "ties")
+"""Guards that look at the code alone, on made-up rows."""
 
 
 def own_source() -> dict[str, str]:
@@ -21,13 +25,23 @@ def own_source() -> dict[str, str]:
     return {file.relative_to(ROOT).as_posix(): file.read_text(encoding="utf-8") for file in files}
 
 
-def run_guard(name: str, world: World, *, facts: Sequence[str] = (), source: str = "", seed: int = 0) -> None:
+def run_guard(
+    name: str,
+    world: World,
+    *,
+    facts: Sequence[str] = (),
+    futures: Sequence[str] = FUTURES,
+    source: str = "",
+    seed: int = 0,
+) -> None:
     """Run the guard ``name``; it raises `guards.Leak` where it finds a leak.
 
     Parameters
     ----------
     facts : sequence of str
         The facts that the guard of facts looks at; all by default.
+    futures : sequence of str
+        The futures that are compared, where the guard compares futures.
     source : str
         A module that is read besides the project's own.
     seed : int
@@ -39,6 +53,8 @@ def run_guard(name: str, world: World, *, facts: Sequence[str] = (), source: str
     elif name == "source":
         guard(own_source() | ({"features/planted.py": source} if source else {}))
     elif name == "facts":
-        guard(world, facts)
+        guard(world, facts, futures)
+    elif name in OVER_FUTURES:
+        guard(world, futures)
     else:
         guard(world)

@@ -6,30 +6,27 @@ import pytest
 
 from tests.leaks import guards
 from tests.leaks.run import OF_THE_CODE, run_guard
-from tests.leaks.worlds import make_world
+from tests.leaks.worlds import FUTURES, make_world
 
-OWN_MARKETPLACE = ("order", "renaming", "truth")
-"""Guards that need a marketplace of their own."""
+DEAR = ("order", "renaming", "truth", "snapshot", "indices")
+"""Guards that take seconds: they need a marketplace of their own, or everything about everybody."""
 
 EVERY_SEED = ("briefs", "eligible", "labels", "maturity", "split", "too_good", *OF_THE_CODE)
 EVERY_TENTH_SEED = tuple(name for name in guards.GUARDS if name not in (*EVERY_SEED, "source"))
 SEEDS = range(1000, 1100)
 
 
-CLEAN = [
-    pytest.param(name, marks=[pytest.mark.slow] if name in OWN_MARKETPLACE else [])
-    for name in guards.GUARDS
-    if name != "indices"
-]
-
-
-@pytest.mark.parametrize("guard", CLEAN)
+@pytest.mark.parametrize(
+    "guard", [pytest.param(name, marks=[pytest.mark.slow] if name in DEAR else []) for name in guards.GUARDS]
+)
 def test_unchanged_code_raises_no_alarm(guard, world):
-    run_guard(guard, world)
+    run_guard(guard, world, futures=FUTURES if guard in DEAR else ("dropped",))
 
 
-def test_unchanged_indices_raise_no_alarm(world):
-    guards.indices(world, futures=["dropped"])
+@pytest.mark.slow
+@pytest.mark.parametrize("guard", ["facts", "signals", "briefs", "eligible", "labels", "held_out"])
+def test_no_other_future_raises_an_alarm(guard, world):
+    run_guard(guard, world, futures=("added", "scrambled"))
 
 
 @pytest.mark.parametrize("guard", OF_THE_CODE)
