@@ -8,7 +8,7 @@ from tests.leaks import guards
 from tests.leaks.run import OF_THE_CODE, run_guard
 from tests.leaks.worlds import FUTURES, make_world
 
-DEAR = ("order", "renaming", "truth", "snapshot", "indices")
+DEAR = ("alone", "order", "renaming", "truth", "snapshot", "indices")
 """Guards that take seconds: they need a marketplace of their own, or everything about everybody."""
 
 EVERY_SEED = ("briefs", "eligible", "labels", "maturity", "split", "too_good", *OF_THE_CODE)

@@ -22,6 +22,7 @@ def test_a_champion_is_not_measured_on_campaigns_that_it_learned_from(learned_un
     assert found == ({4: bundle} if measured else {})
 
 
+@pytest.mark.slow
 def test_a_score_card_names_no_category_that_was_not_known_yet(world):
     products = world.frames["products"]
     newcomer = products.iloc[[0]].assign(product_id="p_new", category_id="category_of_tomorrow", known_at=world.cut)
