@@ -50,6 +50,7 @@ lock:
 docs: install
 	$(BIN)/python -m marketplace.reference
 	$(BIN)/python -m features.reference
+	$(BIN)/python -m tests.leaks.page
 
 clean:
 	rm -rf $(VENV) var build *.egg-info
