@@ -7,6 +7,7 @@ travels as JSON. Fitting is in `models.fit_curves`.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -32,14 +33,14 @@ def _finite(**numbers: float) -> None:
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(ABC):
     """A curve that never falls: called with scores of any shape, returns float64 of the same shape."""
 
     kind: ClassVar[str] = ""
 
+    @abstractmethod
     def __call__(self, score: Floats) -> Floats:
         """The calibrated value of each score."""
-        raise NotImplementedError
 
     def as_dict(self) -> dict[str, Any]:
         """The curve as JSON-able numbers; `curve_from_dict` is the inverse."""
