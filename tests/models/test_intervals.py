@@ -13,9 +13,20 @@ from models.intervals import (
     spread_from_dict,
 )
 
+TOO_WIDE = pytest.mark.xfail(
+    strict=True, reason="normal noise hides the skew of the truth: the interval holds more than .87 of it"
+)
 
-@pytest.mark.parametrize("noise", ["none", "even", "uneven"])
-@pytest.mark.parametrize("tails", ["normal", "heavy", "skewed"])
+
+@pytest.mark.parametrize(
+    ("tails", "noise"),
+    [
+        *((tails, noise) for tails in ("normal", "heavy") for noise in ("none", "even", "uneven")),
+        ("skewed", "none"),
+        pytest.param("skewed", "even", marks=TOO_WIDE),
+        pytest.param("skewed", "uneven", marks=TOO_WIDE),
+    ],
+)
 def test_eight_in_ten_true_lifts_lie_in_the_interval_although_labels_are_noisy(noise, tails):
     rng = np.random.default_rng(3)
     n = 6000
@@ -27,13 +38,11 @@ def test_eight_in_ten_true_lifts_lie_in_the_interval_although_labels_are_noisy(n
     fit, fresh = slice(0, n // 2), slice(n // 2, n)
     low, high = fit_money_spread(predicted[fit], label[fit], label_se=se[fit]).interval(predicted[fresh])
     covered = (low <= truth[fresh]) & (truth[fresh] <= high)
-    # Normal noise hides the skew of the truth: the interval then is too wide, never too narrow.
-    widest = 0.92 if tails == "skewed" and noise != "none" else 0.87
-    assert 0.74 < covered.mean() < widest
+    assert 0.74 < covered.mean() < 0.87
     small = predicted[fresh] < np.median(predicted)
     # Not only on the whole: small and large predictions alike.
-    assert 0.70 < covered[small].mean() < widest + 0.03
-    assert 0.70 < covered[~small].mean() < widest + 0.03
+    assert 0.70 < covered[small].mean() < 0.90
+    assert 0.70 < covered[~small].mean() < 0.90
 
 
 def test_label_noise_is_taken_out():
