@@ -16,7 +16,7 @@ from pathlib import Path
 
 from marketplace.errors import HomeError
 
-__all__ = ["replace_folder", "state_folder", "write_whole"]
+__all__ = ["replace_folder", "state_folder", "swap_folder", "write_whole"]
 
 
 def state_folder(*parts: str) -> Path:
@@ -70,13 +70,13 @@ def replace_folder(path: Path) -> Iterator[Path]:
     os.chmod(fresh, 0o755)
     try:
         yield fresh
-        _swap(fresh, path)
+        swap_folder(fresh, path)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
 
 
-def _swap(fresh: Path, path: Path) -> None:
+def swap_folder(fresh: Path, path: Path) -> None:
     """Rename ``fresh`` to ``path``; what stood there is put back if that fails, and removed otherwise."""
     if not path.exists():
         os.replace(fresh, path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from marketplace.progress import track
 from marketplace.simulator.briefs import Briefs
 from marketplace.simulator.chances import History, boosted_chance, compliance_multiple, partnership_rates
 from marketplace.simulator.crowding import beside_the_invited
@@ -26,15 +28,12 @@ __all__ = ["Collaborations", "draw_partnership_content", "eligible_creators", "r
 class Collaborations:
     """All campaigns' history. ``funnel`` is one position an invitation, ``campaign`` (m,) its brief.
 
-    ``shown`` and ``eligible`` are one entry a campaign; ``truth`` has, for each campaign, the creators (positions)
-    and their `Expectation`: every eligible one for the evaluation campaigns, the invited for the others.
+    ``shown`` is one entry a campaign, its positions those of creators.
     """
 
     funnel: Funnel
     campaign: Ints
     shown: list[Shown]
-    eligible: list[Ints]
-    truth: list[tuple[Ints, Expectation]]
 
 
 def eligible_creators(population: Population, *, market: int, briefed: int) -> Ints:
@@ -53,26 +52,35 @@ def _concat(parts: list[Funnel]) -> Funnel:
     return Funnel(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Funnel)})
 
 
-def _take(expectation: Expectation, rows: Ints) -> Expectation:
-    return Expectation(**{f.name: getattr(expectation, f.name)[rows] for f in fields(Expectation)})
-
-
 def run_campaigns(
-    world: World, seed: int, population: Population, briefs: Briefs, *, gmv_by_day: Floats
+    world: World,
+    seed: int,
+    population: Population,
+    briefs: Briefs,
+    *,
+    gmv_usd: Callable[[int], Floats],
+    tell: Callable[[int, Ints, Expectation], None],
 ) -> Collaborations:
-    """Go through the briefs in time order. ``gmv_by_day`` (n, days): USD that contents sold outside partnerships."""
+    """Go through the briefs in time order.
+
+    Parameters
+    ----------
+    gmv_usd : callable
+        Of a brief's number: the 30-day GMV, USD, outside partnerships, of every creator of its market by position.
+    tell : callable
+        Given, for each brief, its number, creators (positions, sorted) and their `Expectation`: every eligible one
+        for the evaluation campaigns, the invited for the others. Nothing of it is kept here.
+    """
     lists_rng, funnel_rng, hunches_rng = stream(seed, "lists"), stream(seed, "funnel"), stream(seed, "hunches")
     has_hunch = world.hunch_invite != 0.0 or world.hunch_sales != 0.0
     creators = len(population.creator_market)
-    so_far = np.concatenate([np.zeros((creators, 1)), np.cumsum(gmv_by_day, axis=1)], axis=1)
+    evaluation = briefs.evaluation
     parts: list[Funnel] = []
     campaign: list[Ints] = []
     shown: list[Shown] = []
-    everyone: list[Ints] = []
-    truth: list[tuple[Ints, Expectation]] = []
     sent, decided, posted = (np.zeros(0, dtype=np.int64) for _ in range(3))
     who, brand = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    for i in range(len(briefs)):
+    for i in track(range(len(briefs)), "  campaigns", total=len(briefs)):
         now = int(briefs.briefed[i])
         eligible = eligible_creators(population, market=int(briefs.market[i]), briefed=now)
         old = sent < now
@@ -85,31 +93,39 @@ def run_campaigns(
             again=(_recent(done.astype(np.float64), who, creators)[eligible] > 0).astype(np.float64),
             hunch=hunches_rng.normal(size=len(eligible)) if has_hunch else None,
         )
-        day = (now - population.start_us) // DAY
-        last = max(int(day) - 1, 0)
-        gmv = so_far[eligible, last] - so_far[eligible, max(last - 30, 0)]
+        members = np.flatnonzero(population.creator_market == briefs.market[i])
+        gmv = gmv_usd(i)[np.searchsorted(members, eligible)]
         target = int(min(briefs.wanted[i], max(1, round(world.invite_share * len(eligible)))))
         lists = show(lists_rng, world, gmv_usd=gmv, again=past.again, target=target, hunch=past.hunch)
         rows = np.sort(np.concatenate([lists.held, lists.invited]))
         rules, people = era(world, population, now)
-        funnel = draw_funnel(
-            funnel_rng, rules, population=people, briefs=briefs, i=i, creator=eligible[rows], past=past.take(rows)
+        invited, their_past = eligible[rows], past.take(rows)
+        funnel = draw_funnel(funnel_rng, rules, population=people, briefs=briefs, i=i, creator=invited, past=their_past)
+        # Where the truth is told for the invited alone, nobody else's is worked out.
+        who_told, places, told_past = (
+            (eligible, rows, past) if evaluation[i] else (invited, np.arange(len(rows)), their_past)
         )
-        expected = expect(rules, people, briefs=briefs, i=i, creator=eligible, past=past)
+        expected = expect(rules, people, briefs=briefs, i=i, creator=who_told, past=told_past)
         expected = beside_the_invited(
-            rules, people, expected, creator=eligible, invited=rows, commission=float(briefs.commission[i])
+            rules, people, expected, creator=who_told, invited=places, commission=float(briefs.commission[i])
         )
-        truth.append((eligible, expected) if briefs.evaluation[i] else (eligible[rows], _take(expected, rows)))
+        tell(i, who_told, expected)
         parts.append(funnel)
         campaign.append(np.full(len(rows), i))
-        shown.append(lists)
-        everyone.append(eligible)
+        shown.append(
+            replace(
+                lists,
+                listed=eligible[lists.listed],
+                invited=eligible[lists.invited],
+                held=eligible[lists.held],
+            )
+        )
         sent = np.concatenate([sent, funnel.sent])
         decided = np.concatenate([decided, np.where(funnel.accepted, funnel.decided, 0)])
         posted = np.concatenate([posted, np.where(funnel.delivered, funnel.posted, 0)])
         who = np.concatenate([who, funnel.creator])
         brand = np.concatenate([brand, np.full(len(rows), briefs.brand[i])])
-    return Collaborations(_concat(parts), np.concatenate(campaign), shown, everyone, truth)
+    return Collaborations(_concat(parts), np.concatenate(campaign), shown)
 
 
 def draw_partnership_content(

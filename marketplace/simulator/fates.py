@@ -32,9 +32,9 @@ class Fates:
         return Fates(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
-def draw_fates(world: World, seed: int, population: Population, lines: Lines) -> Fates:
+def draw_fates(world: World, seed: int, population: Population, lines: Lines, *, part: int = 0) -> Fates:
     """Draw every line's later states. Refunds come 8 to `REFUND_DAYS` days after the order."""
-    rng = stream(seed, "order_states")
+    rng = stream(seed, "order_states", part)
     n = len(lines.creator)
     cancelled = rng.random(n) < world.cancel_rate
     refunded = ~cancelled & (rng.random(n) < refund_rate(world, population, lines.creator, lines.product))

@@ -113,6 +113,7 @@ def show(
     order = np.argsort(time, kind="stable")
     last = int(np.flatnonzero(invited[order]).max(initial=0)) + 1
     length = min(len(rest), max(3 * target, last))
-    chance = _chances(weight, grid, pick)
     listed = order[:length]
-    return Shown(rest[listed], chance[listed], rest[np.flatnonzero(invited)], held, held_count / count)
+    return Shown(
+        rest[listed], _chances(weight[listed], grid, pick), rest[np.flatnonzero(invited)], held, held_count / count
+    )

@@ -42,13 +42,18 @@ class Posts:
     def join(self, other: Posts) -> tuple[Posts, Ints]:
         """Both in order of publication, and the new position of each (self's first, then other's)."""
         names = [f.name for f in fields(self)]
-        both = {n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in names}
-        order = np.argsort(both["published"], kind="stable")
+        return Posts(**{n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in names}).in_order()
+
+    def in_order(self) -> tuple[Posts, Ints]:
+        """The same in order of publication, and the new position of each."""
+        order = np.argsort(self.published, kind="stable")
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
-        joined = Posts(**{n: values[order] for n, values in both.items()})
-        original = np.where(joined.original >= 0, place[joined.original], -1)
-        return replace(joined, original=original), place
+        ordered = Posts(**{f.name: getattr(self, f.name)[order] for f in fields(self)})
+        original = ordered.original.copy()
+        copies = np.flatnonzero(original >= 0)
+        original[copies] = place[original[copies]]
+        return replace(ordered, original=original), place
 
 
 def view_noise(rng: np.random.Generator, deviation: Floats) -> Floats:
@@ -85,9 +90,9 @@ def _choose_product(
     return np.where(early, -1, product)
 
 
-def draw_posts(world: World, seed: int, population: Population) -> Posts:
+def draw_posts(world: World, seed: int, population: Population, *, part: int = 0) -> Posts:
     """Draw every content outside partnerships: negative-binomial weeks, shelves, formats, views, duplicates."""
-    rng = stream(seed, "posts")
+    rng = stream(seed, "posts", part)
     weeks = -(-population.days // 7)
     creators = len(population.creator_market)
     size = population.posts_size[:, None]
@@ -119,7 +124,7 @@ def draw_posts(world: World, seed: int, population: Population) -> Posts:
     again = np.flatnonzero(~live & (rng.random(total) < twice[creator]))
     delay = rng.integers(5 * 60_000_000, 90 * 60_000_000, size=len(again))
 
-    rng = stream(seed, "views")
+    rng = stream(seed, "views", part)
     views = (
         by_era(world, population, published, lambda _, people: people.views_mean[creator])
         * np.where(live, world.live_views, 1.0)
@@ -151,7 +156,7 @@ def draw_posts(world: World, seed: int, population: Population) -> Posts:
     return posts.join(copies)[0]
 
 
-def draw_organic_lines(world: World, seed: int, population: Population, posts: Posts) -> Lines:
+def draw_organic_lines(world: World, seed: int, population: Population, posts: Posts, *, part: int = 0) -> Lines:
     """Draw the order lines of contents outside partnerships, and the few bought from the showcase."""
     rows = np.flatnonzero(posts.product >= 0)
     creator, product = posts.creator[rows], posts.product[rows]
@@ -170,7 +175,7 @@ def draw_organic_lines(world: World, seed: int, population: Population, posts: P
     )
     captured = np.where(posts.original[rows] >= 0, 0.0, captured)
     lines = draw_lines(
-        stream(seed, "organic_lines"),
+        stream(seed, "organic_lines", part),
         world,
         creator=creator,
         product=product,
@@ -182,7 +187,7 @@ def draw_organic_lines(world: World, seed: int, population: Population, posts: P
         captured=captured,
         paid=paid_rate(world, population, posts.paid_views[rows], product),
     )
-    rng = stream(seed, "organic_sales")
+    rng = stream(seed, "organic_sales", part)
     showcase = (rng.random(len(lines.creator)) < world.showcase_rate) & ~lines.live & ~lines.paid
     inside = lines.ordered < population.end_us
     return replace(lines, content=np.where(showcase, -1, lines.content)).take(inside)

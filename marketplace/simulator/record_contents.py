@@ -27,10 +27,11 @@ def record_contents(
     content_ids: pa.Array,
     creator_ids: pa.Array,
     product_ids: pa.Array,
+    part: int,
     out: TableWriter,
 ) -> None:
     """Write every content's states: published, live ended, authorised for ads, deleted; each known at its own time."""
-    rng = stream(seed, "content_states")
+    rng = stream(seed, "content_states", part)
     n = len(posts.creator)
     live = posts.is_live
     ended = np.where(live, posts.published + posts.live_minutes * MINUTE, NONE)
@@ -84,10 +85,11 @@ def record_content_days(
     posts: Posts,
     content_ids: pa.Array,
     creator_ids: pa.Array,
+    part: int,
     out: TableWriter,
 ) -> int:
     """Write the contents' days in chunks; a day without a view has no row. Returns the rows written."""
-    rng = stream(seed, "content_days")
+    rng = stream(seed, "content_days", part)
     weights = world.views_decay ** _LAGS.astype(np.float64)
     weights[-2:] += 0.015
     video = weights / weights.sum()

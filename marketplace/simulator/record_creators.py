@@ -18,10 +18,10 @@ _AGES = ("18-24", "25-34", "35-44", "45-54")
 _EVERY = 14
 
 
-def usernames(count: int) -> list[str]:
-    """Handles, unique, the same for the same position."""
+def usernames(count: int, *, first: int = 0) -> list[str]:
+    """Handles, unique, the same for the same position, of ``count`` positions from ``first`` on."""
     s = _SYLLABLES
-    return [f"{s[i % 16]}{s[i // 16 % 16]}{s[(i * 7 + 3) % 16]}.{i}" for i in range(count)]
+    return [f"{s[i % 16]}{s[i // 16 % 16]}{s[(i * 7 + 3) % 16]}.{i}" for i in range(first, first + count)]
 
 
 def _ranges(value: Floats) -> tuple[Floats, Floats]:
@@ -32,16 +32,26 @@ def _ranges(value: Floats) -> tuple[Floats, Floats]:
 
 
 def record_creators(
-    seed: int, population: Population, *, gmv_by_day: Floats, creator_ids: pa.Array, out: TableWriter
+    seed: int,
+    population: Population,
+    *,
+    gmv_by_day: Floats,
+    creator_ids: pa.Array,
+    first: int,
+    part: int,
+    out: TableWriter,
 ) -> None:
-    """Write creators and creator_snapshots. ``gmv_by_day`` (n, days) is attributed GMV in the market's currency."""
+    """Write creators and creator_snapshots. ``gmv_by_day`` (n, days) is attributed GMV in the market's currency.
+
+    ``first`` is the position of the first of them among all creators.
+    """
     n = len(population.creator_market)
     markets, currencies = list(MARKETS), list(MARKETS.values())
     out.write(
         "creators",
         {
             "creator_id": creator_ids,
-            "username": usernames(n),
+            "username": usernames(n, first=first),
             "market": coded(population.creator_market, markets),
             "language": coded(population.creator_market, _LANGUAGES),
             "agency_status": coded(population.managed.astype(np.int64), ("INDEPENDENT", "AGENCY_MANAGED")),
@@ -49,10 +59,10 @@ def record_creators(
             "known_at": population.joined + HOUR,
         },
     )
-    rng = stream(seed, "snapshots")
+    rng = stream(seed, "snapshots", part)
     rounds = -(-population.days // _EVERY)
     creator = np.repeat(np.arange(n), rounds)
-    day = (np.arange(n) * 5 % _EVERY)[creator] + np.tile(np.arange(rounds), n) * _EVERY
+    day = ((first + np.arange(n)) * 5 % _EVERY)[creator] + np.tile(np.arange(rounds), n) * _EVERY
     at = population.start_us + day * DAY + rng.integers(0, 20 * 60, size=len(day)) * 60_000_000
     keep = (day < population.days) & (at > population.joined[creator] + HOUR)
     creator, day, at = creator[keep], day[keep], at[keep]

@@ -59,11 +59,11 @@ def record_campaigns(
         },
     )
     requests: dict[str, list[Any]] = {name: [] for name in ("request", "creator", "campaign", "place", "chance")}
-    for i, (shown, eligible) in enumerate(zip(collaborations.shown, collaborations.eligible, strict=True)):
+    for i, shown in enumerate(collaborations.shown):
         for policy, rows in enumerate((shown.listed, shown.held)):
             chance = shown.listed_propensity if policy == 0 else np.full(len(rows), shown.held_propensity)
             requests["request"].append(np.full(len(rows), 2 * i + policy))
-            requests["creator"].append(eligible[rows])
+            requests["creator"].append(rows)
             requests["campaign"].append(np.full(len(rows), i))
             requests["place"].append(np.arange(1, len(rows) + 1))
             requests["chance"].append(chance)

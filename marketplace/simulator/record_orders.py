@@ -7,9 +7,8 @@ import pyarrow as pa
 
 from marketplace.contract import MARKETS
 from marketplace.simulator.briefs import Briefs
-from marketplace.simulator.collaborations import Collaborations
 from marketplace.simulator.fates import Fates
-from marketplace.simulator.population import Population
+from marketplace.simulator.population import Ints, Population
 from marketplace.simulator.sales import Lines
 from marketplace.simulator.write import TableWriter, coded, numbered
 
@@ -22,17 +21,20 @@ _ORGANIC_COMMISSION = 0.10
 def record_orders(
     population: Population,
     briefs: Briefs,
-    collaborations: Collaborations,
     *,
     lines: Lines,
     fates: Fates,
+    campaign_of: Ints,
     content_ids: pa.Array,
     creator_ids: pa.Array,
     product_ids: pa.Array,
     campaign_ids: pa.Array,
+    first_order: int,
     out: TableWriter,
 ) -> int:
     """Write the states of all lines, by order and time known. Returns the rows written.
+
+    ``campaign_of`` (m,) is each invitation's brief; orders are numbered from ``first_order`` on.
 
     A line is PROCESSING, sometimes FROZEN, then COMPLETED or CANCELLED; a refund is a later COMPLETED row (a
     DEDUCTED one after the commission was paid out) with ``refunded_quantity``.
@@ -49,8 +51,9 @@ def record_orders(
     deducted = (step == 3) & (at - lines.ordered[line] > 14 * 86_400_000_000)
     status = np.select([step == 0, step == 1, deducted, (step == 2) & fates.cancelled[line]], [0, 1, 4, 3], 2)
     creator, product = lines.creator[line], lines.product[line]
-    partnership = lines.partnership[line]
-    campaign = np.where(partnership >= 0, collaborations.campaign[np.maximum(partnership, 0)], -1)
+    campaign = np.full(len(line), -1)
+    partner = lines.partnership[line] >= 0
+    campaign[partner] = campaign_of[lines.partnership[line][partner]]
     content = lines.content[line]
     kind = np.where(content < 0, 2, np.where(lines.live[line], 1, 0))
     quantity = lines.quantity[line]
@@ -62,7 +65,7 @@ def record_orders(
     return out.write(
         "orders",
         {
-            "order_id": coded(line, numbered("or", n, 8)),
+            "order_id": coded(line, numbered("or", n, 9, first=first_order)),
             "sku_id": coded(product * 3 + (line * 7919) % 3, variants),
             "product_id": coded(product, product_ids),
             "creator_id": coded(creator, creator_ids),

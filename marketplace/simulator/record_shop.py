@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 
 from marketplace.contract import CURRENCIES, MARKETS
@@ -14,7 +16,7 @@ from marketplace.simulator.sales import Lines
 from marketplace.simulator.world import CATEGORIES, World, stream
 from marketplace.simulator.write import TableWriter, coded, numbered
 
-__all__ = ["draw_demand", "foreseen", "record_shop", "shop_sales"]
+__all__ = ["ShopSums", "draw_demand", "foreseen", "record_shop", "shop_sales", "shop_sums"]
 
 _FIRST = ("Luma", "Nori", "Bayu", "Orchid", "Kestrel", "Mango", "Saffron", "Tidal", "Ember", "Willow", "Aster", "Pipit")
 _SECOND = ("Lab", "House", "Works", "Garden", "Studio", "Market", "Supply", "Craft", "Daily", "Goods")
@@ -90,6 +92,54 @@ def foreseen(world: World, population: Population, briefs: Briefs) -> Floats | N
     return multiple
 
 
+@dataclass(frozen=True)
+class ShopSums:
+    """What creators' lines and contents did to the products' days, each (p, days) float64.
+
+    ``added`` and ``taken`` are units of incremental and of other lines, ``gross`` and ``back`` the ordered and the
+    refunded money of the incremental, in the market's currency, and ``spend_usd`` what ads behind contents cost.
+    """
+
+    added: Floats
+    taken: Floats
+    gross: Floats
+    back: Floats
+    spend_usd: Floats
+
+    def __add__(self, other: ShopSums) -> ShopSums:
+        return ShopSums(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+
+def shop_sums(world: World, population: Population, *, posts: Posts, lines: Lines, fates: Fates) -> ShopSums:
+    """Add up contents and lines by product and day; what falls after the end is left out."""
+    products, days, start = len(population.product_brand), population.days, population.start_us
+    shape = (products, days)
+
+    def daily(rows: np.ndarray, instant: np.ndarray, amount: np.ndarray) -> Floats:
+        day = (instant[rows] - start) // DAY
+        inside = day < days
+        cell = lines.product[rows][inside] * days + day[inside]
+        table = np.bincount(cell, weights=amount[rows][inside], minlength=products * days)
+        return table.astype(np.float64).reshape(shape)
+
+    units = lines.quantity.astype(np.float64)
+    money = units * population.product_price[lines.product]
+    bought = np.flatnonzero((posts.paid_views > 0) & (posts.product >= 0) & (posts.published < population.end_us))
+    bought_day = (posts.published[bought] - start) // DAY
+    spend = np.bincount(
+        posts.product[bought] * days + bought_day,
+        weights=posts.paid_views[bought] * world.cpm_usd / 1_000.0,
+        minlength=products * days,
+    )
+    return ShopSums(
+        added=daily(np.flatnonzero(lines.incremental), lines.ordered, units),
+        taken=daily(np.flatnonzero(~lines.incremental), lines.ordered, units),
+        gross=daily(np.flatnonzero(lines.incremental & ~fates.cancelled), lines.ordered, money),
+        back=daily(np.flatnonzero(lines.incremental & fates.refunded), fates.refund_known, money),
+        spend_usd=spend.astype(np.float64).reshape(shape),
+    )
+
+
 def record_shop(
     world: World,
     seed: int,
@@ -97,9 +147,7 @@ def record_shop(
     *,
     briefs: Briefs,
     moved: Moved | None = None,
-    posts: Posts,
-    lines: Lines,
-    fates: Fates,
+    sums: ShopSums,
     out: TableWriter,
 ) -> None:
     """Write brands, products, product_days and fx_rates. ``moved`` is what partnerships did to siblings' sales."""
@@ -140,33 +188,11 @@ def record_shop(
     base, discount = draw_demand(world, seed, population, surge=foreseen(world, population, briefs))
     price = population.product_price
     kept = (1.0 - world.cancel_rate) * (1.0 - population.product_refund)
-    shape = (products, days)
-
-    def daily(rows: np.ndarray, instant: np.ndarray, amount: np.ndarray) -> Floats:
-        day = (instant[rows] - start) // DAY
-        inside = day < days
-        cell = lines.product[rows][inside] * days + day[inside]
-        table = np.bincount(cell, weights=amount[rows][inside], minlength=products * days)
-        return table.astype(np.float64).reshape(shape)
-
-    units = lines.quantity.astype(np.float64)
-    money = units * price[lines.product]
-    added = daily(np.flatnonzero(lines.incremental), lines.ordered, units)
-    taken = daily(np.flatnonzero(~lines.incremental), lines.ordered, units)
-    gross = daily(np.flatnonzero(lines.incremental & ~fates.cancelled), lines.ordered, money)
-    back = daily(np.flatnonzero(lines.incremental & fates.refunded), fates.refund_known, money)
     # A sibling's lost units may be more than a day sells: the rest is missing on the days after.
-    shop = shop_sales(base if moved is None else base + moved.units, taken)
-    gmv = shop * (price * kept)[:, None] * (1.0 - discount)[None, :] + gross - back
-    bought = np.flatnonzero((posts.paid_views > 0) & (posts.product >= 0) & (posts.published < population.end_us))
-    bought_day = (posts.published[bought] - start) // DAY
-    spend_usd = np.bincount(
-        posts.product[bought] * days + bought_day,
-        weights=posts.paid_views[bought] * world.cpm_usd / 1_000.0,
-        minlength=products * days,
-    ).reshape(shape)
+    shop = shop_sales(base if moved is None else base + moved.units, sums.taken)
+    gmv = shop * (price * kept)[:, None] * (1.0 - discount)[None, :] + sums.gross - sums.back
     rate = population.fx[population.product_market, :days]
-    spend = 0.03 * base * price[:, None] + spend_usd / rate
+    spend = 0.03 * base * price[:, None] + sums.spend_usd / rate
 
     product = np.repeat(np.arange(products), days)
     day = np.tile(np.arange(days), products)
@@ -177,7 +203,7 @@ def record_shop(
         {
             "product_id": coded(product, product_ids),
             "day": start // DAY + day,
-            "units_sold": (shop + added)[product, day].astype(np.int64),
+            "units_sold": (shop + sums.added)[product, day].astype(np.int64),
             "gmv": np.round(np.maximum(gmv[product, day], 0.0), 2),
             "currency": coded(population.product_market[product], currencies),
             "ad_spend": np.round(spend[product, day], 2),

@@ -1,112 +1,97 @@
-"""Draw a whole marketplace, stage by stage, and write it."""
+"""Draw a whole marketplace, shard by shard and then what joins them, and put it in place."""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from marketplace.errors import ContractError
-from marketplace.home import replace_folder
-from marketplace.progress import say
-from marketplace.simulator.briefs import Briefs, draw_briefs
-from marketplace.simulator.collaborations import Collaborations, draw_partnership_content, run_campaigns
-from marketplace.simulator.fates import Fates, draw_fates, net_usd
-from marketplace.simulator.interference import draw_siblings, spill
-from marketplace.simulator.population import DAY, Floats, Population, draw_population
-from marketplace.simulator.posts import draw_organic_lines, draw_posts
-from marketplace.simulator.record_contents import record_content_days, record_contents
+from marketplace.progress import say, track
+from marketplace.simulator.briefs import draw_briefs
+from marketplace.simulator.partnerships import draw_partnerships
+from marketplace.simulator.population import Population, draw_population
 from marketplace.simulator.record_creators import record_creators
-from marketplace.simulator.record_funnel import (
-    record_campaigns,
-    record_invitations,
-    record_outcomes,
-    record_samples,
-)
-from marketplace.simulator.record_orders import record_orders
-from marketplace.simulator.record_shop import record_shop
-from marketplace.simulator.sales import Lines
 from marketplace.simulator.seller import keep_seller
+from marketplace.simulator.shards import SHARD_CREATORS, Ids, Shard, draw_shard, only, shards_of
+from marketplace.simulator.workspace import open_workspace
 from marketplace.simulator.world import BASELINE, TRAITS, World
-from marketplace.simulator.write import TableWriter, coded, numbered, write_truth
+from marketplace.simulator.write import TableWriter, TruthWriter, numbered
 
 __all__ = ["simulate"]
 
 
-def _by_day(population: Population, lines: Lines, *, usd: bool) -> Floats:
-    """Attributed sales of each creator's days (n, days), in USD or in the market's currency."""
-    day = (lines.ordered - population.start_us) // DAY
-    money = lines.quantity * population.product_price[lines.product]
-    if usd:
-        money = money * population.usd(population.product_market[lines.product], day)
-    n = len(population.creator_market)
-    cells = lines.creator * population.days + day
-    table = np.bincount(cells, weights=money, minlength=n * population.days)
-    return table.astype(np.float64).reshape(n, population.days)
-
-
-def _write_truth(
-    folder: Path,
-    population: Population,
-    collaborations: Collaborations,
-    *,
-    realised: Floats,
-    ids: tuple[object, object],
-) -> None:
-    creator_ids, campaign_ids = ids
-    funnel = collaborations.funnel
-    n = len(population.creator_market)
-    creator = np.concatenate([who for who, _ in collaborations.truth])
-    campaign = np.repeat(np.arange(len(collaborations.truth)), [len(who) for who, _ in collaborations.truth])
-    columns = {
-        name: np.concatenate([getattr(expected, name) for _, expected in collaborations.truth])
-        for name in ("accept", "deliver", "incremental", "attributed", "profit")
-    }
-    # Campaigns come in order and creators within one are sorted, so the pair's code finds its place.
-    pair = campaign * n + creator
-    place = np.searchsorted(pair, collaborations.campaign * n + funnel.creator)
-    seen = np.full(len(pair), np.nan)
-    seen[place[funnel.delivered]] = realised[funnel.delivered]
-    write_truth(
-        folder,
-        "outcomes",
-        {
-            "campaign_id": coded(campaign, campaign_ids),
-            "creator_id": coded(creator, creator_ids),
-            "accept_probability": columns["accept"],
-            "deliver_probability": columns["deliver"],
-            "incremental_gmv": columns["incremental"],
-            "attributed_gmv": columns["attributed"],
-            "incremental_profit": columns["profit"],
-            "incremental_gmv_realised": seen,
-        },
-    )
-    write_truth(
-        folder,
-        "traits",
-        {
-            "creator_id": creator_ids,
-            **{name: population.traits[name] for name in TRAITS},
-            "followers": population.followers,
-            "posts_30d": population.posts_30d,
-            "price_point": population.price_point,
-            "paid_reliance": population.reliance,
-            "capture_share": population.capture_share.mean(axis=1),
-        },
-    )
-
-
-def _check_arguments(creators: int, campaigns: int, days: int, seed: int) -> None:
+def _check_arguments(creators: int, campaigns: int, days: int, seed: int, shard_creators: int) -> None:
     look = "`collabrank simulate --help`"
-    for name, value, least in (("creators", creators, 50), ("campaigns", campaigns, 3), ("days", days, 60)):
+    for name, value, least in (
+        ("creators", creators, 50),
+        ("campaigns", campaigns, 3),
+        ("days", days, 60),
+        ("creators in a shard", shard_creators, 1),
+    ):
         if value < least:
             raise ContractError(f"at least {least} {name}", received=str(value), look=look)
     if seed < 0:
         raise ContractError("a seed of zero or more", received=str(seed), look=look)
 
 
-def simulate(out: Path, *, creators: int, campaigns: int, days: int, seed: int, world: World = BASELINE) -> None:
+def _record_people(
+    seed: int, population: Population, shard: Shard, *, ids: Ids, sums: Path, partnerships: Path, fresh: Path
+) -> dict[str, int]:
+    """Write creators, their profiles and their true traits: one shard's, with what all contents sold."""
+    people = only(population, shard)
+    count = shard.last - shard.first
+    gmv = np.zeros(count * population.days)
+    with np.load(sums) as arrays:
+        gmv[arrays["cell"]] = arrays["money"]
+    with np.load(partnerships) as arrays:
+        mine = (arrays["creator"] >= shard.first) & (arrays["creator"] < shard.last)
+        cell = (arrays["creator"][mine] - shard.first) * population.days + arrays["day"][mine]
+        np.add.at(gmv, cell, arrays["money"][mine])
+    creator_ids = ids.creators[shard.first : shard.last]  # type: ignore[index]
+    out = TableWriter(fresh / "market", population.end_us, part=shard.part)
+    record_creators(
+        seed,
+        people,
+        gmv_by_day=gmv.reshape(count, population.days),
+        creator_ids=creator_ids,
+        first=shard.first,
+        part=shard.part,
+        out=out,
+    )
+    out.close()
+    truth = TruthWriter(fresh / "market", "traits", part=shard.part)
+    truth.write(
+        {
+            "creator_id": creator_ids,
+            **{name: people.traits[name] for name in TRAITS},
+            "followers": people.followers,
+            "posts_30d": people.posts_30d,
+            "price_point": people.price_point,
+            "paid_reliance": people.reliance,
+            "capture_share": people.capture_share.mean(axis=1),
+        }
+    )
+    truth.close()
+    return {"creators": count}
+
+
+def simulate(
+    out: Path,
+    *,
+    creators: int,
+    campaigns: int,
+    days: int,
+    seed: int,
+    world: World = BASELINE,
+    shard_creators: int = SHARD_CREATORS,
+) -> None:
     """Write a simulated marketplace, with its truth, to the folder ``out``, replacing what stood there.
+
+    Work goes on in ``.NAME.unfinished`` beside ``out``. If it is interrupted, a call with the same arguments goes on
+    from the last shard that was finished, and ends with the same bytes.
 
     Parameters
     ----------
@@ -118,141 +103,89 @@ def simulate(out: Path, *, creators: int, campaigns: int, days: int, seed: int, 
         Zero or more. The same arguments write the same bytes.
     world : World
         The model's parameters.
+    shard_creators : int
+        Creators drawn and written at a time, at most: what peak memory hangs on. Another number draws another
+        marketplace of the same kind once there is more than one shard.
 
     Raises
     ------
     ContractError
-        An argument is out of range.
+        An argument is out of range, or another process is writing to ``out``.
     """
-    _check_arguments(creators, campaigns, days, seed)
+    _check_arguments(creators, campaigns, days, seed, shard_creators)
+    out = Path(out)
     creators, campaigns = max(50, round(creators * world.size)), max(3, round(campaigns * world.size))
+    plan = {
+        "creators": creators,
+        "campaigns": campaigns,
+        "days": days,
+        "seed": seed,
+        "world": asdict(world),
+        "shard_creators": shard_creators,
+    }
     say(f"simulating {creators:,} creators, {campaigns:,} campaigns, {days} days (seed {seed}) …")
-    population = draw_population(world, seed, creators=creators, campaigns=campaigns, days=days)
-    posts = draw_posts(world, seed, population)
-    organic = draw_organic_lines(world, seed, population, posts)
-    briefs: Briefs = draw_briefs(world, seed, population, campaigns=campaigns)
-    say(f"  {len(posts.creator):,} contents and {len(organic.creator):,} order lines outside partnerships")
+    with open_workspace(out, plan) as space:
+        population = draw_population(world, seed, creators=creators, campaigns=campaigns, days=days)
+        briefs = draw_briefs(world, seed, population, campaigns=campaigns)
+        ids = Ids(
+            brands=numbered("br", len(population.brand_market), 3),
+            products=numbered("pr", len(population.product_brand), 5),
+            campaigns=numbered("ca", campaigns, 4),
+            creators=numbered("cr", creators, 6),
+        )
+        shards = shards_of(creators, shard_creators)
+        sums = [space.spool / f"{shard.name}.npz" for shard in shards]
+        counts: Counter[str] = Counter()
+        for shard in track(shards, "  shards of creators", total=len(shards)):
 
-    collaborations = run_campaigns(world, seed, population, briefs, gmv_by_day=_by_day(population, organic, usd=True))
-    more, sold = draw_partnership_content(world, seed, population, collaborations)
-    funnel = collaborations.funnel
-    say(f"  {len(funnel.creator):,} invitations, {int(funnel.accepted.sum()):,} partnerships")
+            def draw(fresh: Path, shard: Shard = shard) -> dict[str, int]:
+                table = TableWriter(fresh / "market", population.end_us, part=shard.part)
+                kept, counted = draw_shard(
+                    world,
+                    seed,
+                    population,
+                    briefs,
+                    shard=shard,
+                    ids=ids,
+                    first_content=counts["contents"],
+                    first_order=counts["lines"],
+                    out=table,
+                )
+                table.close()
+                kept.save(fresh / "spool" / f"{shard.name}.npz")
+                return counted
 
-    posts, place = posts.join(more)
-    first = len(place) - len(more.creator)
-    content_of = np.full(len(funnel.creator), -1)
-    content_of[more.partnership] = place[first:]
-    lines = Lines.concat(
-        [
-            Lines(**{**vars(organic), "content": np.where(organic.content >= 0, place[organic.content], -1)}),
-            Lines(**{**vars(sold), "content": place[first + sold.content]}),
-        ]
-    )
-    fates: Fates = draw_fates(world, seed, population, lines)
-    won = lines.incremental & (lines.partnership >= 0)
-    moved = draw_siblings(world, seed, population, lines)
-    gained = net_usd(population, lines.take(won), fates.take(won))
-    realised = np.bincount(
-        lines.partnership[won],
-        weights=gained if moved is None else gained + moved.usd[won],
-        minlength=len(funnel.creator),
-    ).astype(np.float64)
-    lines = spill(
-        world,
-        seed,
-        population,
-        lines,
-        funnel=funnel,
-        campaign=collaborations.campaign,
-        content_of=content_of,
-    )
-    inside = lines.ordered < population.end_us
-    lines, fates = lines.take(inside), fates.take(inside)
+            counts.update(space.unit(shard.name, draw))
+        say(f"  {counts['contents']:,} contents and {counts['lines']:,} order lines outside partnerships")
+        done = space.unit(
+            "partnerships",
+            lambda fresh: draw_partnerships(
+                world,
+                seed,
+                population,
+                briefs,
+                shards=shards,
+                sums=sums,
+                ids=ids,
+                first_content=counts["contents"],
+                first_order=counts["lines"],
+                fresh=fresh,
+            ),
+        )
+        say(f"  {done['invitations']:,} invitations, {done['partnerships']:,} partnerships")
+        counts.update(done)
+        say(f"  {counts['states']:,} order states and {counts['days']:,} content days")
+        partnerships = space.spool / "partnerships.npz"
+        for shard, file in track(zip(shards, sums, strict=True), "  profiles of creators", total=len(shards)):
 
-    creator_ids, content_ids = numbered("cr", creators, 6), numbered("co", len(posts.creator), 7)
-    brand_ids, product_ids = (
-        numbered("br", len(population.brand_market), 3),
-        numbered("pr", len(population.product_brand), 5),
-    )
-    campaign_ids, invitation_ids = numbered("ca", campaigns, 4), numbered("inv", len(funnel.creator), 6)
-    with replace_folder(Path(out)) as folder:
-        table = TableWriter(folder, population.end_us)
-        record_shop(
-            world, seed, population, posts=posts, lines=lines, fates=fates, briefs=briefs, moved=moved, out=table
-        )
-        record_creators(
-            seed,
-            population,
-            gmv_by_day=_by_day(population, lines, usd=False),
-            creator_ids=creator_ids,
-            out=table,
-        )
-        rows = record_orders(
-            population,
-            briefs,
-            collaborations,
-            lines=lines,
-            fates=fates,
-            content_ids=content_ids,
-            creator_ids=creator_ids,
-            product_ids=product_ids,
-            campaign_ids=campaign_ids,
-            out=table,
-        )
-        say(f"  {rows:,} order states")
-        record_contents(
-            world,
-            seed,
-            posts=posts,
-            content_ids=content_ids,
-            creator_ids=creator_ids,
-            product_ids=product_ids,
-            out=table,
-        )
-        rows = record_content_days(
-            world, seed, population, posts=posts, content_ids=content_ids, creator_ids=creator_ids, out=table
-        )
-        say(f"  {rows:,} content days")
-        record_campaigns(
-            briefs,
-            collaborations,
-            brand_ids=brand_ids,
-            creator_ids=creator_ids,
-            product_ids=product_ids,
-            campaign_ids=campaign_ids,
-            out=table,
-        )
-        record_invitations(
-            briefs,
-            collaborations,
-            invitation_ids=invitation_ids,
-            creator_ids=creator_ids,
-            campaign_ids=campaign_ids,
-            out=table,
-        )
-        record_samples(
-            seed,
-            briefs,
-            collaborations,
-            invitation_ids=invitation_ids,
-            creator_ids=creator_ids,
-            product_ids=product_ids,
-            out=table,
-        )
-        record_outcomes(
-            seed,
-            population,
-            briefs,
-            collaborations,
-            content_of=content_of,
-            invitation_ids=invitation_ids,
-            creator_ids=creator_ids,
-            campaign_ids=campaign_ids,
-            content_ids=content_ids,
-            out=table,
-        )
-        table.close()
-        _write_truth(folder, population, collaborations, realised=realised, ids=(creator_ids, campaign_ids))
+            def record(fresh: Path, shard: Shard = shard, file: Path = file) -> dict[str, int]:
+                return _record_people(
+                    seed, population, shard, ids=ids, sums=file, partnerships=partnerships, fresh=fresh
+                )
+
+            space.unit(f"people-{shard.part:05d}", record)
+        finished = space.market
         if world.seller_share:
-            seller = int(briefs.brand[briefs.own][0])
-            keep_seller(folder, brand_id=str(brand_ids[seller]))
+            finished = space.folder / "seller"
+            keep_seller(space.market, finished, brand_id=ids.brands[int(briefs.brand[briefs.own][0])].as_py())  # type: ignore[index]
+        space.publish(finished, out)

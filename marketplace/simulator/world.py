@@ -269,6 +269,10 @@ STAGES = (
 )
 
 
-def stream(seed: int, stage: str) -> np.random.Generator:
-    """The generator of one stage: independent of every other stage's, whatever they draw."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(STAGES.index(stage),))))
+def stream(seed: int, stage: str, part: int = 0) -> np.random.Generator:
+    """The generator of one stage and part: independent of every other stage's and part's, whatever they draw.
+
+    Parts number the shards of creators; a stage that is drawn for all at once has part 0 alone.
+    """
+    key = (STAGES.index(stage), part) if part else (STAGES.index(stage),)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))

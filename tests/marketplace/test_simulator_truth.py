@@ -78,7 +78,7 @@ def trial(request: pytest.FixtureRequest) -> Trial:
     funnel = draw_funnel(
         stream(i, "funnel"), world, population=population, briefs=briefs, i=i, creator=many, past=again
     )
-    history = Collaborations(funnel, np.full(len(many), i), [], [], [])
+    history = Collaborations(funnel, np.full(len(many), i), [])
     _, lines = draw_partnership_content(world, i, population, history)
     fates = draw_fates(world, i, population, lines)
     net = net_usd(population, lines, fates)

@@ -242,7 +242,7 @@ def test_the_truth_is_the_mean_of_the_draws(name: str, i: int) -> None:
         stream(i, "funnel"), rules, population=people, briefs=briefs, i=i, creator=who[every], past=past.take(every)
     )
     # Every repeat is a campaign of its own, in which all of them are invited.
-    history = Collaborations(funnel, np.repeat(np.arange(REPEATS), n), [], [], [])
+    history = Collaborations(funnel, np.repeat(np.arange(REPEATS), n), [])
     _, lines = draw_partnership_content(world, i, population, history)
     net = net_usd(population, lines, draw_fates(world, i, population, lines))
     moved = draw_siblings(world, i, population, lines)
