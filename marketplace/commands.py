@@ -41,7 +41,10 @@ def simulate(
         ),
     ] = "baseline",
 ) -> None:
-    """Draw a marketplace from a causal model, with the truth that real data never tell."""
+    """Draw a marketplace from a causal model, with the truth that real data never tell.
+
+    Interrupted, the same command goes on where it was (what is done stands in .OUT.unfinished beside OUT).
+    """
     from marketplace.simulator import find_world
     from marketplace.simulator import simulate as run
 

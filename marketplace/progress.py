@@ -18,6 +18,8 @@ __all__ = ["say", "track"]
 
 T = TypeVar("T")
 
+_EVERY_S = 30.0
+
 
 def say(text: str) -> None:
     """One plain line on standard error."""
@@ -27,7 +29,7 @@ def say(text: str) -> None:
 def track(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:
     """Yield ``items`` while showing how far the work has come.
 
-    On a terminal a bar; elsewhere one line at the start and one at the end.
+    On a terminal a bar; elsewhere a line at the start, one at the end, and one every half minute between.
     """
     if sys.stderr.isatty():
         with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -35,8 +37,13 @@ def track(items: Iterable[T], what: str, *, total: int | None = None) -> Iterato
         return
     started = time.perf_counter()
     say(f"{what} …")
-    count = 0
+    said, count = started, 0
     for item in items:
         yield item
         count += 1
+        now = time.perf_counter()
+        if now - said >= _EVERY_S:
+            of = "" if total is None else f" of {total}"
+            say(f"{what}: {count}{of} after {now - started:.0f} s")
+            said = now
     say(f"{what}: {count} done in {time.perf_counter() - started:.1f} s")

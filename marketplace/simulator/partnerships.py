@@ -1,4 +1,4 @@
-"""Everything that is not one creator's alone: campaigns, their partnerships' contents and orders, the shop, the truth."""
+"""What is not one creator's alone: campaigns, their partnerships' contents and orders, the shop, the truth."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from marketplace.contract import MARKETS
 from marketplace.simulator.briefs import Briefs
 from marketplace.simulator.collaborations import Collaborations, draw_partnership_content, run_campaigns
 from marketplace.simulator.expectation import Expectation
@@ -41,10 +42,11 @@ class RankerGmv:
     """
 
     def __init__(self, files: list[Path], population: Population, briefs: Briefs, shards: list[Shard]) -> None:
-        self._values = [np.load(file)["gmv_usd"] for file in files]
-        self._starts = []
-        for shard in shards:
-            there = np.bincount(population.creator_market[shard.first : shard.last], minlength=64)
+        self._values, self._starts = [], []
+        for file, shard in zip(files, shards, strict=True):
+            with np.load(file) as arrays:
+                self._values.append(arrays["gmv_usd"])
+            there = np.bincount(population.creator_market[shard.first : shard.last], minlength=len(MARKETS))
             self._starts.append(np.concatenate([[0], np.cumsum(there[briefs.market])]))
 
     def __call__(self, i: int) -> Floats:

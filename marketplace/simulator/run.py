@@ -50,7 +50,7 @@ def _record_people(
         mine = (arrays["creator"] >= shard.first) & (arrays["creator"] < shard.last)
         cell = (arrays["creator"][mine] - shard.first) * population.days + arrays["day"][mine]
         np.add.at(gmv, cell, arrays["money"][mine])
-    creator_ids = ids.creators[shard.first : shard.last]  # type: ignore[index]
+    creator_ids = ids.creators[shard.first : shard.last]
     out = TableWriter(fresh / "market", population.end_us, part=shard.part)
     record_creators(
         seed,
@@ -187,5 +187,5 @@ def simulate(
         finished = space.market
         if world.seller_share:
             finished = space.folder / "seller"
-            keep_seller(space.market, finished, brand_id=ids.brands[int(briefs.brand[briefs.own][0])].as_py())  # type: ignore[index]
+            keep_seller(space.market, finished, brand_id=ids.brands[int(briefs.brand[briefs.own][0])].as_py())
         space.publish(finished, out)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from marketplace.contract import MARKETS
 from marketplace.simulator.briefs import Briefs
@@ -84,10 +85,10 @@ class Shard:
 class Ids:
     """Identifiers of what all parts share; ``creators`` by position in the whole population."""
 
-    brands: object
-    products: object
-    campaigns: object
-    creators: object
+    brands: pa.Array
+    products: pa.Array
+    campaigns: pa.Array
+    creators: pa.Array
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def draw_shard(
     posts = draw_posts(world, seed, people, part=part)
     lines = draw_organic_lines(world, seed, people, posts, part=part)
     fates = draw_fates(world, seed, people, lines, part=part)
-    creator_ids = ids.creators[shard.first : shard.last]  # type: ignore[index]
+    creator_ids = ids.creators[shard.first : shard.last]
     content_ids = numbered("co", len(posts.creator), 9, first=first_content)
     states = record_orders(
         people,
