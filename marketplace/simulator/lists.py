@@ -98,7 +98,9 @@ def show(
     count = len(gmv_usd)
     held_count = min(max(1, round(world.holdback * target)), count)
     held = rng.permutation(count)[:held_count].astype(np.int64)
-    rest = np.setdiff1d(np.arange(count), held)
+    free = np.ones(count, dtype=bool)
+    free[held] = False
+    rest = np.flatnonzero(free).astype(np.int64)
     if not len(rest):
         return Shown(rest, np.zeros(0), rest, held, held_count / count)
     weight = (gmv_usd[rest] + world.ranker_floor_usd) ** world.ranker_power * np.exp(world.ranker_again * again[rest])
