@@ -89,7 +89,8 @@ def run_campaigns(
         last = max(int(day) - 1, 0)
         gmv = so_far[eligible, last] - so_far[eligible, max(last - 30, 0)]
         target = int(min(briefs.wanted[i], max(1, round(world.invite_share * len(eligible)))))
-        lists = show(lists_rng, world, gmv_usd=gmv, again=past.again, target=target, hunch=past.hunch)
+        gap = population.follower_score[eligible] - briefs.sought[i]
+        lists = show(lists_rng, world, gmv_usd=gmv, again=past.again, target=target, hunch=past.hunch, gap=gap)
         rows = np.sort(np.concatenate([lists.held, lists.invited]))
         rules, people = era(world, population, now)
         funnel = draw_funnel(
