@@ -79,7 +79,8 @@ def grew_at_once(evidence: Evidence) -> pd.Series[bool]:
     """
     frame = evidence.frame("creator_snapshots", ["creator_id", "snapshot_at", "follower_count"]).dropna()
     frame = frame[frame.follower_count > 0].sort_values("snapshot_at", kind="stable")
-    growth = np.log(frame.follower_count.astype(float)).groupby(frame.creator_id).diff().dropna()
+    log_followers = pd.Series(np.log(frame.follower_count.to_numpy(dtype=np.float64)), index=frame.index)
+    growth = log_followers.groupby(frame.creator_id).diff().dropna()
     if growth.empty:
         return pd.Series(dtype=bool)
     quarter, half, three = growth.quantile([0.25, 0.5, 0.75])
