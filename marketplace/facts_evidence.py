@@ -88,8 +88,8 @@ class Evidence:
     @cached_property
     def orders(self) -> pd.DataFrame:
         """The last state of every attributed order line: creator, content, campaign, format, instants, ``net`` USD."""
-        columns = ["order_id", "sku_id", "product_id", "creator_id", "content_id", "content_type", "campaign_id"]
-        more = ["ordered_at", "status", "quantity", "refunded_quantity", "price", "currency", "commission", "known_at"]
+        columns = ["order_id", "sku_id", "creator_id", "content_id", "content_type", "campaign_id", "ordered_at"]
+        more = ["status", "quantity", "refunded_quantity", "price", "currency", "commission", "known_at"]
         frame = self.frame("orders", [*columns, *more])
         frame = frame[frame.creator_id.notna()].sort_values("known_at", kind="stable")
         frame = frame.drop_duplicates(["order_id", "sku_id"], keep="last")

@@ -46,15 +46,14 @@ def gmv_gini(evidence: Evidence) -> float:
 
 
 def programmes(evidence: Evidence) -> list[NDArray[np.float64]]:
-    """Of each brand that invited `LEAST` creators or more: the USD of its products that each of them sold, any way."""
+    """Of each brand that invited `LEAST` creators or more: the USD that each of them sold in its campaigns."""
     campaigns = evidence.frame("campaigns", ["campaign_id", "brand_id"]).drop_duplicates("campaign_id")
     brand_of = campaigns.set_index("campaign_id").brand_id
     invited = evidence.frame("invitations", ["campaign_id", "creator_id"])
     invited = invited.assign(brand_id=invited.campaign_id.map(brand_of))[["brand_id", "creator_id"]]
     invited = invited.dropna().drop_duplicates()
-    products = evidence.frame("products", ["product_id", "brand_id"]).drop_duplicates("product_id")
     orders = evidence.orders
-    brand = orders.product_id.map(products.set_index("product_id").brand_id).rename("brand_id")
+    brand = orders.campaign_id.map(brand_of).rename("brand_id")
     sold = orders.gross.groupby([brand, orders.creator_id]).sum()
     gross = sold.reindex(pd.MultiIndex.from_frame(invited)).fillna(0.0)
     each = [part.to_numpy(dtype=np.float64) for _, part in gross.groupby(level="brand_id")]
@@ -62,7 +61,7 @@ def programmes(evidence: Evidence) -> list[NDArray[np.float64]]:
 
 
 def top_share(evidence: Evidence) -> float:
-    """Share of a brand's sales through the creators it invited that the top 5 of 200 make, the mean over brands.
+    """Share of the sales of a brand's campaigns that the top 5 of 200 invited creators make, the mean over brands.
 
     The same share of them, one at least, where a brand invited more or fewer (`programmes`).
     """

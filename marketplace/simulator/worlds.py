@@ -34,7 +34,7 @@ WORLDS: dict[str, World] = {
             ("views_appeal", 0.30),  # and the appealing less; log views per sd
             ("live_conversion", 4.5),  # lives sell more; multiple of a video's
             ("sell_price", -0.75),  # buyers mind the price more; elasticity
-            ("fee_usd", 240.0),  # fees double; USD
+            ("fee_usd", 80.0),  # fees double; USD
             ("accept_level", -2.6),  # creators are choosier; logit
         ),
         drift_tastes=0.5,
