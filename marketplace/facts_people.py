@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 
 from marketplace.facts_evidence import LEAST, Evidence, NotMeasured, hill
 
-__all__ = ["engagement_peak", "fake_engagement", "follower_tail", "reach", "views_elasticity"]
+__all__ = ["engagement_peak", "fake_engagement", "follower_tail", "grew_at_once", "reach", "views_elasticity"]
 
 _FAR = 2.5
 """Standard deviations above the middle beyond which a creator stands far out."""
+
+
+_LEAP = 6.0
+"""Standard deviations above the middle growth beyond which followers came at once: one ordinary reading in 10^9."""
 
 
 def reach(evidence: Evidence) -> pd.DataFrame:
@@ -67,12 +71,34 @@ def _far(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return far
 
 
-def fake_engagement(evidence: Evidence) -> float:
-    """Share of creators whose engagement a view stands far above the others', or followers far above their views'.
+def grew_at_once(evidence: Evidence) -> pd.Series[bool]:
+    """By creator: whether followers ever grew between two readings as no ordinary growth explains.
 
-    What is bought with care looks like the rest: this is a lower bound.
+    That is by a twentieth at least, and by `_LEAP` standard deviations more than the middle of all growth, both read
+    off its quartiles. A video that half a country watches looks the same. Empty where profiles were read once.
+    """
+    frame = evidence.frame("creator_snapshots", ["creator_id", "snapshot_at", "follower_count"]).dropna()
+    frame = frame[frame.follower_count > 0].sort_values("snapshot_at", kind="stable")
+    log_followers = pd.Series(np.log(frame.follower_count.to_numpy(dtype=np.float64)), index=frame.index)
+    growth = log_followers.groupby(frame.creator_id).diff().dropna()
+    if growth.empty:
+        return pd.Series(dtype=bool)
+    quarter, half, three = growth.quantile([0.25, 0.5, 0.75])
+    leap = max(half + _LEAP * (three - quarter) / 1.349, np.log(1.05))
+    leaps: pd.Series[bool] = (growth > leap).groupby(frame.creator_id).any()
+    return leaps
+
+
+def fake_engagement(evidence: Evidence) -> float:
+    """Share of creators who show one of the signs of fraud that counts can show.
+
+    Followers that came at once (`grew_at_once`), engagement a view far above the others', or followers far above
+    their views'. What is bought with care looks like the rest, so this is a lower bound but for the honest few who
+    stand out. The last two signs alone break down where about half are touched: who is far out is told by the
+    spread of the lower half, and there the touched make part of it.
     """
     frame = reach(evidence)
     engaged = _far(frame.log_engagement.to_numpy())
     followed = _far((frame.log_followers - frame.log_views).to_numpy())
-    return float((engaged | followed).mean())
+    grown = grew_at_once(evidence).reindex(frame.index, fill_value=False).to_numpy(dtype=bool)
+    return float((engaged | followed | grown).mean())

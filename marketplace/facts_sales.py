@@ -15,6 +15,7 @@ __all__ = [
     "gmv_gini",
     "live_refunds",
     "live_sales",
+    "programmes",
     "refund_delay",
     "top_share",
 ]
@@ -44,17 +45,31 @@ def gmv_gini(evidence: Evidence) -> float:
     return gini(creator_gmv(evidence))
 
 
+def programmes(evidence: Evidence) -> list[NDArray[np.float64]]:
+    """Of each brand that invited `LEAST` creators or more: the USD that each of them sold in its campaigns."""
+    campaigns = evidence.frame("campaigns", ["campaign_id", "brand_id"]).drop_duplicates("campaign_id")
+    brand_of = campaigns.set_index("campaign_id").brand_id
+    invited = evidence.frame("invitations", ["campaign_id", "creator_id"])
+    invited = invited.assign(brand_id=invited.campaign_id.map(brand_of))[["brand_id", "creator_id"]]
+    invited = invited.dropna().drop_duplicates()
+    orders = evidence.orders
+    brand = orders.campaign_id.map(brand_of).rename("brand_id")
+    sold = orders.gross.groupby([brand, orders.creator_id]).sum()
+    gross = sold.reindex(pd.MultiIndex.from_frame(invited)).fillna(0.0)
+    each = [part.to_numpy(dtype=np.float64) for _, part in gross.groupby(level="brand_id")]
+    return [part for part in each if len(part) >= LEAST and part.sum() > 0]
+
+
 def top_share(evidence: Evidence) -> float:
-    """Share of the top 5 of 200 creators, the mean over groups of 200 by creator_id."""
-    gmv = creator_gmv(evidence)
-    if len(gmv) < _GROUP:
-        raise NotMeasured(f"{len(gmv)} creators; {_GROUP} are needed")
-    groups = gmv[: len(gmv) // _GROUP * _GROUP].reshape(-1, _GROUP)
-    groups = groups[groups.sum(axis=1) > 0]
-    if not len(groups):
-        raise NotMeasured("no creator sold anything")
-    top = np.sort(groups, axis=1)[:, -_TOP:].sum(axis=1)
-    return float((top / groups.sum(axis=1)).mean())
+    """Share of the sales of a brand's campaigns that the top 5 of 200 invited creators make, the mean over brands.
+
+    The same share of them, one at least, where a brand invited more or fewer (`programmes`).
+    """
+    each = programmes(evidence)
+    if not each:
+        raise NotMeasured(f"no brand invited {LEAST} creators and sold through them")
+    tops = [np.sort(gmv)[-max(round(len(gmv) * _TOP / _GROUP), 1) :].sum() / gmv.sum() for gmv in each]
+    return float(np.mean(tops))
 
 
 def earnings_tail(evidence: Evidence) -> float:

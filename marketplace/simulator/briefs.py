@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from marketplace.contract import MARKETS
 from marketplace.simulator.population import DAY, HOUR, Floats, Ints, Population
@@ -19,7 +20,8 @@ class Briefs:
     """Campaigns by time of brief. ``products`` holds up to three product positions each, -1 where fewer.
 
     ``fee`` and ``shipping`` are in the market's own currency, ``fee_usd`` and ``shipping_usd`` at the brief's rate.
-    ``hunch`` is the brand's foreboding of demand; ``own`` says whether the marketplace's data show the campaign.
+    ``hunch`` is the brand's foreboding of demand; ``sought`` the size of audience it wants and pays for, in standard
+    deviations of creators' log followers; ``own`` says whether the marketplace's data show the campaign.
     """
 
     brand: Ints
@@ -41,6 +43,7 @@ class Briefs:
     ends: Ints
     rate: Floats
     hunch: Floats
+    sought: Floats
     own: NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -119,11 +122,17 @@ def draw_briefs(world: World, seed: int, population: Population, *, campaigns: i
         objective[i] = 1 if age < 45 else (2 if draws[i, 0] * 97 % 1 < 0.15 else 0)
 
     rate = population.usd(market, brief_day)
-    has_fee = rng.random(campaigns) < world.fee_rate
+    # Large creators ask for money where small ones take goods, so a brief that seeks them offers fees, and larger ones.
+    sought = stream(seed, "sought").normal(size=campaigns)
+    has_fee = rng.random(campaigns) < expit(logit(world.fee_rate) + world.fee_offered * sought)
     level = np.asarray(world.price_levels)[market]
     drifted = (briefed >= population.drift_us) & (population.later is not None)
     median = np.where(drifted, world.later.fee_usd, world.fee_usd)
-    fee_target = np.where(has_fee, median * level * np.exp(rng.normal(0.0, world.fee_spread, size=campaigns)), 0.0)
+    fee_target = np.where(
+        has_fee,
+        median * level * np.exp(world.fee_followers * sought + rng.normal(0.0, world.fee_spread, size=campaigns)),
+        0.0,
+    )
     step = np.where(rate < 0.01, 1_000.0, 1.0)
     fee = np.round(fee_target / rate / step) * step
     shipping = np.round(rng.uniform(*world.shipping_usd, size=campaigns) / rate / step) * step
@@ -155,5 +164,6 @@ def draw_briefs(world: World, seed: int, population: Population, *, campaigns: i
         ends=briefed + rng.integers(world.brief_days[0], world.brief_days[1] + 1, size=campaigns) * DAY,
         rate=rate,
         hunch=hunch,
+        sought=sought,
         own=own,
     )

@@ -96,7 +96,8 @@ def run_campaigns(
         members = np.flatnonzero(population.creator_market == briefs.market[i])
         gmv = gmv_usd(i)[np.searchsorted(members, eligible)]
         target = int(min(briefs.wanted[i], max(1, round(world.invite_share * len(eligible)))))
-        lists = show(lists_rng, world, gmv_usd=gmv, again=past.again, target=target, hunch=past.hunch)
+        gap = population.follower_score[eligible] - briefs.sought[i]
+        lists = show(lists_rng, world, gmv_usd=gmv, again=past.again, target=target, hunch=past.hunch, gap=gap)
         rows = np.sort(np.concatenate([lists.held, lists.invited]))
         rules, people = era(world, population, now)
         invited, their_past = eligible[rows], past.take(rows)

@@ -64,8 +64,6 @@ def expect(
     deliver = ships * expit(deliver_logit(world, population, briefs=briefs, i=i, creator=creator, past=past))
 
     live = population.live[creator]
-    live_views = 1.0 - live + live * world.live_views
-    live_sales = 1.0 - live + live * world.live_views * world.live_conversion
     multiple = compliance_multiple(world, mean_compliance(world, population, creator))
     products = briefs.products[i][briefs.products[i] >= 0]
     incremental = np.zeros(len(creator))
@@ -78,27 +76,32 @@ def expect(
         per_view, views = partnership_rates(
             world, population, creator=creator, product=product, load=past.load, hunch=past.hunch
         )
-        lines = per_view * views * live_sales * multiple
-        bought = boosted_chance(world, population, creator) * views * live_views * world.paid_views
-        others = capture_rate(world, population, creator, product) + paid_rate(world, population, bought, product)
         price = float(population.product_price[one] * briefs.rate[i])
-        money = mean_quantity(world) * price * kept_share(world, population, creator, product) / len(products)
         moved, moved_margin = sibling_means(world, population, int(one))
-        beside = lines * (mean_quantity(world) * float(briefs.rate[i]) / len(products))
-        incremental += lines * money + beside * moved
-        direct += lines * money
-        attributed += (lines + others) * money
-        margin += lines * money * population.product_margin[one] + beside * moved_margin
+        captured = capture_rate(world, population, creator, product)
+        # A video or a live, each with its own views, sales and refunds.
+        for is_live, chance in ((False, 1.0 - live), (True, live)):
+            seen = views * (world.live_views if is_live else 1.0)
+            lines = chance * per_view * seen * (world.live_conversion if is_live else 1.0) * multiple
+            bought = boosted_chance(world, population, creator) * seen * world.paid_views
+            others = chance * (captured + paid_rate(world, population, bought, product))
+            kept = kept_share(world, population, creator, product, live=is_live)
+            money = mean_quantity(world) * price * kept / len(products)
+            beside = lines * (mean_quantity(world) * float(briefs.rate[i]) / len(products))
+            incremental += lines * money + beside * moved
+            direct += lines * money
+            attributed += (lines + others) * money
+            margin += lines * money * population.product_margin[one] + beside * moved_margin
         goods += price * (1.0 - float(population.product_margin[one])) / len(products)
     sample = ships * (goods + float(briefs.shipping_usd[i])) if briefs.sample[i] else 0.0
-    kept = margin - briefs.fee_usd[i] - briefs.commission[i] * attributed
+    left = margin - briefs.fee_usd[i] - briefs.commission[i] * attributed
     return Expectation(
         accept=accept,
         ship=np.full(len(creator), ships),
         deliver=deliver,
         incremental=incremental,
         attributed=attributed,
-        profit=accept * (deliver * kept - sample),
+        profit=accept * (deliver * left - sample),
         direct=direct,
         margin=margin,
     )

@@ -37,7 +37,8 @@ def draw_fates(world: World, seed: int, population: Population, lines: Lines, *,
     rng = stream(seed, "order_states", part)
     n = len(lines.creator)
     cancelled = rng.random(n) < world.cancel_rate
-    refunded = ~cancelled & (rng.random(n) < refund_rate(world, population, lines.creator, lines.product))
+    rate = refund_rate(world, population, lines.creator, lines.product, live=lines.live)
+    refunded = ~cancelled & (rng.random(n) < rate)
     frozen = ~cancelled & (rng.random(n) < 0.015)
     placed = lines.ordered + rng.integers(1, 60, size=n) * MINUTE
     settle = rng.uniform(3.0, 7.0, size=n) * DAY

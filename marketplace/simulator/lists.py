@@ -81,6 +81,7 @@ def show(
     again: Floats,
     target: int,
     hunch: Floats | None = None,
+    gap: Floats | None = None,
 ) -> Shown:
     """Draw both lists for one brief.
 
@@ -94,6 +95,9 @@ def show(
         Invitations wanted in all.
     hunch : (n,) float64 or None
         The brand's own, which moves its picks and never the propensity that is logged.
+    gap : (n,) float64 or None
+        How far each one's audience is from the size that the brief seeks, in standard deviations of log followers;
+        the ranker knows it.
     """
     count = len(gmv_usd)
     held_count = min(max(1, round(world.holdback * target)), count)
@@ -104,6 +108,8 @@ def show(
     if not len(rest):
         return Shown(rest, np.zeros(0), rest, held, held_count / count)
     weight = (gmv_usd[rest] + world.ranker_floor_usd) ** world.ranker_power * np.exp(world.ranker_again * again[rest])
+    if gap is not None:
+        weight = weight * np.exp(-world.ranker_size * gap[rest] ** 2)
     grid, pick = _race(world, weight, min(target - held_count, 0.8 * len(rest)))
     time = rng.exponential(size=len(rest)) / weight
     cell = np.clip(np.searchsorted(grid, time, side="right") - 1, 0, len(pick) - 1)

@@ -31,7 +31,8 @@ class Population:
     ``capture_share`` (n, k) is the share of a product's demand level that a partnership's content takes over
     its window; ``affinity`` (n, k) and ``fit_creator`` (n, 4), ``fit_brand`` (b, 4) are latent. ``audience``
     numbers each creator's audience, ``gaming`` says who inflates what is counted, ``followers_shown`` is what their
-    profile claims. Where the world drifts, ``later`` holds from the instant ``drift_us`` on.
+    profile claims, times ``followers_bought`` from ``bought_day`` on. Where the world drifts, ``later`` holds from
+    the instant ``drift_us`` on.
     """
 
     start_us: int
@@ -78,6 +79,8 @@ class Population:
     audience: Ints
     gaming: NDArray[np.bool_]
     followers_shown: Floats
+    followers_bought: Floats
+    bought_day: Ints
     drift_us: int
     later: Population | None = None
 
@@ -95,6 +98,10 @@ class Population:
         """Brand x creator fit, standard normal over pairs."""
         product: Floats = (self.fit_creator[creator] * self.fit_brand[brand]).sum(axis=-1)
         return product
+
+
+_UNSEEN = 14
+"""Days at either end in which no package is bought: profiles are read every fortnight."""
 
 
 def normal_scores(values: Floats) -> Floats:
@@ -228,6 +235,8 @@ def _depart(
     first = max(days - world.newcomer_days, 0) * DAY
     joined = start_us + rng.integers(first, (days - 1) * DAY, size=n)
     gaming = stream(seed, "gaming").random(n) < world.gaming_share
+    rng = stream(seed, "packages")
+    buys = rng.random(n) < world.bought_share
     third = world.first_brief + (world.last_brief - world.first_brief) * (2 * campaigns // 3) / campaigns
     return {
         **people,
@@ -235,6 +244,8 @@ def _depart(
         "audience": stream(seed, "audiences").integers(0, max(world.audiences, 1), size=n),
         "gaming": gaming,
         "followers_shown": people["followers"] * np.where(gaming, world.gaming_followers, 1.0),
+        "followers_bought": np.where(buys, world.bought_followers, 1.0),
+        "bought_day": rng.integers(_UNSEEN, days - _UNSEEN, size=n),
         "drift_us": start_us + int(third * days * DAY) // MINUTE * MINUTE,
     }
 
@@ -300,12 +311,12 @@ def _draw_creators(
         "shoppable": expit(
             world.shoppable_level
             + world.shoppable_diligence * traits["diligence"]
-            + rng.normal(0.0, 0.6, size=creators)
+            + rng.normal(0.0, world.shoppable_spread, size=creators)
         ),
         "live": np.where(goes_live, rng.beta(2.0, 2.0 / world.live_share - 2.0, size=creators), 0.0),
         "reliance": rng.beta(*world.paid_reliance, size=creators),
         "views_mean": _views_mean(world, followers, traits["appeal"]),
-        "views_sd": np.clip(world.views_noise * np.exp(world.views_consistency * traits["consistency"]), 0.4, 1.7),
+        "views_sd": np.clip(world.views_noise * np.exp(world.views_consistency * traits["consistency"]), 0.4, 2.2),
         "capture_share": _capture_share(world, followers, log_posts, affinity),
         "joined": start_us + joined,
         "consents": rng.random(creators) < world.consent_rate,

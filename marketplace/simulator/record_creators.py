@@ -74,6 +74,7 @@ def record_creators(
     age = (np.clip(1.2 + rng.normal(0.0, 0.9, size=n), 0, 3.99)).astype(np.int64)
     gender = rng.integers(0, 2, size=n)
     grown = population.followers_shown[creator] * np.exp(population.growth[creator] * day)
+    grown = grown * np.where(day >= population.bought_day[creator], population.followers_bought[creator], 1.0)
     out.write(
         "creator_snapshots",
         {

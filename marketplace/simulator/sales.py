@@ -60,18 +60,22 @@ def mean_quantity(world: World) -> float:
     return sum((i + 1) * share for i, share in enumerate(shares)) / sum(shares)
 
 
-def refund_rate(world: World, population: Population, creator: Ints, product: Ints) -> Floats:
-    """Chance that a line which was not cancelled is refunded: the product's, less for a better audience."""
-    rate = population.product_refund[product] * np.exp(
-        world.refund_quality * population.traits["audience_quality"][creator]
+def refund_rate(world: World, population: Population, creator: Ints, product: Ints, *, live: Flags | bool) -> Floats:
+    """Chance that a line which was not cancelled is refunded: the product's, less for a better audience.
+
+    In a ``live`` it is more, and the more the better the audience: a warm one interacts, and buys on impulse.
+    """
+    quality = population.traits["audience_quality"][creator]
+    rate = population.product_refund[product] * np.where(
+        live, world.refund_live * np.exp(world.refund_warmth * quality), np.exp(world.refund_quality * quality)
     )
     kept: Floats = np.minimum(rate, 0.6)
     return kept
 
 
-def kept_share(world: World, population: Population, creator: Ints, product: Ints) -> Floats:
+def kept_share(world: World, population: Population, creator: Ints, product: Ints, *, live: Flags | bool) -> Floats:
     """Expected share of ordered sales that stays sold: neither cancelled nor refunded."""
-    share: Floats = (1.0 - world.cancel_rate) * (1.0 - refund_rate(world, population, creator, product))
+    share: Floats = (1.0 - world.cancel_rate) * (1.0 - refund_rate(world, population, creator, product, live=live))
     return share
 
 
@@ -84,6 +88,7 @@ def conversion(world: World, population: Population, creator: Ints, product: Int
         world.sell_persuasion * population.traits["persuasion"][creator]
         + world.sell_affinity * population.affinity[creator, category]
         + world.sell_quality * population.traits["audience_quality"][creator]
+        + world.sell_followers * population.follower_score[creator]
         + world.sell_fit * population.fit(creator, brand)
         + world.sell_price * np.log(population.product_price_usd[product] / 15.0)
         + world.sell_price_gap * np.minimum(gap, world.price_gap_cap)

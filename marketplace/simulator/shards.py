@@ -64,6 +64,8 @@ _BY_CREATOR = (
     "audience",
     "gaming",
     "followers_shown",
+    "followers_bought",
+    "bought_day",
 )
 
 

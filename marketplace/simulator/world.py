@@ -60,7 +60,11 @@ class World:
     launched_late: float = 0.12  # fraction of products launched within the simulated days; assumed
     refund_rates: tuple[float, ...] = (0.05, 0.13, 0.07, 0.03, 0.09, 0.05, 0.06, 0.08)  # fraction of lines; assumed
     cancel_rate: float = 0.03  # fraction of lines cancelled before shipping; assumed
-    refund_quality: float = -0.15  # log refund rate per sd of audience quality; assumed
+    refund_quality: float = -0.15  # log refund rate per sd of audience quality, of videos and showcases; assumed
+    # Lives: returns rise with interaction, by up to 30 % of the mean rate per sd; Feng, Rong, Tian, Wang and Yao,
+    # When Persuasion Is Too Persuasive, Production and Operations Management, doi 10.1177/10591478231224949 (abstract)
+    refund_live: float = 1.2  # multiple of the refund rate; above one in the same source, how far is assumed
+    refund_warmth: float = 0.26  # log refund rate of lives per sd of audience quality, which warms interaction
     quantities: tuple[float, ...] = (0.85, 0.11, 0.04)  # chance of 1, 2, 3 units a line; assumed
     shipping_usd: tuple[float, float] = (3.0, 8.0)  # USD to ship one sample; assumed
 
@@ -85,11 +89,11 @@ class World:
     )
     joined_late: float = 0.12  # fraction who join within the simulated days; assumed
     follower_floor: float = 1_000.0  # followers; TikTok Shop affiliates need 1,000 in most markets
-    follower_tail: float = 1.15  # Pareto exponent; assumed (heavy-tailed audiences, about 1 to 1.5)
+    follower_tail: float = 1.0  # Pareto exponent; assumed (heavy-tailed audiences); swept from .85 to 1.3
     follower_cap: float = 8_000_000.0  # followers; assumed
-    follower_appeal: float = 0.35  # copula loading of followers on appeal; assumed
-    follower_persuasion: float = 0.15  # copula loading of followers on persuasion; assumed
-    category_focus: float = 1.5  # sharpness of the choice of category; assumed
+    follower_appeal: float = 0.2  # copula loading of followers on appeal; assumed; swept from .1 to .35
+    follower_persuasion: float = 0.0  # copula loading of followers on persuasion; assumed; swept from 0 to .15
+    category_focus: float = 1.5  # sharpness of the choice of category; assumed; swept from 1.5 to 4
     consent_rate: float = 0.65  # fraction who let their exact GMV be seen; assumed
 
     # Posting
@@ -100,6 +104,7 @@ class World:
     posts_consistency: float = 0.7  # log size per sd; assumed
     shoppable_level: float = 0.1  # logit of the shoppable share; assumed
     shoppable_diligence: float = 0.5  # logit per sd; assumed
+    shoppable_spread: float = 0.6  # sd of the logit that no trait explains; assumed
     live_creators: float = 0.4  # fraction who go live at all; assumed
     live_share: float = 0.18  # mean share of lives in their contents; assumed
     deleted_rate: float = 0.025  # fraction of contents deleted later; assumed
@@ -108,19 +113,20 @@ class World:
     # Views
     views_level: float = 1_100.0  # expected views of a video, 10,000 followers, mean appeal; assumed
     views_followers: float = 0.10  # elasticity; weak: the feed shows contents, not accounts
-    views_appeal: float = 0.55  # log views per sd; assumed
-    views_noise: float = 1.0  # sd of log views between one creator's contents; assumed
+    views_appeal: float = 0.55  # log views per sd; assumed; swept from .5 to .9
+    views_noise: float = 1.3  # sd of log views between one creator's contents; assumed; swept from 1 to 1.5
     views_consistency: float = -0.25  # log of that sd per sd of consistency; assumed
     views_decay: float = 0.62  # daily decay of views; assumed
     live_views: float = 0.5  # multiple of a video's views; assumed
     live_conversion: float = 3.0  # multiple of a video's conversion; assumed
 
     # Sales: order lines per organic view that would not have been sold otherwise
-    conversion: float = 0.00055  # lines per view at the mean of all drivers; assumed
-    sell_persuasion: float = 0.60  # log lines per sd; assumed
+    conversion: float = 0.00085  # lines per view at the mean of all drivers; assumed; swept from .00055 to .0013
+    sell_persuasion: float = 0.65  # log lines per sd; assumed; swept from .5 to .75
     sell_affinity: float = 0.50  # log lines per sd of affinity for the category; assumed
     sell_quality: float = 0.25  # log lines per sd of audience quality; assumed
-    sell_fit: float = 0.35  # log lines per sd of brand x creator fit; assumed
+    sell_followers: float = -0.35  # log lines per sd of log followers; sign after Beichert et al. 2024, size assumed
+    sell_fit: float = 0.55  # log lines per sd of brand x creator fit; assumed; swept from .35 to .7
     sell_price: float = -0.45  # elasticity of lines to price; assumed
     sell_price_gap: float = -0.22  # log lines per squared gap to the creator's price point; assumed
     price_gap_cap: float = 6.0  # largest squared gap that counts; assumed
@@ -132,7 +138,7 @@ class World:
     capture_posts: float = 0.60  # log share per sd of log posting rate; assumed
     capture_affinity: float = 0.60  # log share per sd of affinity: big category sellers capture more; assumed
     capture_cap: float = 0.2  # largest share; assumed
-    capture_organic: float = 0.30  # share of that for a content outside a partnership; assumed
+    capture_organic: float = 0.30  # share of that for a content outside a partnership; assumed; swept from .03 to .3
     showcase_rate: float = 0.06  # fraction of organic lines bought from the showcase; assumed
     # Paid traffic: orders through a creator's content that the ad budget would have bought elsewhere
     paid_reliance: tuple[float, float] = (0.6, 6.0)  # beta parameters of the share of boosted contents; assumed
@@ -142,7 +148,7 @@ class World:
     cpm_usd: float = 4.0  # USD for 1,000 bought views; assumed
 
     # Partnerships
-    partnership_boost: float = 11.0  # multiple of an organic content's incremental lines; assumed
+    partnership_boost: float = 11.0  # multiple of an organic content's incremental lines; assumed; swept from 4 to 11
     partnership_views: float = 2.5  # multiple of an organic content's views; assumed
     sell_load: float = -0.15  # log lines per recent partnership (tired audience); assumed
     load_half_life: float = 21.0  # days; assumed
@@ -156,9 +162,13 @@ class World:
     # Briefs
     commission_range: tuple[float, float] = (0.06, 0.22)  # fraction; TikTok Shop affiliate offers, usual range
     sample_rate: float = 0.75  # fraction of campaigns with a free sample; assumed
-    fee_rate: float = 0.45  # fraction of campaigns with a flat fee; assumed
-    fee_usd: float = 30.0  # USD, median flat fee; assumed
-    fee_spread: float = 0.6  # sd of log fee; assumed
+    fee_rate: float = 0.35  # fraction of campaigns with a flat fee, at the middle audience sought; assumed
+    fee_usd: float = 40.0  # USD, median flat fee at the middle audience sought; assumed; swept from 30 to 120
+    fee_spread: float = 0.5  # sd of log fee that the audience sought does not explain; assumed
+    # Each brief seeks an audience of some size, standard normal on the scale of creators' log followers
+    fee_followers: float = 1.0  # log fee per sd of the audience sought; assumed; swept from .6 to 1.3
+    fee_offered: float = 2.5  # logit of offering a fee at all per sd of the audience sought; assumed; swept 1 to 3
+    ranker_size: float = 2.0  # log weight lost per squared gap to the audience sought; assumed; swept from .5 to 2
     open_rate: float = 0.25  # fraction of open collaborations; assumed
     # Acceptance, logit
     accept_level: float = -2.2  # logit; assumed
@@ -168,7 +178,7 @@ class World:
     accept_fee: float = 0.45  # per log(1 + fee / 20 USD); assumed
     accept_affinity: float = 0.50  # per sd of affinity for the category; assumed
     accept_fit: float = 0.30  # per sd of brand fit; assumed
-    accept_followers: float = -0.40  # per sd of log followers; assumed
+    accept_followers: float = -0.2  # per sd of log followers; assumed; swept from -.4 to -.15
     accept_load: float = -0.45  # per recent partnership; assumed
     accept_asked: float = -0.12  # per recent invitation; assumed
     accept_again: float = 0.9  # having delivered for the brand before; assumed
@@ -212,7 +222,7 @@ class World:
     drift: tuple[tuple[str, float], ...] = ()  # (parameter, its later value), units as above; assumed; on or off
     drift_tastes: float = 1.0  # correlation of affinities before and after; assumed; swept from 1 to 0
     # Engagement over followers
-    engagement_curve: float = 0.0  # log engagement a view per squared gap to the peak; assumed; swept from 0 to -.3
+    engagement_curve: float = -0.06  # log engagement a view per squared gap to the peak; assumed; swept 0 to -.3
     engagement_peak: float = 0.0  # sd of log followers at which engagement peaks; assumed; swept from -1 to 1
     # Gaming: a share of creators inflates what indices count, and changes no sale
     gaming_share: float = 0.0  # fraction of creators; HypeAuditor: 34 to 55 % touched by fraud; swept from 0 to .55
@@ -221,6 +231,9 @@ class World:
     gaming_views: float = 1.0  # multiple of the views shown; assumed; swept from 1 to 3
     gaming_stuffing: float = 0.0  # fraction of their videos uploaded twice; assumed; swept from 0 to .8
     gaming_reply: float = 1.0  # multiple of their reply time; assumed; swept from 1 to .05
+    # Bought followers: a package that comes at once, in every world; nobody watches or buys more for it
+    bought_share: float = 0.5  # fraction of creators who buy within the days; HypeAuditor: .34 to .61 touched
+    bought_followers: float = 1.25  # multiple of the followers shown from then on; assumed; swept from 1.1 to 2
     # Newcomers
     newcomers: float = 0.0  # fraction of creators who join in the last days; assumed; swept from 0 to .6
     newcomer_days: int = 60  # days in which they join; assumed; swept from 30 to 90
@@ -266,6 +279,8 @@ STAGES = (
     "tastes",
     "gaming",
     "newcomers",
+    "sought",
+    "packages",
 )
 
 

@@ -34,7 +34,7 @@ WORLDS: dict[str, World] = {
             ("views_appeal", 0.30),  # and the appealing less; log views per sd
             ("live_conversion", 4.5),  # lives sell more; multiple of a video's
             ("sell_price", -0.75),  # buyers mind the price more; elasticity
-            ("fee_usd", 60.0),  # fees double; USD
+            ("fee_usd", 80.0),  # fees double; USD
             ("accept_level", -2.6),  # creators are choosier; logit
         ),
         drift_tastes=0.5,
@@ -66,16 +66,31 @@ NOTES: dict[str, Note] = {
         "tastes, fees and the platform's algorithm shift where the last third of the briefs begins",
         ("views_elasticity",),
     ),
-    "null": Note("no partnership adds a sale: all that is attributed would have been sold anyway"),
+    # What is captured grows with followers, and nothing else is left.
+    "null": Note("no partnership adds a sale: all that is attributed would have been sold anyway", ("small_return",)),
     "gaming": Note(
         "a share of creators buys followers and engagement, stuffs the feed and replies at once",
-        ("follower_tail", "views_elasticity", "engagement_peak", "live_sales", "live_refunds", "fake_engagement"),
+        # Followers shown no longer say who is small, and interaction no longer who is warm.
+        (
+            "follower_tail",
+            "views_elasticity",
+            "engagement_peak",
+            "small_return",
+            "live_sales",
+            "live_refunds",
+            "fake_engagement",
+        ),
     ),
-    "cold_start": Note("40 % of the creators join in the last 60 days"),
-    "sparse": Note("one twentieth of the data: pairs, invitations, contents and orders"),
+    # Profiles of the new have been read too seldom to show followers that came at once.
+    "cold_start": Note("40 % of the creators join in the last 60 days", ("fake_engagement",)),
+    # Too few creators for a clear curve, too few sales for the rare large ones, programmes of one brand too small.
+    "sparse": Note(
+        "one twentieth of the data: pairs, invitations, contents and orders",
+        ("engagement_peak", "sales_noise", "top_share"),
+    ),
     "small_seller": Note(
         "one brand's own data: no impressions, no other seller's orders, ranges instead of exact GMV",
-        ("follower_tail", "earnings_tail", "views_elasticity", "gmv_gini", "top_share"),
+        ("follower_tail", "earnings_tail", "views_elasticity", "sales_noise", "gmv_gini", "top_share"),
     ),
 }
 

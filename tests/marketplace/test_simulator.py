@@ -133,7 +133,9 @@ def test_the_last_campaigns_have_not_matured(market: Marketplace) -> None:
     invitations = last_state(market.frame("invitations"), "invitation_id")
     late = invitations[invitations.sent_at > SMALL_END - pd.Timedelta(days=14)]
     assert len(late) > 20
-    assert (late.decision == "PENDING").any()
+    states = market.frame("invitations")
+    then = last_state(states[states.known_at < late.sent_at.max() + pd.Timedelta(days=1)], "invitation_id")
+    assert (then.decision[then.invitation_id.isin(late.invitation_id)] == "PENDING").any()
     assert not market.frame("deliveries").invitation_id.isin(late.invitation_id).all()
 
 
@@ -203,7 +205,7 @@ def test_copies_are_uploaded_and_hardly_watched(market: Marketplace) -> None:
     )
     views = market.frame("content_days").groupby("content_id").view_count.sum()
     copies = views.reindex(contents.content_id[same.to_numpy()]).fillna(0)
-    assert same.sum() > 100
+    assert same.sum() > 0.015 * len(contents)
     assert copies.median() < 0.25 * views.median()
     assert market.frame("contents").deleted_at.notna().any()
 

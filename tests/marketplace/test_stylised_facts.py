@@ -17,8 +17,9 @@ from marketplace.complete_journey import IngestReport
 from marketplace.errors import ContractError
 from marketplace.facts import FACTS, measure_facts
 from marketplace.facts_evidence import Evidence, NotMeasured, hill
-from marketplace.facts_people import engagement_peak, fake_engagement, reach, views_elasticity
+from marketplace.facts_people import engagement_peak, fake_engagement, grew_at_once, reach, views_elasticity
 from marketplace.facts_sales import gini, refund_delay, top_share
+from marketplace.simulator import simulate
 from marketplace.simulator.worlds import NOTES
 from marketplace.tables import Marketplace, open_marketplace
 
@@ -88,6 +89,67 @@ def test_bought_engagement_stands_out_and_honest_engagement_does_not() -> None:
     assert fake_engagement(people(flat, flat, likes)) < 0.02
     bought = np.where(np.arange(2_000) % 5 == 0, 4.0, 1.0)
     assert fake_engagement(people(flat, flat, likes * bought)) == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
+def test_followers_that_came_at_once_are_told_from_growth_however_many_bought(share: float) -> None:
+    rng = np.random.default_rng(4)
+    who, rounds = 1_000, 12
+    growth = rng.normal(0.01, 0.01, size=(who, rounds))
+    bought = np.arange(who) < share * who
+    growth[bought, rng.integers(1, rounds, size=int(bought.sum()))] += np.log(1.25)
+    followers = (20_000 * np.exp(growth.cumsum(axis=1))).round().astype(int)
+    snapshots = pd.DataFrame(
+        {
+            "creator_id": np.repeat([f"c{i:04d}" for i in range(who)], rounds),
+            "snapshot_at": np.tile(pd.date_range(NOW, periods=rounds, freq="14D"), who),
+            "follower_count": followers.ravel(),
+            "known_at": NOW,
+        }
+    ).sample(frac=1.0, random_state=5)
+    told = grew_at_once(Evidence(Marketplace.from_frames({"creator_snapshots": snapshots})))
+    np.testing.assert_array_equal(told.sort_index().to_numpy(), bought)
+
+
+def test_the_top_of_a_brands_programme_counts_its_own_sales_alone() -> None:
+    # Two brands, each with forty creators invited: 40 * 5 / 200 = 1 at the top.
+    who = [f"c{i:02d}" for i in range(80)]
+    sold = np.where(np.arange(80) % 40 == 0, 61.0, 1.0)  # 61 of 61 + 39 through the first of each
+    orders = pd.DataFrame(
+        {
+            "order_id": [f"o{i}" for i in range(80)],
+            "sku_id": "s",
+            "product_id": np.repeat(["p0", "p1"], 40),
+            "creator_id": who,
+            "content_id": None,
+            "content_type": "VIDEO",
+            "campaign_id": None,
+            "ordered_at": NOW,
+            "status": "COMPLETED",
+            "quantity": 1,
+            "refunded_quantity": 0,
+            "price": sold,
+            "currency": "USD",
+            "commission": 0.0,
+            "known_at": NOW,
+        }
+    )
+    stray = orders.assign(order_id=orders.order_id + "x", product_id=np.repeat(["p1", "p0"], 40), price=500.0)
+    tables = {
+        "orders": pd.concat([orders, stray]),  # what creators whom the brand never invited sell is not its programme's
+        "products": pd.DataFrame({"product_id": ["p0", "p1"], "brand_id": ["b0", "b1"]}),
+        "campaigns": pd.DataFrame({"campaign_id": ["k0", "k1"], "brand_id": ["b0", "b1"]}),
+        "invitations": pd.DataFrame({"campaign_id": np.repeat(["k0", "k1"], 40), "creator_id": who}),
+        "fx_rates": pd.DataFrame({"currency": ["USD"], "usd_rate": [1.0]}),
+    }
+    assert top_share(Evidence(Marketplace.from_frames(tables))) == pytest.approx(61 / 100)
+
+
+@pytest.mark.slow
+def test_the_baseline_shows_every_fact(tmp_path: Path) -> None:
+    simulate(tmp_path / "m", creators=3_000, campaigns=180, days=240, seed=11)
+    report, _ = measure_facts(tmp_path / "m")
+    assert {one.fact.key: one.value for one in report.facts if one.state != "pass"} == {}
 
 
 def test_too_few_creators_are_no_evidence() -> None:
