@@ -33,7 +33,7 @@ from training.baselines import baseline_scores
 from training.dataset import build_training_data
 from training.fit import Floats
 from training.forms import fit_forms
-from training.off_policy import Log, estimate, mixture, soft_policy, top_policy
+from training.off_policy import ESTIMATORS, Log, estimate, mixture, soft_policy, top_policy
 from training.off_policy_log import PolicyData, read_policy_data
 from training.off_policy_run import bundle_scores
 from training.splits import split_by_time
@@ -80,20 +80,18 @@ def one_market(folder: Path, *, creators: int, campaigns: int, days: int, seed: 
     scores = baseline_scores(matrix, indices=index_scores(market, pairs), seed=seed)
     scores["champion"] = bundle_scores(champion, market, pairs, X)
     rewards = {"estimated": log, "expected": replace(log, profit=np.where(log.invited, expected, np.nan))}
-    # Modelled sales have no place where the truth stands for the outcomes.
-    smoothed = {"estimated": data.smoothed.take(rows), "expected": None}
     found: list[dict[str, Any]] = []
     for policy, chance in ten_policies(log, scores).items():
         value = float((chance * expected).sum()) / len(log.campaign_ids)
         for reward, seen in rewards.items():
             facts = {"seed": seed, "policy": policy, "reward": reward, "truth": value}
             try:
-                answer = estimate(seen, chance, model=model, smoothed=smoothed[reward], seed=seed)
+                answer = estimate(seen, chance, model=model, seed=seed)
             except TrainingError as reason:
                 say(f"{policy}: {reason}")
                 found.append({**facts, "estimator": "refused"})
                 continue
-            for name in answer.estimates:
+            for name in ESTIMATORS:
                 one = answer.estimates[name]
                 found.append(
                     {

@@ -99,14 +99,11 @@ class TrainingData:
         Delivered: ``margin * lift - fee - commission * attributed - sample``; accepted and not delivered: the
         sample's cost; not accepted: 0.
         """
-        return self.modelled_profit(self.column("lift_usd"), self.column("attributed_usd"))
-
-    def modelled_profit(self, lift: Floats, attributed: Floats) -> Floats:
-        """`realised_profit` with other sales: whoever delivered brought ``lift`` and ``attributed`` USD (n,)."""
         terms = self.economics
         accepted, delivered = self.column("accepted"), self.column("delivered")
-        earned = np.where(delivered == 1.0, terms.worth(lift, attributed), 0.0)
-        return np.where(self.outcome_known, earned - np.where(accepted == 1.0, terms.sample_cost_usd, 0.0), np.nan)
+        worth = terms.worth(self.column("lift_usd"), self.column("attributed_usd"))
+        earned = np.where(delivered == 1.0, worth, 0.0) - np.where(accepted == 1.0, terms.sample_cost_usd, 0.0)
+        return np.where(self.outcome_known, earned, np.nan)
 
 
 def build_training_data(market: Marketplace, campaign_ids: tuple[str, ...], *, as_of: pd.Timestamp) -> TrainingData:

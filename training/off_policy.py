@@ -1,4 +1,4 @@
-"""What another policy would have earned, from the log of the one that ran: IPS, SNIPS, doubly robust, smoothed.
+"""What another policy would have earned, from the log of the one that ran: IPS, SNIPS and doubly robust.
 
 A policy says how likely it is to invite each eligible creator of a campaign: ``p_i``. Its value is
 ``V = mean over campaigns of sum_i p_i E[profit_i]``. The log holds the profit of those who were invited, drawn by the
@@ -20,7 +20,7 @@ who was drawn:
 ``weight_i = a_i / h`` if held back, ``(1 - a_i) / ((1 - h) e_i)`` if invited by the list, else 0
 
 With ``a_i = h / (h + (1 - h) e_i)`` both are ``1 / pi_i`` (the balance heuristic, the least variance among such
-mixtures). Here ``a_i`` takes a *modelled* ``e_i`` in both branches (training/off_policy_models.py): a poor model costs
+mixtures). Here ``a_i`` takes a *modelled* ``e_i`` in both branches (training/off_policy_log.py): a poor model costs
 precision, never the mean, for the divisors are the logged chances.
 
 Within one campaign the draws are without replacement. The mean of the estimators needs first-order inclusion chances
@@ -31,13 +31,6 @@ alone; the intervals resample whole campaigns, so no second-order chance is need
 - IPS (Horvitz-Thompson): ``1/C sum_i p_i w_i r_i``
 - SNIPS (Hajek): ``(sum_i p_i w_i r_i / sum_i p_i w_i) * (sum_i p_i / C)``
 - DR: ``1/C sum_i (p_i q_i + p_i w_i (r_i - q_i))``, ``q`` fitted without the campaign it speaks for.
-- smoothed: the same with ``s_i`` for ``r_i``: who accepted and who delivered as it went, the sales of those who
-  delivered as the heads expect them. One post that runs away carries half a season's sales, and an estimator that
-  reads them as they came is as noisy as that post; here what came of it is averaged in by the lift head alone
-  (Rao and Blackwell's idea with a model in the conditional mean's place). **Its bias**: still doubly robust in
-  acceptance and delivery, it believes the sales model, and a policy that picks whom that model overrates is overrated
-  as much, however long the log. The interval adds the doubt about the model's level to the spread over campaigns, as
-  independent errors; of the model's shape it knows nothing.
 
 Effective sample size: ``(sum p_i w_i)^2 / sum (p_i w_i)^2``, in invitations (Kish).
 
@@ -65,7 +58,6 @@ __all__ = [
     "LEVEL",
     "Log",
     "OffPolicyValue",
-    "Smoothed",
     "estimate",
     "invitation_weights",
     "mixture",
@@ -77,7 +69,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-ESTIMATORS = ("ips", "snips", "dr", "smoothed")
+ESTIMATORS = ("ips", "snips", "dr")
 
 LEVEL = 0.90
 """Coverage of the intervals."""
@@ -148,36 +140,13 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Smoothed:
-    """A log's profits with the luck of the sales taken out, n rows.
-
-    Attributes
-    ----------
-    profit : float64 (n,)
-        USD that the invitation brought had each delivery sold what the heads expect; NaN for those not invited.
-    earned : float64 (n,)
-        Margin on lift that the heads expect of inviting each row, USD: what moves with the level of the lift.
-    doubt : float
-        Half the 90 % interval of that level, as a share of it.
-    """
-
-    profit: Floats
-    earned: Floats
-    doubt: float
-
-    def take(self, rows: Flags) -> Smoothed:
-        """The same for some rows, by a mask (n,)."""
-        return Smoothed(self.profit[rows], self.earned[rows], self.doubt)
-
-
-@dataclass(frozen=True)
 class OffPolicyValue:
     """What `estimate` found. Money is USD of profit a campaign, for ``invited`` invitations each.
 
     Attributes
     ----------
     estimates : estimator -> Interval
-        ``ips``, ``snips`` and, where the models were given, ``dr`` and ``smoothed``, each with its 90 % interval.
+        ``ips``, ``snips`` and, where a model was given, ``dr``, each with its 90 % cluster-bootstrap interval.
     logged : Interval
         What the older policy's own invitations earned, a campaign, however many it sent.
     effective : float
@@ -293,13 +262,7 @@ def invitation_weights(log: Log) -> Floats:
 
 
 def estimate(
-    log: Log,
-    policy: npt.ArrayLike,
-    *,
-    model: npt.ArrayLike | None = None,
-    smoothed: Smoothed | None = None,
-    seed: int = 0,
-    draws: int = 2_000,
+    log: Log, policy: npt.ArrayLike, *, model: npt.ArrayLike | None = None, seed: int = 0, draws: int = 2_000
 ) -> OffPolicyValue:
     """The value of ``policy``, with 90 % intervals, or a refusal.
 
@@ -310,8 +273,6 @@ def estimate(
         Chance that the policy invites each row, 0..1.
     model : float64 (n,), optional
         A profit for every row from a model that did not see the row's campaign; without it there is no ``dr``.
-    smoothed : Smoothed, optional
-        The log's profits with modelled sales; without it, or without ``model``, there is no ``smoothed``.
     seed, draws : int
         Of the bootstrap over campaigns.
 
@@ -357,11 +318,6 @@ def estimate(
         if q.shape != (len(log),) or not np.isfinite(q).all():
             raise TrainingError(f"{len(log)} modelled profits", received=f"shape {q.shape}", look=look)
         found["dr"] = interval(log.per_campaign(p * q + weight * (profit - q)))
-        if smoothed is not None:
-            one = interval(log.per_campaign(p * q + weight * (np.where(log.invited, smoothed.profit, 0.0) - q)))
-            reach = smoothed.doubt * abs(float((p * smoothed.earned).sum())) / count
-            low, high = np.hypot(one.estimate - one.low, reach), np.hypot(one.high - one.estimate, reach)
-            found["smoothed"] = Interval(one.estimate, one.estimate - float(low), one.estimate + float(high))
     return OffPolicyValue(
         estimates=found,
         logged=interval(log.per_campaign(profit)),

@@ -1,4 +1,4 @@
-"""Read a marketplace's log for off-policy evaluation: chances from the impressions, profits, and models of both.
+"""Read a marketplace's log for off-policy evaluation: chances from the impressions, profits, and two models.
 
 A campaign takes part once every partnership's sales have ripened: its end, the
 grace days, the attribution and the refund days have passed, its invitations
@@ -8,8 +8,10 @@ An invitation's profit is `training.dataset`'s estimate. One that the seller
 withdrew or never sent the sample for brought nothing and cost nothing: 0, for
 inviting runs that risk as well, and it is a chance like any other here.
 
-The models beside the log (of profits, of sales and of the list's chances) are
-fitted by training/off_policy_models.py.
+The *reward model* is the utility of the project's own heads (accept, deliver,
+lift, attributed), each fitted on the other blocks of campaigns. The *chance
+model* reads the list's logged chances as a function of the signals; it says
+how much each of the two draws is believed, see training/off_policy.py.
 """
 
 from __future__ import annotations
@@ -30,15 +32,19 @@ from marketplace.tables import Marketplace
 from models.economics import Economics
 from training.dataset import TrainingData
 from training.evaluate_held_out import known_until
-from training.fit import Floats
+from training.fit import Floats, fit_booster, fit_side_by_side
+from training.forms import targets_of
+from training.heads import SHALLOW, Target, quasi_poisson
 from training.labels import SETTLED_SHARE, build_labels
-from training.off_policy import Log, Smoothed
-from training.off_policy_models import level_doubt, model_chances, model_heads
+from training.off_policy import Log
 
-__all__ = ["HOLDBACK", "PolicyData", "read_policy_data", "ripening"]
+__all__ = ["HOLDBACK", "PolicyData", "model_chances", "model_profits", "read_policy_data", "ripening"]
 
 HOLDBACK = "random_holdback"
 """The policy whose rows were drawn first, uniformly; every other policy's chance is given that one was not."""
+
+FOLDS = 5
+ROUNDS = 120
 
 SELLERS_DOING = (
     "withdrawn_by_seller",
@@ -67,8 +73,6 @@ class PolicyData:
         Terms of each row's brief.
     model : float64 (n,)
         Profit by the reward model, each row by heads that did not see its campaign.
-    smoothed : Smoothed
-        The same log with modelled sales in the place of those that came.
     left_out : str -> int
         Campaigns that do not take part, by reason.
     """
@@ -78,7 +82,6 @@ class PolicyData:
     X: Floats
     economics: Economics
     model: Floats
-    smoothed: Smoothed
     left_out: dict[str, int]
 
 
@@ -115,25 +118,18 @@ def read_policy_data(market: Marketplace, *, campaigns: Sequence[str] | None = N
     rows = pairs.merge(labels, on=KEY, how="left")
     invited = rows["invitation_id"].notna().to_numpy()
     data = _training_data(rows, invited, X=X, economics=economics, campaign=campaign, until=until)
-    sellers = np.isin(data.rows["reason"].to_numpy(dtype=object), SELLERS_DOING)
-    heads = model_heads(data, X, campaign, seed=seed)
-    model = heads.profits(economics)
-    profit, smooth = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
-    profit[invited] = np.where(sellers, 0.0, data.realised_profit())
-    smooth[invited] = np.where(sellers, 0.0, data.modelled_profit(heads.lift[invited], heads.attributed[invited]))
+    profit = np.full(len(pairs), np.nan)
+    profit[invited] = np.where(
+        np.isin(data.rows["reason"].to_numpy(dtype=object), SELLERS_DOING), 0.0, data.realised_profit()
+    )
     log = _log(tuple(chosen), campaign, pairs=pairs, shown=shown, invited=invited, profit=profit)
+    known = np.isfinite(profit)
+    model = model_profits(data, X, economics, campaign, seed=seed)
     # The few whose sales could not be estimated stand as the model has them: neither left out nor made zero.
     log = replace(
-        log,
-        modelled_chance=model_chances(log, X, seed=seed),
-        profit=np.where(invited & ~np.isfinite(profit), model, profit),
+        log, modelled_chance=model_chances(log, X, seed=seed), profit=np.where(invited & ~known, model, profit)
     )
-    smoothed = Smoothed(
-        np.where(invited & ~np.isfinite(smooth), model, smooth),
-        heads.accept * heads.deliver * economics.margin_rate * heads.lift,
-        level_doubt(data, heads.lift[invited], campaigns=len(chosen)),
-    )
-    return PolicyData(log, pairs, X, economics, model, smoothed, left_out)
+    return PolicyData(log, pairs, X, economics, model, left_out)
 
 
 def ripening(market: Marketplace) -> tuple[pd.DataFrame, pd.Timestamp]:
@@ -260,3 +256,101 @@ def _log(
         modelled_chance=np.full(len(pairs), np.nan),
         profit=profit,
     )
+
+
+def model_chances(log: Log, X: Floats, *, seed: int = 7) -> Floats:
+    """The list's chance of inviting each row, learned from the rows that it showed, float64 (n,) in 0..1.
+
+    A booster reads the logit of the logged chance off the signals, their standing within the campaign, the
+    number of the eligible and the part of them that the list invited.
+    """
+    frame = pd.DataFrame(X)
+    standing = frame.groupby(log.campaign).rank(pct=True).to_numpy(dtype=np.float64)
+    size = log.per_campaign(np.ones(len(log)))[log.campaign]
+    picked = log.per_campaign(log.listed.astype(np.float64))[log.campaign]
+    # Kept off 0 and 1, where a logit has no end.
+    base = _logit((picked + 0.5) / (size + 1.0))
+    features = np.column_stack([X, standing, size, base])
+    known = np.isfinite(log.listed_chance) & (log.listed_chance > 0)
+    if not known.any():
+        return np.zeros(len(log))
+    target = _logit(np.clip(log.listed_chance[known], 1e-4, 1.0 - 1e-4)) - base[known]
+    params = {"objective": "regression", "learning_rate": 0.1, "num_leaves": 31, "max_bin": 63, "feature_fraction": 0.5}
+    booster = fit_booster(features[known], target, params=params, rounds=ROUNDS, seed=seed)
+    raw = np.asarray(booster.predict(features, num_threads=1), dtype=np.float64) + base
+    return np.asarray(1.0 / (1.0 + np.exp(-raw)), dtype=np.float64)
+
+
+def _logit(chance: Floats) -> Floats:
+    return np.asarray(np.log(chance) - np.log1p(-chance), dtype=np.float64)
+
+
+def model_profits(
+    data: TrainingData, X: Floats, economics: Economics, campaign: NDArray[np.int64], *, seed: int = 7
+) -> Floats:
+    """Expected profit of inviting each row, USD (n,): heads fitted on the campaigns of the other folds.
+
+    Parameters
+    ----------
+    data : TrainingData
+        The logged invitations of the same campaigns, numbered alike.
+    X, economics, campaign
+        Signals, terms and campaign number of the n rows to speak for.
+    """
+    campaigns = int(campaign.max()) + 1
+    fold = np.random.default_rng(seed).permutation(campaigns) % min(FOLDS, max(campaigns, 2))
+    found = {head: np.zeros(len(X)) for head in ("accept", "deliver", "lift", "attributed")}
+    tasks: list[tuple[Target, TrainingData, int]] = []
+    for one in range(int(fold.max()) + 1):
+        part = _rows_of(data, fold[data.campaign] != one)
+        tasks += [(target, part, one) for target in targets_of(part) if not target.gains]
+
+    def predict(task: tuple[Target, TrainingData, int]) -> Floats:
+        target, part, one = task
+        return _mean_of(target, part, X[fold[campaign] == one], seed=seed)
+
+    answers = fit_side_by_side(predict, tasks)
+    for (target, _, one), answer in zip(tasks, answers, strict=True):
+        found[target.head][fold[campaign] == one] = answer
+    return economics.utility(found["accept"], found["accept"] * found["deliver"], found["lift"], found["attributed"])
+
+
+def _rows_of(data: TrainingData, rows: NDArray[np.bool_]) -> TrainingData:
+    return replace(
+        data,
+        rows=data.rows[rows].reset_index(drop=True),
+        X=data.X[rows],
+        economics=data.economics.take(rows),
+        campaign=data.campaign[rows],
+    )
+
+
+def _mean_of(target: Target, data: TrainingData, X: Floats, *, seed: int) -> Floats:
+    """The target's expectation at ``X`` by a booster fitted on its rows; their mean where there is too little."""
+    y, weights = target.y[target.rows], target.weights[target.rows]
+    if len(y) == 0:
+        return np.zeros(len(X))
+    mean = float(np.average(y, weights=weights))
+    money = target.objective == "quasi_poisson"
+    if mean <= 0 or (not money and mean >= 1):
+        return np.full(len(X), mean)
+    recipe = target.recipes[0]
+    fitted = data.X[target.rows]
+    fitted[:, recipe.hidden(data.signals, data.monotone)] = 0.0
+    booster = fit_booster(
+        fitted,
+        y,
+        params={**SHALLOW, "objective": quasi_poisson(weights) if money else target.objective},
+        rounds=ROUNDS,
+        seed=seed,
+        weights=weights,
+        init_score=np.full(len(y), np.log(mean)) if money else None,
+        signals=data.signals,
+        monotone=recipe.directions(data.signals, data.monotone),
+    )
+    if not money:
+        return np.asarray(booster.predict(X, num_threads=1), dtype=np.float64)
+    # The starting level is not part of the booster; the level is set so that the fitted rows keep their mean.
+    inside = np.exp(booster.predict(fitted, raw_score=True, num_threads=1))
+    outside = np.exp(booster.predict(X, raw_score=True, num_threads=1))
+    return np.asarray(outside * (mean / np.average(inside, weights=weights)), dtype=np.float64)

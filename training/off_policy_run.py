@@ -35,7 +35,6 @@ WORDS = {
     "ips": "weighted by chance (IPS)",
     "snips": "the same, self-normalised (SNIPS)",
     "dr": "with the reward model (doubly robust)",
-    "smoothed": "the same, sales as modelled (smoothed)",
 }
 
 
@@ -125,7 +124,7 @@ def evaluate_policy(
         policy, words = soft_policy(log, score, top=top, spread=soften), f"on average {top}, softened by {soften:g},"
     else:
         policy, words = top_policy(log, score, top=top), f"the {top} best"
-    value = estimate(log, policy, model=data.model[rows], smoothed=data.smoothed.take(rows), seed=seed)
+    value = estimate(log, policy, model=data.model[rows], seed=seed)
     return OffPolicyReport(f"invite {words} by the {name}", value, left_out)
 
 

@@ -11,7 +11,6 @@ from marketplace.simulator.world import BASELINE
 from training.off_policy import (
     LEAST_CAMPAIGNS,
     Log,
-    Smoothed,
     estimate,
     invitation_weights,
     mixture,
@@ -82,46 +81,6 @@ def test_ips_snips_and_dr_by_hand():
 
 def test_without_a_model_there_is_no_dr():
     assert set(estimate(repeated(), POLICY).estimates) == {"ips", "snips"}
-
-
-def test_smoothed_by_hand():
-    # As dr, with what a and b brought as the heads expect it; alike campaigns leave the doubt of the level alone.
-    model = np.tile([8.0, 6.0, 2.0, 1.0], 40)
-    modelled = np.tile([7.0, 3.0, np.nan, np.nan], 40)
-    earned = np.tile([9.0, 8.0, 3.0, 2.0], 40)
-    found = estimate(repeated(), POLICY, model=model, smoothed=Smoothed(modelled, earned, 0.1)).estimates["smoothed"]
-    direct = 1.0 * 8 + 0.5 * 6 + 1.0 * 2
-    value = direct + 1.0 * WEIGHT_A * (7 - 8) + 0.5 * WEIGHT_B * (3 - 6)
-    reach = 0.1 * (1.0 * 9 + 0.5 * 8 + 1.0 * 3)
-    assert (found.estimate, found.low, found.high) == pytest.approx((value, value - reach, value + reach))
-
-
-def test_smoothed_does_not_hear_the_luck_of_the_sales():
-    model, modelled = np.tile([8.0, 6.0, 2.0, 1.0], 40), np.tile([7.0, 3.0, np.nan, np.nan], 40)
-    smoothed = Smoothed(modelled, np.ones(160), 0.1)
-    log = repeated()
-    lucky = log.profit.copy()
-    lucky[A] = 1e6
-    calm = estimate(log, POLICY, model=model, smoothed=smoothed).estimates
-    wild = estimate(Log(**{**vars(log), "profit": lucky}), POLICY, model=model, smoothed=smoothed).estimates
-    assert wild["dr"].estimate > 100 * abs(calm["dr"].estimate)
-    assert wild["smoothed"] == calm["smoothed"]
-
-
-def test_smoothed_mends_a_wrong_funnel_and_not_wrong_sales():
-    """Many campaigns: four of five accept where the model says all do; true sales 10 an acceptance, modelled 12."""
-    rng = np.random.default_rng(4)
-    log = repeated(times=4000)
-    accepted = rng.random(len(log)) < 0.8
-    model = np.full(len(log), 12.0)
-    smoothed = Smoothed(np.where(log.invited, 12.0 * accepted, np.nan), model, 0.0)
-    log = Log(**{**vars(log), "profit": np.where(log.invited, 10.0 * accepted, np.nan)})
-    everybody = np.tile([1.0, 1.0, 0.0, 0.0], 4000)
-    # The draws are fixed here, so 1 / chance does not average to 1: what is asked is what the residuals are told as.
-    found = estimate(log, everybody, model=model, smoothed=smoothed).estimates
-    weight = WEIGHT_A + WEIGHT_B
-    assert found["dr"].estimate == pytest.approx(24.0 + weight * (8.0 - 12.0), rel=0.02)
-    assert found["smoothed"].estimate == pytest.approx(24.0 + weight * (9.6 - 12.0), rel=0.02)
 
 
 def test_intervals_resample_campaigns():
