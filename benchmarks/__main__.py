@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("features", "simulate", "serving", "complete_journey")
+NAMES = ("features", "simulate", "serving", "complete_journey", "off_policy")
 
 
 def main(names: list[str]) -> int:

@@ -38,7 +38,7 @@ from training.heads import SHALLOW, Target, quasi_poisson
 from training.labels import SETTLED_SHARE, build_labels
 from training.off_policy import Log
 
-__all__ = ["HOLDBACK", "PolicyData", "model_chances", "model_profits", "read_policy_data"]
+__all__ = ["HOLDBACK", "PolicyData", "model_chances", "model_profits", "read_policy_data", "ripening"]
 
 HOLDBACK = "random_holdback"
 """The policy whose rows were drawn first, uniformly; every other policy's chance is given that one was not."""
@@ -130,6 +130,21 @@ def read_policy_data(market: Marketplace, *, campaigns: Sequence[str] | None = N
         log, modelled_chance=model_chances(log, X, seed=seed), profit=np.where(invited & ~known, model, profit)
     )
     return PolicyData(log, pairs, X, economics, model, left_out)
+
+
+def ripening(market: Marketplace) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """When each campaign's outcomes ripen by its dates, and the day until which outcomes are known.
+
+    Returns
+    -------
+    DataFrame[campaign_id, briefed_at, ripe_at], Timestamp
+        By time of brief. A campaign ripens the day after its end, the grace, attribution and refund days; before
+        that day is known it cannot take part (afterwards it may still be left out, as `read_policy_data` says).
+    """
+    rows = market.frame("campaigns", ["campaign_id", "briefed_at", "ends_at"]).drop_duplicates("campaign_id")
+    rows = rows.sort_values(["briefed_at", "campaign_id"], kind="stable", ignore_index=True)
+    ripe_at = (rows["ends_at"] + _RIPE).dt.floor("D") + pd.Timedelta(days=1)
+    return rows[["campaign_id", "briefed_at"]].assign(ripe_at=ripe_at), known_until(market)
 
 
 def _impressions(market: Marketplace) -> pd.DataFrame:

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
 
 from features.brief import read_briefs
 from features.signals import SIGNALS
@@ -27,15 +25,12 @@ from training.off_policy import (
     soft_policy,
     top_policy,
 )
-from training.off_policy_log import PolicyData, read_policy_data
+from training.off_policy_log import PolicyData, read_policy_data, ripening
+from training.score_file import read_known_scores
 
-__all__ = ["OffPolicyReport", "bundle_scores", "evaluate_policy", "off_policy_text", "read_score_file"]
+__all__ = ["OffPolicyReport", "bundle_scores", "evaluate_policy", "off_policy_text"]
 
-COLUMNS = ("campaign_id", "creator_id", "score")
 KEY = ["campaign_id", "creator_id"]
-NAMED = 5
-"""How many offenders of a kind are named."""
-
 WORDS = {
     "ips": "weighted by chance (IPS)",
     "snips": "the same, self-normalised (SNIPS)",
@@ -75,7 +70,8 @@ def evaluate_policy(
     market_dir : path
         The marketplace's folder.
     scores : path, optional
-        A file of scores (`read_score_file`); the served champion's by default, on the campaigns briefed from its
+        A file of scores (training/score_file.py): a campaign without a row does not take part, an eligible creator
+        without one ranks last. The served champion's by default, on the campaigns briefed from its
         cut-off on: it has learned from the outcomes of the others.
     soften : float
         0: exactly the best ``top``. Above: `training.off_policy.soft_policy` with that spread.
@@ -85,7 +81,9 @@ def evaluate_policy(
     Raises
     ------
     TrainingError
-        No impressions, nothing matured, a file that cannot be used, or too small an effective sample.
+        No impressions, nothing matured, or too small an effective sample.
+    ContractError
+        A file that cannot be used.
     BundleError
         There is no champion, and no file was given.
     """
@@ -93,7 +91,9 @@ def evaluate_policy(
 
     market = open_marketplace(market_dir)
     bundle = load_champion() if scores is None else None
-    given = read_score_file(market, scores) if scores is not None else None
+    given = read_known_scores(scores, market) if scores is not None else None
+    if bundle is not None:
+        _check_ripe(market, bundle.as_of)
     data = read_policy_data(market, seed=seed)
     if given is not None:
         name = f"scores of {Path(str(scores)).name}"
@@ -107,10 +107,11 @@ def evaluate_policy(
     rows = kept[data.log.campaign]
     left_out = data.left_out | ({reason: int((~kept).sum())} if (~kept).any() else {})
     if kept.sum() < LEAST_CAMPAIGNS:
+        look = _earlier_cutoff(market) if given is None else "a file with scores of more campaigns, or a longer history"
         raise TrainingError(
             f"{LEAST_CAMPAIGNS} campaigns or more to value the policy on",
             received=f"{int(kept.sum())}; left out: {', '.join(f'{n} {why}' for why, n in left_out.items())}",
-            look="a longer history, a champion with an earlier cut-off, or --scores FILE",
+            look=look,
         )
     log = data.log.take(kept)
     pairs = data.pairs[rows].reset_index(drop=True)
@@ -147,52 +148,37 @@ def _briefed_from(market: Marketplace, data: PolicyData, cutoff: pd.Timestamp) -
     return later.to_numpy(dtype=np.bool_)
 
 
-def read_score_file(market: Marketplace, path: Path) -> pd.DataFrame:
-    """``campaign_id``, ``creator_id``, ``score`` from a ``.parquet`` or ``.csv`` file; more is better.
+def _check_ripe(market: Marketplace, as_of: str) -> None:
+    """Refuse before anything is built where too few campaigns after the cut-off can have matured by their dates."""
+    rows, until = ripening(market)
+    later = rows[rows["briefed_at"] >= pd.Timestamp(as_of, tz="UTC")]
+    ripe = int((later["ripe_at"] < until).sum())
+    if ripe >= LEAST_CAMPAIGNS:
+        return
+    waits = later["ripe_at"][later["ripe_at"] >= until].sort_values(ignore_index=True)
+    words = [f"{ripe} of the {len(later)} briefed since", f"outcomes are known until {until:%Y-%m-%d}"]
+    if len(waits):
+        words.append(f"the next one matures on {waits.iloc[0]:%Y-%m-%d}")
+    if len(later) >= LEAST_CAMPAIGNS:
+        words.append(f"the {LEAST_CAMPAIGNS}th of them on {waits.iloc[LEAST_CAMPAIGNS - ripe - 1]:%Y-%m-%d}")
+    raise TrainingError(
+        f"{LEAST_CAMPAIGNS} campaigns or more, briefed from the champion's cut-off {as_of} on, that have matured",
+        received=", ".join(words),
+        look=_earlier_cutoff(market),
+    )
 
-    Other columns are not read. A campaign without a row does not take part; an eligible creator without a row
-    ranks last in the campaign.
 
-    Raises
-    ------
-    TrainingError
-        The file cannot be read, lacks a column, or holds ids that the marketplace does not know, a pair twice
-        or a score that is no finite number: all that is wrong is named at once.
-    """
-    try:
-        table = pc.read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
-        missing = [name for name in COLUMNS if name not in table.column_names]
-        if missing:
-            raise ValueError(f"columns {', '.join(table.column_names)} without {', '.join(missing)}")
-        frame: pd.DataFrame = table.select(list(COLUMNS)).to_pandas()
-        frame = frame.astype({"campaign_id": "str", "creator_id": "str", "score": "float64"})
-    except (OSError, ValueError) as reason:
-        raise TrainingError(
-            "a Parquet or CSV file with campaign_id, creator_id and score", received=str(reason), look=str(path)
-        ) from reason
-    known = {
-        table: set(market.frame(table, [key])[key].astype(str))
-        for table, key in (("campaigns", "campaign_id"), ("creators", "creator_id"))
-    }
-    names = frame["campaign_id"] + "/" + frame["creator_id"]
-    wrong = [
-        ("unknown campaigns", frame["campaign_id"][~frame["campaign_id"].isin(known["campaigns"])]),
-        ("unknown creators", frame["creator_id"][~frame["creator_id"].isin(known["creators"])]),
-        ("pairs given twice", names[frame.duplicated(KEY)]),
-        ("scores that are no finite number", names[~np.isfinite(frame["score"])]),
-    ]
-    found = [
-        f"{bad.nunique()} {kind} ({', '.join(sorted(bad.unique())[:NAMED])}{', …' if bad.nunique() > NAMED else ''})"
-        for kind, bad in wrong
-        if len(bad)
-    ]
-    if found or frame.empty:
-        raise TrainingError(
-            "each pair of a known campaign and a known creator once, with a finite score",
-            received="; ".join(found) or "no rows",
-            look=str(path),
-        )
-    return frame
+def _earlier_cutoff(market: Marketplace) -> str:
+    """Where to look: the latest cut-off that leaves enough matured campaigns after it."""
+    rows, until = ripening(market)
+    ripe = rows.loc[rows["ripe_at"] < until, "briefed_at"]
+    ways = ["--scores FILE", "a longer history"]
+    if len(ripe) >= LEAST_CAMPAIGNS:
+        day = ripe.iloc[-LEAST_CAMPAIGNS].floor("D")
+        before = int((rows["briefed_at"] < day).sum())
+        counted = f"{before} campaigns briefed before that day, {int((ripe >= day).sum())} matured ones from it on"
+        ways.insert(0, f"a champion trained with --as-of {day:%Y-%m-%d} or earlier ({counted})")
+    return ", or ".join(ways)
 
 
 def off_policy_text(report: OffPolicyReport) -> str:

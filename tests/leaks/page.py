@@ -11,7 +11,9 @@ __all__ = ["NOT_SEEN", "PAGE", "page"]
 PAGE = ROOT / "docs" / "leaks.md"
 
 NOT_SEEN = (
-    "A `known_at` that the source itself tells wrongly (too early): the clock is taken at its word.",
+    "A `known_at` that the source itself tells wrongly (too early): the clock is taken at its word. Tried by hand on "
+    "226 and on 1,154 invitations: a creator's share of acceptances over the whole period, or the simulator's true "
+    "chance of acceptance, in every profile reading's follower count, stays under the bound of `too_good`.",
     "What a fold of the training campaigns tells of another through its *signals*: later campaigns' signals hold the "
     "outcomes of earlier ones, as they do when a brief is ranked. Out-of-fold scores choose recipe and calibration and "
     "are measured on nobody; the held-out campaigns come after all that is learned from.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from features.signals import SIGNALS
-from marketplace.errors import BundleError, TrainingError
+from marketplace.contract import ATTRIBUTION_DAYS, GRACE_DAYS, REFUND_DAYS
+from marketplace.errors import BundleError, ContractError, TrainingError
 from marketplace.tables import Marketplace, open_marketplace
 from training import off_policy_run
 from training.commands import app
@@ -143,15 +145,44 @@ def test_a_bad_file_is_refused_with_all_that_is_wrong(small_market, data, tmp_pa
     scores.loc[0, "score"] = np.nan
     bad = pd.concat([scores, scores.iloc[[1]], scores.iloc[[2]].assign(creator_id="nobody", campaign_id="ca_none")])
     bad.to_csv(tmp_path / "bad.csv", index=False)
-    with pytest.raises(TrainingError) as refusal:
-        off_policy_run.read_score_file(open_marketplace(small_market), tmp_path / "bad.csv")
-    for words in ("1 unknown campaigns (ca_none)", "1 unknown creators (nobody)", "1 pairs given twice", "no finite"):
+    with pytest.raises(ContractError) as refusal:
+        off_policy_run.evaluate_policy(small_market, scores=tmp_path / "bad.csv")
+    for words in (
+        "4 problems",
+        "unknown campaign_id: 1, such as 'ca_none'",
+        "unknown creator_id: 1, such as 'nobody'",
+        "rows that repeat a pair: 1",
+        "scores that are empty or NaN: 1, such as 'row 1'",
+    ):
         assert words in refusal.value.received
     scores.drop(columns="score").to_csv(tmp_path / "short.csv", index=False)
-    with pytest.raises(TrainingError, match="without score"):
-        off_policy_run.read_score_file(open_marketplace(small_market), tmp_path / "short.csv")
-    with pytest.raises(TrainingError, match="campaign_id, creator_id and score"):
-        off_policy_run.read_score_file(open_marketplace(small_market), tmp_path / "missing.parquet")
+    with pytest.raises(ContractError, match="column score missing"):
+        off_policy_run.evaluate_policy(small_market, scores=tmp_path / "short.csv")
+    with pytest.raises(ContractError, match="no such file"):
+        off_policy_run.evaluate_policy(small_market, scores=tmp_path / "missing.parquet")
+
+
+def test_a_champion_too_young_is_refused_with_what_would_do(small_market, forms, monkeypatch):
+    campaigns = open_marketplace(small_market).frame("campaigns").sort_values("briefed_at", ignore_index=True)
+    day = campaigns["briefed_at"].iloc[-12].floor("D")
+    later = campaigns[campaigns["briefed_at"] >= day]
+    bundle = dataclasses.replace(forms["expected_value"].bundle, as_of=f"{day:%Y-%m-%d}")
+    monkeypatch.setattr("training.scoring.load_champion", lambda: bundle)
+    monkeypatch.setattr(off_policy_run, "read_policy_data", lambda *_, **__: pytest.fail("refused before it is read"))
+    with pytest.raises(TrainingError) as refusal:
+        off_policy_run.evaluate_policy(small_market)
+    # Grace, attribution and refunds after the end, and the day in which they are over.
+    ripe = (later["ends_at"].dt.floor("D") + pd.Timedelta(days=GRACE_DAYS + ATTRIBUTION_DAYS + REFUND_DAYS + 1)).min()
+    assert f"0 of the {len(later)} briefed since" in refusal.value.received
+    assert f"the next one matures on {ripe:%Y-%m-%d}" in refusal.value.received
+    advised = re.search(r"--as-of (\S+) or earlier \((\d+) campaigns", refusal.value.look)
+    assert advised is not None
+    cut = pd.Timestamp(advised[1], tz="UTC")
+    assert int(advised[2]) == (campaigns["briefed_at"] < cut).sum()
+    # The advice is good: that cut-off passes, and a day later does not.
+    off_policy_run._check_ripe(open_marketplace(small_market), advised[1])
+    with pytest.raises(TrainingError):
+        off_policy_run._check_ripe(open_marketplace(small_market), f"{cut + pd.Timedelta(days=1):%Y-%m-%d}")
 
 
 def test_without_a_champion_it_says_so(home, small_market):

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace
-from training.score_file import read_scores
+from training.score_file import read_known_scores, read_scores
 
 DAY = pd.Timestamp("2025-05-01", tz="UTC")
 PAIRS = pd.DataFrame(
@@ -130,7 +132,7 @@ def test_ids_of_digits_keep_their_zeros(tmp_path):
     [
         (
             good().drop(columns=["score", "creator_id"]),
-            "column creator_id missing; column score missing; columns found",
+            "column creator_id missing; column score missing (columns found: 'campaign_id')",
         ),
         (good().assign(creator_id=[1, 2, 3, 4, 5]), "column creator_id of type int64, where text is read"),
         (good().assign(score=[True] * 5), "column score of type bool, where a number is read"),
@@ -151,7 +153,17 @@ def test_a_column_there_twice_is_refused(tmp_path, market):
     ("name", "content", "words"),
     [
         ("scores.parquet", b"not parquet at all", "cannot be read as parquet"),
-        ("scores.csv", b"campaign_id,creator_id,score\na,x\n", "cannot be read as csv"),
+        ("scores.csv", b"campaign_id,creator_id,score\na,x\n", "lines with more or fewer values than the first: 1"),
+        ("scores.csv", "campaign_id,creator_id,score\na,x,1\n".encode("utf-16"), "not text in UTF-8"),
+        ("scores.csv", b"campaign_id;creator_id;score\na;x;5,5\n", "values separated by ';', where a comma is read"),
+        ("scores.csv", b"campaign_id\tcreator_id\tscore\na\tx\t5\n", "values separated by '\\t', where a comma"),
+        ("scores.csv", b"a,x,5\na,y,4\n", "3 problems: column campaign_id missing"),
+        (
+            "scores.csv",
+            b"campaign_id, creator_id,score\na,x,5\n",
+            "columns found: 'campaign_id', ' creator_id', 'score'",
+        ),
+        ("scores.csv", b"\xef\xbb\xbfcampaign_id,creator_id,score\n", "no row"),
         ("scores.csv", b"campaign_id,creator_id,score\na,\xff\xfe,1\n", "cannot be read as csv"),
         ("scores.csv", b"", "cannot be read as csv"),
         ("scores.json", b"{}", "of kind '.json'"),
@@ -168,3 +180,64 @@ def test_no_file_and_a_folder_are_refused(tmp_path, market):
     assert "no such file" in refusal(tmp_path / "none.csv", market, PAIRS)
     (tmp_path / "folder.csv").mkdir()
     assert "a folder" in refusal(tmp_path / "folder.csv", market, PAIRS)
+
+
+def test_a_byte_order_mark_quotes_and_windows_lines_are_read(tmp_path, market):
+    lines = ['"campaign_id","creator_id","score"', *(f'"{a}","{b}",{s}' for a, b, s in good().itertuples(index=False))]
+    file = tmp_path / "scores.csv"
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert read_scores(file, market, PAIRS).scores.tolist() == [5.0, 4.0, 3.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_ids_in_any_of_arrow_s_texts_are_read(tmp_path, market, kind):
+    rows = pa.Table.from_pandas(good(), preserve_index=False)
+    for place, name in enumerate(("campaign_id", "creator_id")):
+        told = pa.array(good()[name].tolist(), pa.string())
+        told = told.dictionary_encode() if pa.types.is_dictionary(kind) else told.cast(kind)
+        rows = rows.set_column(place, name, told)
+    pq.write_table(rows, tmp_path / "scores.parquet")
+    assert read_scores(tmp_path / "scores.parquet", market, PAIRS).scores.tolist() == [5.0, 4.0, 3.0, 2.0, 1.0]
+
+
+def test_a_column_that_cannot_be_used_hides_nothing_of_the_others(tmp_path, market):
+    bad = pd.DataFrame({"campaign_id": [1, 2, 2], "creator_id": ["x", "nobody", ""], "score": ["high", "inf", ""]})
+    said = refusal(written(tmp_path, bad), market, PAIRS)
+    assert said.startswith("6 problems: ")
+    for words in (
+        "column campaign_id of type int64, where text is read",
+        "empty creator_id: 1",
+        "scores that are no number: 1, such as 'high'",
+        "scores that are empty or NaN: 1, such as 'row 3'",
+        "infinite scores: 1, such as 'row 2'",
+        "unknown creator_id: 1, such as 'nobody'",
+    ):
+        assert words in said
+
+
+def test_uneven_lines_are_named_beside_what_is_wrong_with_the_others(tmp_path, market):
+    lines = ["campaign_id,creator_id,score", "a,x,5", "a,y", "a,z,3", "b,x,2,9", "b,y,nan"]
+    (tmp_path / "scores.csv").write_text("\n".join(lines) + "\n")
+    said = refusal(tmp_path / "scores.csv", market, PAIRS)
+    assert "lines with more or fewer values than the first: 2, such as 'a,y', 'b,x,2,9'" in said
+    assert "scores that are empty or NaN: 1, such as 'row 3'" in said
+    assert "without a row" in said
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_columns_without_any_value_are_empty_ones(tmp_path, market, rows):
+    nothing = pa.table({name: pa.nulls(rows) for name in ("campaign_id", "creator_id", "score")})
+    pq.write_table(nothing, tmp_path / "scores.parquet")
+    said = refusal(tmp_path / "scores.parquet", market, PAIRS)
+    for words in ("empty campaign_id: 2", "empty creator_id: 2", "empty or NaN: 2") if rows else ("1 problem: no row",):
+        assert words in said
+
+
+def test_a_whole_file_is_read_by_the_same_rules(tmp_path, market):
+    more = pd.concat([good(), pd.DataFrame({"campaign_id": ["old"], "creator_id": ["far"], "score": [9.0]})])
+    found = read_known_scores(written(tmp_path, more), market)
+    assert found.to_dict("list") == more.to_dict("list")
+    with pytest.raises(ContractError, match="rows that repeat a pair: 1, such as 'a/x'"):
+        read_known_scores(written(tmp_path, pd.concat([more, more.head(1)])), market)
