@@ -157,7 +157,8 @@ def test_report_says_all_of_it_in_plain_text(found):
     assert "\x1b" not in text
     for words in (
         "regret_usd_at_20", "p Holm", "by slice", "market=", "brand=", "Predicted against observed",
-        "How often the interval holds the truth", "lift 90% (derived)", "noise-free truth", "file: ", "less is better",
+        "How often the interval holds the truth", "lift 90%", "noise-free truth", "file: ", "less is better",
+        "Mean lift of the champion's first 20",
     ):  # fmt: skip
         assert words in text
     json.dumps(found.as_dict(), allow_nan=False)
