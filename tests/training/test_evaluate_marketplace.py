@@ -215,3 +215,15 @@ def test_a_bad_file_is_refused_before_anything_is_built(champion_home, small_mar
     assert "without a row" in answer.exception.received
     wrong = CliRunner().invoke(app, ["evaluate", str(small_market), "--missing", "first"])
     assert wrong.exit_code == 2
+
+
+def test_the_first_twenty_have_a_mean_lift_with_its_interval(found):
+    told = found.as_dict()["first_20_lift"]
+    assert told["campaigns"] == len(found.firsts) == len({one.campaign_id for one in found.firsts}) > 3
+    for one in found.firsts:
+        assert one.low < one.mean < one.high
+        assert 1 <= one.rows <= 20
+        assert np.isfinite(one.truth)
+        assert one.claims == (one.low > 0)
+    assert told["holds_zero"] == sum(row["low"] <= 0 <= row["high"] for row in told["rows"])
+    assert told["holds_truth"] == sum(row["low"] <= row["truth"] <= row["high"] for row in told["rows"])
