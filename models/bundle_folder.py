@@ -35,8 +35,8 @@ __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "read_bundle", "write_bundle"]
 MANIFEST = "bundle.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.json"
-VERSION = 1
-"""Of the layout; a reader refuses another."""
+VERSION = 2
+"""Of the layout; a reader refuses another. 2: spreads of money keep 90 % tails and what is unsure for all rows."""
 
 _MAX_MANIFEST = 16 * 2**20
 _ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}

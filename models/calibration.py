@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,18 +19,17 @@ from marketplace.errors import BundleError, TrainingError
 from models.arrays import Floats, Many, as_floats
 from models.curves import Blend, Curve, Linear, curve_from_dict
 from models.fit_curves import fit_isotonic, fit_linear, fit_log_linear, fit_platt
-from models.intervals import (
-    MoneySpread,
-    ProbabilitySpread,
-    fit_money_spread,
-    fit_probability_spread,
-    spread_from_dict,
-)
+from models.fit_intervals import fit_money_spread, fit_probability_spread, fit_shared
+from models.intervals import LEVEL, MoneySpread, ProbabilitySpread, spread_from_dict
 
 __all__ = ["Calibration", "Scale", "fit_money", "fit_probability"]
 
 ProbabilityMethod = Literal["isotonic", "platt", "blend"]
 MoneyMethod = Literal["isotonic", "linear", "log_linear", "blend", "identity"]
+
+LEAST_PLAIN = 40
+"""Fewest estimates untouched by a prior that a curve is fitted to."""
+_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,9 @@ class Calibration:
         """Variance about it, (n,)."""
         return self.spread.variance_at(self.value(score)) * np.square(factor)
 
-    def interval(self, score: Floats, factor: Floats | float = 1.0) -> tuple[Floats, Floats]:
-        """The 80 % interval, two (n,)."""
-        low, high = self.spread.interval(self.value(score))
+    def interval(self, score: Floats, factor: Floats | float = 1.0, *, level: float = LEVEL) -> tuple[Floats, Floats]:
+        """The interval of ``level`` (one of `models.intervals.LEVELS`), two (n,)."""
+        low, high = self.spread.interval(self.value(score), level)
         return low * factor, high * factor
 
     def as_dict(self) -> dict[str, Any]:
@@ -193,6 +192,10 @@ def fit_money(
     method: MoneyMethod = "blend",
     scale: Scale | None = None,
     scale_values: Many | None = None,
+    campaign: np.ndarray | None = None,
+    plain: Many | None = None,
+    plain_se: Many | None = None,
+    noise_share: float = 1.0,
 ) -> Calibration:
     """Calibrate money on out-of-fold raw scores.
 
@@ -211,30 +214,73 @@ def fit_money(
         ``blend`` is the mean of isotonic and linear; ``identity`` takes the head's score as the money itself.
     scale, scale_values
         A scaling signal and its values for these rows (n,): the curve is then fitted to ``label / factor``.
+    campaign : (n,), optional
+        Campaign of each row: how far rows err together is estimated with it.
+    plain, plain_se : float64 (n,), optional
+        Estimates that no prior has touched, with their standard errors, USD; NaN where there is none. With at least
+        `LEAST_PLAIN` of them half of the curve is fitted to them and half to ``label``: what a prior adds to every
+        label alike would pass for lift, and without it there is more noise. Rows that are not exact weigh
+        ``mu / (mu^2 + se^2)``, or one runaway success on a large noisy product would lift every prediction.
+    noise_share : float
+        Share of ``label_se`` that counts as noise on top of the truth when the spread is fitted, 0..1.
 
     Raises
     ------
     TrainingError
         Nothing to fit on, an unknown method, or a scale without its values.
     """
-    y, s = as_floats(label), as_floats(label_se)
+    y, s = as_floats(label), np.broadcast_to(as_floats(label_se), as_floats(label).shape)
+    factor: Floats | float = 1.0
     if (scale is None) != (scale_values is None):
         raise TrainingError("scale and scale_values together", received="one of them", look="models.calibration")
     if scale is not None and scale_values is not None:
         factor = scale.of(as_floats(scale_values))
         y, s = y / factor, s / factor
+    x = as_floats(score)
+    curve = _money_curve(method, x, y, s, weight=weight)
+    seen, noise = y, s
+    if plain is not None and plain_se is not None:
+        seen, noise = (as_floats(values) / factor for values in (plain, plain_se))
+        there = np.isfinite(seen) & np.isfinite(noise)
+        x, seen, noise = x[there], seen[there], noise[there]
+        if seen.size >= LEAST_PLAIN:
+            # Exact labels have no prior to be freed from: their half keeps their mean.
+            usual = _steadied(curve, as_floats(score), y, s) if s.any() else curve
+            curve = Blend(_steadied(curve, x, seen, noise), usual)
+        campaign_seen = None if campaign is None else campaign[there]
+    else:
+        campaign_seen = campaign
+    spread = fit_money_spread(curve(as_floats(score)), y, label_se=noise_share * s, campaign=campaign)
+    if campaign_seen is not None and seen.size >= LEAST_PLAIN:
+        spread = replace(spread, shared=fit_shared(curve(x), seen, label_se=noise, campaign=campaign_seen))
+    return Calibration(head, curve, spread, scale)
+
+
+def _money_curve(method: str, x: Floats, y: Floats, s: Floats, *, weight: Many | None) -> Curve:
     if weight is None and y.size:
         true = max(float(y.var() - np.mean(np.square(s))), 0.02 * float(y.var()), 1e-12)
         weight = np.broadcast_to(true / (true + np.square(s)), y.shape)
     curves = {
         "identity": Linear,
-        "isotonic": lambda: fit_isotonic(score, y, weight=weight),
-        "linear": lambda: fit_linear(score, y, weight=weight),
-        "log_linear": lambda: fit_log_linear(score, y, weight=weight),
-        "blend": lambda: Blend(fit_isotonic(score, y, weight=weight), fit_linear(score, y, weight=weight)),
+        "isotonic": lambda: fit_isotonic(x, y, weight=weight),
+        "linear": lambda: fit_linear(x, y, weight=weight),
+        "log_linear": lambda: fit_log_linear(x, y, weight=weight),
+        "blend": lambda: Blend(fit_isotonic(x, y, weight=weight), fit_linear(x, y, weight=weight)),
     }
     curve: Curve = _chosen(curves, method)()
-    return Calibration(head, curve, fit_money_spread(curve(as_floats(score)), y, label_se=s), scale)
+    return curve
+
+
+def _steadied(curve: Curve, x: Floats, y: Floats, s: Floats) -> Curve:
+    """A log-linear curve fitted anew, each row by its scatter ``mu^2 + s^2``; a line where the mean is not positive."""
+    floor = 0.01 * float(np.abs(curve(x)).mean()) + 1e-9
+    for _ in range(_ROUNDS):
+        mu = np.maximum(np.abs(curve(x)), floor)
+        weight = mu / (np.square(mu) + np.square(s))
+        if float(weight @ y) <= 0:
+            return fit_linear(x, y, weight=1 / (np.square(mu) + np.square(s)))
+        curve = fit_log_linear(x, y, weight=weight / weight.mean())
+    return curve
 
 
 def _chosen(curves: Mapping[str, Any], method: str) -> Any:

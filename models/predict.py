@@ -1,4 +1,4 @@
-"""What inviting each candidate is expected to bring, with 80 % intervals.
+"""What inviting each candidate is expected to bring, with 80 and 90 % intervals.
 
 Exactly LightGBM's own raw scores, then the calibration, then the utility's
 arithmetic. One brief for many creators or a brief a row: the same code.
@@ -9,8 +9,8 @@ independent::
     Var U = worth^2 Var P(success) + sample^2 Var P(accept) + P(success)^2 (margin^2 Var lift + commission^2 Var attr.)
 
 (in form ``expected_value`` success is accept * deliver and the two derivatives
-follow), with lift's own 10 % and 90 % points in place of +-1.28 for the sales'
-part. Lift and attributed sales rise together while one earns and the other
+follow), with lift's own points (10 and 90 %, or 5 and 95 %) in place of +-1.28
+or +-1.64 for the sales' part. Lift and attributed sales rise together while one earns and the other
 costs, so leaving out their covariance widens the interval rather than
 narrowing it. It is the range of the profit as rates and the lift of a delivered
 partnership vary, weighed by the chance of delivery; it is not that of one
@@ -30,7 +30,7 @@ import numpy as np
 from marketplace.errors import BundleError
 from models.arrays import Floats, Many
 from models.economics import Economics, Terms
-from models.intervals import MoneySpread, Z
+from models.intervals import LEVELS, MoneySpread
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -44,7 +44,7 @@ class Predictions:
 
     ``accept`` P(accept), ``deliver`` P(deliver | accept), ``success_probability`` their product; ``lift`` and
     ``attributed`` net sales in USD given delivery; ``utility`` expected incremental profit of inviting, USD.
-    ``*_low`` and ``*_high`` are the ends of 80 % intervals.
+    ``*_low`` and ``*_high`` are the ends of 80 % intervals, ``*_low_90`` and ``*_high_90`` those of 90 % ones.
     """
 
     accept: Floats
@@ -57,6 +57,10 @@ class Predictions:
     utility: Floats
     utility_low: Floats
     utility_high: Floats
+    lift_low_90: Floats
+    lift_high_90: Floats
+    utility_low_90: Floats
+    utility_high_90: Floats
 
     def __len__(self) -> int:
         return len(self.utility)
@@ -169,7 +173,6 @@ def from_raw(bundle: Bundle, raw: dict[str, Floats], factor: dict[str, Floats], 
     variance = {
         name: calibration.variance(raw[calibration.head], factor.get(name, 1.0)) for name, calibration in read.items()
     }
-    lift_low, lift_high = read["lift"].interval(raw[read["lift"].head], factor.get("lift", 1.0))
     worth = economics.worth(lift, attributed)
     utility = economics.utility(accept, success, lift, attributed)
     if bundle.form == "expected_value":
@@ -179,17 +182,29 @@ def from_raw(bundle: Bundle, raw: dict[str, Floats], factor: dict[str, Floats], 
         rates = worth**2 * variance["success"] + economics.sample_cost_usd**2 * variance["accept"]
     sales = economics.margin_rate**2 * variance["lift"] + economics.commission_rate**2 * variance["attributed"]
     sales = success**2 * sales
-    tails = read["lift"].spread
-    z_low, z_high = (tails.z_low, tails.z_high) if isinstance(tails, MoneySpread) else (-Z, Z)
+    lift_ends: list[Floats] = []
+    utility_ends: list[Floats] = []
+    for level, z in LEVELS.items():
+        lift_ends += read["lift"].interval(raw[read["lift"].head], factor.get("lift", 1.0), level=level)
+        spread = read["lift"].spread
+        z_low, z_high = spread.tails(level) if isinstance(spread, MoneySpread) else (-z, z)
+        utility_ends += [
+            utility - np.sqrt(z**2 * rates + z_low**2 * sales),
+            utility + np.sqrt(z**2 * rates + z_high**2 * sales),
+        ]
     return Predictions(
         accept=accept,
         deliver=deliver,
         success_probability=success,
         lift=lift,
-        lift_low=lift_low,
-        lift_high=lift_high,
+        lift_low=lift_ends[0],
+        lift_high=lift_ends[1],
         attributed=attributed,
         utility=utility,
-        utility_low=utility - np.sqrt(Z**2 * rates + z_low**2 * sales),
-        utility_high=utility + np.sqrt(Z**2 * rates + z_high**2 * sales),
+        utility_low=utility_ends[0],
+        utility_high=utility_ends[1],
+        lift_low_90=lift_ends[2],
+        lift_high_90=lift_ends[3],
+        utility_low_90=utility_ends[2],
+        utility_high_90=utility_ends[3],
     )

@@ -25,9 +25,11 @@ from models.signature import read_public_key
 from training.baselines import baseline_scores
 from training.evaluate import Comparison, compare, known_outcomes
 from training.evaluate_ceiling import fit_ceiling
+from training.evaluate_first import FirstLift, first_lifts
 from training.evaluate_held_out import HeldOut, gather_held_out
 from training.evaluate_quantities import Coverage, Reading, measure_quantities, observed_quantities
 from training.evaluate_rankers import WHOLE, Standing, rank_standings
+from training.metrics import Groups
 from training.pipeline import split_of
 from training.promote import bundle_folder
 from training.score_file import Missing, ScoreFile, read_scores
@@ -61,6 +63,8 @@ class Evaluation:
         Calibration of the champion's probabilities and money; empty without a champion.
     coverages : tuple of Coverage
         Of its intervals, on simulated marketplaces.
+    firsts : tuple of FirstLift
+        The mean predicted lift of the champion's first 20 of each campaign, with its 90 % interval.
     file : ScoreFile or None
         What became of the rows of a stranger's file.
     """
@@ -70,6 +74,7 @@ class Evaluation:
     readings: tuple[Reading, ...] = ()
     coverages: tuple[Coverage, ...] = ()
     file: ScoreFile | None = field(default=None, repr=False)
+    firsts: tuple[FirstLift, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -94,7 +99,9 @@ class Evaluation:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, NaN as None: the comparison's keys and ``standings``, ``quantities``, ``coverage``, ``file``."""
+        """For JSON, NaN as None: the comparison's keys and ``standings``, ``quantities``, ``coverage``,
+        ``first_20_lift``, ``file``.
+        """
         return {
             **self.comparison.as_dict(),
             "standings": _plain(asdict(row) for row in self.standings),
@@ -103,6 +110,14 @@ class Evaluation:
                 for row in self.readings
             ),
             "coverage": _plain(asdict(row) for row in self.coverages),
+            "first_20_lift": {
+                "level": 0.9,
+                "campaigns": len(self.firsts),
+                "holds_zero": sum(one.holds_zero for one in self.firsts),
+                "above_zero": sum(one.claims for one in self.firsts),
+                "holds_truth": sum(one.low <= one.truth <= one.high for one in self.firsts),
+                "rows": _plain(asdict(one) for one in self.firsts),
+            },
             "file": None if self.file is None else self.file.as_dict(),
         }
 
@@ -148,6 +163,7 @@ def evaluate_marketplace(
     ranked: dict[str, Floats] = {}
     readings: tuple[Reading, ...] = ()
     coverages: tuple[Coverage, ...] = ()
+    firsts: tuple[FirstLift, ...] = ()
     success: dict[str, Floats] = {}
     aside: dict[str, Floats] = {}
     if bundle is not None:
@@ -159,6 +175,13 @@ def evaluate_marketplace(
         )
         readings, coverages = measure_quantities(
             predictions, observed, held_out.pairs["campaign_id"].to_numpy(), slices=held_out.slices, seed=seed
+        )
+        firsts = first_lifts(
+            bundle,
+            np.ascontiguousarray(held_out.X[list(bundle.signals)].to_numpy(dtype=np.float64)),
+            groups=Groups.of(held_out.pairs["campaign_id"].to_numpy(), held_out.pairs["creator_id"].to_numpy()),
+            scores=ranked[CHAMPION],
+            expected=observed["truth"]["lift"] if "truth" in observed else None,
         )
     if file is not None:
         ranked[FILE] = file.scores
@@ -174,7 +197,7 @@ def evaluate_marketplace(
     standings = rank_standings(
         shown, known, reference=comparison.champion, all_knowing=FOR_SCALE, slices=held_out.slices, seed=seed
     )
-    return Evaluation(comparison, standings, readings, coverages, file)
+    return Evaluation(comparison, standings, readings, coverages, file, firsts)
 
 
 def _champion(*, required: bool) -> Bundle | None:

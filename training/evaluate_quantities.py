@@ -7,12 +7,11 @@ unit. Against the simulator's truth every eligible creator counts; against
 logged outcomes those whose outcome has matured (for lift, the estimate from
 the product's days, with all its noise).
 
-*Coverage.* The share of rows whose truth lies within the interval. Two truths
-exist for lift: the *expected* one of a delivered partnership, and the
-*realised* one of those that were delivered, which scatters about it. The model
-keeps 80 % intervals; 90 % ones are derived by widening each side as a normal
-law would, 1.645 / 1.282, and marked as derived: heavier tails than normal make
-them too narrow.
+*Coverage.* The share of rows whose truth lies within the interval, at both
+levels that the model keeps. Two truths exist for lift: the *realised* one of
+those that were delivered, which the interval speaks of, and the *expected* one
+of a delivered partnership, which is steadier and lies in it more often.
+Utility's interval is held against the expected profit alone.
 """
 
 from __future__ import annotations
@@ -25,20 +24,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.economics import Economics
-from models.intervals import LEVEL, Z
+from models.intervals import LEVELS
 from models.predict import Predictions
 from training.evaluate import KEY, SLICE_CAMPAIGNS
 from training.evaluate_rankers import WHOLE
 from training.metrics import calibration_table, expected_calibration_error
 from training.significance import cluster_bootstrap
 
-__all__ = ["LEVELS", "Coverage", "Reading", "measure_quantities", "observed_quantities"]
+__all__ = ["Coverage", "Reading", "measure_quantities", "observed_quantities"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-LEVELS: Mapping[float, float] = {LEVEL: 1.0, 0.9: 1.6448536269514722 / Z}
-"""Level of an interval to what the kept 80 % interval's sides are multiplied by."""
 
 LEAST_ROWS = 30
 """A slice with fewer rows than this is not reported."""
@@ -76,13 +72,12 @@ class Coverage:
     """How often one interval holds one truth in one slice.
 
     ``coverage`` with its 95 % cluster-bootstrap interval; ``below``, ``above``: shares of rows whose truth lies below
-    and above the interval; ``width``: its mean, USD; ``kept``: the interval is the model's own, not derived.
+    and above the interval; ``width``: its mean, USD.
     """
 
     quantity: str
     against: str
     level: float
-    kept: bool
     slice: str
     rows: int
     campaigns: int
@@ -179,9 +174,13 @@ def measure_quantities(
         "attributed": predictions.attributed,
         "utility": predictions.utility,
     }
+    p = predictions
     ends = {
-        "lift": (predictions.lift_low - predictions.lift, predictions.lift_high - predictions.lift),
-        "utility": (predictions.utility_low - predictions.utility, predictions.utility_high - predictions.utility),
+        "lift": [(p.lift_low - p.lift, p.lift_high - p.lift), (p.lift_low_90 - p.lift, p.lift_high_90 - p.lift)],
+        "utility": [
+            (p.utility_low - p.utility, p.utility_high - p.utility),
+            (p.utility_low_90 - p.utility, p.utility_high_90 - p.utility),
+        ],
     }
     readings: list[Reading] = []
     coverages: list[Coverage] = []
@@ -207,10 +206,10 @@ def measure_quantities(
                 if quantity in ends and against != "logged":
                     coverages += [
                         Coverage(
-                            quantity, against, level, factor == 1.0, name, len(rows), campaigns,
-                            **_covered([factor * end[rows] for end in ends[quantity]], came - said, where, seed=seed),
+                            quantity, against, level, name, len(rows), campaigns,
+                            **_covered([end[rows] for end in sides], came - said, where, seed=seed),
                         )
-                        for level, factor in LEVELS.items()
+                        for level, sides in zip(LEVELS, ends[quantity], strict=True)
                     ]  # fmt: skip
     return tuple(readings), tuple(coverages)
 

@@ -101,7 +101,7 @@ def _blocks(found: Evaluation) -> Iterator[_Block]:
             ("interval", "truth", "rows", "coverage", "95 % interval", "truth below", "above", "mean width, USD"),
             tuple(
                 (
-                    f"{row.quantity} {row.level:.0%}{'' if row.kept else ' (derived)'}",
+                    f"{row.quantity} {row.level:.0%}",
                     "expected" if row.against == "truth" else "realised",
                     str(row.rows),
                     f"{row.coverage:.3f}",
@@ -199,8 +199,16 @@ def _notes(found: Evaluation) -> Iterator[str]:
             f"{SUCCESS}: the same creators in the order of the champion's success probability alone. Who delivers is "
             "not who brings most: the champion orders by expected profit, and so does the oracle."
         )
-    if any(not row.kept for row in found.coverages):
-        yield "derived: the model keeps 80 % intervals; their sides were widened as a normal law would."
+    if found.coverages:
+        yield "Intervals speak of realised lift, luck included; expected lift and profit lie in them more often."
+    if found.firsts:
+        held = sum(one.low <= one.truth <= one.high for one in found.firsts)
+        known = any(math.isfinite(one.truth) for one in found.firsts)
+        yield (
+            f"Mean lift of the {CHAMPION}'s first 20: its 90 % interval holds zero in "
+            f"{sum(one.holds_zero for one in found.firsts)} of {len(found.firsts)} campaigns, lies above it in "
+            f"{sum(one.claims for one in found.firsts)}" + (f", holds the true mean in {held}." if known else ".")
+        )
     if found.file is not None:
         file = found.file
         yield (

@@ -21,6 +21,14 @@ lift and attributed sales from the lift head, in units of the product's price:
 two sums of money that are set against each other must be drawn together to the
 same degree, or the surest sellers are punished for their commission. All
 calibration is fitted on out-of-fold scores.
+
+Half of what says how high the money stands are the estimates before shrinkage:
+shrinkage draws every lift towards a share of its attributed sales, and where
+nothing lifts anything that share alone would pass for lift. Each estimate weighs
+by its own precision, so that one runaway success does not raise everybody.
+Attributed sales are exact and have no prior: half of their curve is fitted with
+the same weights, so that they are drawn together like lift, and half keeps their
+plain mean.
 """
 
 from __future__ import annotations
@@ -60,6 +68,11 @@ GRADES = 30
 
 PRICE = "brief_price_brief"
 """The signal in whose units a ranking head's money is told."""
+
+LABEL_NOISE = 0.5
+"""Share of a shrunk lift's standard error that counts as noise on top of the truth when its spread is read: shrinkage
+has already taken out a part, and added what it drew in. Chosen so that 80 and 90 % intervals hold as many realised
+lifts on simulated marketplaces (seeds 11 to 17)."""
 
 LEAST_LIFTS = 40
 """With fewer estimated lifts than this, attributed sales stand in for them."""
@@ -237,13 +250,22 @@ def utility_gains(grades: Floats, profit: Floats) -> tuple[float, ...]:
 def _expected_value(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedForm:
     used = {name: heads[name] for name in ("accept", "deliver", "lift", "attributed")}
     lift, lift_se, attributed = lift_labels(data)
+    plain, plain_se = _plain_lifts(data)
     calibration = {
         "accept": _probability(data, "accept", used["accept"], "accepted", data.reply_known),
         "deliver": _probability(
             data, "deliver", used["deliver"], "delivered", data.outcome_known & (data.column("accepted") == 1.0)
         ),
-        "lift": _money(data, "lift", used["lift"], lift, lift_se),
-        "attributed": _money(data, "attributed", used["attributed"], attributed, np.zeros(len(data))),
+        "lift": _money(data, "lift", used["lift"], lift, lift_se, plain=plain, plain_se=plain_se),
+        "attributed": _money(
+            data,
+            "attributed",
+            used["attributed"],
+            attributed,
+            np.zeros(len(data)),
+            plain=attributed,
+            plain_se=plain_se,
+        ),
     }
     return _finish("expected_value", data, used, calibration)
 
@@ -251,11 +273,22 @@ def _expected_value(data: TrainingData, heads: Mapping[str, FittedHead]) -> Fitt
 def _lambdarank(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedForm:
     used = {"success": heads["rank_success"], "accept": heads["accept"], "lift": heads["rank_lift"]}
     lift, lift_se, attributed = lift_labels(data)
+    plain, plain_se = _plain_lifts(data)
+    price = data.X[:, data.signals.index(PRICE)]
     calibration = {
         "success": _probability(data, "success", used["success"], "delivered", data.outcome_known),
         "accept": _probability(data, "accept", used["accept"], "accepted", data.reply_known),
-        "lift": _money(data, "lift", used["lift"], lift, lift_se, by_price=True),
-        "attributed": _money(data, "lift", used["lift"], attributed, np.zeros(len(data)), by_price=True),
+        "lift": _money(data, "lift", used["lift"], lift, lift_se, plain=plain, plain_se=plain_se, price=price),
+        "attributed": _money(
+            data,
+            "lift",
+            used["lift"],
+            attributed,
+            np.zeros(len(data)),
+            plain=attributed,
+            plain_se=plain_se,
+            price=price,
+        ),
     }
     return _finish("lambdarank", data, used, calibration)
 
@@ -266,14 +299,29 @@ def _probability(data: TrainingData, name: str, head: FittedHead, label: str, ro
     )
 
 
+def _plain_lifts(data: TrainingData) -> tuple[Floats, Floats]:
+    """Lift before shrinkage with its standard error, USD (n,); NaN where not known, or too few are."""
+    if data.lift_known.sum() < LEAST_LIFTS:
+        return np.full(len(data), np.nan), np.full(len(data), np.nan)
+    return data.column("lift_raw_usd"), data.column("lift_raw_se_usd")
+
+
 def _money(
-    data: TrainingData, name: str, head: FittedHead, label: Floats, label_se: Floats, *, by_price: bool = False
+    data: TrainingData,
+    name: str,
+    head: FittedHead,
+    label: Floats,
+    label_se: Floats,
+    *,
+    plain: Floats,
+    plain_se: Floats,
+    price: Floats | None = None,
 ) -> Calibration:
-    """Log-linear where the mean is positive; in units of the product's price where ``by_price``."""
+    """Log-linear where the mean is positive; in units of the product's price where ``price`` is given."""
     rows = np.isfinite(label)
-    scale, price = None, data.X[:, data.signals.index(PRICE)]
-    known = price[rows & (price > 0)]
-    if by_price and known.size:
+    scale = None
+    known = np.empty(0) if price is None else price[rows & (price > 0)]
+    if known.size:
         low, middle, high = np.quantile(known, [0.02, 0.5, 0.98]).tolist()
         scale = Scale(PRICE, low, high, middle)
     method: MoneyMethod = "log_linear" if label[rows].mean() > 0 else "linear"
@@ -284,7 +332,11 @@ def _money(
         label_se=label_se[rows],
         method=method,
         scale=scale,
-        scale_values=None if scale is None else price[rows],
+        scale_values=price[rows] if scale is not None and price is not None else None,
+        campaign=data.campaign[rows],
+        plain=plain[rows],
+        plain_se=plain_se[rows],
+        noise_share=LABEL_NOISE,
     )
 
 

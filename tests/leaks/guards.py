@@ -382,15 +382,16 @@ def too_good(world: World) -> None:
     if not pairs:
         return
     weight = (within.sum() * (within.size() - within.sum())).reindex(range(len(groups.campaign_ids))).to_numpy(float)
-    # Hanley and McNeil (1982) at AUC = .5, with the hits and misses that have somebody to be compared with.
-    mixed = (weight > 0)[groups.code]
-    hits, misses = float((hit & mixed).sum()), float((~hit & mixed).sum())
-    error = np.sqrt((hits + misses + 1) / (12 * hits * misses))
+    # Hits are compared with misses of their own campaign alone. What is shared out is the sum over campaigns of
+    # Mann and Whitney's U, whose variance by chance is hits * misses * (hits + misses + 1) / 12 in each; one formula
+    # for all rows together would count comparisons that are never made, and take few campaigns for surer than they are.
+    sizes = within.size().reindex(range(len(groups.campaign_ids))).to_numpy(float)
+    error = np.sqrt((weight * (sizes + 1) / 12).sum()) / weight.sum()
     for column, name in enumerate(data.signals):
         each = training.metrics.auc_within_campaign(groups, data.X[rows, column], hit)
         auc = float(np.nansum(each * weight) / weight[~np.isnan(each)].sum())
         if abs(auc - 0.5) - TOO_GOOD_SIGMAS * error > TOO_GOOD - 0.5:
-            raise Leak(f"{name} alone tells who accepted: AUC {auc:.2f}, {hits:.0f} acceptances")
+            raise Leak(f"{name} alone tells who accepted: AUC {auc:.2f} +- {error:.2f}, {hit.sum()} acceptances")
 
 
 def ties(seed: int = 0) -> None:

@@ -174,7 +174,7 @@ def test_on_another_machine_calibration_may_differ_by_a_hair_and_raw_scores_by_n
 @pytest.mark.parametrize(
     "change",
     [
-        lambda m: m.update(version=2),
+        lambda m: m.update(version=1),
         lambda m: m.update(more=1),
         lambda m: m.pop("metrics"),
         lambda m: m.update(form="voting"),

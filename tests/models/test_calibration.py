@@ -167,3 +167,45 @@ def test_every_kind_of_curve_survives_json():
     curves = [Isotonic((0.1, 0.3), (0.0, 1 / 3)), Platt(0.1, -2.0), Linear(), LogLinear(0.3, 1.0, 2.0)]
     for curve in [*curves, Blend(curves[0], curves[1], 0.25)]:
         assert curve_from_dict(json.loads(json.dumps(curve.as_dict()))) == curve
+
+
+def test_what_a_prior_adds_to_every_label_is_halved_by_estimates_without_it():
+    rng = np.random.default_rng(11)
+    n = 2000
+    score = rng.normal(0, 0.5, n)
+    truth = 100 * np.exp(score)
+    plain_se = rng.uniform(20, 400, n)
+    plain = truth + plain_se * rng.normal(size=n)
+    label, campaign = truth + 60, np.repeat(np.arange(100), 20)
+    made = {"label": label, "label_se": np.full(n, 10.0), "method": "log_linear", "campaign": campaign}
+    usual = fit_money("lift", score, **made)
+    both = fit_money("lift", score, plain=plain, plain_se=plain_se, **made)
+    assert usual.value(score).mean() - truth.mean() == pytest.approx(60, abs=3)
+    assert both.value(score).mean() - truth.mean() == pytest.approx(30, abs=8)
+    assert both.spread.shared[0] > 0
+    few = np.where(np.arange(n) < 20, plain, np.nan)
+    assert fit_money("lift", score, plain=few, plain_se=plain_se, **made).curve == usual.curve
+
+
+def test_one_runaway_success_moves_money_less_than_its_share_of_the_sum():
+    rng = np.random.default_rng(12)
+    score = rng.normal(0, 0.5, 600)
+    plain = 100 * np.exp(score) * rng.gamma(2, 0.5, 600)
+    plain_se = np.full(600, 50.0)
+    plain[7], plain_se[7] = 60_000.0, 3_000.0
+    usual = fit_money("lift", score, label=plain, method="log_linear")
+    steady = fit_money(
+        "lift", score, label=plain, label_se=plain_se, method="log_linear", plain=plain, plain_se=plain_se
+    )
+    assert usual.value(score).mean() > 180
+    assert steady.value(score).mean() < 130
+
+
+def test_estimates_whose_mean_is_not_positive_give_a_line():
+    rng = np.random.default_rng(13)
+    score = rng.normal(size=300)
+    plain = -20 + 5 * score + rng.normal(0, 5, 300)
+    found = fit_money(
+        "lift", score, label=np.full(300, 1.0), method="log_linear", plain=plain, plain_se=np.full(300, 5.0)
+    )
+    assert found.value(np.array([-2.0]))[0] < 0

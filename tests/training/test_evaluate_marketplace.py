@@ -157,7 +157,8 @@ def test_report_says_all_of_it_in_plain_text(found):
     assert "\x1b" not in text
     for words in (
         "regret_usd_at_20", "p Holm", "by slice", "market=", "brand=", "Predicted against observed",
-        "How often the interval holds the truth", "lift 90% (derived)", "noise-free truth", "file: ", "less is better",
+        "How often the interval holds the truth", "lift 90%", "noise-free truth", "file: ", "less is better",
+        "Mean lift of the champion's first 20",
     ):  # fmt: skip
         assert words in text
     json.dumps(found.as_dict(), allow_nan=False)
@@ -214,3 +215,15 @@ def test_a_bad_file_is_refused_before_anything_is_built(champion_home, small_mar
     assert "without a row" in answer.exception.received
     wrong = CliRunner().invoke(app, ["evaluate", str(small_market), "--missing", "first"])
     assert wrong.exit_code == 2
+
+
+def test_the_first_twenty_have_a_mean_lift_with_its_interval(found):
+    told = found.as_dict()["first_20_lift"]
+    assert told["campaigns"] == len(found.firsts) == len({one.campaign_id for one in found.firsts}) > 3
+    for one in found.firsts:
+        assert one.low < one.mean < one.high
+        assert 1 <= one.rows <= 20
+        assert np.isfinite(one.truth)
+        assert one.claims == (one.low > 0)
+    assert told["holds_zero"] == sum(row["low"] <= 0 <= row["high"] for row in told["rows"])
+    assert told["holds_truth"] == sum(row["low"] <= row["truth"] <= row["high"] for row in told["rows"])

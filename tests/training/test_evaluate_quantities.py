@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from models.economics import Economics
-from models.intervals import Z
+from models.intervals import LEVELS, Z
 from models.predict import Predictions
 from training.evaluate_quantities import Coverage, Reading, measure_quantities, observed_quantities
 
@@ -21,6 +21,8 @@ def predicted(lift: np.ndarray, sd: float) -> Predictions:
         accept=half, deliver=half, success_probability=half**2,
         lift=lift, lift_low=lift - Z * sd, lift_high=lift + Z * sd, attributed=lift,
         utility=lift, utility_low=lift - Z * sd, utility_high=lift + Z * sd,
+        lift_low_90=lift - LEVELS[0.9] * sd, lift_high_90=lift + LEVELS[0.9] * sd,
+        utility_low_90=lift - LEVELS[0.9] * sd, utility_high_90=lift + LEVELS[0.9] * sd,
     )  # fmt: skip
 
 
@@ -41,8 +43,8 @@ def test_right_intervals_cover_what_they_say():
         assert row.low < row.coverage < row.high
         assert row.below == pytest.approx(row.above, abs=0.02)
         assert row.coverage + row.below + row.above == pytest.approx(1.0)
-    assert {(row.quantity, row.level, row.kept) for row in coverages} == {
-        (q, level, level == 0.8) for q in ("lift", "utility") for level in (0.8, 0.9)
+    assert {(row.quantity, row.level) for row in coverages} == {
+        (q, level) for q in ("lift", "utility") for level in (0.8, 0.9)
     }
     # A logged lift is an estimate, not a truth to be covered.
     assert {row.against for row in coverages} == {"truth"}
