@@ -26,6 +26,7 @@ from models.bundle import HEADS, Bundle
 from models.calibration import Calibration
 from models.economics import CURRENCY, FORMULA
 from models.golden import check_golden, golden_answers, made_up_rows
+from models.monotone import check_monotone
 from models.signal_words import SignalWords
 from models.signature import PublicKey, Signer
 from models.validate import MAX_BYTES, canonical_text, check_model_text
@@ -52,12 +53,14 @@ def write_bundle(bundle: Bundle, folder: Path, signer: Signer) -> str:
     Raises
     ------
     BundleError
-        A head that `models.validate` refuses.
+        A head that `models.validate` refuses, or that breaks a direction it declares (`models.monotone`).
     """
     # Scored from the text that is stored, not from the Booster at hand: the golden answers are the reader's.
     texts = {name: canonical_text(booster.model_to_string()).encode() for name, booster in bundle.heads.items()}
     shapes = [check_model_text(text, signals=bundle.signals, name=name) for name, text in texts.items()]
     stored = replace(bundle, heads={name: _booster(text) for name, text in texts.items()})
+    for name, booster in stored.heads.items():
+        check_monotone(booster, name=f"head {name}")
     rows = bundle.golden if bundle.golden is not None and len(bundle.golden) else made_up_rows(shapes)
     files = {_head_file(name): text for name, text in texts.items()}
     files[GOLDEN] = _json(golden_answers(stored, rows))

@@ -23,8 +23,12 @@ __all__ = ["fit_ranker", "ranker_params"]
 
 
 def ranker_params(params: Mapping[str, Any] | None = None, *, seed: int = 7) -> dict[str, Any]:
-    """The LightGBM parameters that `fit_ranker` uses: ``lambdarank``, `DETERMINISTIC`, the seed, then ``params``."""
-    return {**DETERMINISTIC, "objective": "lambdarank", "seed": seed, **(params or {})}
+    """The LightGBM parameters that `fit_ranker` uses: ``lambdarank``, `DETERMINISTIC`, the seed, then ``params``.
+
+    All cores work on the one booster (``num_threads`` 0), where the heads' boosters are fitted side by side on one
+    each; in deterministic mode the trees are the same either way.
+    """
+    return {**DETERMINISTIC, "num_threads": 0, "objective": "lambdarank", "seed": seed, **(params or {})}
 
 
 def fit_ranker(
@@ -53,7 +57,7 @@ def fit_ranker(
         Rows in each query, in row order; they sum to n. (Sizes, as LightGBM means it; not one id a row.)
     params : mapping, optional
         LightGBM's parameters. What is not given is LightGBM's default, but for
-        `DETERMINISTIC` and the seed; everything given here wins.
+        `ranker_params`; everything given here wins.
     rounds : int
         Number of trees.
     weights : float64 array of shape (n,), optional

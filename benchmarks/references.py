@@ -1,0 +1,75 @@
+"""Rankers of other libraries, for comparison only: XGBoost's and CatBoost's, and LightGBM's fitted in one stage.
+
+Each learns one ranking of the training campaigns' invitations by what they are estimated to have earned: grade 0 where
+that is not positive, 1..30 by thirtieths of the positive ones. XGBoost and CatBoost are no dependencies; what is not
+installed is left out (``pip install xgboost-cpu catboost``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset import TrainingData
+from training.fit import group_sizes
+from training.forms import lift_grades
+from training.plain import fit_ranker
+
+__all__ = ["reference_scores"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Fit = Callable[[Floats, Floats, Ints, int], Callable[[Floats], Floats]]
+
+TREES, LEAVES, DEPTH, RATE = 200, 6, 3, 0.05
+
+
+def _lightgbm(X: Floats, grades: Floats, campaign: Ints, seed: int) -> Callable[[Floats], Floats]:
+    params = {"num_leaves": LEAVES, "learning_rate": RATE, "min_data_in_leaf": 30, "feature_fraction": 0.4}
+    gain = np.arange(grades.max() + 1).tolist()
+    booster = fit_ranker(X, grades, group_sizes(campaign), params=params, rounds=TREES, label_gain=gain, seed=seed)
+    return lambda rows: np.asarray(booster.predict(rows), dtype=np.float64)
+
+
+def _xgboost(X: Floats, grades: Floats, campaign: Ints, seed: int) -> Callable[[Floats], Floats]:
+    import xgboost
+
+    ranker = xgboost.XGBRanker(
+        objective="rank:ndcg", ndcg_exp_gain=False, n_estimators=TREES, max_depth=DEPTH, learning_rate=RATE,
+        colsample_bytree=0.4, subsample=0.8, reg_lambda=10.0, tree_method="hist", random_state=seed,
+    )  # fmt: skip
+    ranker.fit(X, grades, qid=campaign)
+    return lambda rows: np.asarray(ranker.predict(rows), dtype=np.float64)
+
+
+def _catboost(X: Floats, grades: Floats, campaign: Ints, seed: int) -> Callable[[Floats], Floats]:
+    import catboost
+
+    ranker = catboost.CatBoostRanker(
+        loss_function="YetiRank", iterations=TREES, depth=DEPTH, learning_rate=RATE, rsm=0.4, l2_leaf_reg=10.0,
+        random_seed=seed, verbose=False, allow_writing_files=False,
+    )  # fmt: skip
+    ranker.fit(catboost.Pool(X, grades / max(float(grades.max()), 1.0), group_id=campaign))
+    return lambda rows: np.asarray(ranker.predict(rows), dtype=np.float64)
+
+
+FITS: dict[str, tuple[str, Fit]] = {
+    "one-stage lightgbm": ("lightgbm", _lightgbm),
+    "one-stage xgboost": ("xgboost", _xgboost),
+    "one-stage catboost": ("catboost", _catboost),
+}
+
+
+def reference_scores(data: TrainingData, X: Floats, *, seed: int) -> dict[str, Floats]:
+    """Ranker to its scores of the rows of ``X``, float64 (n,); more is better."""
+    profit = data.realised_profit()
+    rows = np.isfinite(profit)
+    grades = lift_grades(profit[rows])
+    return {
+        name: fit(data.X[rows], grades, data.campaign[rows], seed)(X)
+        for name, (module, fit) in FITS.items()
+        if find_spec(module) is not None
+    }
