@@ -119,11 +119,10 @@ def test_the_top_of_a_brands_programme_counts_its_own_sales_alone() -> None:
         {
             "order_id": [f"o{i}" for i in range(80)],
             "sku_id": "s",
-            "product_id": np.repeat(["p0", "p1"], 40),
             "creator_id": who,
             "content_id": None,
             "content_type": "VIDEO",
-            "campaign_id": None,
+            "campaign_id": np.repeat(["k0", "k1"], 40),
             "ordered_at": NOW,
             "status": "COMPLETED",
             "quantity": 1,
@@ -134,10 +133,11 @@ def test_the_top_of_a_brands_programme_counts_its_own_sales_alone() -> None:
             "known_at": NOW,
         }
     )
-    stray = orders.assign(order_id=orders.order_id + "x", product_id=np.repeat(["p1", "p0"], 40), price=500.0)
+    # What creators sell who were not invited, or outside campaigns, is not its programme's.
+    stray = orders.assign(order_id=orders.order_id + "x", campaign_id=np.repeat(["k1", "k0"], 40), price=500.0)
+    organic = orders.assign(order_id=orders.order_id + "y", campaign_id=None, price=500.0)
     tables = {
-        "orders": pd.concat([orders, stray]),  # what creators whom the brand never invited sell is not its programme's
-        "products": pd.DataFrame({"product_id": ["p0", "p1"], "brand_id": ["b0", "b1"]}),
+        "orders": pd.concat([orders, stray, organic]),
         "campaigns": pd.DataFrame({"campaign_id": ["k0", "k1"], "brand_id": ["b0", "b1"]}),
         "invitations": pd.DataFrame({"campaign_id": np.repeat(["k0", "k1"], 40), "creator_id": who}),
         "fx_rates": pd.DataFrame({"currency": ["USD"], "usd_rate": [1.0]}),
