@@ -316,7 +316,7 @@ def _draw_creators(
         "live": np.where(goes_live, rng.beta(2.0, 2.0 / world.live_share - 2.0, size=creators), 0.0),
         "reliance": rng.beta(*world.paid_reliance, size=creators),
         "views_mean": _views_mean(world, followers, traits["appeal"]),
-        "views_sd": np.clip(world.views_noise * np.exp(world.views_consistency * traits["consistency"]), 0.4, 2.2),
+        "views_sd": np.clip(world.views_noise * np.exp(world.views_consistency * traits["consistency"]), 0.4, 1.7),
         "capture_share": _capture_share(world, followers, log_posts, affinity),
         "joined": start_us + joined,
         "consents": rng.random(creators) < world.consent_rate,

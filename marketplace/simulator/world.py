@@ -114,19 +114,19 @@ class World:
     views_level: float = 1_100.0  # expected views of a video, 10,000 followers, mean appeal; assumed
     views_followers: float = 0.10  # elasticity; weak: the feed shows contents, not accounts
     views_appeal: float = 0.55  # log views per sd; assumed; swept from .5 to .9
-    views_noise: float = 1.3  # sd of log views between one creator's contents; assumed; swept from 1 to 1.5
+    views_noise: float = 1.35  # sd of log views between one creator's contents; assumed; swept from 1 to 1.5
     views_consistency: float = -0.25  # log of that sd per sd of consistency; assumed
     views_decay: float = 0.62  # daily decay of views; assumed
     live_views: float = 0.5  # multiple of a video's views; assumed
     live_conversion: float = 3.0  # multiple of a video's conversion; assumed
 
     # Sales: order lines per organic view that would not have been sold otherwise
-    conversion: float = 0.00085  # lines per view at the mean of all drivers; assumed; swept from .00055 to .0013
-    sell_persuasion: float = 0.65  # log lines per sd; assumed; swept from .5 to .75
+    conversion: float = 0.00080  # lines per view at the mean of all drivers; assumed; swept from .00055 to .0013
+    sell_persuasion: float = 0.70  # log lines per sd; assumed; swept from .5 to .75
     sell_affinity: float = 0.50  # log lines per sd of affinity for the category; assumed
     sell_quality: float = 0.25  # log lines per sd of audience quality; assumed
-    sell_followers: float = -0.35  # log lines per sd of log followers; sign after Beichert et al. 2024, size assumed
-    sell_fit: float = 0.55  # log lines per sd of brand x creator fit; assumed; swept from .35 to .7
+    sell_followers: float = -0.50  # log lines per sd of log followers; sign after Beichert et al. 2024, size assumed
+    sell_fit: float = 0.60  # log lines per sd of brand x creator fit; assumed; swept from .35 to .7
     sell_price: float = -0.45  # elasticity of lines to price; assumed
     sell_price_gap: float = -0.22  # log lines per squared gap to the creator's price point; assumed
     price_gap_cap: float = 6.0  # largest squared gap that counts; assumed
@@ -163,7 +163,7 @@ class World:
     commission_range: tuple[float, float] = (0.06, 0.22)  # fraction; TikTok Shop affiliate offers, usual range
     sample_rate: float = 0.75  # fraction of campaigns with a free sample; assumed
     fee_rate: float = 0.35  # fraction of campaigns with a flat fee, at the middle audience sought; assumed
-    fee_usd: float = 40.0  # USD, median flat fee at the middle audience sought; assumed; swept from 30 to 120
+    fee_usd: float = 50.0  # USD, median flat fee at the middle audience sought; assumed; swept from 30 to 120
     fee_spread: float = 0.5  # sd of log fee that the audience sought does not explain; assumed
     # Each brief seeks an audience of some size, standard normal on the scale of creators' log followers
     fee_followers: float = 1.0  # log fee per sd of the audience sought; assumed; swept from .6 to 1.3

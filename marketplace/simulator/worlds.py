@@ -34,7 +34,7 @@ WORLDS: dict[str, World] = {
             ("views_appeal", 0.30),  # and the appealing less; log views per sd
             ("live_conversion", 4.5),  # lives sell more; multiple of a video's
             ("sell_price", -0.75),  # buyers mind the price more; elasticity
-            ("fee_usd", 80.0),  # fees double; USD
+            ("fee_usd", 100.0),  # fees double; USD
             ("accept_level", -2.6),  # creators are choosier; logit
         ),
         drift_tastes=0.5,
@@ -66,8 +66,11 @@ NOTES: dict[str, Note] = {
         "tastes, fees and the platform's algorithm shift where the last third of the briefs begins",
         ("views_elasticity",),
     ),
-    # What is captured grows with followers, and nothing else is left.
-    "null": Note("no partnership adds a sale: all that is attributed would have been sold anyway", ("small_return",)),
+    # What is captured is all that is left: it grows with followers, and has no tail of rare successes.
+    "null": Note(
+        "no partnership adds a sale: all that is attributed would have been sold anyway",
+        ("small_return", "sales_noise", "top_share"),
+    ),
     "gaming": Note(
         "a share of creators buys followers and engagement, stuffs the feed and replies at once",
         # Followers shown no longer say who is small, and interaction no longer who is warm.

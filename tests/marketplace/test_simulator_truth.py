@@ -37,7 +37,7 @@ EVERYTHING = replace(
     fee_rate=0.8,
     views_noise=0.5,
 )
-REPEATS = 800
+REPEATS = 1_200
 
 
 @dataclass(frozen=True)
