@@ -54,7 +54,7 @@ def test_runs_hold_what_a_reader_looks_for(trained):
     store, result = trained
     for form in result.forms:
         run = store.client.get_run(form.run_id)
-        assert set(run.data.metrics) >= {*METRICS, "validation_gain_share", "head/lift/loss", "head/lift/constant_loss"}
+        assert set(run.data.metrics) >= {*METRICS, "validation_share", "head/lift/loss", "head/lift/constant_loss"}
         assert any(name.startswith("slice/market-") for name in run.data.metrics)
         parent = store.client.get_run(run.data.tags["mlflow.parentRunId"])
         assert parent.data.params["seed"] == "7"
