@@ -249,8 +249,7 @@ def compared_text(found: Compared) -> str:
 
 
 def _label(run: RunMetrics) -> str:
-    version = f"version {run.asked}, " if run.asked.isdecimal() and len(run.asked) < LEAST_PREFIX else ""
-    return f"{version}{run.name} {run.id[:8]}"
+    return f"{run.name} {run.id[:8]}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -72,7 +72,7 @@ class VersionNotes:
         corrected = dict(zip(tests, holm([test.p for test in tests.values()]).tolist(), strict=True))
         campaigns = comparison.row(form, headline).campaigns
         rows = "\n".join(
-            f"| {name} | {test.difference:+.3f} | {test.p:.4f} | {corrected[name]:.4f} "
+            f"| {name} | {test.difference:+.3f} | {_p(test.p)} | {_p(corrected[name])} "
             f"| {test.wins}/{test.ties}/{test.losses} |"
             for name, test in tests.items()
         )
@@ -114,3 +114,7 @@ def _tests(comparison: Comparison, form: str) -> dict[str, PairedTest]:
     values = comparison.values[comparison.metrics[0]]
     found = {name: paired_randomisation_test(values[form], each) for name, each in values.items() if name != form}
     return dict(sorted(found.items(), key=lambda one: (np.nan_to_num(one[1].difference), one[0])))
+
+
+def _p(value: float) -> str:
+    return "< .0001" if value < 1e-4 else f"{value:.4f}"

@@ -243,6 +243,7 @@ def _register(
                 **notes.tags(form.form, comparison),
             },
         )
+        run.rename(f"{form.form} v{version.number}")
         run.tags({"form": form.form, "model_version": version.number, "data_fingerprint": evidence.fingerprint})
     point_alias(parent.store, CHALLENGER, version)
     return TrainedForm(form.form, version.number, run.id, form.validation)

@@ -87,6 +87,10 @@ class Run:
     id: str
     artifact_uri: str
 
+    def rename(self, name: str) -> None:
+        """Give the run another name: what plots and lists call it."""
+        self.store.client.update_run(self.id, name=name)
+
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters; each value is written as text of at most 6,000 characters."""
         from mlflow.entities import Param

@@ -259,7 +259,8 @@ def draw(trial: Any, space: Space, default: Shape) -> Shape:
         elif isinstance(one.low, int) and isinstance(one.high, int):
             drawn[name] = trial.suggest_int(name, one.low, one.high, log=one.log, step=one.step)
         else:
-            drawn[name] = trial.suggest_float(name, one.low, one.high, log=one.log)
+            # Three digits are more than the measure can tell apart, and people read them in tables and plots.
+            drawn[name] = float(f"{trial.suggest_float(name, one.low, one.high, log=one.log):.3g}")
     return Shape.of(default.as_dict() | drawn)
 
 

@@ -52,6 +52,10 @@ class Work:
         """The study's."""
         return int(self.study.user_attrs["seed"])
 
+    def params(self, shape: Shape) -> dict[str, object]:
+        """Of a shape's run: by the names that the forms of `collabrank train` use, so that they lie side by side."""
+        return {**shape.as_dict(), "seed": self.seed, "cutoff": f"{self.data.as_of:%Y-%m-%d}"}
+
     def measured(
         self,
         shape: Shape,
@@ -116,7 +120,7 @@ def _default_kept(work: Work) -> dict[str, Any]:
                 look="--minutes; the study is as it was",
             ) from None
         seconds = time.monotonic() - began
-        run.params(work.default.as_dict())
+        run.params(work.params(work.default))
         _record(run, found, seconds=seconds)
     return {"steps": steps, "seconds": seconds, "run": run.id, **_attributes(work.default, found)}
 
@@ -168,7 +172,7 @@ def _objective(work: Work, trial: Any, until: float) -> float:
     stopped: Exception | None = None
     with work.store.run(f"trial {trial.number}", parent=work.parent, command="tune") as run:
         trial.set_user_attr("run", run.id)
-        run.params(shape.as_dict())
+        run.params(work.params(shape))
         try:
             found = work.measured(shape, until=until, each=each)
         except (optuna.TrialPruned, _OutOfTimeError) as reason:
