@@ -199,7 +199,11 @@ def test_a_search_measures_records_goes_on_prunes_and_stops_in_time(begin, store
     with begin() as work:  # goes on: the default is not measured again, and is one trial still
         assert children(store, work.parent.id) == {}
         for _ in range(5):  # far better ones than can be, so that the next is hopeless
-            work.study.add_trial(optuna.trial.create_trial(value=2.0, intermediate_values=dict.fromkeys(range(5), 1.0)))
+            work.study.add_trial(
+                optuna.trial.create_trial(
+                    value=2.0, intermediate_values=dict.fromkeys(range(5), 1.0), user_attrs=trial.user_attrs
+                )
+            )
         search(work, 7)
         last = work.study.trials[-1]
         assert last.state == TrialState.PRUNED
