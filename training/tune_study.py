@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -53,6 +54,8 @@ HEARTBEAT = 10
 """Seconds between the signs of life of a running trial."""
 GRACE = 60
 """A trial of another machine without a sign of life for so many seconds is marked failed."""
+UNMARKED = 15
+"""A trial names its process at once; after so many seconds without, it never will."""
 PATIENCE = 60
 """Seconds to wait for SQLite while another process writes."""
 
@@ -281,14 +284,20 @@ def _began(pid: int) -> str:
 def mark_dead(study: Any) -> list[Any]:
     """Mark trials failed whose process on this machine is gone; they are returned as they were.
 
-    Those of other machines are marked once they have given no sign of life for `GRACE` seconds.
+    So are trials that began `UNMARKED` seconds ago and name no process: it ended before its first act. Those of other
+    machines are marked by Optuna once they have given no sign of life for `GRACE` seconds.
     """
     from optuna.trial import TrialState
 
     dead = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        host, pid, began = trial.user_attrs.get("process", "- - -").split(" ")
-        if host == socket.gethostname() and pid.isdigit() and _began(int(pid)) != began:
+        mark = trial.user_attrs.get("process")
+        if mark is None:
+            gone = (datetime.now() - trial.datetime_start).total_seconds() > UNMARKED
+        else:
+            host, pid, began = mark.split(" ")
+            gone = host == socket.gethostname() and _began(int(pid)) != began
+        if gone:
             study.tell(trial.number, state=TrialState.FAIL)
             dead.append(trial)
     return dead
