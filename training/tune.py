@@ -129,7 +129,7 @@ def tune(
                 parent.params(_params(split, data, int(known["seed"]), fingerprint))
                 parent.tags({"data_fingerprint": fingerprint, "data_source": str(market_dir), "study": name})
             tell = stack.enter_context(countdown("tuning", end - time.monotonic()))
-            work = Work(data, study, store, parent, _fitting(space, data, default), default, tell, end)
+            work = Work(data, study, store, parent, _fitting(space, data, default), default, tell, begun, end)
             measure_default(work)
         search(work, trials)
         fail_dead(study, store)

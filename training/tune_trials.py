@@ -35,7 +35,7 @@ class _OutOfTimeError(Exception):
 class Work:
     """What every measurement of one call of `training.tune.tune` shares.
 
-    ``space`` is what is searched, ``tell`` takes the news, ``end`` is when the budget is over (`time.monotonic`).
+    ``space`` is what is searched, ``tell`` takes the news, ``begun`` and ``end`` are the budget's (`time.monotonic`).
     """
 
     data: TrainingData
@@ -45,6 +45,7 @@ class Work:
     space: Space
     default: Shape
     tell: Callable[[str], None]
+    begun: float
     end: float
 
     @property
@@ -130,27 +131,32 @@ def search(work: Work, trials: int | None) -> None:
     from optuna.study import MaxTrialsCallback
     from optuna.trial import TrialState
 
-    default = work.study.user_attrs["default"]
     finished = (TrialState.COMPLETE, TrialState.PRUNED)
-    # The default and the best few are measured again when the search is over.
-    reserve = 1.1 * default["seconds"] * (TOP + 1)
-    until = work.end - min(reserve, 0.5 * (work.end - time.monotonic()))
-    callbacks = []
+    callbacks: list[Any] = [lambda study, _: study.stop() if time.monotonic() > _search_end(work) else None]
     if trials is not None:
         if len(work.study.get_trials(deepcopy=False, states=finished)) > trials:
             return
         callbacks.append(MaxTrialsCallback(trials + 1, states=finished))
-    seconds = until - time.monotonic()
+    seconds = _search_end(work) - time.monotonic()
     if seconds > 0:
         work.study.optimize(
-            lambda trial: _objective(work, trial, until),
+            lambda trial: _objective(work, trial),
             timeout=seconds,
             callbacks=callbacks,
             catch=(_OutOfTimeError, TrainingError),
         )
 
 
-def _objective(work: Work, trial: Any, until: float) -> float:
+def _search_end(work: Work) -> float:
+    """When to stop searching: the default and the best few are to be measured again, at most half of the budget."""
+    known = [
+        kept["seconds"] for kept in (t.user_attrs for t in work.study.get_trials(deepcopy=False)) if "seconds" in kept
+    ]
+    usual = float(np.median([work.study.user_attrs["default"]["seconds"], *known]))
+    return work.end - min(1.2 * usual * (TOP + 1), 0.5 * (work.end - work.begun))
+
+
+def _objective(work: Work, trial: Any) -> float:
     import optuna
 
     trial.set_user_attr("process", process_mark())
@@ -174,7 +180,7 @@ def _objective(work: Work, trial: Any, until: float) -> float:
         trial.set_user_attr("run", run.id)
         run.params(work.params(shape))
         try:
-            found = work.measured(shape, until=until, each=each)
+            found = work.measured(shape, until=_search_end(work), each=each)
         except (optuna.TrialPruned, _OutOfTimeError) as reason:
             stopped = reason
             ended = "pruned" if isinstance(reason, optuna.TrialPruned) else "out of time"
@@ -189,7 +195,7 @@ def _objective(work: Work, trial: Any, until: float) -> float:
             work.study.stop()
         assert stopped is not None  # how else could nothing have been found
         raise stopped
-    for name, value in _attributes(shape, found).items():
+    for name, value in {**_attributes(shape, found), "seconds": seconds}.items():
         trial.set_user_attr(name, value)
     base = work.study.user_attrs["default"]["share"]
     work.tell(

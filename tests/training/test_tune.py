@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from optuna.trial import TrialState
 from typer.testing import CliRunner
 
 from marketplace.errors import TrainingError
-from training import tune_study
+from training import tune_study, tune_trials
 from training.commands import app
 from training.dataset import TrainingData
 from training.shape import DEFAULT, Shape, read_shape
@@ -172,9 +173,10 @@ def begin(store: Store, training_data: TrainingData):
     from contextlib import contextmanager
 
     @contextmanager
-    def made(seconds: float = 600.0):
+    def made():
         with open_study("small", seed=7) as study, store.run("tune", command="tune") as parent:
-            work = Work(training_data, study, store, parent, NARROW, SMALL, lambda _: None, time.monotonic() + seconds)
+            now = time.monotonic()
+            work = Work(training_data, study, store, parent, NARROW, SMALL, lambda _: None, now, now + 600.0)
             measure_default(work)
             yield work
 
@@ -213,15 +215,18 @@ def test_a_search_measures_records_goes_on_prunes_and_stops_in_time(begin, store
         assert last.state == TrialState.PRUNED
         assert max(last.intermediate_values) == 1  # judged after two blocks, not after one
         assert children(store, work.parent.id)[f"trial {last.number}"].data.tags["state"] == "pruned"
-    with begin(0.2) as work:
-        began = time.monotonic()
-        search(work, None)
-        last = work.study.trials[-1]
-        assert last.state == TrialState.FAIL
-        assert last.user_attrs["state"] == "out of time"
-        assert len(last.intermediate_values) <= 1
-        default, tried, states = best_trials(work)
-        assert time.monotonic() - began < 20
+    with begin() as work:
+        over = dataclasses.replace(work, end=time.monotonic())
+        search(over, None)
+        assert work.study.trials[-1].number == last.number  # none is begun
+        work.study.optimize(
+            lambda trial: tune_trials._objective(over, trial), n_trials=1, catch=(tune_trials._OutOfTimeError,)
+        )
+        stopped = work.study.trials[-1]
+        assert stopped.state == TrialState.FAIL
+        assert stopped.user_attrs["state"] == "out of time"
+        assert list(stopped.intermediate_values) == [0]  # the block under way when the time ended
+        default, tried, states = best_trials(over)
         assert math.isnan(default.again_share)  # no time
         assert states["failed"] == 1
         assert tried[0].label.startswith("trial")
