@@ -21,7 +21,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -231,12 +231,12 @@ class Store:
             raise
         self.client.set_terminated(info.run_id, "FINISHED")
 
-    def fail(self, run_id: str) -> None:
-        """Mark a run failed that its process could not end; nothing where there is no such run."""
-        from mlflow.exceptions import MlflowException
-
-        with suppress(MlflowException):
-            self.client.set_terminated(run_id, "FAILED")
+    def fail_nested(self, parent_id: str, name: str) -> None:
+        """Mark runs of that name under a parent failed where their process left them running."""
+        asked = f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.run_name = '{name}'"
+        for run in self.client.search_runs([self.experiment_id], asked):
+            if run.info.status == "RUNNING":
+                self.client.set_terminated(run.info.run_id, "FAILED")
 
     def _reopened(self, run_id: str) -> Any:
         from mlflow.exceptions import MlflowException

@@ -77,7 +77,7 @@ def fail_dead(study: Any, store: Store) -> None:
     """Trials of killed processes, and their runs."""
     for trial in mark_dead(study):
         say(f"trial {trial.number} was cut short when its process ended: marked failed")
-        store.fail(str(trial.user_attrs.get("run", "")))
+        store.fail_nested(study.user_attrs.get("run", ""), f"trial {trial.number}")
 
 
 def measure_default(work: Work) -> None:

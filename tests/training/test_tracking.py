@@ -154,7 +154,17 @@ def test_a_run_is_gone_on_with(store):
     assert store.client.get_run(run.id).info.status == "FINISHED"
     with store.run("fresh", again="0" * 32) as fresh:
         assert fresh.id != run.id
-    store.fail("0" * 32)
+
+
+def test_runs_that_a_killed_process_left_are_failed_and_no_others(store):
+    with store.run("parent") as parent, store.run("done", parent=parent) as done:
+        pass
+    tags = {"mlflow.parentRunId": parent.id}
+    left = [store.client.create_run(store.experiment_id, tags=tags, run_name=name) for name in ("left", "under way")]
+    for name in ("left", "done", "unknown"):
+        store.fail_nested(parent.id, name)
+    ids = [done.id, *(run.info.run_id for run in left)]
+    assert [store.client.get_run(one).info.status for one in ids] == ["FINISHED", "FAILED", "RUNNING"]
 
 
 def test_artifacts_are_kept_by_absolute_path(store):

@@ -271,14 +271,19 @@ def command(market: Path, *words: str) -> list[str]:
 
 
 def states_of(home: Path, number: int = 2) -> list[str]:
-    """States of the home's trials once there are ``number``, read past whoever is writing."""
+    """States of the home's trials once there are ``number``, the default and others whose runs MLflow has."""
     database = home / "var" / "tune" / "tune.db"
     for _ in range(6000):
         if database.exists():
             with sqlite3.connect(database, timeout=30) as found:
                 tables = found.execute("SELECT name FROM sqlite_master WHERE name = 'trials'").fetchall()
                 states = [one for (one,) in found.execute("SELECT state FROM trials ORDER BY number")] if tables else []
-            if len(states) >= number:
+                begun = (
+                    found.execute("SELECT COUNT(*) FROM trial_user_attributes WHERE key = 'run'").fetchone()[0]
+                    if tables
+                    else 0
+                )
+            if len(states) >= number and begun >= number - 1:
                 return states
         time.sleep(0.1)
     raise AssertionError("no trial began")
