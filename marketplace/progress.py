@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
 
-__all__ = ["say", "track"]
+__all__ = ["countdown", "say", "track"]
 
 T = TypeVar("T")
 
@@ -47,3 +49,27 @@ def track(items: Iterable[T], what: str, *, total: int | None = None) -> Iterato
             say(f"{what}: {count}{of} after {now - started:.0f} s")
             said = now
     say(f"{what}: {count} done in {time.perf_counter() - started:.1f} s")
+
+
+@contextmanager
+def countdown(what: str, seconds: float) -> Iterator[Callable[[str], None]]:
+    """Show how much of a budget of time is used while the block runs; it gets a function that tells the news.
+
+    On a terminal a bar that fills with time, the latest news beside it; elsewhere one line each.
+    """
+    if not sys.stderr.isatty():
+        yield say
+        return
+    # rich redraws by a thread of its own; the bar's own clock fills it.
+    bar = Progress(TextColumn("{task.description}"), _Clock(), TimeElapsedColumn(), console=Console(stderr=True))
+    with bar:
+        task = bar.add_task(what, total=max(seconds, 1e-9))
+        yield lambda news: bar.update(task, description=news)
+
+
+class _Clock(BarColumn):
+    """A bar as full as the task is old."""
+
+    def render(self, task: Task) -> ProgressBar:
+        task.completed = min(task.elapsed or 0.0, task.total or 0.0)
+        return super().render(task)

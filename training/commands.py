@@ -1,4 +1,4 @@
-"""The commands of this room: train, evaluate, promote, rollback, score, rank, ui."""
+"""The commands of this room: train, evaluate, promote, rollback, score, rank, ui; tune and compare are mounted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from training.commands_tuning import app as tuning_app
+
 __all__ = ["app", "evaluate", "off_policy", "promote", "rank", "rollback", "score", "train", "ui"]
 
 app = typer.Typer()
+app.add_typer(tuning_app)
 
 Folder = Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
@@ -19,6 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON o
 @app.command()
 def train(
     directory: Folder,
+    *,
     as_of: Annotated[
         str | None,
         typer.Option(
@@ -27,13 +31,22 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same bundle.")] = 7,
+    shape: Annotated[
+        Path | None,
+        typer.Option(help="A JSON file with the shape of the heads, such as `tune` writes.", metavar="FILE"),
+    ] = None,
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="The best shape that `tune` found on this data up to this cut-off.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit both forms on a marketplace, measure them on later campaigns, and register them in MLflow."""
     from training.pipeline import train as run
     from training.report import print_comparison
 
-    result = run(directory, as_of=as_of, seed=seed)
+    if shape is not None and tuned:
+        raise typer.BadParameter("one of --shape FILE and --tuned", param_hint="--tuned")
+    result = run(directory, as_of=as_of, seed=seed, shape=_shape(directory, as_of, shape, tuned))
     if as_json:
         print(json.dumps(result.as_dict(), indent=2, sort_keys=True))
         return
@@ -41,6 +54,21 @@ def train(
     for form in result.forms:
         mark = "  <- challenger" if form.version == result.challenger else ""
         print(f"version {form.version}  {form.form:<15} validation {form.validation:+.3f}  run {form.run_id}{mark}")
+
+
+def _shape(directory: Path, as_of: str | None, file: Path | None, tuned: bool) -> Any:
+    from training.shape import DEFAULT, read_shape
+
+    if file is not None:
+        return read_shape(file)
+    if not tuned:
+        return DEFAULT
+    from marketplace.tables import open_marketplace
+    from training.pipeline import split_of
+    from training.tune import tuned_shape
+
+    market = open_marketplace(directory)
+    return tuned_shape(market, split_of(market, as_of))
 
 
 @app.command()

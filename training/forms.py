@@ -49,11 +49,13 @@ from training.fit import Floats
 from training.heads import FittedHead, Target, fit_head
 from training.metrics import Groups, gains_at_k
 from training.recipes import FREE, MONOTONE, PLAIN_FEW, SALES_FEW
+from training.shape import DEFAULT, Shape
 from training.significance import paired_randomisation_test
 
 __all__ = [
     "GRADES",
     "FittedForm",
+    "both_forms",
     "campaign_level",
     "fit_forms",
     "lift_gains",
@@ -113,20 +115,25 @@ class FittedForm:
         return self.bundle.form
 
 
-def fit_forms(data: TrainingData, *, seed: int) -> list[FittedForm]:
-    """Fit both forms; the one to be preferred comes last.
-
-    That is ``expected_value``, unless ``lambdarank`` validates better by more than chance (paired
-    randomisation test over the training campaigns, one-sided p < `PREFERENCE`): on few campaigns the
-    difference is mostly noise, and the pointwise form is the better calibrated.
+def fit_forms(data: TrainingData, *, seed: int, shape: Shape = DEFAULT) -> list[FittedForm]:
+    """Fit both forms; the one to be preferred comes last (see `both_forms`).
 
     Raises
     ------
     TrainingError
         Too little to fit a head on.
     """
-    heads = {("rank_" if target.gains else "") + target.head: fit_head(target, data, seed=seed)
-             for target in targets_of(data)}  # fmt: skip
+    return both_forms(data, {target.name: fit_head(target, data, seed=seed, shape=shape)
+                             for target in targets_of(data)})  # fmt: skip
+
+
+def both_forms(data: TrainingData, heads: Mapping[str, FittedHead]) -> list[FittedForm]:
+    """Both forms of fitted heads, by `Target.name`; the one to be preferred comes last.
+
+    That is ``expected_value``, unless ``lambdarank`` validates better by more than chance (paired
+    randomisation test over the training campaigns, one-sided p < `PREFERENCE`): on few campaigns the
+    difference is mostly noise, and the pointwise form is the better calibrated.
+    """
     pointwise, ranked = _expected_value(data, heads), _lambdarank(data, heads)
     test = paired_randomisation_test(ranked.validation_shares, pointwise.validation_shares)
     better = ranked.validation > pointwise.validation and test.difference > 0 and test.p / 2 < PREFERENCE

@@ -9,6 +9,7 @@ or scored here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from marketplace.errors import GateError
 from training.significance import paired_randomisation_test
+from training.tracking import json_text
 
 __all__ = [
     "CANDIDATE",
@@ -27,6 +29,7 @@ __all__ = [
     "Evidence",
     "NoCollapse",
     "NotWorse",
+    "best_heuristic",
     "check_gate",
     "require_gate",
 ]
@@ -36,7 +39,7 @@ Table = Mapping[str, Mapping[str, Sequence[float | None]]]
 
 CANDIDATE = "candidate"
 """What the form itself is called in its evidence."""
-_NOT_A_HEURISTIC = frozenset({CANDIDATE, "champion", "random", "oracle"})
+_NOT_A_HEURISTIC = frozenset({CANDIDATE, "champion", "random", "oracle", "lambdarank", "expected_value"})
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,10 @@ class Evidence:
                 received=f"one without {reason}",
                 look="train again: `collabrank train DIR`",
             ) from reason
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of what the artifact says, however it is laid out."""
+        return hashlib.sha256(json_text(self.as_dict()).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
         """For the JSON artifact."""
@@ -252,10 +259,7 @@ class _Reference:
         if self.version is None:
             # Which heuristic is best is decided over all campaigns, so that a slice does not pick its own.
             whole = self.candidate.metrics[metric]
-            names = sorted(name for name in whole if name not in _NOT_A_HEURISTIC)
-            if not names:
-                raise GateError("a heuristic to compare with", received="none", look="training/baselines.py")
-            best = max(names, key=lambda name: (_mean(_array(whole[name])), name))
+            best = best_heuristic(whole)
             return mine, _array(ours.get(best, [None] * len(mine))), best
         if self.champion is None:
             return mine, _array(ours.get("champion", [None] * len(mine))), f"champion (version {self.version})"
@@ -263,6 +267,20 @@ class _Reference:
         by_campaign = dict(zip(self.champion.campaigns, theirs, strict=False))
         paired = _array([by_campaign.get(campaign) for campaign in self.candidate.campaigns])
         return mine, paired, f"champion (version {self.version})"
+
+
+def best_heuristic(values: Mapping[str, Sequence[float | None]]) -> str:
+    """The simple sort with the highest mean over campaigns, among rankers by name with their values.
+
+    Raises
+    ------
+    GateError
+        There is none.
+    """
+    names = sorted(name for name in values if name not in _NOT_A_HEURISTIC and not name.startswith("version "))
+    if not names:
+        raise GateError("a heuristic to compare with", received="none", look="training/baselines.py")
+    return max(names, key=lambda name: (_mean(_array(values[name])), name))
 
 
 def _table(evidence: Evidence, slice_name: str | None) -> Table:

@@ -11,8 +11,10 @@ forms.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,29 +24,26 @@ from training.dataset import TrainingData
 from training.fit import Floats, fit_booster, fit_side_by_side, group_sizes
 from training.metrics import Groups, ndcg_at_k
 from training.recipes import Recipe
+from training.shape import DEFAULT, STEP, Shape
 
-__all__ = ["BLOCKS", "MAX_ROUNDS", "SHALLOW", "FittedHead", "Target", "fit_head", "quasi_poisson"]
+__all__ = [
+    "BLOCKS",
+    "SHALLOW",
+    "FittedHead",
+    "Target",
+    "blocks_of",
+    "choose_head",
+    "fit_head",
+    "fit_stages",
+    "quasi_poisson",
+]
 
 BLOCKS = 5
-MAX_ROUNDS = 240
-STEP = 20
-"""Numbers of trees tried: STEP, 2 STEP, … MAX_ROUNDS."""
 
 Flags = NDArray[np.bool_]
 
-SHALLOW: Mapping[str, Any] = {
-    "learning_rate": 0.05,
-    "max_depth": 3,
-    "num_leaves": 6,
-    "min_data_in_leaf": 30,
-    "lambda_l2": 10.0,
-    "feature_fraction": 0.4,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "max_bin": 63,
-    "monotone_constraints_method": "basic",
-}
-"""A few thousand rows and dozens of signals: trees of six leaves on a part of the signals each."""
+SHALLOW: Mapping[str, Any] = MappingProxyType(DEFAULT.lightgbm())
+"""LightGBM's parameters of the default shape."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,11 @@ class Target:
     recipes: tuple[Recipe, ...]
     gains: tuple[float, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The head's name, told apart from a pointwise head's where it ranks."""
+        return ("rank_" if self.gains else "") + self.head
+
 
 @dataclass(frozen=True)
 class FittedHead:
@@ -84,7 +88,7 @@ class FittedHead:
     Attributes
     ----------
     booster : lightgbm.Booster
-        Fitted on all of the target's rows.
+        Fitted on all of the target's rows; while a shape is being measured, on those of some blocks.
     out_of_fold : float64 (n,)
         Raw score of every row of the data by a booster that did not see its campaign.
     recipe : str
@@ -118,40 +122,74 @@ def quasi_poisson(weights: Floats) -> Callable[[Floats, Any], tuple[Floats, Floa
     return objective
 
 
-def fit_head(target: Target, data: TrainingData, *, seed: int) -> FittedHead:
+def blocks_of(campaign: NDArray[np.int64], *, shifted: bool = False) -> NDArray[np.int64]:
+    """The block, 0 to `BLOCKS` - 1, of each row, int64 (n,): consecutive campaigns, whole.
+
+    ``shifted`` moves the edges by half a block (the first half block then belongs to the last one's block): another
+    assignment of the same campaigns, to see what the first one owes to luck.
+    """
+    count = int(campaign.max()) + 1
+    moved = (campaign + count // (2 * BLOCKS)) % count if shifted else campaign
+    return np.asarray(np.minimum(moved * BLOCKS // count, BLOCKS - 1), dtype=np.int64)
+
+
+def fit_head(target: Target, data: TrainingData, *, seed: int, shape: Shape = DEFAULT) -> FittedHead:
     """Choose recipe and rounds out of fold, then fit on all rows of the target."""
-    blocks = np.minimum(data.campaign * BLOCKS // (int(data.campaign.max()) + 1), BLOCKS - 1)
-    tasks = [(recipe, block) for recipe in target.recipes for block in range(BLOCKS)]
+    blocks = blocks_of(data.campaign)
+    recipes = shape.recipes_of(target.recipes)
+    tasks = [(recipe, block) for recipe in recipes for block in range(BLOCKS)]
 
     def staged(task: tuple[Recipe, int]) -> Floats:
         recipe, block = task
-        booster = _fit(target, data, target.rows & (blocks != block), recipe, rounds=MAX_ROUNDS, seed=seed)
-        inside = data.X[blocks == block]
-        scores = np.empty((MAX_ROUNDS // STEP, len(inside)))
-        for stage in range(len(scores)):
-            part = booster.predict(
-                inside, raw_score=True, start_iteration=stage * STEP, num_iteration=STEP, num_threads=1
-            )
-            scores[stage] = part if stage == 0 else scores[stage - 1] + part
-        return scores
+        return fit_stages(target, data, recipe, inside=blocks == block, shape=shape, seed=seed)[0]
 
-    keys = [(recipe.name, block) for recipe, block in tasks]
-    answers = dict(zip(keys, fit_side_by_side(staged, tasks), strict=True))
+    scores = {recipe.name: np.empty((shape.max_rounds // STEP, len(data))) for recipe in recipes}
+    for (recipe, block), answer in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
+        scores[recipe.name][:, blocks == block] = answer
+    recipe, found = choose_head(target, data, scores)
+    booster = _fit(target, data, target.rows, recipe, rounds=found.rounds, seed=seed, shape=shape)
+    return dataclasses.replace(found, booster=booster)
+
+
+def fit_stages(
+    target: Target, data: TrainingData, recipe: Recipe, *, inside: Flags, shape: Shape, seed: int
+) -> tuple[Floats, Any]:
+    """Fit on the target's rows outside of ``inside``, bool (n,), and score those inside at every number of trees.
+
+    Returns
+    -------
+    scores : float64 (max_rounds / `STEP`, inside.sum())
+        Raw scores after STEP, 2 STEP, … trees.
+    booster : lightgbm.Booster
+    """
+    booster = _fit(target, data, target.rows & ~inside, recipe, rounds=shape.max_rounds, seed=seed, shape=shape)
+    X = data.X[inside]
+    scores = np.empty((shape.max_rounds // STEP, len(X)))
+    for stage in range(len(scores)):
+        part = booster.predict(X, raw_score=True, start_iteration=stage * STEP, num_iteration=STEP, num_threads=1)
+        scores[stage] = part if stage == 0 else scores[stage - 1] + part
+    return scores, booster
+
+
+def choose_head(target: Target, data: TrainingData, scores: Mapping[str, Floats]) -> tuple[Recipe, FittedHead]:
+    """The recipe and the number of trees of least out-of-fold loss; the head is still without its booster.
+
+    ``scores``: name of a recipe to raw out-of-fold scores, float64 (stages, n), as `fit_stages` gives them.
+    """
     best: tuple[float, Recipe, int, Floats] | None = None
     losses: dict[str, float] = {}
     for recipe in target.recipes:
-        scores = np.empty((MAX_ROUNDS // STEP, len(data)))
-        for block in range(BLOCKS):
-            scores[:, blocks == block] = answers[recipe.name, block]
-        by_stage = [_loss(target, data, row) for row in scores]
+        if recipe.name not in scores:
+            continue
+        by_stage = [_loss(target, data, row) for row in scores[recipe.name]]
         stage = int(np.argmin(by_stage))
         losses[recipe.name] = by_stage[stage]
         if best is None or by_stage[stage] < best[0]:
-            best = (by_stage[stage], recipe, (stage + 1) * STEP, scores[stage])
+            best = (by_stage[stage], recipe, (stage + 1) * STEP, scores[recipe.name][stage])
     assert best is not None  # there is at least one recipe
     loss, recipe, rounds, out_of_fold = best
-    return FittedHead(
-        booster=_fit(target, data, target.rows, recipe, rounds=rounds, seed=seed),
+    return recipe, FittedHead(
+        booster=None,
         out_of_fold=out_of_fold,
         recipe=recipe.name,
         rounds=rounds,
@@ -161,12 +199,14 @@ def fit_head(target: Target, data: TrainingData, *, seed: int) -> FittedHead:
     )
 
 
-def _fit(target: Target, data: TrainingData, rows: Flags, recipe: Recipe, *, rounds: int, seed: int) -> Any:
+def _fit(
+    target: Target, data: TrainingData, rows: Flags, recipe: Recipe, *, rounds: int, seed: int, shape: Shape
+) -> Any:
     X = data.X[rows]
     # A constant column is never split on; the head keeps all the signals in their order.
     X[:, recipe.hidden(data.signals, data.monotone)] = 0.0
     y, weights = target.y[rows], target.weights[rows]
-    params: dict[str, Any] = dict(SHALLOW)
+    params = shape.lightgbm()
     init = None
     if target.objective == "quasi_poisson":
         params["objective"] = quasi_poisson(weights)
@@ -176,7 +216,7 @@ def _fit(target: Target, data: TrainingData, rows: Flags, recipe: Recipe, *, rou
         params["objective"] = target.objective
     if target.gains:
         params["label_gain"] = list(target.gains)
-        params["lambdarank_truncation_level"] = 30
+        params["lambdarank_truncation_level"] = shape.lambdarank_truncation_level
     return fit_booster(
         X,
         y,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ from training.evaluate_held_out import HeldOut, gather_held_out
 from training.fit import DETERMINISTIC
 from training.forms import FittedForm, fit_forms
 from training.gate import Evidence
-from training.heads import BLOCKS, MAX_ROUNDS, SHALLOW
+from training.heads import BLOCKS
+from training.notes import VersionNotes
 from training.promote import bundle_folder
 from training.record import describe, evidence_of, record_form, record_parent
-from training.registry import CHALLENGER, CHAMPION, aliased, point_alias, register
+from training.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, aliased, point_alias, register
+from training.shape import DEFAULT, Shape
 from training.splits import Split, split_by_time
 from training.tracking import Run, Store, open_store
 
@@ -108,6 +111,7 @@ def train(
     as_of: str | pd.Timestamp | None = None,
     seed: int = 7,
     *,
+    shape: Shape = DEFAULT,
     store: Store | None = None,
 ) -> TrainResult:
     """Fit both forms, measure them on later campaigns, track and register them.
@@ -121,8 +125,10 @@ def train(
         out. By default the day of the first of the last third of the campaigns.
     seed : int
         Of every random draw; the same seed gives the same bundles, byte for byte.
+    shape : Shape
+        Of all heads.
     store : Store, optional
-        `training.tracking.open_store` by default.
+        `training.tracking.open_store` by default. The runs go to the marketplace's own experiment there.
 
     Raises
     ------
@@ -135,16 +141,17 @@ def train(
     say(f"{len(split.train)} campaigns to learn from, {len(split.held_out)} held out from {split.cutoff:%Y-%m-%d} on")
     data = build_training_data(market, split.train, as_of=split.cutoff)
     say(f"{len(data)} invitations x {len(data.signals)} signals; {int(data.lift_known.sum())} estimated lifts")
-    forms = fit_forms(data, seed=seed)
+    forms = fit_forms(data, seed=seed, shape=shape)
     say("heads fitted: " + ", ".join(f"{form.form} validates at {form.validation:.3f}" for form in forms))
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
-    store = store or open_store()
+    fingerprint = market.fingerprint()
+    store = (store or open_store()).of_marketplace(market_dir, fingerprint)
     champion = _current_champion(store, forms[-1].bundle, cutoff=split.cutoff)
     bundles = {form.form: form.bundle for form in forms} | {f"version {n}": b for n, b in champion.items()}
     comparison = held_out.compare(bundles, champion=forms[-1].form)
-    fingerprint = market.fingerprint()
+    notes = VersionNotes.begin(store, market, split, shape, fingerprint=fingerprint)
     with store.run(f"train {split.cutoff:%Y-%m-%d} seed {seed}") as parent:
-        parent.params(_params(market_dir, split, data, seed=seed, fingerprint=fingerprint))
+        parent.params(_params(market_dir, split, data, seed=seed, fingerprint=fingerprint) | shape.as_dict())
         record_parent(parent, data, held_out, comparison, source=str(market_dir), fingerprint=fingerprint)
         done = [
             _register(
@@ -153,6 +160,8 @@ def train(
                 data,
                 held_out,
                 comparison,
+                notes=notes,
+                params={"form": form.form, **shape.as_dict(), "seed": seed, "cutoff": f"{split.cutoff:%Y-%m-%d}"},
                 evidence=evidence_of(
                     comparison, form.form, fingerprint=fingerprint, champion=next(iter(champion), None), bundles=bundles
                 ),
@@ -200,8 +209,7 @@ def _params(
         "lifts": int(data.lift_known.sum()),
         "signals": len(data.signals),
         "blocks": BLOCKS,
-        "max_rounds": MAX_ROUNDS,
-        **{f"lightgbm.{name}": value for name, value in {**DETERMINISTIC, **SHALLOW}.items()},
+        **{f"lightgbm.{name}": value for name, value in DETERMINISTIC.items()},
     }
 
 
@@ -212,9 +220,12 @@ def _register(
     held_out: HeldOut,
     comparison: Comparison,
     *,
+    notes: VersionNotes,
+    params: Mapping[str, object],
     evidence: Evidence,
 ) -> TrainedForm:
     with parent.store.run(form.form, parent=parent) as run:
+        run.params(params)
         metrics = record_form(run, form, data, held_out, comparison)
         bundle = dataclasses.replace(form.bundle, run_id=run.id, metrics=metrics)
         with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
@@ -223,9 +234,16 @@ def _register(
         run.json(evidence.as_dict(), "evidence.json")
         version = register(
             run,
-            description=describe(form, comparison, data),
-            tags={"form": form.form, "data_fingerprint": evidence.fingerprint, "as_of": bundle.as_of},
+            description=describe(form, comparison, data) + "\n" + notes.text(form.form, comparison),
+            tags={
+                "form": form.form,
+                "data_fingerprint": evidence.fingerprint,
+                "as_of": bundle.as_of,
+                EVIDENCE_DIGEST: evidence.digest(),
+                **notes.tags(form.form, comparison),
+            },
         )
+        run.rename(f"{form.form} v{version.number}")
         run.tags({"form": form.form, "model_version": version.number, "data_fingerprint": evidence.fingerprint})
     point_alias(parent.store, CHALLENGER, version)
     return TrainedForm(form.form, version.number, run.id, form.validation)

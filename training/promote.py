@@ -24,6 +24,7 @@ from training.registry import (
     CHALLENGER,
     CHAMPION,
     EVIDENCE_ARTIFACT,
+    EVIDENCE_DIGEST,
     Version,
     aliased,
     fetch_bundle,
@@ -158,15 +159,28 @@ def rollback(*, store: Store | None = None) -> Promotion:
 def _weigh(store: Store, candidate: Version, champion: Version | None, *, force: bool) -> list[Check]:
     """The gate's verdicts; a forced promotion goes on where they cannot be had."""
     try:
-        evidence = Evidence.of(store.read_json(candidate.run_id, EVIDENCE_ARTIFACT))
+        evidence = _recorded(store, candidate)
         theirs = None
         if champion is not None and evidence.champion_version != champion.number:
-            theirs = Evidence.of(store.read_json(champion.run_id, EVIDENCE_ARTIFACT))
+            theirs = _recorded(store, champion)
         return check_gate(evidence, champion=theirs, champion_version=None if champion is None else champion.number)
     except GateError:
         if force:
             return []
         raise
+
+
+def _recorded(store: Store, version: Version) -> Evidence:
+    """The evidence that the version's run recorded, refused where it is not the one that the version was made with."""
+    evidence = Evidence.of(store.read_json(version.run_id, EVIDENCE_ARTIFACT))
+    digest = version.tags.get(EVIDENCE_DIGEST, "")
+    if digest and evidence.digest() != digest:
+        raise GateError(
+            f"the evidence that version {version.number} was registered with, {digest[:12]}",
+            received=f"{EVIDENCE_ARTIFACT} of its run was changed since: {evidence.digest()[:12]}",
+            look="train again: `collabrank train DIR`",
+        )
+    return evidence
 
 
 def _serve(store: Store, version: Version, champion: Version | None, tags: Mapping[str, object]) -> None:

@@ -19,8 +19,20 @@ from training.metrics import Groups, calibration_table
 from training.report import comparison_text
 from training.significance import cluster_bootstrap
 from training.tracking import Run
+from training.validation import validation_campaigns
 
-__all__ = ["describe", "evidence_of", "head_metrics", "record_form", "record_parent"]
+__all__ = [
+    "BY_CAMPAIGN",
+    "describe",
+    "evidence_of",
+    "head_metrics",
+    "record_form",
+    "record_parent",
+    "record_shares",
+]
+
+BY_CAMPAIGN = "by_campaign.json"
+"""Every metric of a run campaign by campaign: what `collabrank compare` tests."""
 
 CURVE_DEPTH = 30
 CURVE_RANKERS = ("category_gmv", "gmv", "followers", "random")
@@ -57,17 +69,30 @@ def record_form(
     metrics = {
         row.metric: row.estimate for row in comparison.rows if row.ranker == form.form and np.isfinite(row.estimate)
     }
-    metrics["validation_gain_share"] = form.validation
+    metrics["validation_share"] = form.validation
     calibration = comparison.calibration.get(form.form)
     if calibration is not None and np.isfinite(calibration["error"]):
         metrics["success_calibration_error"] = float(calibration["error"])
     run.metrics(metrics | head_metrics(form) | _slice_metrics(form, comparison))
     run.params({f"head.{name}.recipe": head.recipe for name, head in form.heads.items()})
     run.params({f"head.{name}.rounds": head.rounds for name, head in form.heads.items()})
+    record_shares(
+        run,
+        {
+            metric: dict(zip(comparison.campaigns, by_ranker[form.form].tolist(), strict=True))
+            for metric, by_ranker in comparison.values.items()
+        }
+        | {"validation_share": dict(zip(validation_campaigns(data), form.validation_shares.tolist(), strict=True))},
+    )
     for name, booster in form.bundle.heads.items():
         run.text(booster.model_to_string(), f"heads/{name}.txt")
     _figures(run, form, data, held_out, comparison)
     return metrics
+
+
+def record_shares(run: Run, metrics: Mapping[str, Mapping[str, float]]) -> None:
+    """Store each metric's value by campaign id; NaN as null."""
+    run.json(metrics, BY_CAMPAIGN)
 
 
 def head_metrics(form: FittedForm) -> dict[str, float]:

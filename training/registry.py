@@ -21,6 +21,7 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "EVIDENCE_ARTIFACT",
+    "EVIDENCE_DIGEST",
     "MODEL_NAME",
     "Version",
     "aliased",
@@ -37,6 +38,8 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 BUNDLE_ARTIFACT = "bundle"
 EVIDENCE_ARTIFACT = "evidence.json"
+EVIDENCE_DIGEST = "evidence_sha256"
+"""Tag of a version: SHA-256 of the evidence that its run recorded (`training.gate.Evidence.digest`)."""
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ depends on MLflow's process-wide "active run". MLflow is imported here and
 nowhere else in the package, after its telemetry has been switched off.
 
 The store is SQLite under ``var/mlflow`` unless ``MLFLOW_TRACKING_URI`` names
-another; runs belong to the experiment ``collabrank`` (``MLFLOW_EXPERIMENT_NAME``).
+another. Every marketplace has an experiment of its own, so that runs that lie
+side by side were measured on the same data (``MLFLOW_EXPERIMENT_NAME`` names one
+for all).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import math
@@ -20,6 +23,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,7 @@ import pandas as pd
 from marketplace.errors import TrainingError
 from marketplace.home import state_folder
 
-__all__ = ["Run", "Store", "default_tracking_uri", "open_store"]
+__all__ = ["Run", "Store", "default_tracking_uri", "json_text", "open_store"]
 
 _QUIET = ("mlflow", "alembic")
 
@@ -83,6 +87,10 @@ class Run:
     id: str
     artifact_uri: str
 
+    def rename(self, name: str) -> None:
+        """Give the run another name: what plots and lists call it."""
+        self.store.client.update_run(self.id, name=name)
+
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters; each value is written as text of at most 6,000 characters."""
         from mlflow.entities import Param
@@ -112,7 +120,7 @@ class Run:
 
     def json(self, content: object, path: str) -> None:
         """Store ``content`` as JSON, keys sorted, NaN as null."""
-        self.text(json.dumps(_finite(content), sort_keys=True, indent=1, allow_nan=False) + "\n", path)
+        self.text(json_text(content), path)
 
     def folder(self, folder: Path, path: str) -> None:
         """Store every file under ``folder`` beneath the artifact folder ``path``."""
@@ -149,27 +157,107 @@ class Store:
         The tracking URI.
     client : mlflow.MlflowClient
         Bound to ``uri`` (and ``MLFLOW_REGISTRY_URI`` where it is set).
-    experiment_id : str
-        The experiment that new runs belong to.
+    experiment : str
+        Name of the experiment that new runs belong to; made with the first of them.
     """
 
     uri: str
     client: Any
-    experiment_id: str
+    experiment: str
+
+    def of_marketplace(self, folder: str | Path, fingerprint: str) -> Store:
+        """The same store, for runs on the marketplace in ``folder`` with that `Marketplace.fingerprint`.
+
+        Its experiment is named after the folder and the first 8 characters of the fingerprint, unless
+        ``MLFLOW_EXPERIMENT_NAME`` names one.
+        """
+        if os.environ.get("MLFLOW_EXPERIMENT_NAME"):
+            return self
+        return dataclasses.replace(self, experiment=f"{Path(folder).resolve().name}-{fingerprint[:8]}")
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """MLflow's id of the experiment, which is made where it is new.
+
+        Raises
+        ------
+        TrainingError
+            It cannot be made, such as where one of this name was deleted and not purged.
+        """
+        from mlflow.exceptions import MlflowException
+
+        artifacts: str | None = None
+        if self.uri.startswith("sqlite:///"):
+            artifacts = (Path(self.uri.removeprefix("sqlite:///")).absolute().parent / "artifacts").as_uri()
+        found = self.client.get_experiment_by_name(self.experiment)
+        if found is None:
+            try:
+                return str(self.client.create_experiment(self.experiment, artifact_location=artifacts))
+            except MlflowException as reason:
+                # Another process may have made it in the meantime.
+                found = self.client.get_experiment_by_name(self.experiment)
+                if found is None:
+                    raise TrainingError(
+                        f"an MLflow experiment {self.experiment}",
+                        received=str(reason).splitlines()[0],
+                        look="`collabrank ui`; MLFLOW_EXPERIMENT_NAME names another",
+                    ) from reason
+        if found.lifecycle_stage != "active":
+            raise TrainingError(
+                f"an MLflow experiment {self.experiment}",
+                received="one that was deleted",
+                look="`collabrank ui` restores it; MLFLOW_EXPERIMENT_NAME names another",
+            )
+        return str(found.experiment_id)
 
     @contextmanager
-    def run(self, name: str, *, parent: Run | None = None) -> Iterator[Run]:
-        """A new run: finished when the block ends, marked failed where it raises."""
-        tags = {"mlflow.runName": name, "mlflow.source.name": "collabrank train"}
-        if parent is not None:
-            tags["mlflow.parentRunId"] = parent.id
-        info = self.client.create_run(self.experiment_id, tags=tags, run_name=name).info
+    def run(
+        self, name: str, *, parent: Run | None = None, command: str = "train", again: str | None = None
+    ) -> Iterator[Run]:
+        """A new run: finished when the block ends, marked failed where it raises.
+
+        ``command`` is the one that makes it; ``again`` is the id of a run to go on with, where the store has it.
+        """
+        info = self._reopened(again) if again else None
+        if info is None:
+            tags = {"mlflow.runName": name, "mlflow.source.name": f"collabrank {command}"}
+            if parent is not None:
+                tags["mlflow.parentRunId"] = parent.id
+            info = self.client.create_run(self.experiment_id, tags=tags, run_name=name).info
         try:
             yield Run(self, info.run_id, info.artifact_uri)
         except BaseException:
             self.client.set_terminated(info.run_id, "FAILED")
             raise
         self.client.set_terminated(info.run_id, "FINISHED")
+
+    def fail_nested(self, parent_id: str, name: str) -> None:
+        """Mark runs of that name under a parent failed where their process left them running."""
+        asked = f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.run_name = '{name}'"
+        for run in self.client.search_runs([self.experiment_id], asked):
+            if run.info.status == "RUNNING":
+                self.client.set_terminated(run.info.run_id, "FAILED")
+
+    def _reopened(self, run_id: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            info = self.client.get_run(run_id).info
+        except MlflowException:
+            return None
+        if info.lifecycle_stage != "active":
+            return None
+        self.client.update_run(run_id, status="RUNNING")
+        return info
+
+    def params(self, run_id: str) -> dict[str, str]:
+        """A run's parameters as text; none where there is no such run."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(self.client.get_run(run_id).data.params)
+        except MlflowException:
+            return {}
 
     def read_json(self, run_id: str, path: str) -> Any:
         """The JSON artifact ``path`` of a run.
@@ -216,28 +304,28 @@ def open_store(uri: str | None = None) -> Store:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    artifacts: str | None = None
     if uri.startswith("sqlite:///"):
-        database = Path(uri.removeprefix("sqlite:///")).absolute()
-        database.parent.mkdir(parents=True, exist_ok=True)
-        artifacts = (database.parent / "artifacts").as_uri()
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "collabrank")
+        Path(uri.removeprefix("sqlite:///")).absolute().parent.mkdir(parents=True, exist_ok=True)
     try:
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or uri)
-        found = client.get_experiment_by_name(name)
-        experiment = found.experiment_id if found else client.create_experiment(name, artifact_location=artifacts)
+        client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError) as reason:
         raise TrainingError(
             "an MLflow store that can be opened",
             received=f"{uri}: {str(reason).splitlines()[0]}",
             look="MLFLOW_TRACKING_URI; unset it to use var/mlflow/mlflow.db",
         ) from reason
-    return Store(uri, client, experiment)
+    return Store(uri, client, os.environ.get("MLFLOW_EXPERIMENT_NAME") or "collabrank")
 
 
 def _key(name: str) -> str:
     """``name`` with what MLflow refuses in keys replaced by a dash."""
     return re.sub(r"[^\w\-. :/]", "-", name)
+
+
+def json_text(content: object) -> str:
+    """One JSON document, keys sorted, what is not finite as null."""
+    return json.dumps(_finite(content), sort_keys=True, indent=1, allow_nan=False) + "\n"
 
 
 def _finite(value: object) -> object:

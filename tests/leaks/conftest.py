@@ -7,6 +7,7 @@ import pytest
 import training.dataset
 import training.heads
 from tests.leaks.worlds import World, make_world
+from training.shape import STEP, Shape
 
 
 @pytest.fixture(scope="session")
@@ -20,4 +21,4 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """So little data is enough here, and one number of trees to choose from."""
     monkeypatch.setattr(training.dataset, "LEAST_LABELLED", 20)
     monkeypatch.setattr(training.dataset, "LEAST_DELIVERED", 0)
-    monkeypatch.setattr(training.heads, "MAX_ROUNDS", training.heads.STEP)
+    monkeypatch.setitem(training.heads.fit_head.__kwdefaults__, "shape", Shape(max_rounds=STEP))

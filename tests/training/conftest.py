@@ -1,15 +1,19 @@
-"""Fitted once for all of this room's tests: the training rows and both forms of the small marketplace."""
+"""Made once for this room's tests: the training rows and both forms of the small marketplace, MLflow's tables."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
+from marketplace.home import state_folder
 from marketplace.tables import open_marketplace
 from training.dataset import TrainingData, build_training_data
 from training.forms import FittedForm, fit_forms
 from training.splits import Split, split_by_time
+from training.tracking import Store, open_store
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +32,21 @@ def training_data(small_market: Path, small_split: Split) -> TrainingData:
 def forms(training_data: TrainingData) -> dict[str, FittedForm]:
     """Both forms, seed 7, by name."""
     return {form.form: form for form in fit_forms(training_data, seed=7)}
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables and nothing in it: making the tables takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("empty")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def store(home: Path, empty_database: Path) -> Store:
+    """A real, empty store in the test's own home."""
+    folder = state_folder("mlflow")
+    folder.mkdir()
+    shutil.copy(empty_database, folder / "mlflow.db")
+    return open_store()

@@ -8,10 +8,11 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from marketplace.errors import GateError
-from training import commands
+from marketplace.errors import GateError, TrainingError
+from training import commands, commands_tuning
 from training.commands import app
 
+TUNING = ("tune", "compare")
 NAMES = ("train", "evaluate", "off_policy", "promote", "rollback", "score", "rank", "ui")
 
 
@@ -24,10 +25,29 @@ def test_every_command_and_option_has_help(name):
     assert "Usage" in answer.output
 
 
+@pytest.mark.parametrize("name", TUNING)
+def test_mounted_commands_have_help(name):
+    answer = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    assert answer.exit_code == 0
+    assert getattr(commands_tuning, name).__doc__.splitlines()[0][:40] in answer.output
+
+
+def test_a_shape_is_given_once(home, tmp_path):
+    answer = CliRunner().invoke(app, ["train", str(tmp_path), "--tuned", "--shape", "x.json"])
+    assert answer.exit_code == 2
+    assert "one of" in answer.output
+
+
+def test_tuned_without_a_study_says_how_to_make_one(home, small_market):
+    answer = CliRunner().invoke(app, ["train", str(small_market), "--tuned"])
+    assert isinstance(answer.exception, TrainingError)
+    assert "collabrank tune" in str(answer.exception)
+
+
 def test_importing_the_commands_imports_nothing_heavy():
     code = (
         "import sys, training.commands; "
-        "print(sorted({'mlflow', 'lightgbm', 'ibis', 'pandas', 'bentoml'} & set(sys.modules)))"
+        "print(sorted({'mlflow', 'lightgbm', 'ibis', 'pandas', 'bentoml', 'optuna'} & set(sys.modules)))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

@@ -13,10 +13,13 @@ from typer.testing import CliRunner
 from marketplace.errors import BriefError, BundleError, TrainingError
 from marketplace.tables import open_marketplace, read_truth
 from training.commands import app
+from training.compare_runs import compare_runs
 from training.pipeline import TrainResult, split_of, train
 from training.promote import bundle_folder
 from training.registry import CHALLENGER, aliased, find_version
 from training.scoring import SCORES, rank_brief, score_marketplace
+from training.shape import DEFAULT
+from training.significance import paired_randomisation_test
 from training.tracking import Store, open_store
 
 METRICS = {"oracle_gain_share_at_20", "ndcg_at_10", "map", "auc_within_campaign"}
@@ -50,11 +53,51 @@ def test_two_versions_and_the_challenger(trained):
     assert version.tags["form"] == result.forms[-1].form
 
 
+def test_a_version_says_what_changed_what_it_beat_where_and_by_which_test(trained):
+    store, result = trained
+    for form in result.forms:
+        version = find_version(store, form.version)
+        evidence = store.read_json(form.run_id, "evidence.json")
+        rankers = evidence["metrics"]["oracle_gain_share_at_20"]
+        ours, theirs = rankers["candidate"], rankers[version.tags["compared_with"]]
+        wins, ties, losses = (int(n) for n in version.tags["win_tie_loss"].split("/"))
+        assert wins == sum(a > b + 1e-12 for a, b in zip(ours, theirs, strict=True))
+        assert wins + ties + losses == int(version.tags["campaigns"]) == 20
+        assert float(version.tags["difference"]) == pytest.approx(np.mean(ours) - np.mean(theirs), abs=1e-4)
+        assert version.tags["campaigns_from"] == f"{result.cutoff:%Y-%m-%d}"
+        assert version.tags["changed"] in version.description
+        assert "paired randomisation test" in version.description
+        assert len(version.tags["evidence_sha256"]) == 64
+
+
+def test_runs_belong_to_the_marketplace_and_carry_its_shape(trained, small_market):
+    store, result = trained
+    fingerprint = open_marketplace(small_market).fingerprint()
+    for form in result.forms:
+        run = store.client.get_run(form.run_id)
+        assert store.client.get_experiment(run.info.experiment_id).name == f"small-{fingerprint[:8]}"
+        assert run.info.run_name == f"{form.form} v{form.version}"
+        assert {name: run.data.params[name] for name in DEFAULT.as_dict()} == {
+            name: str(value) for name, value in DEFAULT.as_dict().items()
+        }
+
+
+def test_compare_reads_what_train_recorded(trained):
+    store, result = trained
+    one, other = (form.version for form in result.forms)
+    found = compare_runs([str(one), str(other)], store=store)
+    assert found.metric == "oracle_gain_share_at_20"
+    values = [result.comparison.values[found.metric][form.form] for form in result.forms]
+    assert found.tests[0] == paired_randomisation_test(values[1], values[0])
+    by_share = compare_runs([str(one), str(other)], metric="validation_share", store=store)
+    assert by_share.campaigns != found.campaigns
+
+
 def test_runs_hold_what_a_reader_looks_for(trained):
     store, result = trained
     for form in result.forms:
         run = store.client.get_run(form.run_id)
-        assert set(run.data.metrics) >= {*METRICS, "validation_gain_share", "head/lift/loss", "head/lift/constant_loss"}
+        assert set(run.data.metrics) >= {*METRICS, "validation_share", "head/lift/loss", "head/lift/constant_loss"}
         assert any(name.startswith("slice/market-") for name in run.data.metrics)
         parent = store.client.get_run(run.data.tags["mlflow.parentRunId"])
         assert parent.data.params["seed"] == "7"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mlflow import MlflowClient
 
 from marketplace.errors import BundleError, GateError
-from marketplace.home import state_folder
 from models.bundle import Bundle
 from models.calibration import fit_money, fit_probability
 from models.signature import read_public_key, read_signer
@@ -20,8 +17,8 @@ from training.fit import fit_booster
 from training.gate import Evidence
 from training.plain import fit_ranker
 from training.promote import bundle_folder, promote, rollback
-from training.registry import CHALLENGER, CHAMPION, Version, aliased, find_version, point_alias, register
-from training.tracking import Store, open_store
+from training.registry import CHALLENGER, CHAMPION, Version, aliased, find_version, point_alias, register, tag_version
+from training.tracking import Store
 
 CAMPAIGNS = tuple(f"c{i:02d}" for i in range(20))
 RNG = np.random.default_rng(5)
@@ -74,23 +71,6 @@ def served() -> Bundle:
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables and nothing in it: making the tables takes longer than all the tests."""
-    folder = tmp_path_factory.mktemp("empty")
-    uri = f"sqlite:///{folder}/mlflow.db"
-    MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments()
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def store(home: Path, empty_database: Path) -> Store:
-    folder = state_folder("mlflow")
-    folder.mkdir()
-    shutil.copy(empty_database, folder / "mlflow.db")
-    return open_store()
 
 
 def test_first_promotion_writes_a_verified_bundle_and_moves_the_alias(store):
@@ -224,6 +204,17 @@ def test_an_altered_artifact_is_refused(store):
         promote(store=store)
     assert aliased(store, CHAMPION) is None
     assert not bundle_folder().exists()
+
+
+def test_evidence_changed_after_registering_is_refused(store):
+    evidence = Evidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": {"candidate": list(BASE), "gmv": list(BASE + 0.2)}})
+    version = candidate(store, 0.1)
+    tag_version(store, version, {"evidence_sha256": evidence.digest()})
+    with pytest.raises(GateError, match="changed since"):
+        promote(store=store)
+    path = artifacts(store, version) / "evidence.json"
+    tag_version(store, version, {"evidence_sha256": Evidence.of(json.loads(path.read_text())).digest()})
+    assert promote(store=store).version == version.number
 
 
 def test_evidence_that_is_missing_is_an_error_unless_forced(store):

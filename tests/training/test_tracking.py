@@ -128,6 +128,45 @@ def test_versions_aliases_and_tags(tmp_path):
     assert (fetch_bundle(store, made[1], tmp_path / "copy") / "bundle.json").read_text() == "{}"
 
 
+def test_every_marketplace_has_an_experiment_of_its_own(store, monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
+    one, other = (store.of_marketplace(tmp_path / "shop", digit * 64) for digit in "ab")
+    names = [store.client.get_experiment(each.experiment_id).name for each in (one, other)]
+    assert names == ["shop-aaaaaaaa", "shop-bbbbbbbb"]
+    assert store.of_marketplace(tmp_path / "shop", "a" * 64).experiment_id == one.experiment_id
+    with one.run("a") as run:
+        pass
+    assert store.client.get_run(run.id).info.experiment_id == one.experiment_id
+    store.client.delete_experiment(other.experiment_id)
+    with pytest.raises(TrainingError, match="deleted"):
+        _ = store.of_marketplace(tmp_path / "shop", "b" * 64).experiment_id
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+    mine = open_store(store.uri)
+    assert mine.of_marketplace(tmp_path / "shop", "a" * 64).experiment == "mine"
+
+
+def test_a_run_is_gone_on_with(store):
+    with pytest.raises(ZeroDivisionError), store.run("broken") as run:
+        _ = 1 / 0
+    with store.run("broken", again=run.id) as same:
+        assert store.client.get_run(run.id).info.status == "RUNNING"
+    assert same.id == run.id
+    assert store.client.get_run(run.id).info.status == "FINISHED"
+    with store.run("fresh", again="0" * 32) as fresh:
+        assert fresh.id != run.id
+
+
+def test_runs_that_a_killed_process_left_are_failed_and_no_others(store):
+    with store.run("parent") as parent, store.run("done", parent=parent) as done:
+        pass
+    tags = {"mlflow.parentRunId": parent.id}
+    left = [store.client.create_run(store.experiment_id, tags=tags, run_name=name) for name in ("left", "under way")]
+    for name in ("left", "done", "unknown"):
+        store.fail_nested(parent.id, name)
+    ids = [done.id, *(run.info.run_id for run in left)]
+    assert [store.client.get_run(one).info.status for one in ids] == ["FINISHED", "FAILED", "RUNNING"]
+
+
 def test_artifacts_are_kept_by_absolute_path(store):
     location = store.client.get_experiment(store.experiment_id).artifact_location
     assert Path(location.removeprefix("file://")).is_absolute()
