@@ -281,7 +281,7 @@ def _other_orders(panel: Panel, attributed: pd.DataFrame) -> list[Floats]:
 
 
 def _index(ratio: Floats, usable: Mask, noise: Floats, panel: Panel) -> tuple[Floats, list[tuple[Ints, Floats]]]:
-    """All products' index times market's and category's deviations, each shrunk, float64 (P, T); and `Baseline.shared`."""
+    """All products' index times market's and category's deviations, each shrunk, float64 (P, T); `Baseline.shared`."""
     weight = np.where(usable, 1.0 / noise[:, None], 0.0)
     total = weight.sum(axis=0)
     everyone = np.divide((weight * ratio).sum(axis=0), total, out=np.ones_like(total), where=total > 0)
@@ -297,7 +297,6 @@ def _index(ratio: Floats, usable: Mask, noise: Floats, panel: Panel) -> tuple[Fl
         np.add.at(mass, codes, precision)
         np.add.at(pull, codes, precision * (ratio / index - 1.0))
         mean = np.divide(pull, mass, out=np.zeros_like(pull), where=mass > 0)
-        heard = mass > 0
         # Two products' deviations on one day have nothing in common but their code's: the mean of their products.
         square, weight_square = np.zeros_like(mass), np.zeros_like(mass)
         np.add.at(square, codes, (precision * (ratio / index - 1.0)) ** 2)

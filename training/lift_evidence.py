@@ -26,6 +26,7 @@ __all__ = [
     "Evidence",
     "ProductDays",
     "day_number",
+    "families",
     "gather_evidence",
     "product_days",
     "sales_kernel",
@@ -89,7 +90,8 @@ class Evidence:
         The partnerships, in the order given.
     pairs : DataFrame
         One row a partnership (``row``, its number) and product (``product``, row of the panel): ``start``, the column
-        of the panel on which it was posted, ``level``, what is told of its prior (`TERMS`), ``price``.
+        of the panel on which it was posted, ``brief_start``, ``brief_end``, ``level``, what is told of its prior
+        (`TERMS`), ``price``.
     panel, baseline : Panel, Baseline
         Without other orders; what would have been sold.
     treated : bool (P, T)
@@ -130,6 +132,9 @@ def gather_evidence(
     day: pd.Timestamp,
     attributed: pd.DataFrame,
     shifts: Sequence[int] = (),
+    briefs: bool = False,
+    kin: bool = False,
+    blocks: bool = True,
 ) -> Evidence | None:
     """The evidence on the partnerships ``rows`` as known before ``day``; None without days.
 
@@ -141,6 +146,12 @@ def gather_evidence(
     shifts : ints
         The days of every partnership, moved back by each of these (forward where negative), are not used as untreated
         either: what a placebo, or what follows, is asked of must not have been fitted to.
+    briefs : bool
+        Nor are the days on which a brief of theirs runs.
+    kin : bool
+        Nor are the days on which another product of the same brand and category has a partnership in force.
+    blocks : bool
+        False where only the counterfactual is wanted: `Evidence.blocks` is then empty.
     """
     pairs = _pairs(market, rows, day)
     together = len(pairs) > 0 and bool(pairs["row"].value_counts().max() > MANY_PRODUCTS)
@@ -155,11 +166,19 @@ def gather_evidence(
         pairs = pairs.assign(product_id=wanted.map(by_product)).dropna().drop_duplicates().reset_index(drop=True)
     pairs["product"] = panel.rows_of(pairs["product_id"])
     pairs["start"] = rows["posted_day"].to_numpy()[pairs["row"]] - panel.first_day
+    pairs = _with_brief(market, rows, pairs, panel)
     pairs = pairs[pairs["product"] >= 0].reset_index(drop=True)
     treated, own = treated_days(panel, pairs), _own_sales(panel, pairs, sales, cut)
     clear = treated.copy()
     for shift in shifts:
         clear |= treated_days(panel, pairs.assign(start=pairs["start"] - shift))
+    if kin:
+        code = families(market, panel.product_ids)
+        for family in np.unique(code[pairs["product"].to_numpy()]).tolist():
+            clear[code == family] |= treated[code == family].any(axis=0)
+    runs = pairs["brief_start"].notna() & pairs["brief_end"].notna()
+    for p, first, last in pairs.loc[runs & briefs, ["product", "brief_start", "brief_end"]].to_numpy(dtype=np.int64):
+        clear[p, max(0, first) : max(0, last + 1)] = True
     panel, baseline = without_others(panel, fit_baseline(panel, clear, attributed=own), clear, own, attributed)
     pairs["level"] = baseline.level[pairs["product"]]
     pairs = pairs[pairs["level"].notna()].reset_index(drop=True)
@@ -170,11 +189,11 @@ def gather_evidence(
         pairs[f"captured_{name}"] = pairs["captured"] * pairs[name]
     kernel = sales_kernel(sales["age"].to_numpy(), sales["lines"].to_numpy(dtype=np.float64))
     seen = _own_sales(panel, pairs, sales[~sales["is_paid"]], cut)
-    parts = [part for _, part in pairs.groupby("product", sort=True)]
-    blocks = [_block(panel, baseline, part, kernel, seen) for part in parts]
+    parts = [part for _, part in pairs.groupby("product", sort=True)] if blocks else []
+    found = [_block(panel, baseline, part, kernel, seen) for part in parts]
     places = [part.index.to_numpy(dtype=np.int64) for part in parts]
     untreated = np.isfinite(panel.sales) & ~clear
-    return Evidence(rows, pairs, panel, baseline, treated, untreated, kernel, seen, blocks, places)
+    return Evidence(rows, pairs, panel, baseline, treated, untreated, kernel, seen, found, places)
 
 
 def within_window(rows: pd.DataFrame, attributed: pd.DataFrame) -> pd.DataFrame:
@@ -219,6 +238,27 @@ def _pairs(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.Dat
     chosen = of_content.where(has, of_campaign)
     pairs = pd.DataFrame({"row": np.arange(len(rows)), "product_id": chosen}).explode("product_id")
     return pairs.dropna().drop_duplicates().astype({"row": np.int64}).reset_index(drop=True)
+
+
+def _with_brief(market: Marketplace, rows: pd.DataFrame, pairs: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    """``pairs`` with the columns of the panel on which the brief begins and ends, float64, NaN where not known."""
+    campaigns = market.frame("campaigns", ["campaign_id", "briefed_at", "starts_at", "ends_at"])
+    campaigns = campaigns.drop_duplicates("campaign_id").set_index("campaign_id")
+    of_pair = campaigns.reindex(rows["campaign_id"].to_numpy()[pairs["row"]])
+    starts = of_pair["starts_at"].fillna(of_pair["briefed_at"]).reset_index(drop=True)
+    for name, instants in (("brief_start", starts), ("brief_end", of_pair["ends_at"].reset_index(drop=True))):
+        day = np.where(instants.isna(), np.nan, epoch_days(instants).astype(np.float64) - panel.first_day)
+        pairs = pairs.assign(**{name: day})
+    return pairs
+
+
+def families(market: Marketplace, product_ids: npt.NDArray[np.object_]) -> Ints:
+    """Code of the brand and category of each product, -1 where not known."""
+    products = market.frame("products", ["product_id", "brand_id", "category_id"]).drop_duplicates("product_id")
+    known = products.set_index("product_id").reindex(product_ids)
+    keys = pd.MultiIndex.from_frame(known[["brand_id", "category_id"]].astype(object))
+    code = pd.factorize(keys, sort=False)[0]
+    return np.where(known.notna().all(axis=1), code, -1).astype(np.int64)
 
 
 def treated_days(panel: Panel, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -279,7 +319,14 @@ class ProductDays:
 
 
 def product_days(
-    panel: Panel, baseline: Baseline, *, product: int, start: Ints, kernel: Floats, seen: Floats
+    panel: Panel,
+    baseline: Baseline,
+    *,
+    product: int,
+    start: Ints,
+    kernel: Floats,
+    seen: Floats,
+    reach: Ints | None = None,
 ) -> ProductDays:
     """The days of row ``product`` of the panel, from `REACH_DAYS` before to as long after its partnerships.
 
@@ -287,9 +334,11 @@ def product_days(
     ----------
     start : int64 (J,), columns on which its partnerships were posted.
     seen : float64 (P, T), partnerships' organic attributed USD.
+    reach : int64, columns to reach before and after from; ``start`` by default.
     """
-    low = max(0, int(start.min()) - REACH_DAYS)
-    high = min(panel.days, int(start.max()) + len(kernel) + REACH_DAYS)
+    around = start if reach is None else reach
+    low = max(0, int(around.min()) - REACH_DAYS)
+    high = min(panel.days, int(around.max()) + len(kernel) + REACH_DAYS)
     column = np.arange(low, high)
     column = column[np.isfinite(panel.sales[product, column])]
     index = baseline.index[product, column]

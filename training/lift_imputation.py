@@ -23,7 +23,7 @@ from marketplace.contract import ATTRIBUTION_DAYS
 from training.lift_evidence import LEVEL_VARIANCE, Evidence
 from training.lift_sums import SharedError
 
-__all__ = ["AFTER_DAYS", "AFTER_SHIFTS", "Imputation", "impute"]
+__all__ = ["AFTER_DAYS", "AFTER_SHIFTS", "Contrast", "Imputation", "contrast", "contrast_variance", "impute"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -36,6 +36,21 @@ AFTER_SHIFTS = (-15, -30)
 """For `training.lift_evidence.gather_evidence`: keeps `AFTER_DAYS` after every window clear."""
 
 _LEAST_DAYS = 20
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Sales beyond the imputed path of one product, in G sums.
+
+    ``estimate`` and ``variance`` (G,) USD, USD^2; ``expected`` (G,) USD that the asked days would have sold;
+    ``influence`` (G, n) of the ratios on the days ``column`` (n,).
+    """
+
+    column: Ints
+    influence: Floats
+    variance: Floats
+    estimate: Floats
+    expected: Floats
 
 
 @dataclass(frozen=True)
@@ -71,19 +86,15 @@ def impute(evidence: Evidence, ripe: Mask) -> Imputation:
     shared = SharedError(evidence, 3)
     groups = np.arange(3)
     estimate, own, expected, taken = np.zeros(3), np.zeros(3), 0.0, set[int]()
-    left_out = set[int]()
-    for product, part in evidence.pairs.groupby("product", sort=True):
-        p = int(product)
+    for _, part in evidence.pairs.groupby("product", sort=True):
+        p = int(part["product"].iloc[0])
         start, row = part["start"].to_numpy(), part["row"].to_numpy()
         complete = _complete(start, ripe[row], evidence.panel.days)
-        left_out |= set(row[~complete].tolist())
-        weights = _weights(evidence, p, start[complete])
-        if weights is None:
-            left_out |= set(row.tolist())
+        found = contrast(evidence, p, _asked(start[complete], evidence.panel.days))
+        if found is None:
             continue
-        column, influence, variance, usd, base = weights
-        estimate, own, expected = estimate + usd, own + variance, expected + base
-        shared.add(p, column, influence, groups)
+        estimate, own, expected = estimate + found.estimate, own + found.variance, expected + found.expected[0]
+        shared.add(p, found.column, found.influence, groups)
         taken |= set(row[complete].tolist())
     sd = np.sqrt(own + shared.variance())
     sums = [(float(a), float(b)) for a, b in zip(estimate, sd, strict=True)]
@@ -103,26 +114,47 @@ def _complete(start: Ints, ripe: Mask, days: int) -> Mask:
         cut = first
 
 
-def _weights(evidence: Evidence, product: int, start: Ints) -> tuple[Ints, Floats, Floats, Floats, float] | None:
-    """Columns, influence (3, n), variance (3,), estimates (3,), expected USD; None where too little is untreated."""
+def _asked(start: Ints, days: int) -> Mask:
+    """Windows, the days after them, both: bool (3, T)."""
+    asked = np.zeros((3, days), dtype=bool)
+    for first in start:
+        asked[0, first : first + ATTRIBUTION_DAYS] = True
+        asked[2, first : first + ATTRIBUTION_DAYS + AFTER_DAYS] = True
+    asked[1] = asked[2] & ~asked[0]
+    return asked
+
+
+def contrast(evidence: Evidence, product: int, asked: Mask) -> Contrast | None:
+    """Sales of a product on the ``asked`` days, bool (G, T), beyond the imputed path.
+
+    None where too little is untreated.
+
+    The path is the best linear prediction from the days that the counterfactual was fitted on.
+    """
     panel, baseline = evidence.panel, evidence.baseline
     column = np.flatnonzero(np.isfinite(panel.sales[product]))
-    window, whole = np.zeros(panel.days, dtype=bool), np.zeros(panel.days, dtype=bool)
-    for first in start:
-        window[first : first + ATTRIBUTION_DAYS] = True
-        whole[first : first + ATTRIBUTION_DAYS + AFTER_DAYS] = True
     untreated = evidence.untreated[product, column]
-    if not len(start) or untreated.sum() < _LEAST_DAYS:
+    if untreated.sum() < _LEAST_DAYS or not asked[:, column].any() or not np.isfinite(baseline.level[product]):
         return None
-    index = baseline.index[product, column]
-    usual = baseline.level[product] * index
-    covariance = LEVEL_VARIANCE + baseline.drift * np.exp(-np.abs(column[:, None] - column) / baseline.memory)
-    covariance[np.diag_indices_from(covariance)] += baseline.noise[product] / index
-    asked = np.stack([window[column], (whole & ~window)[column], whole[column]]) * usual
+    usual = baseline.level[product] * baseline.index[product, column]
+    covariance = _covariance(evidence, product, column)
+    weight = asked[:, column] * usual
     factor = cho_factor(covariance[np.ix_(untreated, untreated)], lower=True, check_finite=False)
-    influence = asked.copy()
-    # Best linear prediction of the asked days' ratios from the untreated ones.
-    influence[:, untreated] -= cho_solve(factor, covariance[untreated] @ asked.T, check_finite=False).T
+    influence = weight.copy()
+    influence[:, untreated] -= cho_solve(factor, covariance[untreated] @ weight.T, check_finite=False).T
     ratio = panel.sales[product, column] / usual - 1.0
     variance = np.einsum("gs,st,gt->g", influence, covariance, influence, optimize=True)
-    return column, influence, variance, influence @ ratio, float(asked[0].sum())
+    return Contrast(column, influence, variance, influence @ ratio, weight.sum(axis=1))
+
+
+def contrast_variance(evidence: Evidence, product: int, column: Ints, influence: Floats) -> float:
+    """Variance, USD^2, of the estimate that moves with the ratios on the days ``column`` by ``influence`` (n,)."""
+    return float(influence @ _covariance(evidence, product, column) @ influence)
+
+
+def _covariance(evidence: Evidence, product: int, column: Ints) -> Floats:
+    baseline = evidence.baseline
+    covariance: Floats = LEVEL_VARIANCE + baseline.drift * np.exp(-np.abs(column[:, None] - column) / baseline.memory)
+    # Sales are counts: the variance of a day's ratio falls with what is expected.
+    covariance[np.diag_indices_from(covariance)] += baseline.noise[product] / baseline.index[product, column]
+    return covariance

@@ -9,6 +9,7 @@ the index of untreated products is off for all products of a category at once
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from training.empirical_bayes import Prior
 from training.lift_evidence import Evidence, ProductDays, product_days
 
-__all__ = ["SharedError", "days_of_block", "sum_lifts"]
+__all__ = ["SharedError", "days_of_block", "pair_lifts", "sum_lifts"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -109,4 +110,15 @@ def sum_lifts(evidence: Evidence, prior: Prior, groups: Sequence[Ints]) -> list[
         shared.add(days.product, days.column, (member @ covariance) @ days.solve(days.design).T, here)
     variance = own + np.einsum("gi,ij,gj->g", lean, prior.covariance, lean) + shared.variance()
     sd = np.sqrt(np.maximum(variance, 0.0))
-    return [(mean[a:b], sd[a:b]) for a, b in zip(offset[:-1], offset[1:], strict=True)]
+    return [(mean[a:b], sd[a:b]) for a, b in pairwise(offset.tolist())]
+
+
+def pair_lifts(evidence: Evidence, prior: Prior) -> Floats:
+    """Posterior mean of the lift of each pair of partnership and product, USD, float64 (len(evidence.pairs),)."""
+    mean = np.zeros(len(evidence.pairs))
+    for block, pairs in zip(evidence.blocks, evidence.block_pairs, strict=True):
+        tau = block.spread @ prior.variance
+        centre = block.z @ prior.rho
+        surprise = block.pull - block.information @ centre
+        mean[pairs] = centre + tau * np.linalg.solve(np.eye(len(tau)) + block.information * tau, surprise)
+    return mean

@@ -12,7 +12,7 @@ from marketplace.errors import GateError
 from training import commands
 from training.commands import app
 
-NAMES = ("train", "evaluate", "off_policy", "promote", "rollback", "score", "rank", "ui")
+NAMES = ("train", "evaluate", "lift", "off_policy", "promote", "rollback", "score", "rank", "ui")
 
 
 @pytest.mark.parametrize("name", NAMES)
