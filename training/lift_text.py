@@ -171,7 +171,7 @@ def placebo_figure(report: LiftReport) -> Any:
     best = report.overall
     if best.expected > 0:
         bars.append(("partnerships", best.estimate / best.expected, Z * best.se / best.expected))
-    figure, axes = _axes("Sales beyond what was expected, where nothing was posted and where something was", height=2.8)
+    figure, axes = _axes("Sales beyond what was expected: placebo windows and partnerships", height=2.8)
     for place, (name, share, half) in enumerate(bars):
         colour = _INK if name == "partnerships" else _SECOND
         axes.errorbar([100 * share], [place], xerr=[100 * half], fmt="o", color=colour, capsize=3)
