@@ -189,6 +189,8 @@ def gather_evidence(
         pairs[f"captured_{name}"] = pairs["captured"] * pairs[name]
     kernel = sales_kernel(sales["age"].to_numpy(), sales["lines"].to_numpy(dtype=np.float64))
     seen = _own_sales(panel, pairs, sales[~sales["is_paid"]], cut)
+    # Strings are dear to slice thousands of times.
+    pairs = pairs.drop(columns="product_id")
     parts = [part for _, part in pairs.groupby("product", sort=True)] if blocks else []
     found = [_block(panel, baseline, part, kernel, seen) for part in parts]
     places = [part.index.to_numpy(dtype=np.int64) for part in parts]
