@@ -1,4 +1,4 @@
-"""The commands of this room: train, evaluate, promote, rollback, score, rank, ui; tune and compare are mounted."""
+"""The commands of this room: train, evaluate, lift, off-policy, promote, rollback, score, rank, ui; tune and compare are mounted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from training.commands_tuning import app as tuning_app
 
-__all__ = ["app", "evaluate", "off_policy", "promote", "rank", "rollback", "score", "train", "ui"]
+__all__ = ["app", "evaluate", "lift", "off_policy", "promote", "rank", "rollback", "score", "train", "ui"]
 
 app = typer.Typer()
 app.add_typer(tuning_app)
@@ -127,6 +127,29 @@ def evaluate(
         from marketplace.progress import say
 
         say(f"{len(save_figures(found, figures))} figures in {figures}")
+
+
+@app.command()
+def lift(
+    directory: Folder,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="Read only what was known before this day (YYYY-MM-DD). Default: everything."),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Save the figures as PNG files in this folder.", metavar="FOLDER")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate what partnerships added to sales, by campaign and in all, beside attributed sales and checks.
+
+    Placebo tests where nothing was posted, how much hidden confounding would explain the lift away, sibling products,
+    sales missing afterwards, and synthetic difference-in-differences; what fails is flagged.
+    """
+    from training.lift_run import run_lift
+
+    report, text = run_lift(directory, as_of=as_of, figures=figures)
+    print(json.dumps(report, indent=2, sort_keys=True, allow_nan=False) if as_json else text)
 
 
 @app.command("off-policy")

@@ -179,6 +179,9 @@ class Baseline:
         Variance of the slow part of that ratio.
     memory : float
         Days in which the drift's autocorrelation falls to 1/e.
+    shared : list of (codes int64 (P,), variance float64 (G, T))
+        How far the index may be off for all products of a code at once, as a variance of the ratio: for everyone,
+        for a market, for a category. Products under one code err together.
     """
 
     level: Floats
@@ -186,6 +189,7 @@ class Baseline:
     noise: Floats
     drift: float
     memory: float
+    shared: list[tuple[Ints, Floats]]
 
 
 def fit_baseline(panel: Panel, treated: Mask, *, attributed: Floats, rounds: int = 4) -> Baseline:
@@ -207,7 +211,7 @@ def fit_baseline(panel: Panel, treated: Mask, *, attributed: Floats, rounds: int
         level = np.divide(filled.sum(axis=1), exposure, out=np.full(len(sales), np.nan), where=exposure > 0)
         usable = seen & (enough & (level > 0))[:, None]
         ratio = np.divide(filled, level[:, None], out=np.zeros_like(filled), where=usable)
-        index = _index(ratio, usable, noise, panel)
+        index, shared = _index(ratio, usable, noise, panel)
         residual = np.where(usable, ratio / index - 1.0, 0.0)
         count = usable.sum(axis=1)
         own = (residual**2).sum(axis=1) / np.maximum(count, 1)
@@ -219,7 +223,7 @@ def fit_baseline(panel: Panel, treated: Mask, *, attributed: Floats, rounds: int
     own_step = _half_squared_steps(residual, usable)
     inherited = drift * (1.0 - np.exp(-1.0 / memory))
     noise = np.maximum(np.where(np.isfinite(own_step), own_step, steps) - inherited, _NOISE_FLOOR)
-    return Baseline(level, index, noise, drift, memory)
+    return Baseline(level, index, noise, drift, memory, shared)
 
 
 def without_others(
@@ -276,12 +280,14 @@ def _other_orders(panel: Panel, attributed: pd.DataFrame) -> list[Floats]:
     return tables
 
 
-def _index(ratio: Floats, usable: Mask, noise: Floats, panel: Panel) -> Floats:
-    """All products' index times market's and category's deviations, each shrunk, float64 (P, T)."""
+def _index(ratio: Floats, usable: Mask, noise: Floats, panel: Panel) -> tuple[Floats, list[tuple[Ints, Floats]]]:
+    """All products' index times market's and category's deviations, each shrunk, float64 (P, T); `Baseline.shared`."""
     weight = np.where(usable, 1.0 / noise[:, None], 0.0)
     total = weight.sum(axis=0)
     everyone = np.divide((weight * ratio).sum(axis=0), total, out=np.ones_like(total), where=total > 0)
     index = np.broadcast_to(np.maximum(everyone, 1e-3), ratio.shape).copy()
+    doubt = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+    shared = [(np.zeros(len(ratio), dtype=np.int64), doubt[None, :])]
     for codes in (panel.market, panel.category):
         size = int(codes.max()) + 1
         # Precision of a ratio whose expected value is the index: var(ratio / index) = noise / index.
@@ -291,12 +297,17 @@ def _index(ratio: Floats, usable: Mask, noise: Floats, panel: Panel) -> Floats:
         np.add.at(mass, codes, precision)
         np.add.at(pull, codes, precision * (ratio / index - 1.0))
         mean = np.divide(pull, mass, out=np.zeros_like(pull), where=mass > 0)
-        heard = mass > 0
-        # Moments: E[mean^2] = between + 1 / mass.
-        between = max(0.0, float(np.mean(mean[heard] ** 2 - 1.0 / mass[heard]))) if heard.any() else 0.0
+        # Two products' deviations on one day have nothing in common but their code's: the mean of their products.
+        square, weight_square = np.zeros_like(mass), np.zeros_like(mass)
+        np.add.at(square, codes, (precision * (ratio / index - 1.0)) ** 2)
+        np.add.at(weight_square, codes, precision**2)
+        couples = float((mass**2 - weight_square).sum())
+        between = max(0.0, float((pull**2 - square).sum()) / couples) if couples > 0 else 0.0
         deviation = mean * between * mass / (between * mass + 1.0)
         index = index * np.maximum(1.0 + deviation[codes], 1e-3)
-    return index
+        # What is left to know of a deviation once its products were heard.
+        shared.append((codes, between / (between * mass + 1.0)))
+    return index, shared
 
 
 def _half_squared_steps(residual: Floats, usable: Mask) -> Floats:

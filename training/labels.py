@@ -19,7 +19,7 @@ from marketplace.contract import ATTRIBUTION_DAYS, GRACE_DAYS, NOT_THE_CREATORS_
 from marketplace.tables import Marketplace
 from training.lift import as_of_day, attributed_days, estimate_lift
 
-__all__ = ["LABEL_COLUMNS", "build_labels"]
+__all__ = ["LABEL_COLUMNS", "build_labels", "build_outcomes"]
 
 LABEL_COLUMNS = (
     "invitation_id",
@@ -92,14 +92,23 @@ def build_labels(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
           count against delivery.
     """
     day = as_of_day(as_of)
+    return _with_sales(market, build_outcomes(market, day), day)[list(LABEL_COLUMNS)]
+
+
+def build_outcomes(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
+    """`build_labels` without the sales, and with ``content_id`` and ``ripe`` beside.
+
+    ``ripe``, bool: delivered, and posted so long ago that its window and the refunds of its orders are over.
+    """
+    day = as_of_day(as_of)
     rows = _invitations(market, day)
     rows = rows.merge(_sample_state(market, day), on="invitation_id", how="left")
     rows = rows.merge(_first_delivery(market, day), on="invitation_id", how="left")
     rows = rows.merge(_stars(market, day), on="invitation_id", how="left")
     rows = _judge(rows, day)
     rows = rows.sort_values(["briefed_at", "campaign_id", "creator_id", "invitation_id"], kind="stable")
-    rows = rows.reset_index(drop=True)
-    return _with_sales(market, rows, day)[list(LABEL_COLUMNS)]
+    rows["ripe"] = (rows["delivered"] == 1.0) & (rows["posted_at"] + _SALES < day)
+    return rows.reset_index(drop=True)
 
 
 def _before(frame: pd.DataFrame, event: str, day: pd.Timestamp) -> pd.DataFrame:
@@ -208,7 +217,6 @@ def _with_sales(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> p
     # Every partnership whose content is out shapes the sales curve, labelled or not; only ripe ones are reported.
     out = rows.loc[rows["posted_at"].notna(), ["invitation_id", "campaign_id", "creator_id", "content_id", "posted_at"]]
     estimate = estimate_lift(market, out, day, attributed=attributed_days(market, day)).set_index("invitation_id")
-    ripe = (rows["delivered"] == 1.0) & (rows["posted_at"] + _SALES < day)
     for column in ("attributed_usd", "lift_usd", "lift_se_usd", "lift_raw_usd", "lift_raw_se_usd"):
-        rows[column] = rows["invitation_id"].map(estimate[column]).astype(np.float64).where(ripe)
+        rows[column] = rows["invitation_id"].map(estimate[column]).astype(np.float64).where(rows["ripe"])
     return rows

@@ -13,7 +13,7 @@ from training import commands, commands_tuning
 from training.commands import app
 
 TUNING = ("tune", "compare")
-NAMES = ("train", "evaluate", "off_policy", "promote", "rollback", "score", "rank", "ui")
+NAMES = ("train", "evaluate", "lift", "off_policy", "promote", "rollback", "score", "rank", "ui")
 
 
 @pytest.mark.parametrize("name", NAMES)

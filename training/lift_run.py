@@ -1,0 +1,60 @@
+"""``collabrank lift``: the report of a marketplace's folder, with the truth where it is simulated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from marketplace.errors import TrainingError
+from marketplace.progress import say
+from marketplace.tables import open_marketplace
+from training.evaluate_held_out import known_until
+from training.evaluate_lift import lift_truth
+from training.lift_report import lift_report
+from training.lift_text import lift_text, save_lift_figures
+
+__all__ = ["run_lift"]
+
+
+def run_lift(
+    directory: str | Path, *, as_of: str | None = None, figures: Path | None = None
+) -> tuple[dict[str, Any], str]:
+    """The report as JSON-ready values and as text.
+
+    Parameters
+    ----------
+    as_of : str, optional
+        YYYY-MM-DD; only what was known before it is read. By default everything.
+    figures : path, optional
+        Folder for the figures.
+
+    Raises
+    ------
+    TrainingError
+        ``as_of`` is no day, or nothing is ripe.
+    """
+    market = open_marketplace(directory)
+    if as_of is None:
+        day = known_until(market)
+    else:
+        try:
+            day = pd.Timestamp(pd.to_datetime(as_of, format="%Y-%m-%d"))
+        except ValueError as reason:
+            raise TrainingError("a day, YYYY-MM-DD", received=as_of, look="`collabrank lift --help`") from reason
+    report = lift_report(market, day)
+    truth = lift_truth(directory, report)
+    if figures is not None:
+        say(f"{len(save_lift_figures(report, figures, truth))} figures in {figures}")
+    found = report.as_dict()
+    if truth is not None:
+        found["truth"] = {
+            "overall_usd": truth.overall,
+            "error": None if truth.error != truth.error else truth.error,
+            "overall_held": truth.held,
+            "campaign_coverage": truth.coverage,
+            "partnership_coverage": truth.partnership_coverage,
+            "campaigns_usd": truth.campaigns,
+        }
+    return found, lift_text(report, truth)
