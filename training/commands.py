@@ -1,4 +1,7 @@
-"""The commands of this room: train, evaluate, lift, off-policy, promote, rollback, score, rank, ui; tune and compare are mounted."""
+"""The commands of this room: train, evaluate, lift, off-policy, promote, rollback, score, rank, ui.
+
+``tune`` and ``compare`` are mounted from `training.commands_tuning`.
+"""
 
 from __future__ import annotations
 
