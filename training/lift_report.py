@@ -174,12 +174,14 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
     mean, variance = posterior(evidence.blocks, prior, len(rows))
     usd = np.bincount(sales["row"], weights=sales["usd"], minlength=len(rows)).astype(np.float64)
     campaigns, learned = _estimates(evidence, prior, ripe, usd)
-    after = gather_evidence(market, rows, sales, day=day, attributed=attributed, shifts=AFTER_SHIFTS, blocks=False)
+    after = gather_evidence(
+        market, rows, sales, day=day, attributed=attributed, shifts=AFTER_SHIFTS, blocks=False, raw=evidence.raw
+    )
     imputation = None if after is None else impute(after, ripe)
     before = gather_evidence(
-        market, rows, sales, day=day, attributed=attributed, shifts=SHIFTS, briefs=True, blocks=False
+        market, rows, sales, day=day, attributed=attributed, shifts=SHIFTS, briefs=True, blocks=False, raw=evidence.raw
     )
-    kin = gather_evidence(market, rows, sales, day=day, attributed=attributed, kin=True, blocks=False)
+    kin = gather_evidence(market, rows, sales, day=day, attributed=attributed, kin=True, blocks=False, raw=evidence.raw)
     placebos = [] if before is None else placebo_tests(before, ripe)
     disagreement, overall = _overall(evidence, prior, learned, imputation)
     brand = market.frame("products", ["product_id", "brand_id"]).drop_duplicates("product_id").set_index("product_id")
