@@ -96,6 +96,8 @@ class Evidence:
         Without other orders; what would have been sold.
     raw : Panel
         As it was read.
+    together : bool
+        Partnerships are for so many products that the panel holds the sum of them all, one row a currency.
     treated : bool (P, T)
         Days on which a partnership is in force, and `WAIT_DAYS` more.
     untreated : bool (P, T)
@@ -113,6 +115,7 @@ class Evidence:
     pairs: pd.DataFrame
     panel: Panel
     raw: Panel
+    together: bool
     baseline: Baseline
     treated: Mask
     untreated: Mask
@@ -203,7 +206,7 @@ def gather_evidence(
     found = [_block(panel, baseline, part, kernel, seen) for part in parts]
     places = [part.index.to_numpy(dtype=np.int64) for part in parts]
     untreated = np.isfinite(panel.sales) & ~clear
-    return Evidence(rows, pairs, panel, raw, baseline, treated, untreated, kernel, seen, found, places)
+    return Evidence(rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, found, places)
 
 
 def within_window(rows: pd.DataFrame, attributed: pd.DataFrame) -> pd.DataFrame:
