@@ -262,6 +262,7 @@ def test_partnerships_for_very_many_products_are_summed_without_checks() -> None
     assert np.isfinite(found.overall.estimate)
     assert (found.imputation, found.placebos, found.siblings, found.synthetic) == (None, [], None, None)
     assert "none possible" in lift_text(found)
+    assert "No check was possible" in lift_text(found)
 
 
 @pytest.fixture(scope="module")
