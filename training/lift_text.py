@@ -27,7 +27,7 @@ def lift_text(report: LiftReport, truth: LiftTruth | None = None) -> str:
 
 def _campaigns(report: LiftReport, truth: LiftTruth | None) -> Iterator[str]:
     heads = ["campaign", "partnerships", "attributed", "incremental", f"{LEVEL:.0%} interval", "ratio"]
-    rows = [heads + (["truth", "error"] if truth is not None else [])]
+    rows = [heads + (["true", "error"] if truth is not None else [])]
     for one in report.campaigns:
         row = _cells(one)
         if truth is not None:
