@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,19 @@ class LiftTruth:
     held: bool
     coverage: float
     partnership_coverage: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, under the key ``truth``."""
+        return {
+            "truth": {
+                "overall_usd": self.overall,
+                "error": None if math.isnan(self.error) else self.error,
+                "overall_held": self.held,
+                "campaign_coverage": self.coverage,
+                "partnership_coverage": self.partnership_coverage,
+                "campaigns_usd": dict(self.campaigns),
+            }
+        }
 
 
 def lift_truth(directory: str | Path, report: LiftReport) -> LiftTruth | None:

@@ -94,6 +94,10 @@ class Evidence:
         (`TERMS`), ``price``.
     panel, baseline : Panel, Baseline
         Without other orders; what would have been sold.
+    raw : Panel
+        As it was read.
+    together : bool
+        Partnerships are for so many products that the panel holds the sum of them all, one row a currency.
     treated : bool (P, T)
         Days on which a partnership is in force, and `WAIT_DAYS` more.
     untreated : bool (P, T)
@@ -110,6 +114,8 @@ class Evidence:
     rows: pd.DataFrame
     pairs: pd.DataFrame
     panel: Panel
+    raw: Panel
+    together: bool
     baseline: Baseline
     treated: Mask
     untreated: Mask
@@ -135,6 +141,7 @@ def gather_evidence(
     briefs: bool = False,
     kin: bool = False,
     blocks: bool = True,
+    raw: Panel | None = None,
 ) -> Evidence | None:
     """The evidence on the partnerships ``rows`` as known before ``day``; None without days.
 
@@ -152,13 +159,17 @@ def gather_evidence(
         Nor are the days on which another product of the same brand and category has a partnership in force.
     blocks : bool
         False where only the counterfactual is wanted: `Evidence.blocks` is then empty.
+    raw : Panel, optional
+        `Evidence.raw` of the same partnerships and day, which saves reading it again.
     """
     pairs = _pairs(market, rows, day)
     together = len(pairs) > 0 and bool(pairs["row"].value_counts().max() > MANY_PRODUCTS)
     wanted = pairs["product_id"]
-    panel = read_panel(market, day_number(day), wanted=wanted, together=together) if len(pairs) else None
-    if panel is None:
+    if raw is None and len(pairs):
+        raw = read_panel(market, day_number(day), wanted=wanted, together=together)
+    if raw is None:
         return None
+    panel = raw
     cut = ["row"] if together else ["row", "product_id"]
     if together:
         currency = market.frame("products", ["product_id", "currency"]).drop_duplicates("product_id")
@@ -195,7 +206,7 @@ def gather_evidence(
     found = [_block(panel, baseline, part, kernel, seen) for part in parts]
     places = [part.index.to_numpy(dtype=np.int64) for part in parts]
     untreated = np.isfinite(panel.sales) & ~clear
-    return Evidence(rows, pairs, panel, baseline, treated, untreated, kernel, seen, found, places)
+    return Evidence(rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, found, places)
 
 
 def within_window(rows: pd.DataFrame, attributed: pd.DataFrame) -> pd.DataFrame:

@@ -174,13 +174,19 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
     mean, variance = posterior(evidence.blocks, prior, len(rows))
     usd = np.bincount(sales["row"], weights=sales["usd"], minlength=len(rows)).astype(np.float64)
     campaigns, learned = _estimates(evidence, prior, ripe, usd)
-    after = gather_evidence(market, rows, sales, day=day, attributed=attributed, shifts=AFTER_SHIFTS, blocks=False)
-    imputation = None if after is None else impute(after, ripe)
-    before = gather_evidence(
-        market, rows, sales, day=day, attributed=attributed, shifts=SHIFTS, briefs=True, blocks=False
-    )
-    kin = gather_evidence(market, rows, sales, day=day, attributed=attributed, kin=True, blocks=False)
-    placebos = [] if before is None else placebo_tests(before, ripe)
+    imputation, placebos, siblings = None, list[Placebo](), None
+    # One sum of everything has no clear days and no siblings.
+    if not evidence.together:
+
+        def again(**clear: Any) -> Evidence | None:
+            return gather_evidence(
+                market, rows, sales, day=day, attributed=attributed, blocks=False, raw=evidence.raw, **clear
+            )
+
+        after, before, kin = again(shifts=AFTER_SHIFTS), again(shifts=SHIFTS, briefs=True), again(kin=True)
+        imputation = None if after is None else impute(after, ripe)
+        placebos = [] if before is None else placebo_tests(before, ripe)
+        siblings = None if kin is None else sibling_check(market, kin, mean)
     disagreement, overall = _overall(evidence, prior, learned, imputation)
     brand = market.frame("products", ["product_id", "brand_id"]).drop_duplicates("product_id").set_index("product_id")
     brands = brand["brand_id"].reindex(evidence.panel.product_ids).fillna("").to_numpy(dtype=object)
@@ -196,7 +202,7 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
         imputation=imputation,
         disagreement=disagreement,
         placebos=placebos,
-        siblings=None if kin is None else sibling_check(market, kin, mean),
+        siblings=siblings,
         synthetic=synthetic_check(evidence, pair_lifts(evidence, prior), ripe, brands=brands, sample=sample, seed=seed),
         sensitivity=sensitivity((overall.estimate, overall.se, overall.expected), (low, expected), placebos, z=Z),
     )

@@ -49,12 +49,5 @@ def run_lift(
         say(f"{len(save_lift_figures(report, figures, truth))} figures in {figures}")
     found = report.as_dict()
     if truth is not None:
-        found["truth"] = {
-            "overall_usd": truth.overall,
-            "error": None if truth.error != truth.error else truth.error,
-            "overall_held": truth.held,
-            "campaign_coverage": truth.coverage,
-            "partnership_coverage": truth.partnership_coverage,
-            "campaigns_usd": truth.campaigns,
-        }
+        found |= truth.as_dict()
     return found, lift_text(report, truth)

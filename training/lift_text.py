@@ -27,7 +27,7 @@ def lift_text(report: LiftReport, truth: LiftTruth | None = None) -> str:
 
 def _campaigns(report: LiftReport, truth: LiftTruth | None) -> Iterator[str]:
     heads = ["campaign", "partnerships", "attributed", "incremental", f"{LEVEL:.0%} interval", "ratio"]
-    rows = [heads + (["truth", "error"] if truth is not None else [])]
+    rows = [heads + (["true", "error"] if truth is not None else [])]
     for one in report.campaigns:
         row = _cells(one)
         if truth is not None:
@@ -100,10 +100,11 @@ def _checks(report: LiftReport) -> Iterator[str]:
             else f": {found.breakdown:.1f} times the largest placebo ({found.worst:.1%})"
         )
     )
-    yield (
-        f"  {found.campaigns_above} of {len(report.campaigns)} campaigns' intervals are above 0; "
-        f"{found.campaigns_robust} still were after a shock as large as the largest placebo"
-    )
+    if not math.isnan(found.worst):
+        yield (
+            f"  {found.campaigns_above} of {len(report.campaigns)} campaigns' intervals are above 0; "
+            f"{found.campaigns_robust} still were after a shock as large as the largest placebo"
+        )
     if report.siblings is not None:
         one = report.siblings
         yield (
@@ -120,8 +121,9 @@ def _checks(report: LiftReport) -> Iterator[str]:
 
 
 def _flags(report: LiftReport) -> Iterator[str]:
+    possible = report.placebos or report.imputation or report.siblings or report.synthetic
     if not report.flags:
-        yield "No check failed."
+        yield "No check failed." if possible else "No check was possible: nothing speaks for or against the estimate."
     for name, words in report.flags.items():
         yield f"FLAG {name}: {words}"
 

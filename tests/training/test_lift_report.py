@@ -251,6 +251,20 @@ def test_nothing_ripe_is_refused() -> None:
         lift_report(shop(), START + pd.Timedelta(days=85))
 
 
+def test_partnerships_for_very_many_products_are_summed_without_checks() -> None:
+    market = shop()
+    frames = {name: market.frame(name) for name in market.present}
+    everything = sorted(frames["products"]["product_id"])
+    frames["contents"] = frames["contents"].assign(product_ids=[everything] * TREATED)
+    frames["products"] = frames["products"].assign(currency="USD")
+    found = lift_report(Marketplace.from_frames(frames), END)
+    assert found.learned.partnerships == TREATED
+    assert np.isfinite(found.overall.estimate)
+    assert (found.imputation, found.placebos, found.siblings, found.synthetic) == (None, [], None, None)
+    assert "none possible" in lift_text(found)
+    assert "No check was possible" in lift_text(found)
+
+
 @pytest.fixture(scope="module")
 def report(small_market: Path) -> LiftReport:
     market = open_marketplace(small_market)
