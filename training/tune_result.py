@@ -182,7 +182,7 @@ def tune_text(result: TuneResult) -> str:
 def _verdict(result: TuneResult) -> str:
     best = result.best
     if not (math.isfinite(best.again_share) and math.isfinite(result.default.again_share)):
-        return "not measured again: no time left; the same command goes on from here"
+        return "not measured again; with more minutes the same command goes on from here"
     test = result.test(best, again=True)
     if test.difference > 0 and test.p < 0.05:
         return f"measured again it is still better than the default (p = {test.p:.4f})"

@@ -185,6 +185,10 @@ def _objective(work: Work, trial: Any) -> float:
             stopped = reason
             ended = "pruned" if isinstance(reason, optuna.TrialPruned) else "out of time"
             run.tags({"state": ended, "ended": str(reason)})
+        except TrainingError as reason:
+            run.tags({"state": "failed", "ended": reason.received[:500]})
+            work.tell(f"trial {trial.number}: cannot be fitted: {reason.received}")
+            raise
         else:
             _record(run, found, seconds=time.monotonic() - began)
     seconds = time.monotonic() - began
@@ -248,6 +252,9 @@ def _tried(work: Work, label: str, kept: Mapping[str, Any]) -> Tried:
             found = work.measured(shape, until=work.end, again=True)
         except _OutOfTimeError:
             work.tell(f"{label}: no time to measure again")
+        except TrainingError as reason:
+            # Leaves that are just small enough for one assignment of campaigns can be too large for another.
+            work.tell(f"{label}: cannot be fitted on the other blocks: {reason.received}")
         else:
             known = _attributes(shape, found)
             work.study.set_user_attr(f"again {label}", known)

@@ -232,6 +232,22 @@ def test_a_search_measures_records_goes_on_prunes_and_stops_in_time(begin, store
         assert tried[0].label.startswith("trial")
 
 
+def test_a_shape_that_cannot_be_fitted_fails_alone(begin):
+    with begin() as work:
+        huge = {"min_data_in_leaf": Range(5000, 6000)}
+        study_of_it = dataclasses.replace(work, space=huge)
+        told: list[str] = []
+        work.study.optimize(
+            lambda trial: tune_trials._objective(dataclasses.replace(study_of_it, tell=told.append), trial),
+            n_trials=1, catch=(TrainingError,),
+        )  # fmt: skip
+        assert work.study.trials[-1].state == TrialState.FAIL
+        assert "cannot be fitted" in told[-1]
+        kept = {**work.study.user_attrs["default"], "shape": {"min_data_in_leaf": 5000}}
+        again = tune_trials._tried(study_of_it, "trial 9", kept)
+        assert math.isnan(again.again_share)
+
+
 def made_up(label: str, shift: float, *, again: float = math.nan) -> Tried:
     rng = np.random.default_rng(5)
     names = [f"ca_{i:02d}" for i in range(30)]
@@ -306,7 +322,8 @@ def test_a_study_goes_on_after_kill_9_and_train_takes_what_it_found(home, small_
     assert "default: validation_share" not in done.stderr  # kept from before
     found = json.loads(done.stdout)
     assert states_of(home)[len(before) - 1] == "FAIL"
-    assert found["trials"]["failed"] == 1
+    # So small a marketplace may refuse a shape that is drawn: a failed trial, too, but told as such.
+    assert found["trials"]["failed"] == 1 + done.stderr.count("cannot be fitted: ")
     assert found["trials"]["complete"] + found["trials"]["pruned"] == len(before)
     assert found["default"]["again_validation_share"] is not None
     shape = read_shape(Path(found["file"]))
