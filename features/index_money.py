@@ -186,15 +186,28 @@ def _product_sales(market: Marketplace) -> Any:
     return days.select("product_id", "currency", "since_day", day="event_day", cents=cents)
 
 
+def _beside(rows: Any, market: Marketplace) -> Any:
+    """For each campaign and ``freeze_day`` of ``rows``: its partnerships known by then, with their sales by *then*.
+
+    Not by their own day, which may come later: what a neighbour sells after that is not known yet.
+    """
+    asked = rows.select(at_campaign_="campaign_id", freeze_day="freeze_day").distinct()
+    posted = first_deliveries(market).select("campaign_id", "creator_id", "brand_id", "event_day", "since_day")
+    there = asked.inner_join(
+        posted, [asked.at_campaign_ == posted.campaign_id, posted.since_day < asked.freeze_day]
+    ).select("campaign_id", "creator_id", "brand_id", "event_day", "since_day", "freeze_day")
+    return _with_sales(there, market)
+
+
 def _lift_events(market: Marketplace) -> Any:
     rows = _partnerships(market)
-    shared = rows.view()
+    shared = _beside(rows, market)
     together = rows.join(
         shared,
         [
             rows.campaign_id == shared.campaign_id,
+            rows.freeze_day == shared.freeze_day,
             (rows.event_day - shared.event_day).abs() < ATTRIBUTION_DAYS,
-            shared.since_day < rows.freeze_day,
         ],
         rname="{name}_other_",
     )
