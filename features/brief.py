@@ -193,7 +193,8 @@ class PriceBook:
         margins = there["gross_margin_rate"].dropna()
         if not len(margins) and category in self._by_category:
             peers = self._by_category[category]
-            margins = pd.Series([peers.loc[peers["known_at"] <= at, "gross_margin_rate"].median()]).dropna()
+            # Its own products come with the brief; what others are like is known as of its midnight, like all else.
+            margins = pd.Series([peers.loc[peers["known_at"] < at.floor("D"), "gross_margin_rate"].median()]).dropna()
         return price, float(margins.mean()) if len(margins) else DEFAULT_MARGIN_RATE
 
     def shipping_usd(self, market: str, at: pd.Timestamp) -> float:
