@@ -16,6 +16,7 @@ import pandas as pd
 
 from features.brief import brief_columns, read_briefs
 from features.clocks import as_of_days
+from features.conversion import conversion_columns
 from features.signals import ENTITIES, SIGNALS, Entity, declared_columns
 from features.signals_brief import brief_signals, product_sums
 from marketplace.errors import SignalError
@@ -100,6 +101,7 @@ def build_matrix(market: Marketplace, pairs: pd.DataFrame) -> pd.DataFrame:
         columns |= build_entity(market, entity, rows)
     windows, sums = product_sums()
     columns |= windows.compute(market, rows, sums)
+    columns |= conversion_columns(market, rows["creator_id"].to_numpy(), codes, asked, days)
     terms = brief_columns(asked)
     columns |= brief_signals(columns, {name: values[codes] for name, values in terms.items()})
     keys = {"campaign_id": rows["campaign_id"], "creator_id": rows["creator_id"]}

@@ -52,7 +52,7 @@ def _contents(market: Marketplace) -> Any:
     return _content_measures(_content_states(market))
 
 
-def _promoted(market: Marketplace) -> Any:
+def promoted_states(market: Marketplace) -> Any:
     """States of contents x the products that each promotes, with the product's category."""
     states = _content_states(market)
     each = states.mutate(promoted_=states.product_ids.unnest()).distinct()
@@ -61,13 +61,13 @@ def _promoted(market: Marketplace) -> Any:
 
 
 def _promotions(market: Marketplace) -> Any:
-    promoted = _promoted(market)
+    promoted = promoted_states(market)
     return _content_measures(promoted.rename(product_id="promoted_"))
 
 
 def _in_category(market: Marketplace) -> Any:
     """States of contents x the categories they promote: a post that promotes two categories is in both."""
-    promoted = _promoted(market)
+    promoted = promoted_states(market)
     return promoted.group_by(
         [
             "content_id", "creator_id", "category_id", "format", "published_at", "live_end_at", "is_shoppable",
@@ -80,7 +80,7 @@ def _category_contents(market: Marketplace) -> Any:
     return _content_measures(_in_category(market))
 
 
-def _view_rows(market: Marketplace) -> Any:
+def view_rows(market: Marketplace) -> Any:
     days = known_once(market.table("content_days"), "day")
     zero = ibis.literal(0, "int64")
     paid = ibis.least(ibis.coalesce(days.paid_view_count, zero), days.view_count)
@@ -100,7 +100,7 @@ def _view_rows(market: Marketplace) -> Any:
 
 
 def _category_views(market: Marketplace) -> Any:
-    days, contents = _view_rows(market), _in_category(market)
+    days, contents = view_rows(market), _in_category(market)
     contents = contents.select("category_id", "since_day", "until_day", of_content_="content_id")
     return meet(days, contents, [days.content_id == contents.of_content_])
 
@@ -112,7 +112,7 @@ def _first_weeks(market: Marketplace) -> Any:
     states = states.filter(
         states.format == "VIDEO", states.since_day <= states.read_day, states.until_day > states.read_day
     ).select("content_id", "creator_id", "event_day", "read_day")
-    days = _view_rows(market).select(
+    days = view_rows(market).select(
         "views", "organic_views", "since_day", of_content_="content_id", viewed_day="event_day"
     )
     seen = states.join(
@@ -214,7 +214,7 @@ CONTENT_FACTS = (
          ("creator_id", "category_id", "brand_id", "product_id"), _CONTENT_MEASURES, ("contents", "products"),
          _promotions),
     Fact("views", "What content drew, by day.",
-         ("creator_id",), _VIEW_MEASURES, ("content_days",), _view_rows),
+         ("creator_id",), _VIEW_MEASURES, ("content_days",), view_rows),
     Fact("category_views", "What content drew, by day and by the categories it promotes.",
          ("creator_id", "category_id"), _VIEW_MEASURES, ("content_days", "contents", "products"), _category_views),
     Fact("first_weeks", "Videos' first seven days, read off ten days after publication.",

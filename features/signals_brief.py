@@ -142,6 +142,25 @@ BRIEF_SIGNALS = declare(
      "Margin after commission, fee and sample on the usual sales of a partnership.",
      lambda c, b: (b["margin_rate"] - b["commission_rate"]) * _usual_sales(c)
      - b["flat_fee_usd"] - b["sample_cost_usd"]),
+    ("brief_conversion_mean_365d", "orders", 1,
+     "Orders that 1,000 views without ads would bring by being watched, for what the brief sells "
+     "(fitted on the last year's posts).",
+     _sum_of("brief_conversion_mean_365d")),
+    ("brief_conversion_spread_365d", "log ratio", 0,
+     "How unsure that is: standard deviation of its logarithm.",
+     _sum_of("brief_conversion_spread_365d")),
+    ("brief_conversion_taste_365d", "log ratio", 1,
+     "How much better than usual a brand like this one sells to the creator's audience, as a logarithm.",
+     _sum_of("brief_conversion_taste_365d")),
+    ("brief_conversion_general_365d", "log ratio", 1,
+     "How much better than usual watching the creator sells, whatever the product, as a logarithm.",
+     _sum_of("brief_conversion_general_365d")),
+    ("brief_views_expected_365d", "views", 1,
+     "Views without ads that the creator's next video is expected to have in its first week.",
+     _sum_of("brief_views_expected_365d")),
+    ("brief_sales_expected_365d", "USD", 1,
+     "Sales expected of one video for what the brief sells: views x orders per view x price.",
+     lambda c, b: c["brief_views_expected_365d"] / 1000.0 * c["brief_conversion_mean_365d"] * b["price_usd"]),
     ("brief_sample_over_order_90d", "ratio", 0, "Price of the sample offered over the creator's usual order.",
      lambda c, b: b["has_free_sample"] * _ratio(b["price_usd"], c["order_value_mean_90d"])),
     ("brief_fee_per_1000_views_28d", "USD", 0,
@@ -162,8 +181,8 @@ def brief_signals(columns: Columns, brief_columns: Mapping[str, Array | float]) 
     Parameters
     ----------
     columns : mapping of str to float64 array (n,)
-        The creator, creator x category and creator x brand signals and the
-        `PRODUCT_SUMS` of each row.
+        The creator, creator x category and creator x brand signals, the
+        `PRODUCT_SUMS` and `features.conversion.CONVERSION_SIGNALS` of each row.
     brief_columns : mapping of str to float64 array (n,) or float
         The `TERMS` of each row's brief, or of the one brief of all rows.
 

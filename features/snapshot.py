@@ -22,6 +22,7 @@ import numpy.typing as npt
 from features.brief import Brief, brief_columns
 from features.card import score_card
 from features.catalogue import Catalogue
+from features.conversion import CONVERSION_SIGNALS, Conversion
 from features.facts import FACTS
 from features.index_cards import IndexFrame
 from features.index_components import CATEGORY_INDEX, INDEX_NAMES
@@ -104,6 +105,8 @@ class Snapshot:
         The indices that do not depend on a category.
     influence : IndexFrame of n x categories rows
         ``category_influence``: the creator's row x the number of categories + the category's place.
+    conversion : Conversion or None
+        The model of conversion that holds on the day (`features.conversion.conversion_of`).
     """
 
     as_of: datetime
@@ -115,6 +118,7 @@ class Snapshot:
     campaigns: Mapping[str, Brief] = field(repr=False)
     general: IndexFrame = field(repr=False)
     influence: IndexFrame = field(repr=False)
+    conversion: Conversion | None = field(repr=False)
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -194,7 +198,8 @@ class Snapshot:
         for part in (self._creator[rows], self._categories[rows, category], brand_values):
             start, stop = stop, stop + part.shape[1]
             out[:, start:stop] = part
-        columns = {name: out[:, i] for i, name in enumerate(names[:stop])} | self._product_sums(brief, rows)
+        columns = {name: out[:, i] for i, name in enumerate(names[:stop])}
+        columns |= self._product_sums(brief, rows) | self._conversions(brief, rows)
         terms = {name: values[0] for name, values in brief_columns([brief]).items()}
         for values in brief_signals(columns, terms).values():
             out[:, stop] = values
@@ -288,6 +293,17 @@ class Snapshot:
             name: sums[:, i] / float(scale) if scale != 1 else np.ascontiguousarray(sums[:, i])
             for i, (name, scale) in enumerate(zip(PRODUCT_SUMS, scales, strict=True))
         }
+
+    def _conversions(self, brief: Brief, rows: Rows) -> dict[str, Array]:
+        if self.conversion is None:
+            return {name: np.full(len(rows), np.nan) for name in CONVERSION_SIGNALS}
+        item = self.conversion.item(brand_id=brief.brand_id, category_id=brief.category_id, price_usd=brief.price_usd)
+        return self.conversion.predict(self._fitted_rows[rows], item)
+
+    @cached_property
+    def _fitted_rows(self) -> Rows:
+        assert self.conversion is not None  # only asked where there is one
+        return self.conversion.rows_of(self.arrays.creator_ids)
 
     @cached_property
     def _names(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from features.brief import read_briefs
 from features.build import build_entity
 from features.catalogue import read_catalogue
 from features.clocks import as_of_days
+from features.conversion import conversion_of
 from features.facts import FACTS, fact_table, is_known
 from features.indices import build_category_influence, build_indices
 from features.signals import names_of
@@ -96,6 +97,7 @@ def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
         campaigns=_campaigns(market, at),
         general=build_indices(market, asked),
         influence=build_category_influence(market, within),
+        conversion=conversion_of(market, day),
     )
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from features.brief import Brief
 from features.catalogue import Catalogue, Product
+from features.conversion import Conversion
 from features.index_cards import IndexFrame
 from features.index_components import CATEGORY_INDEX, CREATOR_INDEX_NAMES, INDEX_NAMES, INDICES
 from features.signals import SIGNALS
@@ -23,7 +24,7 @@ from marketplace.home import replace_folder
 
 __all__ = ["FORMAT", "load_snapshot", "save_snapshot"]
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the files change their meaning."""
 
 _FRAME = (
@@ -54,10 +55,14 @@ def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
         "campaigns": [_plain(asdict(brief)) for brief in snapshot.campaigns.values()],
         "index_names": list(INDEX_NAMES),
         "peers": sorted({*snapshot.general.peers, *snapshot.influence.peers}),
+        "conversion": snapshot.conversion is not None,
     }
     with replace_folder(folder) as fresh:
         for one in fields(SnapshotArrays):
             np.save(fresh / f"{one.name}.npy", getattr(snapshot.arrays, one.name), allow_pickle=False)
+        if snapshot.conversion is not None:
+            for name, values in snapshot.conversion.arrays().items():
+                np.save(fresh / f"conversion_{name}.npy", values, allow_pickle=False)
         words = pd.Index(meta["peers"], dtype="str")
         for prefix, frame in (("general", snapshot.general), ("influence", snapshot.influence)):
             for name in _FRAME:
@@ -122,6 +127,14 @@ def _snapshot(meta: dict[str, Any], arrays: SnapshotArrays, folder: Path) -> Sna
         campaigns={str(brief.campaign_id): brief for brief in briefs},
         general=_frame(meta, folder, "general", arrays.creator_ids),
         influence=_frame(meta, folder, "influence", arrays.creator_ids),
+        conversion=_conversion(folder) if meta["conversion"] else None,
+    )
+
+
+def _conversion(folder: Path) -> Conversion:
+    names = [one.name for one in fields(Conversion)]
+    return Conversion.of_arrays(
+        {name: np.load(folder / f"conversion_{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
     )
 
 
@@ -139,6 +152,7 @@ def _check(snapshot: Snapshot, folder: Path) -> None:
         "category_ids": arrays.category.shape[1] == len(snapshot.category_ids) + 1,
         "brand_starts": len(arrays.brand_starts) == len(snapshot.brand_ids) + 1,
         "brand_rows": int(arrays.brand_starts[-1]) == len(arrays.brand_rows) == len(arrays.brand_values),
+        **({} if snapshot.conversion is None else {"conversion": snapshot.conversion.fits()}),
         "product_starts": len(arrays.product_starts) == len(snapshot.product_ids) + 1,
         "product_rows": int(arrays.product_starts[-1]) == len(arrays.product_rows) == len(arrays.product_values),
     }

@@ -41,6 +41,12 @@ SALES_SIGNS: Mapping[str, int] = MappingProxyType(
         "refund_rate_90d": -1,
         "live_gmv_share_90d": 0,
         "live_minutes_sum_28d": 0,
+        "brief_views_expected_365d": 1,
+        "brief_conversion_mean_365d": 1,
+        "brief_conversion_spread_365d": 0,
+        "brief_conversion_taste_365d": 1,
+        "brief_conversion_general_365d": 1,
+        "brief_sales_expected_365d": 1,
         # How brief and creator fit
         "brief_price_brief": 1,
         "brief_price_distance_180d": -1,

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from features.brief import brief_columns, read_briefs
+from features.conversion import CONVERSION_SIGNALS
 from features.signals import SIGNALS, names_of
 from features.signals_brief import PRODUCT_SUMS, TERMS, brief_signals
 from marketplace.errors import BriefError
@@ -79,7 +80,7 @@ def test_an_unknown_campaign_is_refused(hand):
 
 def columns(n, rng):
     names = [signal.name for signal in SIGNALS.values() if signal.entity != "brief_creator"]
-    out = {name: rng.gamma(1.0, 20.0, n) for name in (*names, *PRODUCT_SUMS)}
+    out = {name: rng.gamma(1.0, 20.0, n) for name in (*names, *PRODUCT_SUMS, *CONVERSION_SIGNALS)}
     for values in out.values():
         values[rng.random(n) < 0.2] = np.nan
         values[rng.random(n) < 0.2] = 0.0
@@ -107,6 +108,8 @@ def test_brief_signals_are_what_they_say(hand):
     given = {name: np.array([value]) for name, value in {
         **dict.fromkeys((name for name in SIGNALS if SIGNALS[name].entity != "brief_creator"), np.nan),
         **dict.fromkeys(PRODUCT_SUMS, 3.0),
+        **dict.fromkeys(CONVERSION_SIGNALS, np.nan),
+        "brief_conversion_mean_365d": 2.0, "brief_views_expected_365d": 500.0,
         "category_price_mean_180d": 5.0, "commission_offered_mean_365d": 0.07, "net_gmv_sum_90d": 400.0,
         "category_net_gmv_sum_90d": 100.0, "campaign_gmv_per_partnership_365d": 50.0, "organic_views_sum_28d": 2000.0,
         "category_organic_gmv_per_1000_views_90d": 4.0, "sample_fulfil_rate_365d": 0.8,
@@ -126,6 +129,8 @@ def test_brief_signals_are_what_they_say(hand):
     assert found["brief_budget_over_gmv_90d"] == 1000 / 400
     assert found["brief_days_brief"] == 10.0
     assert found["brief_products_orders_sum_28d"] == 3.0
+    assert found["brief_sales_expected_365d"] == pytest.approx(500 / 1000 * 2.0 * 10.0)
+    assert np.isnan(found["brief_conversion_taste_365d"])
     assert np.isnan(found["brief_commission_over_accepted_365d"])
     for name, values in given.items():
         np.testing.assert_array_equal(values, before[name])
