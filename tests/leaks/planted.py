@@ -15,6 +15,8 @@ import pytest
 import features.brief
 import features.build
 import features.clocks
+import features.conversion
+import features.conversion_rows
 import features.facts
 import features.index_evidence
 import features.index_gather
@@ -469,6 +471,14 @@ def _references_anew(patch: pytest.MonkeyPatch, world: World) -> None:
     patch.setattr(features.index_reference, "_REFERENCES", WeakKeyDictionary())
 
 
+def _fits_anew(_patch: pytest.MonkeyPatch, world: World) -> World:
+    return world.fresh()
+
+
+def _views_ahead(real: Any, world: World) -> Any:
+    return lambda market: real(Twisted(market, content_days=_earlier(28, "day", "known_at")))
+
+
 def _all_creators(real: Any, world: World) -> Any:
     return lambda market, _day: np.sort(market.frame("creators", ["creator_id"])["creator_id"].to_numpy(dtype=object))
 
@@ -551,6 +561,14 @@ LEAKS: tuple[Planted, ...] = (
     Planted("reference_with_later_creators", "creators who join later are in the reference distribution", "indices",
             _together(_references_anew, _set(features.index_reference, "known_creators", _all_creators)),
             slow=True),
+    Planted("conversion_fitted_later", "the conversion model of a day was fitted four weeks after it", "signals",
+            _together(_fits_anew, _set(features.conversion, "read_evidence",
+                                       lambda real, _w: lambda market, day: real(market, day + 28)))),
+    Planted("conversion_views_ahead", "conversion reads view counters four weeks ahead", "signals",
+            _together(_fits_anew, _set(features.conversion_rows, "view_rows", _views_ahead))),
+    Planted("conversion_levels_later", "a product's usual day is told by days to come", "signals",
+            _together(_fits_anew, _set(features.conversion_rows, "_levels",
+                                       lambda real, _w: lambda market, day: real(market, day + 60)))),
     Planted("joins_later", "creators who join after the brief are eligible", "eligible",
             _set(features.build, "eligible_pairs", _whoever_joins)),
     Planted("survivors_only", "only creators who still sell after the brief are eligible", "eligible",
