@@ -21,6 +21,7 @@ from benchmarks.variants import VARIANTS, Fits, Order, available
 from benchmarks.verdicts import cell_shares, judge, world_means
 from marketplace.errors import CollabrankError, TrainingError
 from marketplace.progress import say
+from training.tracking import Store, open_store
 
 __all__ = ["EXPERIMENT", "main", "measure"]
 
@@ -75,10 +76,7 @@ def _print(rows: Sequence[Mapping[str, Any]], variants: Sequence[str]) -> None:
         print(f"{one.variant:<19}{one.against:<12}{numbers}  {one.word}")
 
 
-def _track(row: Mapping[str, Any]) -> None:
-    from training.tracking import open_store
-
-    store = open_store().of_experiment(EXPERIMENT)
+def _track(store: Store, row: Mapping[str, Any]) -> None:
     facts = {name: row[name] for name in ("world", "seed", *SIZE, "held_out", "invitations", "lifts")}
     with store.run(f"{row['world']} seed {row['seed']}", command="benchmarks.choices") as parent:
         parent.params(facts)
@@ -124,10 +122,12 @@ def main(arguments: list[str] | None = None) -> int:
     def tell(row: Row) -> None:
         shares = {name: one["share"] for name, one in row["variants"].items() if one["share"] is not None}
         say(f"{row['world']} seed {row['seed']}: " + ", ".join(f"{name} {value:.3f}" for name, value in shares.items()))
-        if not chosen.no_track:
-            _track(row)
+        if store is not None:
+            _track(store, row)
 
     try:
+        # A store that cannot be opened is better known before hours of fitting than after.
+        store = None if chosen.no_track else open_store().of_experiment(EXPERIMENT)
         variants = _asked(chosen.variants)
         rows = measure_cells(chosen, cells_of(chosen, deal=chosen.deal), missing, tell)
     except (CollabrankError, ValueError) as wrong:
