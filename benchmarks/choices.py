@@ -117,7 +117,12 @@ def main(arguments: list[str] | None = None) -> int:
     def missing(world: str, seed: int, kept: Sequence[Row]) -> Row | None:
         there = {name for row in kept for name in row["variants"]}
         wanted = [name for name in variants if name not in there]
-        return measure(world, seed, wanted, **size_of(chosen)) if wanted else None
+        try:
+            return measure(world, seed, wanted, **size_of(chosen)) if wanted else None
+        except TrainingError as reason:
+            # One marketplace with too little in it must not end a night's work.
+            say(f"{world} seed {seed} is left out: {reason}")
+            return None
 
     def tell(row: Row) -> None:
         shares = {name: one["share"] for name, one in row["variants"].items() if one["share"] is not None}
@@ -133,8 +138,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (CollabrankError, ValueError) as wrong:
         print(wrong, file=sys.stderr)
         return 2
-    if rows:
-        _print(rows, variants)
+    if not rows:
+        print("expected a marketplace with enough to fit default on; received none", file=sys.stderr)
+        return 2
+    _print(rows, variants)
     return 0
 
 

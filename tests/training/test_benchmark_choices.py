@@ -15,6 +15,7 @@ from benchmarks.choices import EXPERIMENT, main
 from benchmarks.marketplaces import METRIC, Drawn, gain_shares
 from benchmarks.variants import VARIANTS, Fits, Variant, available
 from benchmarks.verdicts import judge, world_means
+from marketplace.errors import TrainingError
 from marketplace.tables import open_marketplace
 from training.evaluate_held_out import gather_held_out
 from training.forms import lift_labels, targets_of
@@ -247,6 +248,21 @@ def test_deal_gives_each_seed_one_world(monkeypatch):
     monkeypatch.setattr(choices, "measure", measure)
     assert main(["--worlds", "baseline,drift", "--seeds", "1-3", "--variants", "default", "--deal", "--no-track"]) == 0
     assert cells == [("baseline", 1), ("drift", 2), ("baseline", 3)]
+
+
+def test_a_marketplace_with_too_little_is_left_out(monkeypatch, capsys):
+    def measure(world, seed, variants, **_):
+        if seed > 1:
+            raise TrainingError("deliveries", received="none", look="a longer history")
+        return row(seed, world, **dict.fromkeys(variants, 0.5))
+
+    monkeypatch.setattr(choices, "measure", measure)
+    call = ["--worlds", "baseline", "--variants", "strict", "--no-track"]
+    assert main([*call, "--seeds", "1-2"]) == 0
+    told = capsys.readouterr()
+    assert "baseline seed 2 is left out" in told.err
+    assert "1 marketplaces of 1 seeds" in told.out
+    assert main([*call, "--seeds", "2"]) == 2
 
 
 @pytest.mark.parametrize("wrong", [["--variants", "alchemy"], ["--worlds", "atlantis"], ["--seeds", "one"]])
