@@ -7,7 +7,7 @@ installed is left out (``pip install xgboost-cpu catboost``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -18,7 +18,7 @@ from training.fit import group_sizes
 from training.forms import lift_grades
 from training.plain import fit_ranker
 
-__all__ = ["reference_scores"]
+__all__ = ["installed", "reference_scores"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,7 +28,10 @@ TREES, LEAVES, DEPTH, RATE = 200, 6, 3, 0.05
 
 
 def _lightgbm(X: Floats, grades: Floats, campaign: Ints, seed: int) -> Callable[[Floats], Floats]:
-    params = {"num_leaves": LEAVES, "learning_rate": RATE, "min_data_in_leaf": 30, "feature_fraction": 0.4}
+    # One thread: the trees are the same, and threads that wait for each other on a busy machine take many times longer.
+    params = {
+        "num_leaves": LEAVES, "learning_rate": RATE, "min_data_in_leaf": 30, "feature_fraction": 0.4, "num_threads": 1,
+    }  # fmt: skip
     gain = np.arange(grades.max() + 1).tolist()
     booster = fit_ranker(X, grades, group_sizes(campaign), params=params, rounds=TREES, label_gain=gain, seed=seed)
     return lambda rows: np.asarray(booster.predict(rows), dtype=np.float64)
@@ -63,13 +66,22 @@ FITS: dict[str, tuple[str, Fit]] = {
 }
 
 
-def reference_scores(data: TrainingData, X: Floats, *, seed: int) -> dict[str, Floats]:
-    """Ranker to its scores of the rows of ``X``, float64 (n,); more is better."""
+def installed() -> list[str]:
+    """The references whose library is here."""
+    return [name for name, (module, _) in FITS.items() if find_spec(module) is not None]
+
+
+def reference_scores(
+    data: TrainingData, X: Floats, *, seed: int, names: Sequence[str] | None = None
+) -> dict[str, Floats]:
+    """Ranker (of ``names``; by default all that are installed) to its scores of the rows of ``X``, float64 (n,).
+
+    More is better.
+    """
     profit = data.realised_profit()
     rows = np.isfinite(profit)
     grades = lift_grades(profit[rows])
     return {
-        name: fit(data.X[rows], grades, data.campaign[rows], seed)(X)
-        for name, (module, fit) in FITS.items()
-        if find_spec(module) is not None
+        name: FITS[name][1](data.X[rows], grades, data.campaign[rows], seed)(X)
+        for name in (installed() if names is None else names)
     }

@@ -63,6 +63,7 @@ __all__ = [
     "lift_labels",
     "targets_of",
     "utility_gains",
+    "validation_share",
 ]
 
 GRADES = 30
@@ -140,11 +141,17 @@ def both_forms(data: TrainingData, heads: Mapping[str, FittedHead]) -> list[Fitt
     return [pointwise, ranked] if better else [ranked, pointwise]
 
 
-def targets_of(data: TrainingData) -> list[Target]:
-    """The six targets: four pointwise, two ranked."""
+def targets_of(data: TrainingData, *, lift_label: tuple[Floats, Floats] | None = None) -> list[Target]:
+    """The six targets: four pointwise, two ranked.
+
+    ``lift_label``: what the two lift heads learn in place of `lift_labels`, and its standard error, USD (n,), NaN where
+    not known.
+    """
     n = len(data)
     ones = np.ones(n)
     lift, lift_se, attributed = lift_labels(data)
+    if lift_label is not None:
+        lift, lift_se = lift_label
     lift_rows, grade_rows = np.isfinite(lift), data.outcome_known
     sold_rows = np.isfinite(attributed)
     level = campaign_level(data, attributed)
@@ -363,11 +370,12 @@ def _finish(
     )
     raw = {name: head.out_of_fold for name, head in heads.items()}
     out_of_fold = from_raw(bundle, raw, factors(bundle, data.X), data.economics)
-    validation, shares = _validation(data, out_of_fold.utility)
+    validation, shares = validation_share(data, out_of_fold.utility)
     return FittedForm(bundle, heads, out_of_fold, validation, shares)
 
 
-def _validation(data: TrainingData, utility: Floats) -> tuple[float, Floats]:
+def validation_share(data: TrainingData, utility: Floats) -> tuple[float, Floats]:
+    """`FittedForm.validation` and `FittedForm.validation_shares` of the out-of-fold ``utility``, float64 (n,)."""
     profit = data.realised_profit()
     rows = np.isfinite(profit)
     if not rows.any():

@@ -57,7 +57,8 @@ class Target:
     rows : bool (n,)
         Rows of the data that it learns from.
     y, weights : float64 (n,)
-        Target and weight; read at ``rows`` alone.
+        Target and weight; read at ``rows`` alone. A ranked row's weight scales its pull on the trees; the loss by which
+        a ranking's recipe and rounds are chosen counts rows alike.
     objective : str
         ``binary``, ``cross_entropy`` (targets between 0 and 1), ``lambdarank``, ``quasi_poisson`` or another of
         LightGBM's.
@@ -224,7 +225,8 @@ def _fit(
         rounds=rounds,
         seed=seed,
         groups=group_sizes(data.campaign[rows]) if target.gains else None,
-        weights=None if target.gains else weights,
+        # A ranking whose rows count alike is told no weights.
+        weights=None if target.gains and bool((weights == 1.0).all()) else weights,
         init_score=init,
         signals=data.signals,
         monotone=recipe.directions(data.signals, data.monotone),

@@ -171,9 +171,11 @@ class Store:
         Its experiment is named after the folder and the first 8 characters of the fingerprint, unless
         ``MLFLOW_EXPERIMENT_NAME`` names one.
         """
-        if os.environ.get("MLFLOW_EXPERIMENT_NAME"):
-            return self
-        return dataclasses.replace(self, experiment=f"{Path(folder).resolve().name}-{fingerprint[:8]}")
+        return self.of_experiment(f"{Path(folder).resolve().name}-{fingerprint[:8]}")
+
+    def of_experiment(self, name: str) -> Store:
+        """The same store, for runs of the experiment ``name``, unless ``MLFLOW_EXPERIMENT_NAME`` names one for all."""
+        return self if os.environ.get("MLFLOW_EXPERIMENT_NAME") else dataclasses.replace(self, experiment=name)
 
     @cached_property
     def experiment_id(self) -> str:
