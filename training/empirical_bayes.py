@@ -6,6 +6,11 @@ squares, unsolved, so that lifts that cannot be told apart do no harm). The
 prior is ``lift_j ~ N(rho . z_j, sum_i v_i spread_ji)`` with ``rho ~ N(m, S)``;
 ``v`` maximises the evidence with ``rho`` integrated out.
 
+Partnerships that one product got on one day have the same column in ``D``: its
+days speak of their sum alone, and what each is given of it is its prior
+variance's share. All linear algebra is therefore over the U days of posting,
+not over the J partnerships, with the same answer: work grows with J itself.
+
 Source: Efron and Morris (1975), Data analysis using Stein's estimator; Lindley and Smith (1972), Bayes
 estimates for the linear model.
 """
@@ -29,10 +34,11 @@ _EVALUATIONS = 120
 
 @dataclass(frozen=True)
 class Block:
-    """What one product's days say of its J partnerships.
+    """What one product's days say of its J partnerships, which were posted on U days.
 
-    ``information`` (J, J), ``pull`` (J,), ``z`` (J, q) terms of the prior mean, ``spread`` (J, r) terms of the prior
-    variance (not negative), ``row`` (J,) number of the partnership.
+    ``information`` (U, U) and ``pull`` (U,) of their sums by day, ``z`` (J, q) terms of the prior mean, ``spread``
+    (J, r) terms of the prior variance (not negative), ``row`` (J,) number of the partnership, ``place`` (J,) which of
+    the U days it was posted on.
     """
 
     information: Floats
@@ -40,6 +46,31 @@ class Block:
     z: Floats
     spread: Floats
     row: Ints
+    place: Ints
+
+    def by_day(self, values: Floats) -> Floats:
+        """``values`` (J, ...) of the partnerships summed over those of one day, (U, ...)."""
+        out = np.zeros((len(self.pull), *values.shape[1:]))
+        np.add.at(out, self.place, values)
+        return out
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """B blocks padded with zeros to U days each, and their N partnerships one after another.
+
+    ``information`` (B, U, U), ``pull`` (B, U), ``z`` (B, U, q) and ``spread`` (B, U, r) summed by day; ``own_z``
+    (N, q), ``own_spread`` (N, r), ``row`` (N,) and ``at``, block and day (N,), of each partnership.
+    """
+
+    information: Floats
+    pull: Floats
+    z: Floats
+    spread: Floats
+    own_z: Floats
+    own_spread: Floats
+    row: Ints
+    at: tuple[Ints, Ints]
 
 
 @dataclass(frozen=True)
@@ -97,14 +128,13 @@ def posterior(blocks: Sequence[Block], prior: Prior, size: int) -> tuple[Floats,
     mean, own = np.zeros(size), np.zeros(size)
     lean = np.zeros((size, len(prior.rho)))
     for stack in _stack(blocks):
-        tau = stack.spread @ prior.variance
+        tau, each = stack.spread @ prior.variance, stack.own_spread @ prior.variance
         shrinker = _shrinker(stack, tau)
-        centre = stack.z @ prior.rho
-        surprise = stack.pull - _times(stack.information, centre)
-        _gather(stack, centre + tau * _times(shrinker, surprise), mean)
-        _gather(stack, tau * np.einsum("bii->bi", shrinker), own)
+        surprise = stack.pull - _times(stack.information, stack.z @ prior.rho)
+        np.add.at(mean, stack.row, stack.own_z @ prior.rho + each * _times(shrinker, surprise)[stack.at])
+        np.add.at(own, stack.row, _left(stack, shrinker, each, tau))
         # d mean / d rho
-        _gather(stack, stack.z - tau[..., None] * (shrinker @ (stack.information @ stack.z)), lean)
+        np.add.at(lean, stack.row, stack.own_z - each[:, None] * (shrinker @ (stack.information @ stack.z))[stack.at])
     shared = np.einsum("ni,ij,nj->n", lean, prior.covariance, lean)
     return mean, np.maximum(own + shared, 0.0)
 
@@ -117,15 +147,15 @@ def unshrunk(blocks: Sequence[Block], size: int, *, width: float = 100.0) -> tup
     """
     mean, own = np.zeros(size), np.zeros(size)
     for stack in _stack(blocks):
-        tau = stack.spread.sum(axis=2) * width**2
+        tau, each = stack.spread.sum(axis=2) * width**2, stack.own_spread.sum(axis=1) * width**2
         shrinker = _shrinker(stack, tau)
-        _gather(stack, tau * _times(shrinker, stack.pull), mean)
-        _gather(stack, tau * np.einsum("bii->bi", shrinker), own)
+        np.add.at(mean, stack.row, each * _times(shrinker, stack.pull)[stack.at])
+        np.add.at(own, stack.row, _left(stack, shrinker, each, tau))
     return mean, own
 
 
-def _stack(blocks: Sequence[Block]) -> list[Block]:
-    """Blocks of like size padded with zeros to (B, J, ...) arrays; padding has row -1 and says nothing."""
+def _stack(blocks: Sequence[Block]) -> list[_Stack]:
+    """Blocks of about as many days together, padded."""
     by_size: dict[int, list[Block]] = {}
     for block in blocks:
         count = len(block.pull)
@@ -134,30 +164,47 @@ def _stack(blocks: Sequence[Block]) -> list[Block]:
     for size in sorted(by_size):
         part = by_size[size]
         shape = (len(part), size)
-        stack = Block(
+        stack = _Stack(
             np.zeros((*shape, size)),
             np.zeros(shape),
             np.zeros((*shape, part[0].z.shape[1])),
             np.zeros((*shape, part[0].spread.shape[1])),
-            np.full(shape, -1),
+            np.concatenate([block.z for block in part]),
+            np.concatenate([block.spread for block in part]),
+            np.concatenate([block.row for block in part]),
+            (
+                np.repeat(np.arange(len(part)), [len(block.row) for block in part]),
+                np.concatenate([block.place for block in part]),
+            ),
         )
         for b, block in enumerate(part):
             n = len(block.pull)
             stack.information[b, :n, :n] = block.information
-            stack.pull[b, :n], stack.z[b, :n] = block.pull, block.z
-            stack.spread[b, :n], stack.row[b, :n] = block.spread, block.row
+            stack.pull[b, :n] = block.pull
+            stack.z[b, :n], stack.spread[b, :n] = block.by_day(block.z), block.by_day(block.spread)
         stacks.append(stack)
     return stacks
 
 
-def _shrinker(stack: Block, tau: Floats) -> Floats:
-    """``G = (I + P T)^-1`` (B, J, J) for prior variances ``tau`` (B, J)."""
+def _shrinker(stack: _Stack, tau: Floats) -> Floats:
+    """``G = (I + P T)^-1`` (B, U, U) for prior variances ``tau`` (B, U) of the sums."""
     matrix = np.eye(tau.shape[1]) + stack.information * tau[:, None, :]
     inverse: Floats = np.linalg.inv(matrix).astype(np.float64)
     return inverse
 
 
-def _weigh(stack: Block, tau: Floats) -> tuple[float, Floats, Floats]:
+def _left(stack: _Stack, shrinker: Floats, each: Floats, tau: Floats) -> Floats:
+    """Variance that the days leave to each partnership (N,), of prior variance ``each`` (N,).
+
+    Of the day's ``tau`` (B, U) the days leave ``tau G``; all of the partnership's own that is not the day's stays.
+    """
+    together = tau[stack.at]
+    share = np.divide(each, together, out=np.zeros_like(each), where=together > 0)
+    left: Floats = each * ((1.0 - share) + share * np.einsum("bii->bi", shrinker)[stack.at])
+    return left
+
+
+def _weigh(stack: _Stack, tau: Floats) -> tuple[float, Floats, Floats]:
     """A stack's evidence ``sum h' T G h - log |I + P T|``, precision of rho ``sum z' G P z`` and target ``sum z' G h``.
 
     By ``G = I - P T^1/2 M^-1 T^1/2`` with ``M = I + T^1/2 P T^1/2``, which is symmetric and holds for T = 0 too.
@@ -175,12 +222,6 @@ def _weigh(stack: Block, tau: Floats) -> tuple[float, Floats, Floats]:
 
 
 def _times(matrices: Floats, vectors: Floats) -> Floats:
-    """(B, J, J) times (B, J)."""
+    """(B, U, U) times (B, U)."""
     product: Floats = (matrices @ vectors[..., None])[..., 0]
     return product
-
-
-def _gather(stack: Block, values: Floats, out: Floats) -> None:
-    """Add ``values`` (B, J, ...) to ``out`` by partnership."""
-    real = stack.row >= 0
-    np.add.at(out, stack.row[real], values[real])

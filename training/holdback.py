@@ -34,6 +34,7 @@ from training.empirical_bayes import Block, Prior, fit_prior
 from training.lift import HYPERPRIOR
 from training.lift_evidence import TERMS, Evidence
 from training.lift_sums import sum_lifts
+from training.one_thread import one_thread
 
 __all__ = ["POLICY", "Calibrated", "calibrate", "randomised"]
 
@@ -85,6 +86,7 @@ def randomised(market: Marketplace, rows: pd.DataFrame) -> Mask:
     return np.asarray(asked.isin(drawn), dtype=np.bool_)
 
 
+@one_thread()
 def calibrate(evidence: Evidence, drawn: Mask, chosen: Mask) -> Calibrated:
     """Total lift of the ``chosen`` partnerships by what the ``drawn`` ones teach, both bool (n,).
 
@@ -128,9 +130,9 @@ def _factor(evidence: Evidence, blocks: list[Block], drawn: Mask) -> tuple[float
     if rest:
         prior = fit_prior(rest, HYPERPRIOR)
         for block in blocks:
-            foretold = block.z @ prior.rho
+            foretold = block.by_day(block.z) @ prior.rho
             # Seen = factor x foretold + each lift's own scatter + noise.
-            scatter = block.spread @ prior.variance
+            scatter = block.by_day(block.spread) @ prior.variance
             shrunk = np.linalg.solve(
                 np.eye(len(scatter)) + block.information * scatter,
                 np.column_stack([block.information @ foretold, block.pull]),
@@ -147,15 +149,15 @@ def _of(block: Block, drawn: Mask) -> Block | None:
         return None
     if own.all():
         return block
-    others = ~own
-    wide = block.spread[others].sum(axis=1) * _FREE**2
-    inner = block.information[np.ix_(others, others)] + np.diag(1.0 / wide)
-    cross = block.information[np.ix_(own, others)]
-    taken = np.linalg.solve(inner, np.column_stack([cross.T, block.pull[others]]))
+    wide = block.by_day(np.where(own, 0.0, block.spread.sum(axis=1) * _FREE**2))
+    both = np.column_stack([block.information, block.pull])
+    left = np.linalg.solve(np.eye(len(wide)) + block.information * wide, both).astype(np.float64)
+    days, place = np.unique(block.place[own], return_inverse=True)
     return Block(
-        block.information[np.ix_(own, own)] - cross @ taken[:, :-1],
-        block.pull[own] - cross @ taken[:, -1],
+        left[np.ix_(days, days)],
+        left[days, -1],
         block.z[own],
         block.spread[own],
         block.row[own],
+        place.astype(np.int64),
     )

@@ -29,6 +29,7 @@ from marketplace.tables import Marketplace
 from training.counterfactual import epoch_days, in_usd, usd_rates
 from training.empirical_bayes import Hyperprior, fit_prior, posterior, unshrunk
 from training.lift_evidence import day_number, gather_evidence, sales_kernel, within_window
+from training.one_thread import one_thread
 
 __all__ = ["LIFT_COLUMNS", "as_of_day", "attributed_days", "estimate_lift", "sales_kernel"]
 
@@ -108,6 +109,7 @@ def _fixed(amount: Any) -> Any:
     return (amount * float(MICRO)).round().cast("int64")
 
 
+@one_thread()
 def estimate_lift(
     market: Marketplace, partnerships: pd.DataFrame, as_of: pd.Timestamp, *, attributed: pd.DataFrame
 ) -> pd.DataFrame:

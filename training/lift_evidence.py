@@ -26,6 +26,7 @@ __all__ = [
     "Evidence",
     "ProductDays",
     "day_number",
+    "days_of_posting",
     "families",
     "gather_evidence",
     "product_days",
@@ -314,8 +315,8 @@ class ProductDays:
     """One product's days around its partnerships, as a linear model of the ratio to what it would have sold.
 
     ``ratio = design @ (lifts - organic attributed sales) + error``; ``factor`` is the Cholesky factor of the error's
-    covariance (n, n), ``column`` (n,) the days' columns in the panel, ``expected`` (n,) USD, ``design`` (n, J) of the
-    J partnerships, ``ratio`` (n,) less their organic attributed sales.
+    covariance (n, n), ``column`` (n,) the days' columns in the panel, ``expected`` (n,) USD, ``design`` (n, U) of the
+    sums of the partnerships of each of U days, ``ratio`` (n,) less their organic attributed sales.
     """
 
     product: int
@@ -329,6 +330,15 @@ class ProductDays:
         """The covariance's inverse times ``right`` (n,) or (n, k)."""
         solved: Floats = cho_solve((self.factor, True), right, check_finite=False)
         return solved
+
+
+def days_of_posting(start: Ints) -> tuple[Ints, Ints]:
+    """Which day each partnership of a product was posted on, int64 (J,), and those days' columns, int64 (U,).
+
+    Days are in the order in which they first occur in ``start`` (J,).
+    """
+    place, posted = pd.factorize(start)
+    return place.astype(np.int64), np.asarray(posted, dtype=np.int64)
 
 
 def product_days(
@@ -345,7 +355,7 @@ def product_days(
 
     Parameters
     ----------
-    start : int64 (J,), columns on which its partnerships were posted.
+    start : int64 (U,), columns on which its partnerships were posted, each once.
     seen : float64 (P, T), partnerships' organic attributed USD.
     reach : int64, columns to reach before and after from; ``start`` by default.
     """
@@ -373,17 +383,17 @@ def _block(panel: Panel, baseline: Baseline, part: pd.DataFrame, kernel: Floats,
     The partnerships' organic attributed sales, ``seen`` (P, T), are taken off day by day, what is left is explained
     by ``kernel``, and their sums are put back: the scatter of the orders that can be seen is then no noise.
     """
-    days = product_days(
-        panel, baseline, product=int(part["product"].iloc[0]), start=part["start"].to_numpy(), kernel=kernel, seen=seen
-    )
+    place, posted = days_of_posting(part["start"].to_numpy())
+    days = product_days(panel, baseline, product=int(part["product"].iloc[0]), start=posted, kernel=kernel, seen=seen)
     solved = days.solve(np.column_stack([days.design, days.ratio]))
     information = days.design.T @ solved[:, :-1]
     price, captured, organic = (part[name].to_numpy() for name in ("price", "captured", "organic"))
     attributed = np.maximum(organic + part["paid"].to_numpy(), 0.0)
     return Block(
         information,
-        days.design.T @ solved[:, -1] + information @ organic,
+        days.design.T @ solved[:, -1] + information @ np.bincount(place, weights=organic, minlength=len(posted)),
         part[list(TERMS)].to_numpy(),
         np.stack([price**2, price * attributed, attributed**2, captured**2], axis=1),
         part["row"].to_numpy(),
+        place,
     )

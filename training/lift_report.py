@@ -33,6 +33,7 @@ from training.lift_placebo import LEAD, SHIFTS, Placebo, placebo_tests
 from training.lift_sensitivity import Sensitivity, expected_in_windows, sensitivity
 from training.lift_siblings import SiblingCheck, sibling_check
 from training.lift_sums import pair_lifts, sum_lifts
+from training.one_thread import one_thread
 from training.synthetic_did import SyntheticCheck, synthetic_check
 
 __all__ = ["LEVEL", "Estimate", "LiftReport", "lift_report", "ripe_evidence"]
@@ -155,6 +156,7 @@ class LiftReport:
         return {key: _plain(value) for key, value in found.items()}
 
 
+@one_thread()
 def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, seed: int = 7) -> LiftReport:
     """Estimates and checks for every partnership that is ripe before the day of ``as_of``.
 
@@ -210,6 +212,7 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
     return report
 
 
+@one_thread()
 def ripe_evidence(market: Marketplace, as_of: pd.Timestamp) -> tuple[Evidence, Mask]:
     """What the products' days say as of a day, and which partnerships are ripe, bool (n,).
 

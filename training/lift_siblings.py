@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marketplace.tables import Marketplace
-from training.lift_evidence import Evidence, families, product_days
+from training.lift_evidence import Evidence, days_of_posting, families, product_days
 from training.lift_sums import SharedError
 
 __all__ = ["SiblingCheck", "sibling_check"]
@@ -71,9 +71,10 @@ def sibling_check(market: Marketplace, evidence: Evidence, lifts: Floats) -> Sib
                 continue
             own = by_product.get(p)
             start = np.zeros(0, dtype=np.int64) if own is None else own["start"].to_numpy()
-            reach = np.concatenate([start, np.flatnonzero(others)[[0, -1]]])
+            place, posted = days_of_posting(start)
+            reach = np.concatenate([posted, np.flatnonzero(others)[[0, -1]]])
             days = product_days(
-                panel, baseline, product=p, start=start, kernel=evidence.kernel, seen=evidence.seen, reach=reach
+                panel, baseline, product=p, start=posted, kernel=evidence.kernel, seen=evidence.seen, reach=reach
             )
             column = others[days.column] / days.expected
             solved = days.solve(np.column_stack([days.design, column, days.ratio]))
@@ -81,6 +82,7 @@ def sibling_check(market: Marketplace, evidence: Evidence, lifts: Floats) -> Sib
             if own is not None:
                 price = own["price"].to_numpy()
                 wide = _FREE**2 * (price**2 + np.maximum(own["organic"].to_numpy(), 0.0) ** 2)
+                wide = np.bincount(place, weights=wide, minlength=len(posted))
                 inner = days.design.T @ solved[:, :-2] + np.diag(1.0 / wide)
                 influence = influence - solved[:, :-2] @ np.linalg.solve(inner, days.design.T @ influence)
             information += float(influence @ column)

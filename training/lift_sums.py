@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.empirical_bayes import Prior
-from training.lift_evidence import Evidence, ProductDays, product_days
+from training.lift_evidence import Evidence, ProductDays, days_of_posting, product_days
 
 __all__ = ["SharedError", "days_of_block", "pair_lifts", "sum_lifts"]
 
@@ -66,7 +66,7 @@ def days_of_block(evidence: Evidence, number: int) -> ProductDays:
         evidence.panel,
         evidence.baseline,
         product=int(part["product"].iloc[0]),
-        start=part["start"].to_numpy(),
+        start=days_of_posting(part["start"].to_numpy())[1],
         kernel=evidence.kernel,
         seen=evidence.seen,
     )
@@ -90,12 +90,14 @@ def sum_lifts(evidence: Evidence, prior: Prior, groups: Sequence[Ints]) -> list[
     mean, own, lean = np.zeros(count), np.zeros(count), np.zeros((count, len(prior.rho)))
     shared = SharedError(evidence, count)
     for number, block in enumerate(evidence.blocks):
-        tau = block.spread @ prior.variance
-        covariance = tau[:, None] * np.linalg.inv(np.eye(len(tau)) + block.information * tau)
-        covariance = (covariance + covariance.T) / 2.0
-        centre = block.z @ prior.rho
-        estimate = centre + covariance @ (block.pull - block.information @ centre)
-        leaning = block.z - covariance @ (block.information @ block.z)
+        tau, centre = block.spread @ prior.variance, block.z @ prior.rho
+        shrinker = np.linalg.inv(np.eye(len(block.pull)) + block.information * block.by_day(tau))
+        # How a lift moves with its day's; each takes its own prior variance's part of it.
+        known = shrinker @ block.information
+        known = (known + known.T) / 2.0
+        surprise = block.pull - block.information @ block.by_day(centre)
+        estimate = centre + tau * (shrinker @ surprise)[block.place]
+        leaning = block.z - tau[:, None] * (known @ block.by_day(block.z))[block.place]
         # Rows: the groups that have a partnership on this product; a 1 for each of theirs.
         codes = [np.where(group[block.row] >= 0, group[block.row] + offset[i], -1) for i, group in enumerate(groups)]
         here = np.unique(np.concatenate(codes))
@@ -104,10 +106,11 @@ def sum_lifts(evidence: Evidence, prior: Prior, groups: Sequence[Ints]) -> list[
             continue
         member = sum((here[:, None] == code for code in codes), np.zeros((len(here), len(tau))))
         mean[here] += member @ estimate
-        own[here] += np.einsum("gi,ij,gj->g", member, covariance, member)
+        spread = block.by_day((member * tau).T).T
+        own[here] += spread.sum(axis=1) - np.einsum("gi,ij,gj->g", spread, known, spread)
         lean[here] += member @ leaning
         days = days_of_block(evidence, number)
-        shared.add(days.product, days.column, (member @ covariance) @ days.solve(days.design).T, here)
+        shared.add(days.product, days.column, (spread @ shrinker) @ days.solve(days.design).T, here)
     variance = own + np.einsum("gi,ij,gj->g", lean, prior.covariance, lean) + shared.variance()
     sd = np.sqrt(np.maximum(variance, 0.0))
     return [(mean[a:b], sd[a:b]) for a, b in pairwise(offset.tolist())]
@@ -117,8 +120,8 @@ def pair_lifts(evidence: Evidence, prior: Prior) -> Floats:
     """Posterior mean of the lift of each pair of partnership and product, USD, float64 (len(evidence.pairs),)."""
     mean = np.zeros(len(evidence.pairs))
     for block, pairs in zip(evidence.blocks, evidence.block_pairs, strict=True):
-        tau = block.spread @ prior.variance
-        centre = block.z @ prior.rho
-        surprise = block.pull - block.information @ centre
-        mean[pairs] = centre + tau * np.linalg.solve(np.eye(len(tau)) + block.information * tau, surprise)
+        tau, centre = block.spread @ prior.variance, block.z @ prior.rho
+        surprise = block.pull - block.information @ block.by_day(centre)
+        matrix = np.eye(len(surprise)) + block.information * block.by_day(tau)
+        mean[pairs] = centre + tau * np.linalg.solve(matrix, surprise)[block.place]
     return mean

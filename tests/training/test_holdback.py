@@ -69,7 +69,7 @@ def test_taking_others_out_is_the_marginal_of_the_joint() -> None:
     design = rng.normal(size=(40, 3))
     spread = np.full((3, 1), 50.0)
     seen = design @ np.array([5.0, -3.0, 2.0]) + rng.normal(size=40)
-    block = Block(design.T @ design, design.T @ seen, np.ones((3, 1)), spread, np.arange(3))
+    block = Block(design.T @ design, design.T @ seen, np.ones((3, 1)), spread, np.arange(3), np.arange(3))
     reduced = _of(block, np.array([True, False, False]))
     assert reduced is not None
     # The others are all but free: the estimate and its variance are those of least squares on all three.

@@ -147,7 +147,9 @@ def test_empirical_bayes_finds_the_prior_it_was_drawn_from() -> None:
         design = rng.normal(size=(30, 2))
         seen = design @ lift + rng.normal(0.0, 50.0, 30)
         row = np.array([2 * b, 2 * b + 1])
-        blocks.append(Block(design.T @ design / 50.0**2, design.T @ seen / 50.0**2, z, np.full((2, 1), 1.0), row))
+        blocks.append(
+            Block(design.T @ design / 50.0**2, design.T @ seen / 50.0**2, z, np.full((2, 1), 1.0), row, np.arange(2))
+        )
         true.extend(lift)
     hyperprior = Hyperprior(np.array([0.0]), np.array([1.0]), np.array([100.0]))
     prior = fit_prior(blocks, hyperprior)
@@ -163,7 +165,9 @@ def test_empirical_bayes_finds_the_prior_it_was_drawn_from() -> None:
 
 def test_empirical_bayes_gives_the_closed_form_for_one_lift() -> None:
     # Information 4 (variance 1/4), estimate 10, prior N(2 * 3, 1).
-    block = Block(np.array([[4.0]]), np.array([40.0]), np.array([[3.0]]), np.array([[1.0]]), np.array([0]))
+    block = Block(
+        np.array([[4.0]]), np.array([40.0]), np.array([[3.0]]), np.array([[1.0]]), np.array([0]), np.array([0])
+    )
     hyperprior = Hyperprior(np.array([2.0]), np.array([1e-9]), np.array([1.0]))
     prior = fit_prior([block], hyperprior)
     tau = prior.variance[0]
