@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from training.dataset import TrainingData
 from training.fit import group_sizes
-from training.forms import lift_grades
 from training.plain import fit_ranker
+from training.targets import lift_grades
 
 __all__ = ["installed", "reference_scores"]
 

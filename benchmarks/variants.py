@@ -19,12 +19,13 @@ from benchmarks.references import installed, reference_scores
 from models.batch import scores_of
 from models.predict import Predictions
 from training.dataset import TrainingData
-from training.forms import FittedForm, both_forms, lift_labels, targets_of, validation_share
+from training.forms import FittedForm, both_forms, validation_share
 from training.heads import FittedHead, Target, fit_head
 from training.position_weights import position_weights
 from training.pseudo_outcomes import robust_label
 from training.recipes import FREE
 from training.shape import DEFAULT, Shape
+from training.targets import lift_labels, targets_of
 
 __all__ = ["VARIANTS", "Fits", "Order", "Variant", "available"]
 
@@ -90,7 +91,7 @@ class Variant:
     labels : function of the training data, optional
         The same data with other labels: heads, gains, calibration and the choice of the form all follow them.
     targets : function of the cell and the training data, optional
-        What the heads learn, in place of `training.forms.targets_of`; calibration and the choice of the form stay.
+        What the heads learn, in place of `training.targets.targets_of`; calibration and the choice of the form stay.
     order : str
         What creators are sorted by: the score of the form that training prefers (``preferred``) or of the form
         ``expected_value`` or ``lambdarank``, the mean of both (``hybrid``), the preferred form's ``utility`` without

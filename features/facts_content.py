@@ -11,7 +11,7 @@ from features.facts_sales import product_identity
 from features.measures import MICRO, Fact, Measure, fixed, flag, measures
 from marketplace.tables import Marketplace
 
-__all__ = ["CONTENT_FACTS", "FIRST_WEEK_READ_AFTER"]
+__all__ = ["CONTENT_FACTS", "FIRST_WEEK_READ_AFTER", "promoted_states", "view_rows"]
 
 FIRST_WEEK_READ_AFTER = 10
 """Days after publication at which a post's first seven days are read off, for good: late counters have come in."""
@@ -81,6 +81,7 @@ def _category_contents(market: Marketplace) -> Any:
 
 
 def view_rows(market: Marketplace) -> Any:
+    """Days of contents: views, those that no ad bought among them, engagements and clicks, and when they are known."""
     days = known_once(market.table("content_days"), "day")
     zero = ibis.literal(0, "int64")
     paid = ibis.least(ibis.coalesce(days.paid_view_count, zero), days.view_count)

@@ -34,39 +34,46 @@ _ROUNDS = 8
 
 @dataclass(frozen=True)
 class Scale:
-    """A signal that multiplies the calibrated value, held within bounds.
+    """A signal a power of which multiplies the calibrated value, held within bounds.
 
     Parameters
     ----------
     signal : str
         Its name among the bundle's signals.
     low, high : float
-        Bounds, ``0 < low <= high``: values beyond are pulled in.
+        Bounds of the signal, ``0 < low <= high``: values beyond are pulled in.
     missing : float
         What NaN counts as; within the bounds.
+    power : float
+        0 to 4: 1 multiplies by the signal itself.
 
     Raises
     ------
     BundleError
-        Bounds that are not finite, not positive or out of order.
+        Bounds that are not finite, not positive or out of order, or a power out of its range.
     """
 
     signal: str
     low: float
     high: float
     missing: float
+    power: float = 1.0
 
     def __post_init__(self) -> None:
-        numbers = (self.low, self.missing, self.high)
+        numbers = (self.low, self.missing, self.high, self.power)
         fine = all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers)
-        if not fine or not 0 < self.low <= self.missing <= self.high or not isinstance(self.signal, str):
+        fine = fine and isinstance(self.signal, str) and 0 <= self.power <= 4
+        if not fine or not 0 < self.low <= self.missing <= self.high:
             raise BundleError(
-                "a scale with 0 < low <= missing <= high", received=f"{numbers!r}", look="the bundle's calibration"
+                "a scale with 0 < low <= missing <= high and a power from 0 to 4",
+                received=f"{numbers!r}",
+                look="the bundle's calibration",
             )
 
     def of(self, values: Floats) -> Floats:
         """The factor of each row."""
-        return np.clip(np.where(np.isnan(values), self.missing, values), self.low, self.high)
+        held = np.clip(np.where(np.isnan(values), self.missing, values), self.low, self.high)
+        return held if self.power == 1.0 else np.power(held, self.power)
 
 
 @dataclass(frozen=True)

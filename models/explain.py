@@ -5,8 +5,10 @@ TreeSHAP splits each head's raw score, exactly, into one part for each signal
 different units, so each is carried into the one unit that decides: with ``s``
 the head's score and ``c`` a signal's part, its effect is
 ``utility(s) - utility(s - c)``, the USD of expected profit that would go if
-this signal had said nothing. Signals are then listed together, each once, with
-the head on which it acts most.
+this signal had said nothing. Where a signal also scales what a head is read
+into (`models.calibration.Scale`), saying nothing is taking its usual value
+there too. Signals are then listed together, each once, with the head on which
+it acts most.
 
 Source: Lundberg et al. (2020), From local explanations to global understanding with explainable AI for trees.
 """
@@ -61,7 +63,7 @@ class Reason:
     contribution : float
         Effect on the expected profit, USD: above 0 speaks for the creator, below against.
     raw_contribution : float
-        The exact TreeSHAP part of the head's raw score.
+        The exact TreeSHAP part of the head's raw score; of a signal that scales, ln(factor / usual factor) besides.
     text : str
         The same in plain words.
     """
@@ -103,6 +105,11 @@ def explain(
     parts = shap_parts(bundle, matrix)
     effect = np.stack(_effects(bundle, matrix, parts, economics), axis=1)
     raw = np.stack([parts[name][:, :-1] for name in heads], axis=1)
+    for name, calibration in bundle.calibration.items():
+        if calibration.scale is not None and calibration.head == name:
+            place = bundle.signals.index(calibration.scale.signal)
+            usual = calibration.scale.of(np.array([calibration.scale.missing]))
+            raw[:, heads.index(name), place] += np.log(calibration.scale.of(matrix[:, place]) / usual)
     return [
         [
             _reason(
@@ -128,17 +135,29 @@ def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics
     factor = {name: values[repeated] for name, values in factors(bundle, matrix).items()}
     terms = economics.take(repeated)
 
-    def utility(scores: dict[str, Floats]) -> Floats:
+    def utility(scores: dict[str, Floats], factor: dict[str, Floats]) -> Floats:
         accept, _, success = funnel(bundle, scores)
         return terms.utility(accept, success, *money(bundle, scores, factor))
 
     whole = {name: score[repeated] for name, score in raw.items()}
-    as_is = utility(whole)
+    as_is = utility(whole, factor)
     effects = []
     for name in bundle.heads:
         without = whole | {name: whole[name] - parts[name][:, :-1].reshape(-1)}
-        effects.append((as_is - utility(without)).reshape(k, n))
+        effects.append((as_is - utility(without, _unscaled(bundle, name, factor, k))).reshape(k, n))
     return effects
+
+
+def _unscaled(bundle: Bundle, head: str, factor: dict[str, Floats], rows: int) -> dict[str, Floats]:
+    """``factor`` (rows x signals,) with the usual one in the place of each signal that scales what ``head`` tells."""
+    out = dict(factor)
+    for quantity, calibration in bundle.calibration.items():
+        if calibration.scale is not None and calibration.head == head:
+            values = out[quantity].reshape(rows, -1).copy()
+            usual = calibration.scale.of(np.array([calibration.scale.missing]))
+            values[:, bundle.signals.index(calibration.scale.signal)] = usual
+            out[quantity] = values.reshape(-1)
+    return out
 
 
 def _chosen(effect: Floats, raw: Floats, among: NDArray[np.bool_] | None) -> list[tuple[int, int]]:

@@ -25,13 +25,13 @@ from features.signals import SIGNALS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace, read_truth
 from models.bundle import Bundle
-from models.calibration import fit_money, fit_probability
+from models.calibration import MoneyMethod, fit_money, fit_probability
 from models.economics import Economics
 from models.signal_words import signals_sha256
 from training.dataset import TrainingData
-from training.forms import campaign_level
 from training.heads import Target, fit_head
-from training.recipes import FREE, MONOTONE, PLAIN_FEW, SALES_FEW
+from training.recipes import FREE, MONOTONE, PLAIN_FEW
+from training.targets import campaign_level, money_target
 
 __all__ = ["ceiling_targets", "fit_ceiling", "noise_free_data"]
 
@@ -63,8 +63,16 @@ def fit_ceiling(market: Marketplace, train_campaigns: Sequence[str], *, as_of: p
     }  # fmt: skip
     for name in ("lift", "attributed"):
         label = data.column(f"{name}_usd")
-        method = "log_linear" if label.mean() > 0 else "linear"
-        calibration[name] = fit_money(name, heads[name].out_of_fold, label=label, method=method)  # type: ignore[arg-type]
+        method: MoneyMethod = "log_linear" if label.mean() > 0 else "linear"
+        scale = heads[name].scale
+        calibration[name] = fit_money(
+            name,
+            heads[name].out_of_fold,
+            label=label,
+            method=method,
+            scale=scale,
+            scale_values=None if scale is None else data.X[:, data.signals.index(scale.signal)],
+        )
     return Bundle(
         form="expected_value",
         signals=data.signals,
@@ -110,15 +118,12 @@ def noise_free_data(market: Marketplace, train_campaigns: Sequence[str], *, as_o
 
 
 def ceiling_targets(data: TrainingData) -> list[Target]:
-    """The four pointwise targets of `training.forms.targets_of`, every row known and exact."""
+    """The four pointwise targets of `training.targets.targets_of`, every row known and exact."""
     n = len(data)
     everyone, ones = np.ones(n, dtype=np.bool_), np.ones(n)
     level = campaign_level(data, data.column("attributed_usd"))
     chances = (("accept", "accepted", (MONOTONE, FREE)), ("deliver", "delivered", (PLAIN_FEW, MONOTONE)))
     return [
         *(Target(head, everyone, data.column(of), ones, "cross_entropy", recipes) for head, of, recipes in chances),
-        *(
-            Target(head, everyone, data.column(f"{head}_usd"), 1.0 / level, "quasi_poisson", (SALES_FEW, MONOTONE))
-            for head in ("lift", "attributed")
-        ),
+        *(money_target(head, data, data.column(f"{head}_usd"), 1.0 / level) for head in ("lift", "attributed")),
     ]

@@ -13,7 +13,9 @@
 ``expected_value``: pointwise heads ``accept``, ``deliver`` given acceptance,
 ``lift`` and ``attributed`` given delivery, multiplied into the utility. The
 money heads are multiplicative (log link, quasi-Poisson), so that price, reach
-and persuasion multiply as sales do, and negative lift estimates keep their say.
+and persuasion multiply as sales do, and negative lift estimates keep their say;
+they multiply what the creator's next video is expected to sell
+(`training.targets`).
 
 Ranking heads order the creators of one campaign and say nothing of money, so
 the form ``lambdarank`` takes acceptance from the pointwise head and reads both
@@ -33,6 +35,7 @@ plain mean.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,33 +44,17 @@ import numpy as np
 from features.signals import SIGNALS
 from models.bundle import Bundle, Form
 from models.calibration import Calibration, MoneyMethod, Scale, fit_money, fit_probability
-from models.fit_curves import pool_adjacent_violators
 from models.predict import Predictions, factors, from_raw
 from models.signal_words import signals_sha256, words_of
 from training.dataset import TrainingData
 from training.fit import Floats
-from training.heads import FittedHead, Target, fit_head
+from training.heads import FittedHead, fit_head
 from training.metrics import Groups, gains_at_k
-from training.recipes import FREE, MONOTONE, PLAIN_FEW, SALES_FEW
 from training.shape import DEFAULT, Shape
 from training.significance import paired_randomisation_test
+from training.targets import LEAST_LIFTS, lift_labels, targets_of
 
-__all__ = [
-    "GRADES",
-    "FittedForm",
-    "both_forms",
-    "campaign_level",
-    "fit_forms",
-    "lift_gains",
-    "lift_grades",
-    "lift_labels",
-    "targets_of",
-    "utility_gains",
-    "validation_share",
-]
-
-GRADES = 30
-"""Highest lift grade."""
+__all__ = ["FittedForm", "both_forms", "fit_forms", "validation_share"]
 
 PRICE = "brief_price_brief"
 """The signal in whose units a ranking head's money is told."""
@@ -76,9 +63,6 @@ LABEL_NOISE = 0.5
 """Share of a shrunk lift's standard error that counts as noise on top of the truth when its spread is read: shrinkage
 has already taken out a part, and added what it drew in. Chosen so that 80 and 90 % intervals hold as many realised
 lifts on simulated marketplaces (seeds 11 to 17)."""
-
-LEAST_LIFTS = 40
-"""With fewer estimated lifts than this, attributed sales stand in for them."""
 
 PREFERENCE = 0.05
 
@@ -141,126 +125,6 @@ def both_forms(data: TrainingData, heads: Mapping[str, FittedHead]) -> list[Fitt
     return [pointwise, ranked] if better else [ranked, pointwise]
 
 
-def targets_of(data: TrainingData, *, lift_label: tuple[Floats, Floats] | None = None) -> list[Target]:
-    """The six targets: four pointwise, two ranked.
-
-    ``lift_label``: what the two lift heads learn in place of `lift_labels`, and its standard error, USD (n,), NaN where
-    not known.
-    """
-    n = len(data)
-    ones = np.ones(n)
-    lift, lift_se, attributed = lift_labels(data)
-    if lift_label is not None:
-        lift, lift_se = lift_label
-    lift_rows, grade_rows = np.isfinite(lift), data.outcome_known
-    sold_rows = np.isfinite(attributed)
-    level = campaign_level(data, attributed)
-    grades = lift_grades(lift)
-    return [
-        Target("accept", data.reply_known, np.nan_to_num(data.column("accepted")), ones, "binary", (MONOTONE, FREE)),
-        Target(
-            "deliver",
-            grade_rows & (data.column("accepted") == 1.0),
-            np.nan_to_num(data.column("delivered")),
-            ones,
-            "binary",
-            (PLAIN_FEW, MONOTONE),
-        ),
-        # The variance of a sale grows with the square of its size: weight mean/variance makes campaigns of dear
-        # and of cheap products speak alike, and noisy estimates less.
-        Target(
-            "lift",
-            lift_rows,
-            np.nan_to_num(lift),
-            np.nan_to_num(level / (level**2 + lift_se**2)),
-            "quasi_poisson",
-            (SALES_FEW, MONOTONE),
-        ),
-        Target("attributed", sold_rows, np.nan_to_num(attributed), 1.0 / level, "quasi_poisson", (SALES_FEW, MONOTONE)),
-        Target(
-            "success",
-            grade_rows,
-            np.nan_to_num(data.column("grade")),
-            ones,
-            "lambdarank",
-            (MONOTONE, FREE),
-            utility_gains(data.column("grade")[grade_rows], data.realised_profit()[grade_rows]),
-        ),
-        Target(
-            "lift",
-            lift_rows,
-            grades,
-            ones,
-            "lambdarank",
-            (SALES_FEW, MONOTONE),
-            lift_gains(grades[lift_rows], lift[lift_rows]),
-        ),
-    ]
-
-
-def lift_labels(data: TrainingData) -> tuple[Floats, Floats, Floats]:
-    """Lift, its standard error and attributed sales, USD (n,), NaN where not known.
-
-    Where a marketplace allows almost no estimate of lift (no product days), attributed sales stand in for it.
-    """
-    lift, lift_se, attributed = (data.column(f"{name}_usd") for name in ("lift", "lift_se", "attributed"))
-    known = data.lift_known
-    if known.sum() < LEAST_LIFTS:
-        return attributed, np.where(np.isfinite(attributed), 0.0, np.nan), attributed
-    return np.where(known, lift, np.nan), np.where(known, lift_se, np.nan), attributed
-
-
-def campaign_level(data: TrainingData, attributed: Floats) -> Floats:
-    """The usual size of a partnership's sales in each row's campaign, USD (n,), always positive.
-
-    The campaign's mean attributed sales, drawn towards the mean of all campaigns as if three more partnerships had it.
-    """
-    known = np.isfinite(attributed)
-    count = np.bincount(data.campaign, weights=known)
-    total = np.bincount(data.campaign, weights=np.where(known, attributed, 0.0))
-    overall = max(float(np.mean(attributed[known])), 1.0) if known.any() else 1.0
-    return np.asarray(np.maximum((total + 3.0 * overall) / (count + 3.0), 0.05 * overall)[data.campaign])
-
-
-def lift_grades(lift: Floats) -> Floats:
-    """Grades 0..`GRADES` of lift, (n,): 0 where it is not positive or not known, else by quantile of the positive."""
-    positive = lift > 0
-    grades = np.zeros(len(lift))
-    if positive.any():
-        edges = np.quantile(lift[positive], np.arange(1, GRADES) / GRADES)
-        grades[positive] = 1.0 + np.searchsorted(edges, lift[positive], side="right")
-    return grades
-
-
-def lift_gains(grades: Floats, lift: Floats) -> tuple[float, ...]:
-    """Mean lift of each grade in units of the mean positive lift; 0 for grade 0."""
-    count = np.bincount(grades.astype(np.int64), minlength=GRADES + 1)
-    total = np.bincount(grades.astype(np.int64), weights=lift, minlength=GRADES + 1)
-    means = np.where(count > 0, total / np.maximum(count, 1), 0.0)
-    means[0] = 0.0
-    means = np.maximum.accumulate(means)
-    return tuple((means / (means.mean() or 1.0)).tolist())
-
-
-def utility_gains(grades: Floats, profit: Floats) -> tuple[float, ...]:
-    """Gain of each funnel grade 0..4: the mean profit of its invitations, made to rise, from 0, with mean 1.
-
-    Grades seen fewer than 10 times, or a profit that does not rise at all, fall back on 0, 0, 1, 2, 2.5.
-    """
-    known = np.isfinite(profit)
-    grade, value = grades[known].astype(np.int64), profit[known]
-    count = np.bincount(grade, minlength=5)
-    means = np.bincount(grade, weights=value, minlength=5) / np.maximum(count, 1)
-    seen = count >= 10
-    if seen.sum() >= 3:
-        rising = pool_adjacent_violators(means[seen], count[seen].astype(np.float64))
-        gains = np.interp(np.arange(5), np.flatnonzero(seen), rising)
-        gains = gains - gains.min()
-        if gains.max() > 0:
-            return tuple((gains / gains.mean()).tolist())
-    return (0.0, 0.0, 1.0, 2.0, 2.5)
-
-
 def _expected_value(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedForm:
     used = {name: heads[name] for name in ("accept", "deliver", "lift", "attributed")}
     lift, lift_se, attributed = lift_labels(data)
@@ -272,13 +136,7 @@ def _expected_value(data: TrainingData, heads: Mapping[str, FittedHead]) -> Fitt
         ),
         "lift": _money(data, "lift", used["lift"], lift, lift_se, plain=plain, plain_se=plain_se),
         "attributed": _money(
-            data,
-            "attributed",
-            used["attributed"],
-            attributed,
-            np.zeros(len(data)),
-            plain=attributed,
-            plain_se=plain_se,
+            data, "attributed", used["attributed"], attributed, np.zeros(len(data)), plain=attributed, plain_se=plain_se
         ),
     }
     return _finish("expected_value", data, used, calibration)
@@ -288,20 +146,14 @@ def _lambdarank(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedFo
     used = {"success": heads["rank_success"], "accept": heads["accept"], "lift": heads["rank_lift"]}
     lift, lift_se, attributed = lift_labels(data)
     plain, plain_se = _plain_lifts(data)
-    price = data.X[:, data.signals.index(PRICE)]
+    lift_head = dataclasses.replace(used["lift"], scale=_price_scale(data, lift))
+    sold_head = dataclasses.replace(used["lift"], scale=_price_scale(data, attributed))
     calibration = {
         "success": _probability(data, "success", used["success"], "delivered", data.outcome_known),
         "accept": _probability(data, "accept", used["accept"], "accepted", data.reply_known),
-        "lift": _money(data, "lift", used["lift"], lift, lift_se, plain=plain, plain_se=plain_se, price=price),
+        "lift": _money(data, "lift", lift_head, lift, lift_se, plain=plain, plain_se=plain_se),
         "attributed": _money(
-            data,
-            "lift",
-            used["lift"],
-            attributed,
-            np.zeros(len(data)),
-            plain=attributed,
-            plain_se=plain_se,
-            price=price,
+            data, "lift", sold_head, attributed, np.zeros(len(data)), plain=attributed, plain_se=plain_se
         ),
     }
     return _finish("lambdarank", data, used, calibration)
@@ -320,25 +172,23 @@ def _plain_lifts(data: TrainingData) -> tuple[Floats, Floats]:
     return data.column("lift_raw_usd"), data.column("lift_raw_se_usd")
 
 
+def _price_scale(data: TrainingData, label: Floats) -> Scale | None:
+    """`PRICE` within what was seen where ``label`` (n,) is known; None where no price was."""
+    price = data.X[:, data.signals.index(PRICE)]
+    known = price[np.isfinite(label) & (price > 0)]
+    if not known.size:
+        return None
+    low, middle, high = np.quantile(known, [0.02, 0.5, 0.98]).tolist()
+    return Scale(PRICE, low, high, middle)
+
+
 def _money(
-    data: TrainingData,
-    name: str,
-    head: FittedHead,
-    label: Floats,
-    label_se: Floats,
-    *,
-    plain: Floats,
-    plain_se: Floats,
-    price: Floats | None = None,
+    data: TrainingData, name: str, head: FittedHead, label: Floats, label_se: Floats, *, plain: Floats, plain_se: Floats
 ) -> Calibration:
-    """Log-linear where the mean is positive; in units of the product's price where ``price`` is given."""
+    """Log-linear where the mean is positive; in units of the head's scale where it has one."""
     rows = np.isfinite(label)
-    scale = None
-    known = np.empty(0) if price is None else price[rows & (price > 0)]
-    if known.size:
-        low, middle, high = np.quantile(known, [0.02, 0.5, 0.98]).tolist()
-        scale = Scale(PRICE, low, high, middle)
     method: MoneyMethod = "log_linear" if label[rows].mean() > 0 else "linear"
+    scale = head.scale
     return fit_money(
         name,
         head.out_of_fold[rows],
@@ -346,7 +196,7 @@ def _money(
         label_se=label_se[rows],
         method=method,
         scale=scale,
-        scale_values=price[rows] if scale is not None and price is not None else None,
+        scale_values=None if scale is None else data.X[rows, data.signals.index(scale.signal)],
         campaign=data.campaign[rows],
         plain=plain[rows],
         plain_se=plain_se[rows],

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration import Scale
 from training.dataset import TrainingData
 from training.fit import Floats, fit_booster, fit_side_by_side, group_sizes
 from training.metrics import Groups, ndcg_at_k
@@ -66,6 +67,9 @@ class Target:
         Tried in this order; a later one must be better than those before it, not equal.
     gains : tuple of float
         For ``lambdarank``: what each grade is worth.
+    scale : Scale, optional
+        For ``quasi_poisson``: what the head's exponential multiplies. Trees are steps, flat beyond the last cut; the
+        scale goes on, and the trees learn what it gets wrong.
     """
 
     head: str
@@ -75,11 +79,18 @@ class Target:
     objective: str
     recipes: tuple[Recipe, ...]
     gains: tuple[float, ...] = ()
+    scale: Scale | None = None
 
     @property
     def name(self) -> str:
         """The head's name, told apart from a pointwise head's where it ranks."""
         return ("rank_" if self.gains else "") + self.head
+
+    def offset(self, data: TrainingData, rows: Flags) -> Floats:
+        """ln of the scale's factor at ``rows``, bool (n,), of ``data``: (rows.sum(),); zeros without a scale."""
+        if self.scale is None:
+            return np.zeros(int(rows.sum()))
+        return np.asarray(np.log(self.scale.of(data.X[rows, data.signals.index(self.scale.signal)])))
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,8 @@ class FittedHead:
         Out-of-fold loss of the chosen recipe, and of a constant (for ``lambdarank``: minus nDCG, of ties).
     losses : mapping of recipe to float
         The best of each.
+    scale : Scale or None
+        The target's.
     """
 
     booster: Any
@@ -107,6 +120,7 @@ class FittedHead:
     loss: float
     constant_loss: float
     losses: Mapping[str, float]
+    scale: Scale | None = None
 
 
 def quasi_poisson(weights: Floats) -> Callable[[Floats, Any], tuple[Floats, Floats]]:
@@ -195,8 +209,9 @@ def choose_head(target: Target, data: TrainingData, scores: Mapping[str, Floats]
         recipe=recipe.name,
         rounds=rounds,
         loss=loss,
-        constant_loss=_loss(target, data, np.zeros(len(data))),
+        constant_loss=_loss(dataclasses.replace(target, scale=None), data, np.zeros(len(data))),
         losses=losses,
+        scale=target.scale,
     )
 
 
@@ -211,8 +226,9 @@ def _fit(
     init = None
     if target.objective == "quasi_poisson":
         params["objective"] = quasi_poisson(weights)
-        # The starting level is not part of the text; the calibration's intercept brings it back.
-        init = np.full(len(y), np.log(max(float(np.average(y, weights=weights)), 1e-6)))
+        # The start is not part of the text: the calibration brings back its level, and the scale with it.
+        init = target.offset(data, rows)
+        init = init + np.log(max(float(weights @ y) / float(weights @ np.exp(init)), 1e-6))
     else:
         params["objective"] = target.objective
     if target.gains:
@@ -246,6 +262,7 @@ def _loss(target: Target, data: TrainingData, raw: Floats) -> float:
             f = np.full(len(y), np.log(rate / (1 - rate)))
         return float(np.average(np.logaddexp(0.0, f) - y * f, weights=w))
     if target.objective == "quasi_poisson":
+        f = f + target.offset(data, rows)
         level = np.log(max(np.average(y, weights=w), 1e-9) / np.average(np.exp(f), weights=w))
         return float(np.average(np.exp(f + level) - y * (f + level), weights=w))
     return float(np.average((y - f) ** 2, weights=w))

@@ -33,10 +33,10 @@ from models.economics import Economics
 from training.dataset import TrainingData
 from training.evaluate_held_out import known_until
 from training.fit import Floats, fit_booster, fit_side_by_side
-from training.forms import targets_of
 from training.heads import SHALLOW, Target, quasi_poisson
 from training.labels import SETTLED_SHARE, build_labels
 from training.off_policy import Log
+from training.targets import targets_of
 
 __all__ = ["HOLDBACK", "PolicyData", "model_chances", "model_profits", "read_policy_data", "ripening"]
 

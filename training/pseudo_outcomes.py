@@ -26,9 +26,9 @@ import numpy.typing as npt
 
 from training.dataset import TrainingData
 from training.fit import Floats, fit_booster, fit_side_by_side
-from training.forms import campaign_level, lift_labels
 from training.heads import SHALLOW, quasi_poisson
 from training.recipes import SALES_FEW
+from training.targets import campaign_level, lift_labels
 
 __all__ = ["FOLDS", "LEAST_CHANCE", "PseudoOutcomes", "cross_fitting_folds", "pseudo_outcomes", "robust_label"]
 
@@ -117,7 +117,7 @@ def pseudo_outcomes(
 
 
 def robust_label(data: TrainingData, brands: npt.NDArray[np.object_], *, seed: int) -> tuple[Floats, Floats]:
-    """An alternative to `training.forms.lift_labels` for the lift head: label and standard error, USD, float64 (n,)."""
+    """An alternative to `training.targets.lift_labels` for the lift head: label, standard error, USD, float64 (n,)."""
     found = pseudo_outcomes(data, brands, seed=seed)
     return found.label, found.se
 

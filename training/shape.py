@@ -1,7 +1,7 @@
 """The shape of the heads: what tuning may change, and what it is by default.
 
 One shape holds for all heads of both forms. What a head learns from, its
-objective and its directions are no matter of shape (`training.forms.targets_of`,
+objective and its directions are no matter of shape (`training.targets.targets_of`,
 `training.recipes`).
 """
 

@@ -23,11 +23,11 @@ from marketplace.progress import countdown, say
 from marketplace.tables import Marketplace, open_marketplace
 from models.signal_words import signals_sha256
 from training.dataset import TrainingData, build_training_data
-from training.forms import targets_of
 from training.heads import BLOCKS
 from training.pipeline import split_of
 from training.shape import DEFAULT, Shape, read_shape
 from training.splits import Split
+from training.targets import targets_of
 from training.tracking import Store, open_store
 from training.tune_result import TuneResult, result_json
 from training.tune_study import (

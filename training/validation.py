@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from marketplace.errors import CollabrankError
 from training.dataset import TrainingData
 from training.fit import Floats, fit_side_by_side
-from training.forms import both_forms, targets_of
+from training.forms import both_forms
 from training.heads import BLOCKS, FittedHead, Target, blocks_of, choose_head, fit_stages
 from training.recipes import Recipe
 from training.shape import STEP, Shape
+from training.targets import targets_of
 
 __all__ = ["Measured", "measure", "measure_by_block", "validation_campaigns"]
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,6 +130,25 @@ def test_a_probability_is_one_and_lies_in_its_interval(data, method):
     value, (low, high) = made.value(where), made.interval(where)
     assert ((low >= 0) & (low <= value) & (value <= high) & (high <= 1)).all()
     assert (np.diff(value) >= 0).all()
+
+
+def test_a_scale_is_a_power_of_its_signal():
+    scale = Scale("sales", low=1, high=100, missing=9, power=0.5)
+    np.testing.assert_allclose(scale.of(np.array([0.1, 4, 1e9, np.nan])), [1, 2, 10, 3])
+    score, sales = np.linspace(0, 1, 40), np.linspace(1, 90, 40)
+    made = fit_money("lift", score, label=np.exp(score) * np.sqrt(sales), method="log_linear", scale=scale,
+                     scale_values=sales)  # fmt: skip
+    np.testing.assert_allclose(made.value(score, scale.of(sales)), np.exp(score) * np.sqrt(sales), rtol=1e-6)
+    assert Calibration.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+    without = made.as_dict()
+    del without["scale"]["power"]
+    assert Calibration.from_dict(without).scale == replace(scale, power=1.0)
+
+
+@pytest.mark.parametrize("power", [-0.1, 4.5, math.nan, "1"])
+def test_a_power_out_of_its_range_is_refused(power):
+    with pytest.raises(BundleError, match="power"):
+        Scale("sales", low=1, high=100, missing=9, power=power)
 
 
 def test_a_scale_multiplies_value_deviation_and_interval():

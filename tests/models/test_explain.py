@@ -35,11 +35,29 @@ def test_a_reason_is_the_profit_that_goes_without_its_signals_part(form, world, 
         assert len({one.signal for one in reasons}) == len(reasons)
         for one in reasons:
             place = bundle.signals.index(one.signal)
-            assert one.raw_contribution == parts[one.head][row, place]
+            scale = bundle.calibration[one.head].scale
+            scales = scale is not None and scale.signal == one.signal
+            beside = np.log(np.clip(X[row, place], scale.low, scale.high) / scale.missing) if scales else 0.0
+            assert one.raw_contribution == pytest.approx(parts[one.head][row, place] + np.nan_to_num(beside), abs=1e-12)
             less = dict(raw) | {one.head: raw[one.head] - parts[one.head][:, place]}
-            without = from_raw(bundle, less, factors(bundle, X), economics).utility
+            factor = factors(bundle, X)
+            if scales:
+                factor[one.head] = np.full(len(X), scale.missing)
+            without = from_raw(bundle, less, factor, economics).utility
             assert one.contribution == pytest.approx(whole[row] - without[row], abs=1e-9)
             assert one.value is None if np.isnan(X[row, place]) else one.value == X[row, place]
+
+
+def test_a_signal_that_only_scales_is_a_reason_too(value_bundle, world):
+    """The price multiplies lift: where it is far from the usual one it says most, whatever the trees make of it."""
+    X = world.X[:1].copy()
+    X[0, 1] = 400.0
+    reasons = {one.signal: one for one in explain(value_bundle, X, BRIEF)[0]}
+    dear = reasons["price_last_all"]
+    part = shap_parts(value_bundle, X)["lift"][0, 1]
+    assert dear.head == "lift"
+    assert dear.raw_contribution == pytest.approx(part + np.log(400.0 / 20.0))
+    assert dear.text.startswith("Raises the expected extra sales")
 
 
 def test_the_signal_that_matters_leads_and_words_say_so(ranking_bundle, world):

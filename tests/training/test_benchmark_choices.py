@@ -18,11 +18,11 @@ from benchmarks.verdicts import judge, world_means
 from marketplace.errors import TrainingError
 from marketplace.tables import open_marketplace
 from training.evaluate_held_out import gather_held_out
-from training.forms import lift_labels, targets_of
 from training.heads import fit_head
 from training.position_weights import LEAST_PROPENSITY, position_weights, weights_of
 from training.recipes import MONOTONE
 from training.shape import Shape
+from training.targets import lift_labels, targets_of
 
 SMALL = ["--creators", "600", "--campaigns", "60", "--days", "200"]
 

@@ -10,17 +10,9 @@ import pytest
 from models.economics import Economics
 from models.predict import predict
 from models.signature import Signer
-from training.forms import (
-    GRADES,
-    FittedForm,
-    campaign_level,
-    fit_forms,
-    lift_gains,
-    lift_grades,
-    targets_of,
-    utility_gains,
-)
+from training.forms import FittedForm, fit_forms
 from training.heads import BLOCKS, quasi_poisson
+from training.targets import GRADES, campaign_level, lift_gains, lift_grades, targets_of, utility_gains
 
 
 def test_lift_grades_by_hand():

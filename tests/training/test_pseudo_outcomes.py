@@ -10,8 +10,8 @@ import pytest
 
 from marketplace.tables import open_marketplace
 from training.dataset import TrainingData
-from training.forms import lift_labels
 from training.pseudo_outcomes import LEAST_CHANCE, cross_fitting_folds, pseudo_outcomes, robust_label
+from training.targets import lift_labels
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from marketplace.errors import TrainingError
-from training.forms import targets_of
 from training.heads import BLOCKS, blocks_of, fit_head
 from training.recipes import FREE, MONOTONE
 from training.shape import DEFAULT, STEP, Shape, read_shape
+from training.targets import targets_of
 
 
 @pytest.mark.parametrize(
