@@ -218,7 +218,8 @@ def fit_money(
         Weights for the curve; by default ``1 / (v + label_se^2)`` with ``v`` the labels' variance net of noise, so
         that noisy labels count less.
     method : {"blend", "isotonic", "linear", "log_linear", "identity"}
-        ``blend`` is the mean of isotonic and linear; ``identity`` takes the head's score as the money itself.
+        ``blend`` is the mean of isotonic and linear; ``log_linear`` is a line where the weighted mean is not positive;
+        ``identity`` takes the head's score as the money itself.
     scale, scale_values
         A scaling signal and its values for these rows (n,): the curve is then fitted to ``label / factor``.
     campaign : (n,), optional
@@ -271,11 +272,18 @@ def _money_curve(method: str, x: Floats, y: Floats, s: Floats, *, weight: Many |
         "identity": Linear,
         "isotonic": lambda: fit_isotonic(x, y, weight=weight),
         "linear": lambda: fit_linear(x, y, weight=weight),
-        "log_linear": lambda: fit_log_linear(x, y, weight=weight),
+        "log_linear": lambda: _rising_exponential(x, y, weight),
         "blend": lambda: Blend(fit_isotonic(x, y, weight=weight), fit_linear(x, y, weight=weight)),
     }
     curve: Curve = _chosen(curves, method)()
     return curve
+
+
+def _rising_exponential(x: Floats, y: Floats, weight: Many | None) -> Curve:
+    """Log-linear; a line where the weighted mean is not positive, which no exponential has."""
+    if y.size and float(np.average(y, weights=None if weight is None else as_floats(weight))) <= 0:
+        return fit_linear(x, y, weight=weight)
+    return fit_log_linear(x, y, weight=weight)
 
 
 def _steadied(curve: Curve, x: Floats, y: Floats, s: Floats) -> Curve:

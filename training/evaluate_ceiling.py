@@ -25,7 +25,7 @@ from features.signals import SIGNALS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace, read_truth
 from models.bundle import Bundle
-from models.calibration import MoneyMethod, fit_money, fit_probability
+from models.calibration import fit_money, fit_probability
 from models.economics import Economics
 from models.signal_words import signals_sha256
 from training.dataset import TrainingData
@@ -63,13 +63,12 @@ def fit_ceiling(market: Marketplace, train_campaigns: Sequence[str], *, as_of: p
     }  # fmt: skip
     for name in ("lift", "attributed"):
         label = data.column(f"{name}_usd")
-        method: MoneyMethod = "log_linear" if label.mean() > 0 else "linear"
         scale = heads[name].scale
         calibration[name] = fit_money(
             name,
             heads[name].out_of_fold,
             label=label,
-            method=method,
+            method="log_linear",
             scale=scale,
             scale_values=None if scale is None else data.X[:, data.signals.index(scale.signal)],
         )

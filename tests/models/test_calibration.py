@@ -132,6 +132,12 @@ def test_a_probability_is_one_and_lies_in_its_interval(data, method):
     assert (np.diff(value) >= 0).all()
 
 
+def test_money_without_a_positive_mean_is_a_line():
+    score = np.linspace(-1, 1, 60)
+    made = fit_money("lift", score, label=score - 3.0, method="log_linear")
+    np.testing.assert_allclose(made.value(score), score - 3.0, atol=1e-9)
+
+
 def test_a_scale_is_a_power_of_its_signal():
     scale = Scale("sales", low=1, high=100, missing=9, power=0.5)
     np.testing.assert_allclose(scale.of(np.array([0.1, 4, 1e9, np.nan])), [1, 2, 10, 3])
