@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from benchmarks.marketplaces import Drawn
 from benchmarks.references import installed, reference_scores
+from features.conversion import CONVERSION_SIGNALS
 from models.batch import scores_of
 from models.predict import Predictions
 from training.dataset import TrainingData
@@ -25,7 +26,7 @@ from training.position_weights import position_weights
 from training.pseudo_outcomes import robust_label
 from training.recipes import FREE
 from training.shape import DEFAULT, Shape
-from training.targets import lift_labels, targets_of
+from training.targets import EXPECTED_SALES, lift_labels, targets_of
 
 __all__ = ["VARIANTS", "Fits", "Order", "Variant", "available"]
 
@@ -78,6 +79,17 @@ def _classic_gain(_: Drawn, data: TrainingData) -> list[Target]:
     ]
 
 
+def _trees_alone(_: Drawn, data: TrainingData) -> list[Target]:
+    return [dataclasses.replace(target, scale=None) for target in targets_of(data)]
+
+
+def _without_conversion(data: TrainingData) -> TrainingData:
+    """Nothing is known of conversion or of what follows from it: no head splits on it, nothing is scaled by it."""
+    X = data.X.copy()
+    X[:, [data.signals.index(name) for name in (*CONVERSION_SIGNALS, EXPECTED_SALES)]] = np.nan
+    return dataclasses.replace(data, X=X)
+
+
 @dataclass(frozen=True)
 class Variant:
     """One choice.
@@ -89,7 +101,7 @@ class Variant:
     shape : Shape
         Of the heads.
     labels : function of the training data, optional
-        The same data with other labels: heads, gains, calibration and the choice of the form all follow them.
+        The same data with other labels or signals: heads, gains, calibration and the choice of the form follow them.
     targets : function of the cell and the training data, optional
         What the heads learn, in place of `training.targets.targets_of`; calibration and the choice of the form stay.
     order : str
@@ -120,6 +132,8 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "shrunk_level": Variant("money's level from shrunk lift alone", labels=_shrunk_alone),
         "doubly_robust": Variant("lift heads taught by doubly robust pseudo-outcomes", targets=_doubly_robust),
         "lifts_alike": Variant("the lift head counts sure and unsure estimates alike", targets=_lifts_alike),
+        "trees_alone": Variant("heads of money multiply no expected sales", targets=_trees_alone),
+        "no_conversion": Variant("without the signals of conversion", labels=_without_conversion),
         "position_debiased": Variant("rows weigh 1 / sqrt(propensity)", targets=_position_debiased),
         "unconstrained": Variant("all signals, none held to a direction, in every head", targets=_unconstrained),
         "loose": Variant("each head's freest recipe", shape=Shape(recipes="loose")),
@@ -211,7 +225,7 @@ class Fits:
 
     def _head(self, target: Target, data: TrainingData, shape: Shape) -> FittedHead:
         seed = self._drawn.seed
-        if shape != DEFAULT or not _same(target, self._usual[target.name]):
+        if shape != DEFAULT or data.X is not self._drawn.data.X or not _same(target, self._usual[target.name]):
             return fit_head(target, data, seed=seed, shape=shape)
         if target.name not in self._heads:
             self._heads[target.name] = fit_head(target, data, seed=seed)
@@ -237,7 +251,7 @@ class Fits:
 
 def _same(one: Target, other: Target) -> bool:
     """Whether a head would learn the same from both, of the same data."""
-    plain = ("head", "objective", "recipes", "gains")
+    plain = ("head", "objective", "recipes", "gains", "scale")
     return (
         all(getattr(one, name) == getattr(other, name) for name in plain)
         and np.array_equal(one.rows, other.rows)

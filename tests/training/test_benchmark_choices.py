@@ -15,6 +15,7 @@ from benchmarks.choices import EXPERIMENT, main
 from benchmarks.marketplaces import METRIC, Drawn, gain_shares
 from benchmarks.variants import VARIANTS, Fits, Variant, available
 from benchmarks.verdicts import judge, world_means
+from features.conversion import CONVERSION_SIGNALS
 from marketplace.errors import TrainingError
 from marketplace.tables import open_marketplace
 from training.evaluate_held_out import gather_held_out
@@ -22,7 +23,7 @@ from training.heads import fit_head
 from training.position_weights import LEAST_PROPENSITY, position_weights, weights_of
 from training.recipes import MONOTONE
 from training.shape import Shape
-from training.targets import lift_labels, targets_of
+from training.targets import EXPECTED_SALES, lift_labels, targets_of
 
 SMALL = ["--creators", "600", "--campaigns", "60", "--days", "200"]
 
@@ -174,6 +175,21 @@ def test_doubly_robust_lift_heads_learn_from_refusals_and_the_others_stay(drawn,
     for name in set(usual) - {"lift", "rank_lift"}:
         assert (taught[name].y == usual[name].y).all()
         assert taught[name].gains == usual[name].gains
+
+
+def test_without_conversion_nothing_is_read_of_it(fits, drawn):
+    names = [*CONVERSION_SIGNALS, EXPECTED_SALES]
+    usual, without = (fits.forms(VARIANTS[name]) for name in ("default", "no_conversion"))
+    split = [head.booster.feature_importance()[drawn.data.signals.index(n)]
+             for form in usual for head in form.heads.values() for n in names]  # fmt: skip
+    assert sum(split) > 0
+    for form in without:
+        assert form.bundle.calibration["lift"].scale is None or form.form == "lambdarank"
+        for head in form.heads.values():
+            assert not any(head.booster.feature_importance()[drawn.data.signals.index(n)] for n in names)
+    alone = fits.forms(VARIANTS["trees_alone"])
+    assert all(head.scale is None for form in alone for head in form.heads.values())
+    assert fits.order("trees_alone").scores.tolist() != fits.order("default").scores.tolist()
 
 
 def test_weights_by_hand():
