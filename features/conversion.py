@@ -14,7 +14,7 @@ brands and categories that the fit does not know take what is usual.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,6 +25,7 @@ import pandas as pd
 
 from features.conversion_fit import FAR_PRICE, Fitted, active, fit_conversion, packed
 from features.conversion_rows import TRAITS, Evidence, read_evidence
+from marketplace.progress import track
 from marketplace.tables import Marketplace
 
 __all__ = ["CONVERSION_SIGNALS", "DECIMALS", "REFIT_DAYS", "Conversion", "Item", "conversion_columns", "conversion_of"]
@@ -54,8 +55,11 @@ DECIMALS = 6
 _VARIANCE_WORTH = 8.0
 """Videos that the usual variance of log views weighs beside a creator's own."""
 
-_KEPT = 16
-"""Fits of one marketplace that stay in memory."""
+_KEPT_BYTES = 2**30
+"""Fits of one marketplace that stay in memory, at least the latest asked: some 50 of 20,000 creators."""
+
+_LONG = 3
+"""Fits to be made from which on progress is shown."""
 
 _FITS: WeakKeyDictionary[Marketplace, OrderedDict[int, Conversion | None]] = WeakKeyDictionary()
 
@@ -168,6 +172,11 @@ class Conversion:
         """Every field by name, text as numpy text: what a snapshot keeps."""
         return {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return sum(array.nbytes for array in self.arrays().values())
+
     def fits(self) -> bool:
         """Whether the arrays' sizes agree."""
         d, people, c = len(self.mean), len(self.creator_ids) + 1, len(self.category_ids) + 1
@@ -201,9 +210,9 @@ def conversion_of(market: Marketplace, day: int) -> Conversion | None:
             and float(evidence.posts.orders.sum()) >= LEAST_ORDERS
         )
         kept[due] = _laid_out(evidence, fit_conversion(evidence)) if enough and evidence is not None else None
-        if len(kept) > _KEPT:
-            kept.popitem(last=False)
     kept.move_to_end(due)
+    while len(kept) > 1 and sum(fit.size for fit in kept.values() if fit is not None) > _KEPT_BYTES:
+        kept.popitem(last=False)
     return kept[due]
 
 
@@ -227,7 +236,7 @@ def conversion_columns(
     order = np.argsort(codes, kind="stable")
     edges = np.searchsorted(codes[order], np.arange(len(briefs) + 1))
     due = days // REFIT_DAYS
-    for period in np.unique(due).tolist():
+    for period in _shown(market, np.unique(due).tolist()):
         model = conversion_of(market, period * REFIT_DAYS)
         if model is None:
             continue
@@ -239,6 +248,14 @@ def conversion_columns(
             for name, values in model.predict(places[creators[at]], item).items():
                 out[name][at] = values
     return out
+
+
+def _shown(market: Marketplace, periods: list[int]) -> Iterable[int]:
+    """``periods``, with progress where several must be fitted."""
+    kept = _FITS.get(market, {})
+    if sum(period * REFIT_DAYS not in kept for period in periods) < _LONG:
+        return periods
+    return track(periods, "  conversion, four weeks at a time", total=len(periods))
 
 
 def _laid_out(evidence: Evidence, fitted: Fitted) -> Conversion:
