@@ -30,8 +30,8 @@ lists them on the command line.
 - **Null is not zero.** A count or sum is 0 where nothing happened, and NaN where the marketplace lacks the table it
   comes from. A mean or share of nothing is NaN. Rates marked *towards .1* begin there and move as evidence comes in.
 - **Money** is in USD at the rate of the event's day.
-- **Conversion** (`brief_conversion_…`, `brief_views_expected_365d`, `brief_sales_expected_365d`) is read from a model that is
-  fitted every 28 days to the posts of the year before: [conversion.md](conversion.md).
+- **Conversion** (`brief_conversion_…`, `brief_views_expected_365d`, `brief_sales_expected_365d`) is read from a model
+  that is fitted every 28 days to the posts of the year before: [conversion.md](conversion.md).
 - **Way** says which way the expected value of inviting a creator must move with the signal: up, down, or either.
 """
 
