@@ -61,8 +61,8 @@ PRICE = "brief_price_brief"
 
 LABEL_NOISE = 0.4
 """Share of a shrunk lift's standard error that counts as noise on top of the truth when its spread is read: shrinkage
-has already taken out a part, and added what it drew in. Chosen so that 80 and 90 % intervals hold about as many realised
-lifts on simulated marketplaces (.80 and .94 on seeds 11 to 13)."""
+has already taken out a part, and added what it drew in. Chosen so that 80 and 90 % intervals hold about as many
+realised lifts on simulated marketplaces (.80 and .94 on seeds 11 to 13)."""
 
 PREFERENCE = 0.01
 """One-sided p below which ``lambdarank`` is preferred. Validation sees the invited alone; among all the eligible, whom
