@@ -252,7 +252,7 @@ def conversion_columns(
 
 def _shown(market: Marketplace, periods: list[int]) -> Iterable[int]:
     """``periods``, with progress where several must be fitted."""
-    kept = _FITS.get(market, {})
+    kept = _FITS.get(market, OrderedDict())
     if sum(period * REFIT_DAYS not in kept for period in periods) < _LONG:
         return periods
     return track(periods, "  conversion, four weeks at a time", total=len(periods))
