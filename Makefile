@@ -42,14 +42,15 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 lock:
 	$(BIN)/uv pip compile --quiet --upgrade --all-extras --no-emit-index-url --no-header --no-annotate \
 		--no-emit-package collabrank --python $(BIN)/python pyproject.toml -o requirements.lock
 
 docs: install
-	$(BIN)/python -m marketplace.reference
-	$(BIN)/python -m features.reference
+	$(BIN)/python -m marketplace.contract.reference
+	$(BIN)/python -m features.signals.reference
 	$(BIN)/python -m tests.leaks.page
 
 clean:

@@ -23,18 +23,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from marketplace.complete_journey import ingest
-from marketplace.contract import GRACE_DAYS
+from marketplace.contract.tables import GRACE_DAYS
 from marketplace.progress import say
+from marketplace.sources.complete_journey import ingest
 from marketplace.tables import open_marketplace
-from training.baselines import baseline_scores
-from training.dataset import build_training_data
-from training.evaluate import Comparison, compare
-from training.evaluate_held_out import gather_held_out, known_until
-from training.fit import Floats
-from training.forms import fit_forms
-from training.labels import build_labels
-from training.splits import split_by_time
+from training.data.dataset import build_training_data
+from training.data.labels import build_labels
+from training.data.splits import split_by_time
+from training.evaluation.baselines import baseline_scores
+from training.evaluation.comparison import Comparison, compare
+from training.evaluation.held_out import gather_held_out, known_until
+from training.heads.booster import Floats
+from training.heads.rankers import fit_forms
 
 __all__ = ["main", "measure"]
 

@@ -2,7 +2,7 @@
 
 500,000 as-of rows (a creator, a day) against 9 million creator-days, 15
 aggregates: five measures over 7, 28 and 90 days, each as known on the as-of
-day. The project's builder (`features.windows`, from a frame of rows to arrays
+day. The project's builder (`features.facts.windows`, from a frame of rows to arrays
 in their order) and one DuckDB query over the same daily table take turns; the
 first round is thrown away, and the numbers must be equal. Wall-clock seconds.
 """
@@ -25,8 +25,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from features.facts import fact_table
-from features.windows import Windows
+from features.facts.store import fact_table
+from features.facts.windows import Windows
 from marketplace.tables import Marketplace
 
 __all__ = ["main"]

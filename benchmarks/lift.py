@@ -2,7 +2,7 @@
 
 First table: simulated marketplaces by world, ``collabrank lift``'s estimates
 against the truth, and which checks fail. Second: what a share of invitations
-drawn at random is worth (training/holdback.py), by that share.
+drawn at random is worth (benchmarks/holdback.py), by that share.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.holdback import calibrate, randomised
 from marketplace.progress import say
 from marketplace.simulator import simulate
-from marketplace.simulator.world import World
-from marketplace.simulator.worlds import WORLDS
+from marketplace.simulator.worlds.families import WORLDS
+from marketplace.simulator.worlds.parameters import World
 from marketplace.tables import open_marketplace, read_truth
-from training.evaluate_held_out import known_until
-from training.evaluate_lift import lift_truth
-from training.holdback import calibrate, randomised
-from training.lift_report import lift_report, ripe_evidence
+from training.evaluation.held_out import known_until
+from training.lift.report import lift_report, ripe_evidence
+from training.lift.truth import lift_truth
 
 __all__ = ["by_world", "holdback_curve", "main", "one_holdback", "one_report"]
 

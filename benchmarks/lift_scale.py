@@ -30,12 +30,12 @@ from typing import Any
 from benchmarks.simulate import slope
 from marketplace.errors import CollabrankError
 from marketplace.simulator import simulate
-from marketplace.simulator.world import BASELINE
+from marketplace.simulator.worlds.parameters import BASELINE
 from marketplace.tables import open_marketplace
-from training.evaluate_held_out import known_until
-from training.labels import build_labels, build_outcomes
-from training.lift import attributed_days, estimate_lift
-from training.lift_report import lift_report
+from training.data.labels import build_labels, build_outcomes
+from training.evaluation.held_out import known_until
+from training.lift.estimate import attributed_days, estimate_lift
+from training.lift.report import lift_report
 
 __all__ = ["CAMPAIGNS", "WORLD", "main", "measure"]
 

@@ -25,11 +25,11 @@ import numpy.typing as npt
 
 from marketplace.simulator import WORLDS, find_world, simulate
 from marketplace.tables import Marketplace, open_marketplace
-from training.dataset import TrainingData, build_training_data
-from training.evaluate import compare
-from training.evaluate_held_out import HeldOut, gather_held_out
+from training.data.dataset import TrainingData, build_training_data
+from training.data.splits import Split
+from training.evaluation.comparison import compare
+from training.evaluation.held_out import HeldOut, gather_held_out
 from training.pipeline import split_of
-from training.splits import Split
 
 __all__ = ["METRIC", "SIZE", "Drawn", "cells_of", "draw", "gain_shares", "measure_cells", "options", "size_of"]
 

@@ -3,7 +3,7 @@
 Marketplaces of the world ``null`` are drawn until enough campaigns were held
 out; in each both forms are trained on the first two thirds of the campaigns.
 For every held-out campaign the mean predicted lift of a form's first 20 is
-taken with its 90 % interval (`training.evaluate_first`). The claim: the interval
+taken with its 90 % interval (`training.evaluation.first`). The claim: the interval
 holds zero in at least 88 of 100 campaigns.
 
 Campaigns of one marketplace share one model and its error: the count's own
@@ -24,14 +24,14 @@ import pandas as pd
 
 from marketplace.progress import say
 from marketplace.simulator import simulate
-from marketplace.simulator.worlds import find_world
+from marketplace.simulator.worlds.families import find_world
 from marketplace.tables import open_marketplace
-from training.dataset import build_training_data
-from training.evaluate_first import first_lifts
-from training.evaluate_held_out import gather_held_out
-from training.forms import fit_forms
-from training.metrics import Groups
-from training.splits import split_by_time
+from training.data.dataset import build_training_data
+from training.data.splits import split_by_time
+from training.evaluation.first import first_lifts
+from training.evaluation.held_out import gather_held_out
+from training.heads.rankers import fit_forms
+from training.stats.metrics import Groups
 
 __all__ = ["main", "one_market"]
 

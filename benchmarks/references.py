@@ -13,10 +13,10 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import TrainingData
-from training.fit import group_sizes
-from training.plain import fit_ranker
-from training.targets import lift_grades
+from benchmarks.plain import fit_ranker
+from training.data.dataset import TrainingData
+from training.heads.booster import group_sizes
+from training.heads.targets import lift_grades
 
 __all__ = ["installed", "reference_scores"]
 

@@ -1,8 +1,8 @@
 """What the plain fitting function costs and reaches beside LightGBM itself: ``python -m benchmarks.training``.
 
-1,000,000 rows x 100 signals in 10,000 queries: `training.plain.fit_ranker` and a bare ``lightgbm.train`` on the same
+1,000,000 rows x 100 signals in 10,000 queries: `benchmarks.plain.fit_ranker` and a bare ``lightgbm.train`` on the same
 matrix with the same parameters take turns, after a small warm-up; the bare call once with LightGBM's own defaults
-(all cores, no promise to give the same bytes again) and once with ours, `training.fit.DETERMINISTIC`.
+(all cores, no promise to give the same bytes again) and once with ours, `training.heads.booster.DETERMINISTIC`.
 
 ``--lambdarank FOLDER`` instead trains on LightGBM's public ``examples/lambdarank`` data (``rank.train``,
 ``rank.train.query``, ``rank.test``, ``rank.test.query`` in FOLDER) through the same function, and prints
@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.plain import fit_ranker, ranker_params
 from marketplace.errors import CollabrankError, TrainingError
-from training.metrics import Groups, ndcg_at_k
-from training.plain import fit_ranker, ranker_params
+from training.stats.metrics import Groups, ndcg_at_k
 
 __all__ = ["main"]
 

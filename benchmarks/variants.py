@@ -15,18 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.marketplaces import Drawn
+from benchmarks.position_weights import position_weights
+from benchmarks.pseudo_outcomes import robust_label
 from benchmarks.references import installed, reference_scores
-from features.conversion import CONVERSION_SIGNALS
+from features.conversion.model import CONVERSION_SIGNALS
 from models.batch import scores_of
 from models.predict import Predictions
-from training.dataset import TrainingData
-from training.forms import FittedForm, both_forms, validation_share
-from training.heads import FittedHead, Target, fit_head
-from training.position_weights import position_weights
-from training.pseudo_outcomes import robust_label
-from training.recipes import FREE
-from training.shape import DEFAULT, Shape
-from training.targets import EXPECTED_SALES, lift_labels, targets_of
+from training.data.dataset import TrainingData
+from training.heads.feature_sets import FREE
+from training.heads.fit import FittedHead, Target, fit_head
+from training.heads.hyperparameters import DEFAULT, Shape
+from training.heads.rankers import FittedForm, both_forms, validation_share
+from training.heads.targets import EXPECTED_SALES, lift_labels, targets_of
 
 __all__ = ["VARIANTS", "Fits", "Order", "Variant", "available"]
 
@@ -103,7 +103,7 @@ class Variant:
     labels : function of the training data, optional
         The same data with other labels or signals: heads, gains, calibration and the choice of the form follow them.
     targets : function of the cell and the training data, optional
-        What the heads learn, in place of `training.targets.targets_of`; calibration and the choice of the form stay.
+        What the heads learn, in place of `training.heads.targets.targets_of`; calibration and the choice of the form stay.
     order : str
         What creators are sorted by: the score of the form that training prefers (``preferred``) or of the form
         ``expected_value`` or ``lambdarank``, the mean of both (``hybrid``), the preferred form's ``utility`` without
@@ -168,7 +168,7 @@ class Order:
     form : str
         The form that gave them; empty where it was not one.
     validation : float or None
-        `training.forms.validation_share` of that form by the labels of ``default``, so that variants compare.
+        `training.heads.rankers.validation_share` of that form by the labels of ``default``, so that variants compare.
     seconds : float
         What it took, beyond what variants before it had already fitted.
     """
@@ -215,7 +215,7 @@ class Fits:
         return Order(scores, form.form if form else "", validation, time.perf_counter() - started)
 
     def forms(self, variant: Variant) -> list[FittedForm]:
-        """Both forms of a variant, the preferred one last, as `training.forms.fit_forms` gives them."""
+        """Both forms of a variant, the preferred one last, as `training.heads.rankers.fit_forms` gives them."""
         key = (variant.shape, variant.labels, variant.targets)
         if key not in self._forms:
             data = self._drawn.data if variant.labels is None else variant.labels(self._drawn.data)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.significance import holm, paired_randomisation_test
+from training.stats.significance import holm, paired_randomisation_test
 
 __all__ = ["LEVEL", "Verdict", "cell_shares", "judge", "world_means"]
 

@@ -28,7 +28,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 @app.command()
 def signals(as_json: AsJson = False) -> None:
     """List every signal: what it says, its unit, and of what it is a signal."""
-    from features.signals import ENTITIES, SIGNALS, names_of
+    from features.signals.registry import ENTITIES, SIGNALS, names_of
 
     if as_json:
         fields = ("name", "entity", "unit", "window", "doc", "monotone")
@@ -46,9 +46,9 @@ def signals(as_json: AsJson = False) -> None:
 @app.command()
 def snapshot(directory: Folder, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Take the snapshot of all creators that the service ranks from, and keep it in var/snapshot."""
-    from features.snapshot import build_snapshot
-    from marketplace.home import state_folder
+    from features.snapshot.model import build_snapshot
     from marketplace.progress import say
+    from marketplace.state import state_folder
     from marketplace.tables import open_marketplace
 
     folder = state_folder("snapshot")
@@ -70,7 +70,7 @@ def card(
     as_json: AsJson = False,
 ) -> None:
     """Show a creator's score card: the eight indices with intervals, peers and components."""
-    from features.card import build_card
+    from features.indices.cards import build_card
     from marketplace.tables import open_marketplace
 
     shown = build_card(open_marketplace(directory), creator, as_of)

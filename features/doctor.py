@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marketplace.doctor import Finding, look
-from marketplace.home import state_folder
+from marketplace.state import state_folder
 
 __all__ = ["findings"]
 
@@ -12,7 +12,7 @@ def _snapshot() -> str:
     folder = state_folder("snapshot")
     if not folder.exists():
         return "none taken yet"
-    from features.snapshot import Snapshot
+    from features.snapshot.model import Snapshot
 
     snapshot = Snapshot.load(folder)
     return f"{len(snapshot.creator_ids):,} creators as of {snapshot.as_of}"

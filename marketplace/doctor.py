@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from marketplace.errors import CollabrankError
-from marketplace.home import state_folder
+from marketplace.state import state_folder
 
 __all__ = ["Finding", "findings", "look"]
 

@@ -14,7 +14,7 @@ from models.predict import Predictions, predict
 from models.score import combine
 
 if TYPE_CHECKING:
-    from models.bundle import Bundle
+    from models.bundle.model import Bundle
 
 __all__ = ["SCORE_COLUMNS", "score_pairs", "scores_of"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marketplace.doctor import Finding, look
-from marketplace.home import state_folder
+from marketplace.state import state_folder
 
 __all__ = ["findings"]
 
@@ -12,8 +12,8 @@ def _bundle() -> str:
     folder = state_folder("bundle")
     if not folder.exists():
         return "nothing promoted yet"
-    from models.bundle import Bundle
-    from models.signature import read_public_key
+    from models.bundle.model import Bundle
+    from models.bundle.signature import read_public_key
 
     bundle = Bundle.load(folder, read_public_key())
     known = f"trained as of {bundle.as_of}, {len(bundle.signals)} signals"

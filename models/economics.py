@@ -32,7 +32,7 @@ _NAMES = ("margin_rate", "commission_rate", "flat_fee_usd", "sample_cost_usd")
 
 
 class Terms(Protocol):
-    """The part of a brief (`features.brief.Brief`) that utility depends on."""
+    """The part of a brief (`features.briefs.brief.Brief`) that utility depends on."""
 
     @property
     def margin_rate(self) -> float: ...
@@ -104,7 +104,7 @@ class Economics:
             raise BriefError(
                 "a brief for every campaign",
                 received=f"none for {len(missing)} campaigns, such as {missing[0]}",
-                look="features.brief.read_briefs",
+                look="features.briefs.brief.read_briefs",
             )
         places = np.fromiter((known[name] for name in ids), dtype=np.int64, count=len(ids))
         columns = (as_floats([getattr(brief, name) for brief in briefs.values()]) for name in _NAMES)

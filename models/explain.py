@@ -6,7 +6,7 @@ different units, so each is carried into the one unit that decides: with ``s``
 the head's score and ``c`` a signal's part, its effect is
 ``utility(s) - utility(s - c)``, the USD of expected profit that would go if
 this signal had said nothing. Where a signal also scales what a head is read
-into (`models.calibration.Scale`), saying nothing is taking its usual value
+into (`models.calibration.scale.Scale`), saying nothing is taking its usual value
 there too. Signals are then listed together, each once, with the head on which
 it acts most.
 
@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Floats, Many, as_floats
+from models.bundle.words import SignalWords
 from models.economics import Economics, Terms
 from models.predict import factors, funnel, money, raw_scores, thread_count
-from models.signal_words import SignalWords
 
 if TYPE_CHECKING:
-    from models.bundle import Bundle
+    from models.bundle.model import Bundle
 
 __all__ = ["Reason", "explain", "shap_parts"]
 

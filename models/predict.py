@@ -15,7 +15,7 @@ costs, so leaving out their covariance widens the interval rather than
 narrowing it. It is the range of the profit as rates and the lift of a delivered
 partnership vary, weighed by the chance of delivery; it is not that of one
 invitation's lottery of being accepted at all. Lift's variance is that of the
-lift as it came (`models.intervals`), so the *expected* profit lies in it more
+lift as it came (`models.calibration.intervals`), so the *expected* profit lies in it more
 often than 80 %.
 """
 
@@ -29,11 +29,11 @@ import numpy as np
 
 from marketplace.errors import BundleError
 from models.arrays import Floats, Many
+from models.calibration.intervals import LEVELS, MoneySpread
 from models.economics import Economics, Terms
-from models.intervals import LEVELS, MoneySpread
 
 if TYPE_CHECKING:
-    from models.bundle import Bundle
+    from models.bundle.model import Bundle
 
 __all__ = ["Predictions", "factors", "from_raw", "funnel", "money", "predict", "raw_scores", "thread_count"]
 
@@ -83,7 +83,7 @@ def _matrix(bundle: Bundle, X: Many) -> Floats:
         raise BundleError(
             f"a matrix of shape (n, {len(bundle.signals)}), columns as bundle.signals",
             received=f"shape {matrix.shape}",
-            look="features.build.build_matrix, or the snapshot's matrix",
+            look="features.signals.build.build_matrix, or the snapshot's matrix",
         )
     return matrix
 

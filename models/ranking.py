@@ -18,7 +18,7 @@ from models.predict import Predictions, predict
 from models.score import combine
 
 if TYPE_CHECKING:
-    from models.bundle import Bundle
+    from models.bundle.model import Bundle
 
 __all__ = ["Interval", "RankedCreator", "differing", "positions", "rank", "top_rows"]
 

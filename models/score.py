@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from features.index_components import INDEX_NAMES
+from features.indices.declare import INDEX_NAMES
 from marketplace.errors import BriefError
 from models.arrays import Floats, Many, as_floats
 

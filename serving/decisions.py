@@ -25,8 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from marketplace.home import state_folder
-from serving.plain import plain
+from marketplace.state import state_folder
+from serving.app.plain import plain
 
 __all__ = ["DecisionLog", "read_decisions"]
 

@@ -6,7 +6,7 @@ import stat
 
 from marketplace.doctor import Finding, look
 from marketplace.errors import AccessError, HomeError
-from marketplace.home import state_folder
+from marketplace.state import state_folder
 from serving.keys import keys_file, read_keys
 
 __all__ = ["findings"]

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from marketplace.errors import AccessError, HomeError
-from marketplace.home import state_folder, write_whole
+from marketplace.state import state_folder, write_whole
 
 __all__ = ["ApiKey", "Keyring", "create_key", "keys_file", "read_keys", "revoke_key"]
 

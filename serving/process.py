@@ -3,7 +3,7 @@
 BentoML's own supervisor (`bentoml serve`) is not used: it opens a control port
 on loopback that takes commands from any local user without asking who they are,
 and it empties a metrics folder that all services of a user share. `bentoml serve
-serving.service:CreatorRanking` works all the same where that does not matter.
+serving.app.service:CreatorRanking` works all the same where that does not matter.
 HTTP is parsed by h11, which bounds the header's size; httptools does not.
 """
 
@@ -15,8 +15,8 @@ import socket
 import tempfile
 
 from marketplace.errors import HomeError
-from marketplace.home import state_folder
 from marketplace.progress import say
+from marketplace.state import state_folder
 
 __all__ = ["bind", "prepare_environment", "run"]
 
@@ -100,7 +100,7 @@ def _listen(holder: socket.socket, workers: int) -> None:
     from uvicorn.supervisors import Multiprocess
 
     config = uvicorn.Config(
-        "serving.service:application",
+        "serving.app.service:application",
         factory=True,
         workers=workers,
         loop="uvloop",

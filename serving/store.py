@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from features.signals import SIGNALS
-from features.snapshot import Snapshot
+from features.signals.registry import SIGNALS
+from features.snapshot.model import Snapshot
 from marketplace.errors import BundleError, CollabrankError, SnapshotError
-from marketplace.home import state_folder
-from models.bundle import Bundle
+from marketplace.state import state_folder
+from models.bundle.model import Bundle
+from models.bundle.signature import read_public_key
+from models.bundle.words import signals_sha256
 from models.ranking import rank
-from models.signal_words import signals_sha256
-from models.signature import read_public_key
 
 __all__ = ["Served", "Store", "check_fit", "load_served"]
 

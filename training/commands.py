@@ -1,6 +1,6 @@
 """The commands of this room: train, evaluate, lift, off-policy, promote, rollback, score, rank, ui.
 
-``tune`` and ``compare`` are mounted from `training.commands_tuning`.
+``tune`` and ``compare`` are mounted from `training.tuning.commands`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from training.commands_tuning import app as tuning_app
+from training.tuning.commands import app as tuning_app
 
 __all__ = ["app", "evaluate", "lift", "off_policy", "promote", "rank", "rollback", "score", "train", "ui"]
 
@@ -44,8 +44,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Fit both forms on a marketplace, measure them on later campaigns, and register them in MLflow."""
+    from training.evaluation.table import print_comparison
     from training.pipeline import train as run
-    from training.report import print_comparison
 
     if shape is not None and tuned:
         raise typer.BadParameter("one of --shape FILE and --tuned", param_hint="--tuned")
@@ -60,7 +60,7 @@ def train(
 
 
 def _shape(directory: Path, as_of: str | None, file: Path | None, tuned: bool) -> Any:
-    from training.shape import DEFAULT, read_shape
+    from training.heads.hyperparameters import DEFAULT, read_shape
 
     if file is not None:
         return read_shape(file)
@@ -68,7 +68,7 @@ def _shape(directory: Path, as_of: str | None, file: Path | None, tuned: bool) -
         return DEFAULT
     from marketplace.tables import open_marketplace
     from training.pipeline import split_of
-    from training.tune import tuned_shape
+    from training.tuning.tune import tuned_shape
 
     market = open_marketplace(directory)
     return tuned_shape(market, split_of(market, as_of))
@@ -114,9 +114,9 @@ def evaluate(
     Beside what brands sort by today and, on simulated marketplaces, the oracle: share of the possible gain, regret in
     USD, order, calibration of chances and money, coverage of the intervals, by slices, with intervals and tests.
     """
-    from training.evaluate_marketplace import evaluate_marketplace
-    from training.evaluation_figures import save_figures
-    from training.evaluation_report import print_evaluation
+    from training.evaluation.evaluate import evaluate_marketplace
+    from training.evaluation.figures import save_figures
+    from training.evaluation.report import print_evaluation
 
     if missing not in ("refuse", "last"):
         raise typer.BadParameter(f"refuse or last, not {missing!r}", param_hint="--missing")
@@ -149,7 +149,7 @@ def lift(
     Placebo tests where nothing was posted, how much hidden confounding would explain the lift away, sibling products,
     sales missing afterwards, and synthetic difference-in-differences; what fails is flagged.
     """
-    from training.lift_run import run_lift
+    from training.lift.run import run_lift
 
     report, text = run_lift(directory, as_of=as_of, figures=figures)
     print(json.dumps(report, indent=2, sort_keys=True, allow_nan=False) if as_json else text)
@@ -174,7 +174,7 @@ def off_policy(
     as_json: AsJson = False,
 ) -> None:
     """Estimate what inviting by a score would have earned, from the impressions, invitations and outcomes alone."""
-    from training.off_policy_run import evaluate_policy, off_policy_text
+    from training.off_policy.run import evaluate_policy, off_policy_text
 
     report = evaluate_policy(directory, scores=scores, top=top, soften=soften)
     print(json.dumps(report.as_dict(), indent=2, sort_keys=True) if as_json else off_policy_text(report))
@@ -188,7 +188,7 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Make the newest candidate the champion if it passes the gate, and write the served bundle."""
-    from training.promote import promote as run
+    from training.tracking.promote import promote as run
 
     _print_promotion(run(version, force=force, reason=reason), as_json)
 
@@ -196,7 +196,7 @@ def promote(
 @app.command()
 def rollback(as_json: AsJson = False) -> None:
     """Make the champion before this one the champion again, and write its bundle."""
-    from training.promote import rollback as run
+    from training.tracking.promote import rollback as run
 
     _print_promotion(run(), as_json)
 
@@ -265,7 +265,7 @@ def ui(
     import sys
 
     from marketplace.progress import say
-    from training.tracking import open_store
+    from training.tracking.store import open_store
 
     store = open_store()
     command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]

@@ -15,29 +15,29 @@ import pandas as pd
 from marketplace.errors import BundleError, TrainingError
 from marketplace.progress import say
 from marketplace.tables import Marketplace, open_marketplace
-from models.bundle import Bundle
-from models.signature import read_public_key, read_signer
-from training.dataset import TrainingData, build_training_data
-from training.evaluate import Comparison
-from training.evaluate_held_out import HeldOut, gather_held_out
-from training.fit import DETERMINISTIC
-from training.forms import FittedForm, fit_forms
-from training.gate import Evidence
-from training.heads import BLOCKS
-from training.notes import VersionNotes
-from training.promote import bundle_folder
-from training.record import describe, evidence_of, record_form, record_parent
-from training.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, aliased, point_alias, register
-from training.shape import DEFAULT, Shape
-from training.splits import Split, split_by_time
-from training.tracking import Run, Store, open_store
+from models.bundle.model import Bundle
+from models.bundle.signature import read_public_key, read_signer
+from training.data.dataset import TrainingData, build_training_data
+from training.data.splits import Split, split_by_time
+from training.evaluation.comparison import Comparison
+from training.evaluation.held_out import HeldOut, gather_held_out
+from training.heads.booster import DETERMINISTIC
+from training.heads.fit import BLOCKS
+from training.heads.hyperparameters import DEFAULT, Shape
+from training.heads.rankers import FittedForm, fit_forms
+from training.tracking.gate import Evidence
+from training.tracking.notes import VersionNotes
+from training.tracking.promote import bundle_folder
+from training.tracking.record import describe, evidence_of, record_form, record_parent
+from training.tracking.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, aliased, point_alias, register
+from training.tracking.store import Run, Store, open_store
 
 __all__ = ["TrainResult", "TrainedForm", "split_of", "train"]
 
 
 @dataclass(frozen=True)
 class TrainedForm:
-    """One registered candidate: its form, version, run and validation share (see `training.forms.FittedForm`)."""
+    """One registered candidate: its form, version, run and validation share (see `training.heads.rankers.FittedForm`)."""
 
     form: str
     version: int
@@ -128,7 +128,7 @@ def train(
     shape : Shape
         Of all heads.
     store : Store, optional
-        `training.tracking.open_store` by default. The runs go to the marketplace's own experiment there.
+        `training.tracking.store.open_store` by default. The runs go to the marketplace's own experiment there.
 
     Raises
     ------

@@ -15,8 +15,8 @@ another. The same arguments give the same bytes.
 
 from __future__ import annotations
 
-from marketplace.simulator.run import simulate
-from marketplace.simulator.world import BASELINE, World
-from marketplace.simulator.worlds import WORLDS, find_world
+from marketplace.simulator.drawing.run import simulate
+from marketplace.simulator.worlds.families import WORLDS, find_world
+from marketplace.simulator.worlds.parameters import BASELINE, World
 
 __all__ = ["BASELINE", "WORLDS", "World", "find_world", "simulate"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-import training.dataset
-import training.heads
+import training.data.dataset
+import training.heads.fit
 from tests.leaks.worlds import World, make_world
-from training.shape import STEP, Shape
+from training.heads.hyperparameters import STEP, Shape
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """So little data is enough here, and one number of trees to choose from."""
-    monkeypatch.setattr(training.dataset, "LEAST_LABELLED", 20)
-    monkeypatch.setattr(training.dataset, "LEAST_DELIVERED", 0)
-    monkeypatch.setitem(training.heads.fit_head.__kwdefaults__, "shape", Shape(max_rounds=STEP))
+    monkeypatch.setattr(training.data.dataset, "LEAST_LABELLED", 20)
+    monkeypatch.setattr(training.data.dataset, "LEAST_DELIVERED", 0)
+    monkeypatch.setitem(training.heads.fit.fit_head.__kwdefaults__, "shape", Shape(max_rounds=STEP))

@@ -16,27 +16,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import features.brief
-import features.build
-import features.catalogue
-import features.clocks
-import features.facts
-import features.indices
-import features.snapshot_build
-import training.dataset
-import training.forms
-import training.heads
-import training.labels
-import training.metrics
+import features.briefs.brief
+import features.briefs.catalogue
+import features.facts.store
+import features.indices.build
+import features.signals.build
+import features.snapshot.build
+import features.time.clocks
+import training.data.dataset
+import training.data.labels
+import training.heads.fit
+import training.heads.rankers
 import training.pipeline
-from features.signals import SIGNALS
-from marketplace.contract import ATTRIBUTION_DAYS, REFUND_DAYS
+import training.stats.metrics
+from features.signals.registry import SIGNALS
+from marketplace.contract.tables import ATTRIBUTION_DAYS, REFUND_DAYS
 from marketplace.tables import Marketplace
 from models.economics import Economics
 from tests.leaks.worlds import FUTURES, World, other_names
-from training.dataset import TrainingData
-from training.heads import Target
-from training.recipes import FREE
+from training.data.dataset import TrainingData
+from training.heads.feature_sets import FREE
+from training.heads.fit import Target
 
 __all__ = [
     "CHANCE_BOUND",
@@ -80,7 +80,7 @@ CHANCE_BOUND = 0.1
 """Spread (standard deviation) of calibrated probabilities that a model of shuffled labels must not reach."""
 
 
-_KNOW_THE_FOLDER = ("marketplace/checks.py", "marketplace/commands.py")
+_KNOW_THE_FOLDER = ("marketplace/checks/check.py", "marketplace/commands.py")
 """Modules that name the truth's folder, to pass over it."""
 
 
@@ -117,11 +117,11 @@ def _over_futures(
 
 def facts(world: World, names: Sequence[str] = (), futures: Iterable[str] = FUTURES) -> None:
     """Every fact, as known before the cut, is the same whatever comes after it."""
-    for name in names or features.facts.FACTS:
+    for name in names or features.facts.store.FACTS:
 
         def known(market: Marketplace, name: str = name) -> pd.DataFrame:
-            fact = features.facts.FACTS[name]
-            table = features.facts.fact_table(market, name, fact.keys)
+            fact = features.facts.store.FACTS[name]
+            table = features.facts.store.fact_table(market, name, fact.keys)
             rows = market.query(table.filter(table.known_day < world.day))
             if "campaign_id" in fact.keys and name == "brief_orders":
                 rows = rows[rows["campaign_id"] == world.campaign_id]
@@ -133,21 +133,21 @@ def facts(world: World, names: Sequence[str] = (), futures: Iterable[str] = FUTU
 def signals(world: World, futures: Iterable[str] = FUTURES) -> None:
     """The signals of a brief are the same whatever comes after the midnight before it."""
     pairs = world.pairs()
-    _over_futures(world, lambda m: features.build.build_matrix(m, pairs), what="signals", futures=futures)
+    _over_futures(world, lambda m: features.signals.build.build_matrix(m, pairs), what="signals", futures=futures)
 
 
 def indices(world: World, futures: Iterable[str] = FUTURES) -> None:
     """The indices of a brief are the same whatever comes after the midnight before it."""
     pairs = world.pairs()
-    _over_futures(world, lambda m: features.indices.index_scores(m, pairs), what="indices", futures=futures)
+    _over_futures(world, lambda m: features.indices.build.index_scores(m, pairs), what="indices", futures=futures)
 
 
 def briefs(world: World, futures: Iterable[str] = FUTURES) -> None:
     """A brief in USD and the catalogue of its day are the same whatever comes after."""
 
     def read(market: Marketplace) -> pd.DataFrame:
-        brief = features.brief.read_briefs(market, [world.campaign_id])[world.campaign_id]
-        catalogue = features.catalogue.read_catalogue(market, world.cut)
+        brief = features.briefs.brief.read_briefs(market, [world.campaign_id])[world.campaign_id]
+        catalogue = features.briefs.catalogue.read_catalogue(market, world.cut)
         told = {f"brief.{f.name}": str(getattr(brief, f.name)) for f in dataclasses.fields(brief)}
         told |= {f"catalogue.{f.name}": _text(getattr(catalogue, f.name)) for f in dataclasses.fields(catalogue)}
         return pd.DataFrame([told])
@@ -161,13 +161,13 @@ def _text(value: Any) -> str:
 
 def eligible(world: World, futures: Iterable[str] = FUTURES) -> None:
     """Who can be invited is the same whatever comes after the brief."""
-    ask = lambda m: features.build.eligible_pairs(m, [world.campaign_id])  # noqa: E731
+    ask = lambda m: features.signals.build.eligible_pairs(m, [world.campaign_id])  # noqa: E731
     _over_futures(world, ask, what="the eligible creators", futures=futures)
 
 
 def labels(world: World, futures: Iterable[str] = FUTURES) -> None:
     """Labels as of the cut are the same whatever comes after it."""
-    _over_futures(world, lambda m: training.labels.build_labels(m, world.cut), what="labels", futures=futures)
+    _over_futures(world, lambda m: training.data.labels.build_labels(m, world.cut), what="labels", futures=futures)
 
 
 def maturity(world: World) -> None:
@@ -175,9 +175,9 @@ def maturity(world: World) -> None:
 
     Late words on a partnership that was delivered (stars) may still raise its grade, and nothing else.
     """
-    then = training.labels.build_labels(world.market, world.cut).set_index("invitation_id")
+    then = training.data.labels.build_labels(world.market, world.cut).set_index("invitation_id")
     end = max(frame["known_at"].max() for frame in world.frames.values()) + pd.Timedelta(days=2)
-    later = training.labels.build_labels(world.market, end).set_index("invitation_id").reindex(then.index)
+    later = training.data.labels.build_labels(world.market, end).set_index("invitation_id").reindex(then.index)
     labelled = (then["status"] == "labelled") & (later["status"] == "labelled")
     for column in ("accepted", "delivered", "on_time"):
         rows = labelled & then[column].notna()
@@ -195,21 +195,23 @@ def reference_day(world: World) -> None:
     pairs = world.pairs()
     rows = pairs[["creator_id"]].assign(as_of=world.cut)
     market = world.market
-    matrix = features.build.build_matrix(market, pairs)
-    entity = features.build.build_entity(market, "creator", rows[["creator_id"]].assign(day=np.int64(world.day)))
+    matrix = features.signals.build.build_matrix(market, pairs)
+    entity = features.signals.build.build_entity(
+        market, "creator", rows[["creator_id"]].assign(day=np.int64(world.day))
+    )
     _same(pd.DataFrame(entity), matrix[list(entity)], what="signals as of the brief's midnight")
 
 
 def snapshot(world: World) -> None:
     """A snapshot as of a brief stands on the brief's midnight, and ranks from the signals that training reads."""
     market = world.market
-    brief = features.brief.read_briefs(market, [world.campaign_id])[world.campaign_id]
-    shot = features.snapshot_build.build_snapshot(market, brief.briefed_at)
+    brief = features.briefs.brief.read_briefs(market, [world.campaign_id])[world.campaign_id]
+    shot = features.snapshot.build.build_snapshot(market, brief.briefed_at)
     if pd.Timestamp(shot.as_of) != world.cut:
         raise Leak(f"the snapshot stands on {shot.as_of:%Y-%m-%d}, the brief's midnight is {world.cut:%Y-%m-%d}")
     pairs = world.pairs()
     rows = np.array([shot.rows_of[c] for c in pairs["creator_id"]], dtype=np.int64)
-    matrix = features.build.build_matrix(market, pairs)[list(SIGNALS)]
+    matrix = features.signals.build.build_matrix(market, pairs)[list(SIGNALS)]
     told = pd.DataFrame(shot.matrix(brief, rows), columns=list(SIGNALS))
     _same(matrix, told, what="the snapshot's signals")
 
@@ -218,19 +220,19 @@ def alone(world: World) -> None:
     """A row's signals and indices are the same alone as among others: nothing is scaled over the rows asked."""
     pairs = world.pairs()
     market = world.market
-    together = features.build.build_matrix(market, pairs)
-    one = features.build.build_matrix(market, pairs.iloc[[3]])
+    together = features.signals.build.build_matrix(market, pairs)
+    one = features.signals.build.build_matrix(market, pairs.iloc[[3]])
     _same(together.iloc[[3]].reset_index(drop=True), one, what="signals of one row alone")
-    scores = features.indices.index_scores(market, pairs)
-    _same(scores[[3]], features.indices.index_scores(market, pairs.iloc[[3]]), what="indices of one row alone")
+    scores = features.indices.build.index_scores(market, pairs)
+    _same(scores[[3]], features.indices.build.index_scores(market, pairs.iloc[[3]]), what="indices of one row alone")
 
 
 def order(world: World) -> None:
     """The order of the tables' rows changes no signal and no label."""
     pairs = world.pairs()
     for what, ask in (
-        ("labels", lambda m: training.labels.build_labels(m, world.cut)),
-        ("signals", lambda m: features.build.build_matrix(m, pairs)),
+        ("labels", lambda m: training.data.labels.build_labels(m, world.cut)),
+        ("signals", lambda m: features.signals.build.build_matrix(m, pairs)),
     ):
         _same(ask(world.market), ask(world.future("shuffled")), what=f"{what}, with the tables' rows in another order,")
 
@@ -238,9 +240,9 @@ def order(world: World) -> None:
 def renaming(world: World) -> None:
     """Creators under other names have the same signals: an id says nothing."""
     pairs = world.pairs()
-    before = features.build.build_matrix(world.market, pairs).drop(columns="creator_id")
+    before = features.signals.build.build_matrix(world.market, pairs).drop(columns="creator_id")
     asked = pairs.assign(creator_id=pairs["creator_id"].map(other_names(world.frames)))
-    after = features.build.build_matrix(world.future("renamed"), asked).drop(columns="creator_id")
+    after = features.signals.build.build_matrix(world.future("renamed"), asked).drop(columns="creator_id")
     _same(before, after, what="signals under other creator ids")
 
 
@@ -294,8 +296,8 @@ def _learn(world: World, market: Marketplace) -> dict[str, Any]:
     target = Target(
         "accept", data.reply_known, np.nan_to_num(data.column("accepted")), np.ones(len(data)), "binary", (FREE,)
     )
-    head = training.heads.fit_head(target, data, seed=3)
-    curve = training.forms._probability(data, "accept", head, "accepted", data.reply_known)
+    head = training.heads.fit.fit_head(target, data, seed=3)
+    curve = training.heads.rankers._probability(data, "accept", head, "accepted", data.reply_known)
     return {
         "the training rows": data.rows.drop(columns=["lift_raw_usd", "lift_raw_se_usd"]),
         "the training matrix": data.X,
@@ -336,7 +338,7 @@ def made_up_data(*, seed: int = 0, campaigns: int = 12, each: int = 50) -> Train
 def _fitted(data: TrainingData) -> Any:
     n = len(data)
     target = Target("accept", np.ones(n, dtype=bool), data.column("accepted"), np.ones(n), "binary", (FREE,))
-    return training.heads.fit_head(target, data, seed=1)
+    return training.heads.fit.fit_head(target, data, seed=1)
 
 
 def folds(seed: int = 0) -> None:
@@ -353,8 +355,8 @@ def placebo(seed: int = 0) -> None:
     """Labels that nothing explains are not foretold out of fold."""
     data = made_up_data(seed=seed)
     scores = _fitted(data).out_of_fold
-    groups = training.metrics.Groups.of(data.rows["campaign_id"], data.rows["creator_id"])
-    auc = float(np.nanmean(training.metrics.auc_within_campaign(groups, scores, data.column("accepted") == 1.0)))
+    groups = training.stats.metrics.Groups.of(data.rows["campaign_id"], data.rows["creator_id"])
+    auc = float(np.nanmean(training.stats.metrics.auc_within_campaign(groups, scores, data.column("accepted") == 1.0)))
     if auc > PLACEBO_BOUND:
         raise Leak(f"labels of pure chance are foretold with an AUC of {auc:.2f} (bound {PLACEBO_BOUND})")
 
@@ -363,7 +365,7 @@ def calibration(seed: int = 0) -> None:
     """A head of labels that nothing explains is calibrated to the base rate: its curve is nearly flat."""
     data = made_up_data(seed=seed)
     head = _fitted(data)
-    curve = training.forms._probability(data, "accept", head, "accepted", np.ones(len(data), dtype=bool))
+    curve = training.heads.rankers._probability(data, "accept", head, "accepted", np.ones(len(data), dtype=bool))
     spread = float(np.std(curve.value(head.booster.predict(data.X, raw_score=True))))
     if spread > CHANCE_BOUND:
         raise Leak(f"chance is calibrated to probabilities with a spread of {spread:.2f} (bound {CHANCE_BOUND})")
@@ -374,7 +376,7 @@ def too_good(world: World) -> None:
     data = _learned_from(world)
     rows = data.reply_known
     hit = data.column("accepted")[rows] == 1.0
-    groups = training.metrics.Groups.of(
+    groups = training.stats.metrics.Groups.of(
         data.rows["campaign_id"].to_numpy()[rows], data.rows["creator_id"].to_numpy()[rows]
     )
     within = pd.Series(hit).groupby(groups.code)
@@ -388,7 +390,7 @@ def too_good(world: World) -> None:
     sizes = within.size().reindex(range(len(groups.campaign_ids))).to_numpy(float)
     error = np.sqrt((weight * (sizes + 1) / 12).sum()) / weight.sum()
     for column, name in enumerate(data.signals):
-        each = training.metrics.auc_within_campaign(groups, data.X[rows, column], hit)
+        each = training.stats.metrics.auc_within_campaign(groups, data.X[rows, column], hit)
         auc = float(np.nansum(each * weight) / weight[~np.isnan(each)].sum())
         if abs(auc - 0.5) - TOO_GOOD_SIGMAS * error > TOO_GOOD - 0.5:
             raise Leak(f"{name} alone tells who accepted: AUC {auc:.2f} +- {error:.2f}, {hit.sum()} acceptances")
@@ -397,7 +399,7 @@ def too_good(world: World) -> None:
 def ties(seed: int = 0) -> None:
     """A ranker that scores everybody alike does the same whichever way the rows are sorted."""
     data = made_up_data(seed=seed)
-    metrics = training.metrics
+    metrics = training.stats.metrics
     value, flat = data.column("accepted"), np.zeros(len(data))
     found = []
     for rows in (np.argsort(-value, kind="stable"), np.argsort(value, kind="stable")):
@@ -417,8 +419,8 @@ def truth(world: World) -> None:
     """Another truth beside the same tables changes nothing that ranks or is learned from."""
     pairs = world.pairs()
     asks: Mapping[str, Callable[[Marketplace], Any]] = {
-        "labels": lambda m: training.labels.build_labels(m, world.cut),
-        "signals": lambda m: features.build.build_matrix(m, pairs),
+        "labels": lambda m: training.data.labels.build_labels(m, world.cut),
+        "signals": lambda m: features.signals.build.build_matrix(m, pairs),
     }
     for what, ask in asks.items():
         _same(

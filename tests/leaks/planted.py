@@ -12,29 +12,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import features.brief
-import features.build
-import features.clocks
-import features.conversion
-import features.conversion_rows
-import features.facts
-import features.index_evidence
-import features.index_gather
-import features.index_reference
-import features.indices
-import features.signals_brief
-import features.snapshot_build
-import features.windows
-import training.dataset
-import training.forms
-import training.heads
-import training.labels
-import training.metrics
+import features.briefs.brief
+import features.conversion.model
+import features.conversion.rows
+import features.facts.store
+import features.facts.windows
+import features.indices.build
+import features.indices.evidence
+import features.indices.gather
+import features.indices.reference
+import features.signals.brief
+import features.signals.build
+import features.snapshot.build
+import features.time.clocks
+import training.data.dataset
+import training.data.labels
+import training.heads.fit
+import training.heads.rankers
 import training.pipeline
-from marketplace.contract import TABLES
+import training.stats.metrics
+from marketplace.contract.tables import TABLES
 from marketplace.tables import Marketplace, read_truth
 from tests.leaks.worlds import World
-from training.splits import Split
+from training.data.splits import Split
 
 __all__ = ["LEAKS", "Planted"]
 
@@ -84,14 +84,16 @@ class Twisted:
 
 
 def _with_fact(patch: pytest.MonkeyPatch, name: str, rows: Callable[[Marketplace], Any]) -> None:
-    changed = dict(features.facts.FACTS) | {name: dataclasses.replace(features.facts.FACTS[name], rows=rows)}
-    for module in (features.facts, features.windows, features.snapshot_build):
+    changed = dict(features.facts.store.FACTS) | {
+        name: dataclasses.replace(features.facts.store.FACTS[name], rows=rows)
+    }
+    for module in (features.facts.store, features.facts.windows, features.snapshot.build):
         patch.setattr(module, "FACTS", changed)
 
 
 def _told(fact: str, **tables: Callable[[Any], Any]) -> Plant:
     def plant(patch: pytest.MonkeyPatch, world: World) -> None:
-        own = features.facts.FACTS[fact].rows
+        own = features.facts.store.FACTS[fact].rows
         _with_fact(patch, fact, lambda market: own(Twisted(market, **tables)))  # type: ignore[arg-type]
 
     return plant
@@ -130,7 +132,7 @@ FACT_TABLES: Mapping[str, str] = {
 
 
 def _brief_orders(patch: pytest.MonkeyPatch, world: World) -> None:
-    own = features.facts.FACTS["brief_orders"].rows
+    own = features.facts.store.FACTS["brief_orders"].rows
 
     def rows(market: Marketplace) -> Any:
         told = own(market)
@@ -208,13 +210,13 @@ def _matrix(change: Callable[[Marketplace, pd.DataFrame], Any]) -> Plant:
     """A signal of the matrix is replaced by ``change(market, matrix)``."""
 
     def plant(patch: pytest.MonkeyPatch, world: World) -> None:
-        real = features.build.build_matrix
+        real = features.signals.build.build_matrix
 
         def build(market: Marketplace, pairs: pd.DataFrame) -> pd.DataFrame:
             matrix = real(market, pairs)
             return matrix.assign(tenure_days_last=np.asarray(change(market, matrix), dtype=np.float64))
 
-        for module in (features.build, training.dataset):
+        for module in (features.signals.build, training.data.dataset):
             patch.setattr(module, "build_matrix", build)
 
     return plant
@@ -343,8 +345,8 @@ def _scaled_over_all(real: Any, world: World) -> Any:
 
 
 def _signals_of(market: Marketplace, campaign_ids: Any) -> np.ndarray:
-    pairs = features.build.eligible_pairs(market, list(campaign_ids)).iloc[:40]
-    return features.build.build_matrix(market, pairs).iloc[:, 2:].to_numpy(dtype=np.float64)
+    pairs = features.signals.build.eligible_pairs(market, list(campaign_ids)).iloc[:40]
+    return features.signals.build.build_matrix(market, pairs).iloc[:, 2:].to_numpy(dtype=np.float64)
 
 
 class _Peek:
@@ -364,11 +366,11 @@ class _Peek:
         """The held-out invitations with their outcomes, or None where there are none."""
         campaigns = set(self.market.frame("campaigns", ["campaign_id"])["campaign_id"])
         ids = tuple(c for c in world.split.held_out if c in campaigns)
-        found = training.labels.build_labels(self.market, _end(world))
+        found = training.data.labels.build_labels(self.market, _end(world))
         found = found[found["campaign_id"].isin(ids) & found["accepted"].notna()]
         if found.empty:
             return None
-        matrix = features.build.build_matrix(self.market, found[["campaign_id", "creator_id"]])
+        matrix = features.signals.build.build_matrix(self.market, found[["campaign_id", "creator_id"]])
         return matrix.iloc[:, 2:].to_numpy(dtype=np.float64), found["accepted"].to_numpy(float), found["campaign_id"]
 
 
@@ -390,7 +392,7 @@ def _trees_by_the_held_out() -> Plant:
 
         return fit
 
-    return _together(_learning(peek.remember), _set(training.heads, "fit_head", choose))
+    return _together(_learning(peek.remember), _set(training.heads.fit, "fit_head", choose))
 
 
 def _calibrated_on_the_held_out() -> Plant:
@@ -403,13 +405,13 @@ def _calibrated_on_the_held_out() -> Plant:
                 return real(data, name, head, label, rows)
             X, y, campaign = later
             told = head.booster.predict(X, raw_score=True)
-            return training.forms.fit_probability(
+            return training.heads.rankers.fit_probability(
                 name, told, label=y, campaign=pd.factorize(campaign)[0], method="platt"
             )
 
         return fit
 
-    return _together(_learning(peek.remember), _set(training.forms, "_probability", change))
+    return _together(_learning(peek.remember), _set(training.heads.rankers, "_probability", change))
 
 
 def _each_row_a_campaign(real: Any, world: World) -> Any:
@@ -468,7 +470,7 @@ def _reissued(*, same_id: bool) -> Plant:
 
 
 def _references_anew(patch: pytest.MonkeyPatch, world: World) -> None:
-    patch.setattr(features.index_reference, "_REFERENCES", WeakKeyDictionary())
+    patch.setattr(features.indices.reference, "_REFERENCES", WeakKeyDictionary())
 
 
 def _fits_anew(_patch: pytest.MonkeyPatch, world: World) -> World:
@@ -535,46 +537,46 @@ LEAKS: tuple[Planted, ...] = (
     Planted("future_fx_rate", "orders are turned into USD at the period's last rate", "facts",
             _told("orders", fx_rates=_last_rate), ("orders",)),
     Planted("future_fx_rate_brief", "a brief's money is turned into USD at the period's last rate", "briefs",
-            _set(features.brief.PriceBook, "usd_rate", _last_usd_rate)),
+            _set(features.briefs.brief.PriceBook, "usd_rate", _last_usd_rate)),
     Planted("future_shipping_costs", "a brief's shipping is the median of all shipping ever booked", "briefs",
-            _set(features.brief.PriceBook, "shipping_usd",
+            _set(features.briefs.brief.PriceBook, "shipping_usd",
                  lambda real, world: lambda self, market, _at: real(self, market, _end(world)))),
     Planted("statistics_of_the_whole_period", "signals as of the end of the data for every brief", "signals",
-            _set(features.build, "as_of_days", _at_the_end)),
+            _set(features.signals.build, "as_of_days", _at_the_end)),
     Planted("one_day_late", "signals as of the midnight after the brief", "reference_day",
-            _set(features.build, "as_of_days", _days_later(1))),
+            _set(features.signals.build, "as_of_days", _days_later(1))),
     Planted("sales_of_the_campaign", "sales of the brief's products up to 45 days after it", "signals",
-            _set(features.build, "product_sums",
+            _set(features.signals.build, "product_sums",
                  lambda real, _world: lambda: (_Later(real()[0], 45), real()[1]))),
     Planted("own_sales_as_signal", "what the creator sold in this very campaign", "signals", _matrix(_own_sales)),
     Planted("answers_to_the_brief", "how many accept this very brief", "signals", _matrix(_invited_by_others)),
     Planted("position_in_the_list", "where the brand's list for this brief had the creator", "signals",
             _matrix(_shown_for_it)),
     Planted("indices_read_late", "indices as of four weeks after the brief", "indices",
-            _set(features.indices, "as_of_days", _days_later(28))),
+            _set(features.indices.build, "as_of_days", _days_later(28))),
     Planted("reference_of_a_later_day", "indices ranked among creators as frozen after the brief", "indices",
-            _together(_references_anew, _set(features.indices, "grid_day", lambda real, _w: lambda d: real(d) + 28)),
+            _together(_references_anew, _set(features.indices.build, "grid_day", lambda real, _w: lambda d: real(d) + 28)),
             slow=True),
     Planted("reference_with_test_campaigns", "the reference's evidence runs on into the held-out campaigns", "indices",
-            _together(_references_anew, _set(features.index_reference, "gather", _frozen_later)),
+            _together(_references_anew, _set(features.indices.reference, "gather", _frozen_later)),
             slow=True),
     Planted("reference_with_later_creators", "creators who join later are in the reference distribution", "indices",
-            _together(_references_anew, _set(features.index_reference, "known_creators", _all_creators)),
+            _together(_references_anew, _set(features.indices.reference, "known_creators", _all_creators)),
             slow=True),
     Planted("conversion_fitted_later", "the conversion model of a day was fitted four weeks after it", "signals",
-            _together(_fits_anew, _set(features.conversion, "read_evidence",
+            _together(_fits_anew, _set(features.conversion.model, "read_evidence",
                                        lambda real, _w: lambda market, day: real(market, day + 28)))),
     Planted("conversion_views_ahead", "conversion reads view counters four weeks ahead", "signals",
-            _together(_fits_anew, _set(features.conversion_rows, "view_rows", _views_ahead))),
+            _together(_fits_anew, _set(features.conversion.rows, "view_rows", _views_ahead))),
     Planted("conversion_levels_later", "a product's usual day is told by days to come", "signals",
-            _together(_fits_anew, _set(features.conversion_rows, "_levels",
+            _together(_fits_anew, _set(features.conversion.rows, "_levels",
                                        lambda real, _w: lambda market, day: real(market, day + 60)))),
     Planted("joins_later", "creators who join after the brief are eligible", "eligible",
-            _set(features.build, "eligible_pairs", _whoever_joins)),
+            _set(features.signals.build, "eligible_pairs", _whoever_joins)),
     Planted("survivors_only", "only creators who still sell after the brief are eligible", "eligible",
-            _set(features.build, "eligible_pairs", _whoever_sells_later)),
+            _set(features.signals.build, "eligible_pairs", _whoever_sells_later)),
     Planted("snapshot_of_a_later_day", "a brief is ranked from a snapshot a week younger", "snapshot",
-            _set(features.snapshot_build, "as_of_days", _days_later(7)), slow=True),
+            _set(features.snapshot.build, "as_of_days", _days_later(7)), slow=True),
     Planted("scaled_over_the_batch", "a signal is scaled by the other rows asked with it", "alone",
             _matrix(lambda _m, x: x["tenure_days_last"] - x["tenure_days_last"].mean())),
     Planted("row_number_as_signal", "a creator's place in the table is a signal", "order", _matrix(_place_in_table),
@@ -582,16 +584,16 @@ LEAKS: tuple[Planted, ...] = (
     Planted("id_as_signal", "the number in a creator's id is a signal", "renaming",
             _matrix(lambda _m, x: x["creator_id"].str.extract(r"(\d+)", expand=False).astype(float)), slow=True),
     Planted("labels_known_later", "labels read rows that were not known by the cut-off", "labels",
-            _set(training.labels, "_before", lambda _r, _w: lambda frame, event, day: frame[frame[event] < day])),
+            _set(training.data.labels, "_before", lambda _r, _w: lambda frame, event, day: frame[frame[event] < day])),
     Planted("sales_refunded_later", "labels' sales are as known at the end of the data", "labels",
-            _set(training.labels, "attributed_days",
+            _set(training.data.labels, "attributed_days",
                  lambda real, world: lambda market, _day: real(market, _end(world)))),
     Planted("embargo_broken", "sales are labels before their refunds can have come in", "maturity",
-            _set(training.labels, "_SALES", lambda _real, _world: pd.Timedelta(0))),
+            _set(training.data.labels, "_SALES", lambda _real, _world: pd.Timedelta(0))),
     Planted("unmatured_as_failures", "an open invitation counts as refused", "maturity",
-            _set(training.labels, "_judge", _unsettled_failed)),
+            _set(training.data.labels, "_judge", _unsettled_failed)),
     Planted("deadlines_not_awaited", "content that may still come counts as failed", "maturity",
-            _set(training.labels, "_judge",
+            _set(training.data.labels, "_judge",
                  lambda real, _world: lambda rows, day: real(rows, day + pd.Timedelta(days=90)))),
     Planted("random_split", "campaigns are held out at random and not by time", "split", _split(_at_random)),
     Planted("campaign_on_both_sides", "a held-out campaign is trained on as well", "split",
@@ -609,25 +611,25 @@ LEAKS: tuple[Planted, ...] = (
     Planted("calibrated_on_the_held_out", "probabilities are calibrated on the held-out campaigns", "held_out",
             _calibrated_on_the_held_out(), slow=True),
     Planted("folds_split_a_campaign", "folds are drawn by row and not by campaign", "folds",
-            _set(training.heads, "fit_head", _each_row_a_campaign)),
+            _set(training.heads.fit, "fit_head", _each_row_a_campaign)),
     Planted("in_sample_as_out_of_fold", "out-of-fold scores come from the booster that saw the rows", "folds",
-            _set(training.heads, "fit_head", _in_sample)),
+            _set(training.heads.fit, "fit_head", _in_sample)),
     Planted("target_encoded_ids", "a creator's mean outcome, the row's own among them, is a signal", "placebo",
-            _set(training.heads, "fit_head", _encoded_ids)),
+            _set(training.heads.fit, "fit_head", _encoded_ids)),
     Planted("calibrated_in_sample", "a head is calibrated on the rows it was fitted on", "calibration",
-            _set(training.forms, "_probability", _calibrated_in_sample)),
+            _set(training.heads.rankers, "_probability", _calibrated_in_sample)),
     Planted("outcome_as_signal", "whether the creator accepted is a signal", "too_good",
             _learning(_outcome(lambda data: data.column("accepted")))),
     Planted("noisy_outcome_as_signal", "a number that follows the outcome closely is a signal", "too_good",
             _learning(_outcome(_noisy_outcome))),
     Planted("ties_by_row", "equal scores are ordered by row, and the rows by outcome", "ties",
-            _set(training.metrics.Groups, "order", _by_row)),
+            _set(training.stats.metrics.Groups, "order", _by_row)),
     Planted("true_acceptance_as_signal", "the simulator's acceptance probability is a signal", "truth",
             _matrix(_true("accept_probability")), slow=True),
     Planted("true_trait_as_signal", "the simulator's latent trait is a signal", "truth", _matrix(_true_trait),
             slow=True),
     Planted("true_lift_as_label", "the simulator's lift stands in for the estimate", "truth",
-            _set(training.labels, "build_labels", _true_lift)),
+            _set(training.data.labels, "build_labels", _true_lift)),
     Planted("truth_imported", "a module of the features imports the truth's reader", "source",
             source="from marketplace.tables import open_marketplace, read_truth\n"),
     Planted("truth_by_its_path", "a module of training reads the truth's files by their path", "source",

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import training.pipeline
-from features.indices import CATEGORY_INDEX, cards
+from features.indices.build import CATEGORY_INDEX, cards
 from marketplace.tables import Marketplace
 
 

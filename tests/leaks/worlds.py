@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.build import eligible_pairs
-from marketplace.contract import TABLES
+from features.signals.build import eligible_pairs
+from marketplace.contract.tables import TABLES
 from marketplace.simulator import simulate
 from marketplace.tables import Marketplace, open_marketplace, read_truth
-from training.splits import Split, split_by_time
+from training.data.splits import Split, split_by_time
 
 __all__ = ["FUTURES", "Frames", "World", "is_later", "make_world", "other_names", "rewritten", "world_of"]
 

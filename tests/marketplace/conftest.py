@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from marketplace.complete_journey import IngestReport, ingest
-from marketplace.contract import TABLES, Column, Table, arrow_schema
+from marketplace.contract.tables import TABLES, Column, Table, arrow_schema
+from marketplace.sources.complete_journey import IngestReport, ingest
 
 ROWS = 8
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

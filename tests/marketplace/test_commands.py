@@ -12,8 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from marketplace.commands import app
-from marketplace.complete_journey import IngestReport
 from marketplace.errors import ContractError
+from marketplace.sources.complete_journey import IngestReport
 
 Tables = dict[str, pa.Table]
 Write = Callable[[Path, Mapping[str, pa.Table]], Path]
@@ -64,7 +64,7 @@ def test_simulate_writes_a_marketplace_and_replaces_only_a_marketplace(tmp_path:
 def test_ingest_prints_what_is_missing(
     complete_journey: tuple[Path, IngestReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("marketplace.complete_journey.ingest", lambda _: complete_journey[1])
+    monkeypatch.setattr("marketplace.sources.complete_journey.ingest", lambda _: complete_journey[1])
     printed = run("ingest", "complete-journey", str(tmp_path / "out"))
     assert "samples" in printed
     assert "invitations           13,178 rows" in printed

@@ -8,9 +8,9 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from models.bundle import Bundle
-from models.calibration import Scale, fit_money, fit_probability
-from models.signal_words import SignalWords
+from models.bundle.model import Bundle
+from models.bundle.words import SignalWords
+from models.calibration.scale import Scale, fit_money, fit_probability
 
 SIGNALS = ("reply_rate_mean_90d", "price_last_all", "net_gmv_sum_28d", "noise_a", "noise_b")
 

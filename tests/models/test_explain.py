@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from models.bundle.words import SignalWords
 from models.economics import Economics
 from models.explain import explain, shap_parts
 from models.predict import factors, from_raw, raw_scores
-from models.signal_words import SignalWords
 
 BRIEF = SimpleNamespace(margin_rate=0.45, commission_rate=0.1, flat_fee_usd=4.0, sample_cost_usd=6.0)
 FORMS = ["ranking_bundle", "value_bundle"]

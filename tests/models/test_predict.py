@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.errors import BundleError
+from models.calibration.intervals import Z
 from models.economics import Economics
-from models.intervals import Z
 from models.predict import predict, raw_scores
 
 BRIEF = SimpleNamespace(margin_rate=0.45, commission_rate=0.1, flat_fee_usd=4.0, sample_cost_usd=6.0)

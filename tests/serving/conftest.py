@@ -24,10 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def tiny_bundle(version: str = "1", *, seed: int = 7) -> Any:
     """A bundle over all signals, fitted on random data: what it says is of no use, how it is served is."""
-    from features.signals import SIGNALS
-    from models.bundle import Bundle
-    from models.calibration import fit_money, fit_probability
-    from models.signal_words import signals_sha256, words_of
+    from features.signals.registry import SIGNALS
+    from models.bundle.model import Bundle
+    from models.bundle.words import signals_sha256, words_of
+    from models.calibration.scale import fit_money, fit_probability
 
     rng = np.random.default_rng(seed)
     n, k = 400, len(SIGNALS)
@@ -67,9 +67,9 @@ def bundles() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def prepared(small_market: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with bundle, keys and snapshot; copied for each test that may change it."""
-    from features.snapshot_build import build_snapshot
+    from features.snapshot.build import build_snapshot
     from marketplace.tables import open_marketplace
-    from models.signature import read_signer
+    from models.bundle.signature import read_signer
 
     home = tmp_path_factory.mktemp("prepared")
     tiny_bundle().save(home / "var" / "bundle", read_signer(home / "var" / "keys"))
@@ -96,7 +96,7 @@ def campaign(small_market: Path) -> dict[str, Any]:
 
 def promote(home: Path, bundle: Any) -> None:
     """Write ``bundle`` into the home as `collabrank promote` does."""
-    from models.signature import read_signer
+    from models.bundle.signature import read_signer
 
     bundle.save(home / "var" / "bundle", read_signer(home / "var" / "keys"))
 

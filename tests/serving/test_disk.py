@@ -15,12 +15,12 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-from features.snapshot import Snapshot
+from features.snapshot.model import Snapshot
 from marketplace.errors import BundleError, SnapshotError
-from models.bundle import Bundle
+from models.bundle.model import Bundle
+from models.bundle.signature import read_public_key
 from models.ranking import rank
 from models.score import INDEX_NAMES
-from models.signature import read_public_key
 from serving.decisions import read_decisions
 from serving.keys import create_key
 from serving.store import Served, Store, check_fit, load_served
@@ -34,7 +34,7 @@ def service() -> Any:
 
 @pytest.fixture
 def client(served_home: Path) -> Iterator[TestClient]:
-    from serving.service import application
+    from serving.app.service import application
 
     _, key = create_key("test")
     with TestClient(application(), headers={"X-API-Key": key}, raise_server_exceptions=False) as client:
@@ -178,7 +178,7 @@ def test_a_new_bundle_is_taken_and_a_tampered_one_refused(
 
 
 def test_nothing_to_serve_is_said_and_then_served(home: Path, prepared: Path, campaign: dict[str, Any]) -> None:
-    from serving.service import application
+    from serving.app.service import application
 
     _, key = create_key("test")
     with TestClient(application(), headers={"X-API-Key": key}, raise_server_exceptions=False) as client:
@@ -201,7 +201,7 @@ def test_a_snapshot_of_other_signals_does_not_fit(served_home: Path) -> None:
 
 
 def test_a_bundle_signed_by_another_key_is_refused(served_home: Path, bundles: Callable[..., Any]) -> None:
-    from models.signature import Signer
+    from models.bundle.signature import Signer
 
     bundles("6").save(served_home / "var" / "bundle", Signer.new())
     with pytest.raises(BundleError, match="signed"):

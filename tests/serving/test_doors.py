@@ -19,11 +19,11 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from marketplace.errors import SnapshotError
-from serving.access import Access
-from serving.answers import Answers, answered
+from serving.app.access import Access
+from serving.app.answers import Answers, answered
+from serving.app.limits import LARGEST, Limits
+from serving.app.meters import Meters
 from serving.keys import Keyring, create_key, revoke_key
-from serving.limits import LARGEST, Limits
-from serving.meters import Meters
 
 
 class Inner(BaseModel):
@@ -222,7 +222,7 @@ async def _post(door: Any, key: str, chunks: AsyncIterator[bytes]) -> int:
 def test_a_body_that_does_not_come_is_not_waited_for(
     door: Any, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serving.limits.SECONDS", 0.05)
+    monkeypatch.setattr("serving.app.limits.SECONDS", 0.05)
 
     async def stalls() -> AsyncIterator[bytes]:
         yield b"{"
@@ -265,7 +265,7 @@ def test_answers_are_counted_by_route_never_by_path(client: TestClient, meters: 
 
 
 def test_one_too_many_at_a_time_is_told_to_come_back(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.limits.AT_ONCE", 0)
+    monkeypatch.setattr("serving.app.limits.AT_ONCE", 0)
     answer = client.post("/echo", json={"number": 1})
     assert answer.status_code == 429
     assert answer.headers["retry-after"]

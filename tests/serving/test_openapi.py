@@ -10,7 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import checks
 
-from serving.openapi import BODIES, openapi_page
+from serving.app.openapi import BODIES, openapi_page
 
 
 def test_the_page_is_served_and_says_what_is_refused(process: Any) -> None:

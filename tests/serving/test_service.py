@@ -31,7 +31,7 @@ def service() -> Any:
 @pytest.fixture(scope="module")
 def shared(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One service for the tests that change nothing on disk but the decision log."""
-    from serving.service import application
+    from serving.app.service import application
 
     home = tmp_path_factory.mktemp("shared")
     shutil.copytree(prepared / "var", home / "var")

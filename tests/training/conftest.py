@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from marketplace.home import state_folder
+from marketplace.state import state_folder
 from marketplace.tables import open_marketplace
-from training.dataset import TrainingData, build_training_data
-from training.forms import FittedForm, fit_forms
-from training.splits import Split, split_by_time
-from training.tracking import Store, open_store
+from training.data.dataset import TrainingData, build_training_data
+from training.data.splits import Split, split_by_time
+from training.heads.rankers import FittedForm, fit_forms
+from training.tracking.store import Store, open_store
 
 
 @pytest.fixture(scope="session")

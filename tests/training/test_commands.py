@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from marketplace.errors import GateError, TrainingError
-from training import commands, commands_tuning
+from training import commands
 from training.commands import app
+from training.tuning import commands as commands_tuning
 
 TUNING = ("tune", "compare")
 NAMES = ("train", "evaluate", "lift", "off_policy", "promote", "rollback", "score", "rank", "ui")

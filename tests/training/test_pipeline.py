@@ -13,14 +13,14 @@ from typer.testing import CliRunner
 from marketplace.errors import BriefError, BundleError, TrainingError
 from marketplace.tables import open_marketplace, read_truth
 from training.commands import app
-from training.compare_runs import compare_runs
+from training.heads.hyperparameters import DEFAULT
 from training.pipeline import TrainResult, split_of, train
-from training.promote import bundle_folder
-from training.registry import CHALLENGER, aliased, find_version
 from training.scoring import SCORES, rank_brief, score_marketplace
-from training.shape import DEFAULT
-from training.significance import paired_randomisation_test
-from training.tracking import Store, open_store
+from training.stats.significance import paired_randomisation_test
+from training.tracking.compare import compare_runs
+from training.tracking.promote import bundle_folder
+from training.tracking.registry import CHALLENGER, aliased, find_version
+from training.tracking.store import Store, open_store
 
 METRICS = {"oracle_gain_share_at_20", "ndcg_at_10", "map", "auc_within_campaign"}
 

@@ -1,0 +1,222 @@
+"""A brief: what a brand asks and offers, in USD, as it was known when it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.facts.sales import DEFAULT_MARGIN_RATE
+from features.signals.brief import TERMS
+from marketplace.contract.tables import REPORTING_CURRENCY
+from marketplace.errors import BriefError
+from marketplace.tables import Marketplace
+
+__all__ = ["Brief", "PriceBook", "brief_columns", "read_briefs"]
+
+_SECONDS_PER_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Brief:
+    """One brief.
+
+    Parameters
+    ----------
+    campaign_id : str or None
+        None for a brief that is not a campaign of the marketplace.
+    objective : str
+        ``SALES``, ``LAUNCH`` or ``AWARENESS``.
+    collaboration : str
+        ``TARGET`` (by invitation) or ``OPEN``.
+    budget_usd : float
+        NaN where the brief tells none.
+    margin_rate : float
+        Gross margin of the products before commission, as a share of net sales.
+    price_usd : float
+        Average list price of one unit of the products.
+    shipping_usd : float
+        Cost of shipping one sample.
+    briefed_at, starts_at, ends_at : pandas.Timestamp
+        UTC; signals are read as of the midnight before ``briefed_at``.
+    """
+
+    campaign_id: str | None
+    brand_id: str
+    market: str
+    category_id: str
+    product_ids: tuple[str, ...]
+    objective: str
+    collaboration: str
+    budget_usd: float
+    commission_rate: float
+    flat_fee_usd: float
+    has_free_sample: bool
+    briefed_at: pd.Timestamp
+    starts_at: pd.Timestamp
+    ends_at: pd.Timestamp
+    margin_rate: float
+    price_usd: float
+    shipping_usd: float
+
+    @property
+    def sample_cost_usd(self) -> float:
+        """Goods and shipping of one sample, 0 where none is offered."""
+        return self.price_usd * (1.0 - self.margin_rate) + self.shipping_usd if self.has_free_sample else 0.0
+
+
+def brief_columns(briefs: Iterable[Brief]) -> dict[str, npt.NDArray[np.float64]]:
+    """The terms of ``briefs`` as float64 columns (n,), named by `features.signals.brief.TERMS`."""
+    rows = [
+        (
+            brief.commission_rate,
+            brief.flat_fee_usd,
+            brief.budget_usd,
+            float(brief.has_free_sample),
+            brief.sample_cost_usd,
+            brief.price_usd,
+            brief.margin_rate,
+            (brief.ends_at - brief.starts_at).total_seconds() / _SECONDS_PER_DAY,
+            float(brief.collaboration == "OPEN"),
+            float(brief.objective == "LAUNCH"),
+            float(brief.objective == "AWARENESS"),
+        )
+        for brief in briefs
+    ]
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(TERMS))
+    return {name: table[:, i].copy() for i, name in enumerate(TERMS)}
+
+
+def read_briefs(market: Marketplace, campaign_ids: Iterable[str] | None = None) -> dict[str, Brief]:
+    """The marketplace's briefs by campaign, each as known when it was written.
+
+    Money is converted at the latest rate known before the brief's day. A
+    product without a margin takes the median of its category's products known
+    then, or `DEFAULT_MARGIN_RATE`; shipping is the market's median booked
+    shipping cost before the brief, 0 without one.
+
+    Raises
+    ------
+    BriefError
+        A campaign is not there.
+    """
+    campaigns = market.frame("campaigns").sort_values("campaign_id", kind="stable")
+    if campaign_ids is not None:
+        wanted = list(campaign_ids)
+        missing = sorted(set(wanted) - set(campaigns["campaign_id"]))
+        if missing:
+            raise BriefError(
+                "campaigns of the marketplace", received=", ".join(missing[:5]), look="its campaigns table"
+            )
+        campaigns = campaigns[campaigns["campaign_id"].isin(wanted)]
+    prices = PriceBook(market)
+    return {row["campaign_id"]: _brief(row, prices) for row in campaigns.to_dict("records")}
+
+
+def _brief(row: Mapping[Any, Any], prices: PriceBook) -> Brief:
+    at = row["briefed_at"]
+    product_ids = tuple(str(p) for p in _items(row["product_ids"]))
+    market, category = str(row["market"]), str(row["category_id"])
+    rate = prices.usd_rate(str(row["currency"]), at)
+    price, margin = prices.price_and_margin(product_ids, category, at)
+    fee = float(row["flat_fee"]) if pd.notna(row["flat_fee"]) else 0.0
+    return Brief(
+        campaign_id=str(row["campaign_id"]),
+        brand_id=str(row["brand_id"]),
+        market=market,
+        category_id=category,
+        product_ids=product_ids,
+        objective=str(row["objective"]),
+        collaboration=str(row["collaboration"]),
+        budget_usd=float(row["budget"]) * rate,
+        commission_rate=float(row["commission_rate"]),
+        flat_fee_usd=fee * rate if fee else 0.0,
+        has_free_sample=bool(row["has_free_sample"]),
+        briefed_at=at,
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        margin_rate=margin,
+        price_usd=price,
+        shipping_usd=prices.shipping_usd(market, at),
+    )
+
+
+def _items(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | np.ndarray) else []
+
+
+class PriceBook:
+    """Prices, margins, rates and shipping costs as known at a time (for `read_briefs` and inline briefs)."""
+
+    def __init__(self, market: Marketplace) -> None:
+        fx = market.frame("fx_rates", ["currency", "day", "usd_rate", "known_at"]).dropna(subset=["usd_rate"])
+        fx["day"] = pd.to_datetime(fx["day"]).astype("datetime64[us]")
+        fx["known_at"] = fx["known_at"].dt.tz_convert(None)
+        fx = fx.sort_values("day")
+        self._fx = {
+            str(currency): (rates["day"].to_numpy(), rates["known_at"].to_numpy(), rates["usd_rate"].to_numpy(float))
+            for currency, rates in fx.groupby("currency")
+        }
+        products = market.frame("products", ["product_id", "category_id", "price", "currency", "gross_margin_rate",
+                                             "known_at"])  # fmt: skip
+        self._products = (
+            products.sort_values("known_at", kind="stable")
+            .drop_duplicates("product_id")
+            .set_index("product_id", drop=False)
+        )
+        self._by_category = {str(c): rows for c, rows in self._products.groupby("category_id")}
+        self._costs = self._shipping(market)
+
+    def usd_rate(self, currency: str, at: pd.Timestamp) -> float:
+        """USD for one unit: the rate of the latest day before ``at``'s, known before it; NaN without one."""
+        if currency == REPORTING_CURRENCY:
+            return 1.0
+        rates = self._fx.get(currency)
+        if rates is None:
+            return float("nan")
+        days, known_at, usd_rates = rates
+        midnight = np.datetime64(at.floor("D").tz_convert(None))
+        known = np.flatnonzero((days < midnight) & (known_at < midnight))
+        return float(usd_rates[known[-1]]) if len(known) else float("nan")
+
+    def price_and_margin(self, product_ids: Iterable[str], category: str, at: pd.Timestamp) -> tuple[float, float]:
+        """Average price in USD and gross margin of products known by ``at`` (a brief brings its own products)."""
+        there = self._products.loc[self._products.index.intersection(sorted(set(product_ids)))]
+        there = there[there["known_at"] <= at]
+        rates = there["currency"].map({c: self.usd_rate(c, at) for c in there["currency"].unique()})
+        usd = (there["price"] * rates.astype(float)).dropna()
+        price = float(usd.mean()) if len(usd) else float("nan")
+        margins = there["gross_margin_rate"].dropna()
+        if not len(margins) and category in self._by_category:
+            peers = self._by_category[category]
+            # Its own products come with the brief; what others are like is known as of its midnight, like all else.
+            margins = pd.Series([peers.loc[peers["known_at"] < at.floor("D"), "gross_margin_rate"].median()]).dropna()
+        return price, float(margins.mean()) if len(margins) else DEFAULT_MARGIN_RATE
+
+    def shipping_usd(self, market: str, at: pd.Timestamp) -> float:
+        """Median shipping cost above 0 booked in ``market`` before ``at``'s day, in USD; 0 without one."""
+        midnight = at.floor("D")
+        rows = self._costs
+        rows = rows[(rows["market"] == market) & (rows["paid_at"] < midnight) & (rows["known_at"] < midnight)]
+        median = rows["usd"].median()
+        return float(median) if pd.notna(median) else 0.0
+
+    def _shipping(self, market: Marketplace) -> pd.DataFrame:
+        costs = market.frame("costs", ["campaign_id", "shipping_cost", "currency", "paid_at", "known_at"])
+        costs = costs[costs["shipping_cost"] > 0]
+        markets = market.frame("campaigns", ["campaign_id", "market"]).drop_duplicates("campaign_id")
+        costs = costs.merge(markets, on="campaign_id", how="inner")
+        days = costs["paid_at"].dt.floor("D")
+        rates = {
+            (currency, day): self.usd_rate(currency, day)
+            for currency, day in zip(costs["currency"], days, strict=True)
+        }  # fmt: skip
+        costs["usd"] = [
+            cost * rates[(currency, day)]
+            for cost, currency, day in zip(costs["shipping_cost"], costs["currency"], days, strict=True)
+        ]
+        return costs[["market", "paid_at", "known_at", "usd"]]

@@ -1,0 +1,336 @@
+"""Fit the conversion model: how many of those who watch a creator buy, whatever the product.
+
+Order lines of a post that no ad led to are Poisson with the mean
+
+    views * exp(fixed + general_i + category_ik + price_i * s + taste_i . v_b)  +  level * exp(captured)
+
+for creator *i*, category *k*, brand *b* and log price *s* about the category's mean. The first part grows with how
+many watch: it is what watching sells. The second does not: it is what the product would have sold anyway, caught on
+its way through a post, in proportion to the product's usual day (``level``) and log-linear in the creator's followers,
+number of posts and share of posts in the category. Only the first is conversion. What a creator is like is drawn from
+normal distributions whose spreads are estimated, so that few posts say little; what brands' buyers have in common with
+a creator's (``taste_i . v_b``) is learned from all creators and brands together, so that it also speaks of pairs that
+never met.
+
+Fitted by variational expectation maximisation: each round gives every creator a normal posterior (one Newton step),
+then moves what is common to all. No row order, file split or number of threads can change a bit: sums are taken in
+one order and no threaded linear algebra is used but for small matrices one by one.
+
+Source: Gopalan, Hofman and Blei (2015), Scalable recommendation with hierarchical Poisson factorization, for tastes;
+Ormerod and Wand (2012), Gaussian variational approximate inference for generalized linear mixed models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features.conversion.rows import TRAITS, Evidence, Posts, Shelf
+
+__all__ = ["ROUNDS", "TASTES", "Fitted", "active", "fit_conversion", "packed"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+TASTES = 4
+"""Numbers that describe what a creator's audience and a brand's buyers have in common."""
+
+ROUNDS = 25
+"""Rounds of expectation maximisation; more change next to nothing."""
+
+BLOCK_ROWS = 50_000
+"""Posts worked on at a time: memory does not grow with the marketplace."""
+
+FAR_PRICE = 3.0
+"""Largest squared distance of log prices that counts."""
+
+LONGEST_STEP = 1.0
+STARTING_SPREADS = (0.5, 0.25, 0.2)
+"""Variances to begin with: general, category, price."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The model for m creators, c categories (the last one stands for all that are not told apart) and b brands.
+
+    Attributes
+    ----------
+    mean : float64 (m, d)
+        Each creator's posterior mean: general, one a category, price, tastes; d = c + 2 + `TASTES`.
+    cover : float64 (m, d (d + 1) / 2)
+        The posterior covariance, upper triangle by rows (`packed`).
+    spread : float64 (d,)
+        Prior variances.
+    brands : float64 (b, `TASTES`)
+    brand_spread : float64 (`TASTES`,)
+        Prior variances of ``brands``.
+    fixed : float64 (c + 6 + `TRAITS`,)
+        Categories, live, partnership, price, its square, log share of posts, squared price distance, `Evidence.traits`.
+    captured : float64 (5,)
+        Constant, log followers, log posts, log share of posts, partnership.
+    category_share : float64 (m, c)
+        ln of the share of the creator's posts in each category, times the number of categories.
+    usual_price : float64 (m,)
+        Mean log price (about the category's) of what the creator posts, drawn to 0.
+    dispersion : float
+        Pearson's, at least 1: how much further counts scatter than Poisson's.
+    """
+
+    mean: Floats
+    cover: Floats
+    spread: Floats
+    brands: Floats
+    brand_spread: Floats
+    fixed: Floats
+    captured: Floats
+    category_share: Floats
+    usual_price: Floats
+    dispersion: float
+
+
+def active(category: Ints, categories: int) -> Ints:
+    """The coordinates of a creator that a product of each ``category`` (p,) reads, ascending: int64 (p, 3 + TASTES)."""
+    rest = np.arange(categories + 1, categories + 2 + TASTES)
+    return np.column_stack([np.zeros(len(category), np.int64), 1 + category, np.tile(rest, (len(category), 1))])
+
+
+def packed(rows: Ints, columns: Ints, size: int) -> Ints:
+    """Places of the entries ``rows`` <= ``columns`` of a symmetric matrix of ``size`` kept as its upper triangle."""
+    return np.asarray(rows * size - rows * (rows + 1) // 2 + columns, dtype=np.int64)
+
+
+def fit_conversion(evidence: Evidence, *, rounds: int = ROUNDS, seed: int = 0) -> Fitted:
+    """Fit the model; ``seed`` is of the tastes' starting points. The same evidence gives the same bits."""
+    return _Fit(evidence, seed).run(rounds)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Consecutive rows of whole creators, and what is the same in every round."""
+
+    rows: slice
+    creators: slice
+    local: Ints  # creator of each row, from the block's first
+    product: Ints
+    fixed: Floats
+    captured: Floats
+
+
+@dataclass(frozen=True)
+class _Means:
+    """Of a block's rows: expected lines by watching, all lines expected, lines that watching is credited with."""
+
+    watched: Floats
+    all: Floats
+    credited: Floats
+
+
+class _Fit:
+    """The state of one fit; `run` gives the outcome."""
+
+    def __init__(self, evidence: Evidence, seed: int) -> None:
+        self.posts, self.shelf = evidence.posts, evidence.shelf
+        posts, shelf = self.posts, self.shelf
+        self.m, self.c = len(evidence.creator_ids), len(shelf.category_price)
+        self.d = self.c + 2 + TASTES
+        self.traits = evidence.traits
+        self.share, self.usual_price, self.log_posts = _habits(posts, shelf, self.m, self.c)
+        self.coordinates = active(shelf.category, self.c)
+        first, second = np.triu_indices(self.coordinates.shape[1])
+        self.first, self.second = first, second
+        self.pairs = packed(self.coordinates[:, first], self.coordinates[:, second], self.d)
+        self.twice = np.where(first == second, 1.0, 2.0)
+        self.size = self.d * (self.d + 1) // 2
+        general, category, price = STARTING_SPREADS
+        self.spread = np.concatenate([[general], np.full(self.c, category), [price], np.ones(TASTES)])
+        self.diagonal = packed(np.arange(self.d), np.arange(self.d), self.d)
+        self.mean = np.zeros((self.m, self.d))
+        self.cover = np.zeros((self.m, self.size))
+        self.cover[:, self.diagonal] = self.spread
+        self.brands = np.random.default_rng(seed).normal(0.0, 0.3, size=(len(shelf.brand_ids), TASTES))
+        self.brand_spread = np.full(TASTES, 0.1)
+        half = 0.5 * max(posts.orders.sum(), 1.0)
+        self.fixed = np.zeros(self.c + 6 + TRAITS)
+        self.fixed[: self.c] = np.log(half / posts.views.sum())
+        self.captured = np.zeros(5)
+        self.captured[0] = np.log(half / shelf.level[posts.product].sum())
+        self.dispersion = 1.0
+        self.blocks = list(self._blocks())
+
+    def run(self, rounds: int) -> Fitted:
+        for _ in range(rounds):
+            self._creators()
+            self._common()
+        posted = np.bincount(self.shelf.category[self.posts.product], minlength=self.c)
+        self.fixed[: self.c][posted == 0] = np.average(self.fixed[: self.c], weights=posted)
+        return Fitted(
+            mean=self.mean,
+            cover=self.cover,
+            spread=self.spread,
+            brands=self.brands,
+            brand_spread=self.brand_spread,
+            fixed=self.fixed,
+            captured=self.captured,
+            category_share=self.share,
+            usual_price=self.usual_price,
+            dispersion=self.dispersion,
+        )
+
+    def _blocks(self) -> Iterator[_Block]:
+        posts, shelf = self.posts, self.shelf
+        starts = np.flatnonzero(np.diff(posts.creator, prepend=-1))
+        first = 0
+        while first < len(posts):
+            after = np.searchsorted(starts, first + BLOCK_ROWS)
+            last = int(starts[after]) if after < len(starts) else len(posts)
+            rows = slice(first, last)
+            creator, product = posts.creator[rows], posts.product[rows]
+            creators = slice(int(creator[0]), int(creator[-1]) + 1)
+            price, category = shelf.price[product], shelf.category[product]
+            far = np.minimum((price - self.usual_price[creator]) ** 2, FAR_PRICE)
+            share, traits = self.share[creator, category], self.traits[creator]
+            fixed = np.column_stack(
+                [
+                    np.eye(self.c)[category],
+                    posts.live[rows],
+                    posts.partnership[rows],
+                    price,
+                    price**2,
+                    share,
+                    far,
+                    traits,
+                ]
+            )
+            captured = np.column_stack(
+                [np.ones(last - first), traits[:, 0], self.log_posts[creator], share, posts.partnership[rows]]
+            )
+            yield _Block(rows, creators, creator - creators.start, product, fixed, captured)
+            first = last
+
+    def _values(self) -> tuple[Floats, Floats]:
+        """What each product's active coordinates are multiplied by (p, a), and the products of two (p, pairs)."""
+        shelf = self.shelf
+        ones = np.ones(len(shelf.price))
+        values = np.column_stack([ones, ones, shelf.price, self.brands[shelf.brand]])
+        return values, values[:, self.first] * values[:, self.second]
+
+    def _means(self, block: _Block, values: Floats, squares: Floats) -> _Means:
+        product, local = block.product, block.local
+        theirs = self.mean[block.creators].ravel()[(local * self.d)[:, None] + self.coordinates[product]]
+        cover = self.cover[block.creators].ravel()[(local * self.size)[:, None] + self.pairs[product]]
+        log_rate = np.einsum("nf,f->n", block.fixed, self.fixed) + np.einsum("na,na->n", theirs, values[product])
+        log_rate += 0.5 * np.einsum("nt,nt,t->n", cover, squares[product], self.twice)
+        watched = self.posts.views[block.rows] * np.exp(np.clip(log_rate, -30.0, 10.0))
+        caught = self.shelf.level[product] * np.exp(np.einsum("ng,g->n", block.captured, self.captured))
+        both = watched + caught
+        return _Means(watched, both, self.posts.orders[block.rows] * watched / both)
+
+    def _creators(self) -> None:
+        """Every creator's posterior, given what is common; then the spreads."""
+        values, squares = self._values()
+        moments = np.zeros(self.d)
+        for block in self.blocks:
+            means = self._means(block, values, squares)
+            local, product, count = block.local, block.product, block.creators.stop - block.creators.start
+            slope = np.zeros(count * self.d)
+            for a in range(values.shape[1]):
+                weights = (means.credited - means.watched) * values[product, a] / self.dispersion
+                place = local * self.d + self.coordinates[product, a]
+                slope += np.bincount(place, weights=weights, minlength=len(slope))
+            curve = np.zeros(count * self.size)
+            for t in range(squares.shape[1]):
+                place = local * self.size + self.pairs[product, t]
+                weights = means.watched * squares[product, t] / self.dispersion
+                curve += np.bincount(place, weights=weights, minlength=len(curve))
+            curve = curve.reshape(count, self.size)
+            curve[:, self.diagonal] += 1.0 / self.spread
+            mean = self.mean[block.creators]
+            slope = slope.reshape(count, self.d) - mean / self.spread
+            cover = np.linalg.inv(_unpacked(curve, self.d))
+            step = np.einsum("mde,me->md", cover, slope)
+            self.mean[block.creators] = mean + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+            self.cover[block.creators] = cover[:, *np.triu_indices(self.d)]
+            there = np.bincount(local, minlength=count) > 0
+            second = self.mean[block.creators] ** 2 + self.cover[block.creators][:, self.diagonal]
+            moments += second[there].sum(axis=0)
+        moments /= len(np.unique(self.posts.creator))
+        self.spread[0], self.spread[1 + self.c] = moments[0], moments[1 + self.c]
+        self.spread[1 : 1 + self.c] = moments[1 : 1 + self.c].mean()
+
+    def _common(self) -> None:
+        """One Newton step of what is common to all, given every creator's posterior."""
+        values, squares = self._values()
+        f, g, b = len(self.fixed), len(self.captured), len(self.brands)
+        fixed, captured = (np.zeros(f), np.zeros((f, f))), (np.zeros(g), np.zeros((g, g)))
+        slope, curve = np.zeros((b, TASTES)), np.zeros((b, TASTES, TASTES))
+        scatter = 0.0
+        for block in self.blocks:
+            means = self._means(block, values, squares)
+            orders, caught = self.posts.orders[block.rows], means.all - means.watched
+            _add(fixed, block.fixed, means.credited - means.watched, means.watched)
+            _add(captured, block.captured, orders - means.credited - caught, caught)
+            scatter += float(((orders - means.all) ** 2 / means.all).sum())
+            self._add_brands(slope, curve, block, means, values)
+        self.fixed = self.fixed + _newton(*fixed)
+        self.captured = self.captured + _newton(*captured)
+        curve[:, np.arange(TASTES), np.arange(TASTES)] += 1.0 / self.brand_spread
+        cover = np.linalg.inv(curve)
+        step = np.einsum("bde,be->bd", cover, slope - self.brands / self.brand_spread)
+        self.brands = self.brands + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+        own = cover[:, np.arange(TASTES), np.arange(TASTES)]
+        self.brand_spread = np.maximum((self.brands**2 + own).mean(axis=0), 1e-3)
+        self.dispersion = max(1.0, scatter / len(self.posts))
+
+    def _add_brands(self, slope: Floats, curve: Floats, block: _Block, means: _Means, values: Floats) -> None:
+        local, product, b = block.local, block.product, len(slope)
+        brand = self.shelf.brand[product]
+        cover = _unpacked(self.cover[block.creators], self.d)
+        tastes = np.arange(self.c + 2, self.d)
+        mean = self.mean[block.creators][local][:, tastes]
+        # What a creator's uncertainty adds: the covariance of tastes with all that the product reads.
+        drawn = mean.copy()
+        for a in range(values.shape[1]):
+            drawn += cover[local, self.coordinates[product, a]][:, tastes] * values[product, a][:, None]
+        weight, credit = means.watched / self.dispersion, means.credited / self.dispersion
+        for k in range(TASTES):
+            slope[:, k] += np.bincount(brand, weights=credit * mean[:, k] - weight * drawn[:, k], minlength=b)
+            for j in range(k, TASTES):
+                both = weight * (drawn[:, k] * drawn[:, j] + cover[local, tastes[k], tastes[j]])
+                total = np.bincount(brand, weights=both, minlength=b)
+                curve[:, k, j] += total
+                if j != k:
+                    curve[:, j, k] += total
+
+
+def _habits(posts: Posts, shelf: Shelf, m: int, c: int) -> tuple[Floats, Floats, Floats]:
+    """`Fitted.category_share`, `Fitted.usual_price`, and ln(1 + posts) less its mean over those who post."""
+    place = posts.creator * c + shelf.category[posts.product]
+    count = np.bincount(place, minlength=m * c).reshape(m, c).astype(np.float64)
+    total = count.sum(axis=1)
+    share = np.log((count + 0.5) / (total + 0.5 * c)[:, None] * c)
+    price = np.bincount(posts.creator, weights=shelf.price[posts.product], minlength=m) / (total + 2.0)
+    log_posts = np.log1p(total)
+    return share, price, log_posts - log_posts[total > 0].mean()
+
+
+def _unpacked(triangle: Floats, size: int) -> Floats:
+    full = np.empty((len(triangle), size, size))
+    rows, columns = np.triu_indices(size)
+    full[:, rows, columns] = triangle
+    full[:, columns, rows] = triangle
+    return full
+
+
+def _add(sums: tuple[Floats, Floats], columns: Floats, residual: Floats, weight: Floats) -> None:
+    slope, curve = sums
+    slope += np.einsum("nf,n->f", columns, residual)
+    for i in range(columns.shape[1]):
+        curve[i] += np.einsum("nf,n->f", columns, weight * columns[:, i])
+
+
+def _newton(slope: Floats, curve: Floats) -> Floats:
+    step = np.linalg.solve(curve + 1e-3 * np.eye(len(slope)), slope)
+    return np.asarray(np.clip(step, -LONGEST_STEP, LONGEST_STEP), dtype=np.float64)

@@ -1,0 +1,310 @@
+"""Conversion: orders that watching a creator leads to, for any product, as of the last fit before a day.
+
+    model = conversion_of(market, day)            # None where the marketplace tells too little
+    found = model.predict(rows, terms)            # one brief, or a brief a row
+
+The model (`features.conversion.fit`) is fitted anew every `REFIT_DAYS` days, on
+fixed days of the calendar, from what was known before that day's midnight. A
+signal as of any day reads the latest fit on or before it, so a row's answer
+depends on its own keys and day alone, and training and serving read the same
+fits. What is asked of it is a brief's brand, category and price; creators,
+brands and categories that the fit does not know take what is usual.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.conversion.fit import FAR_PRICE, Fitted, active, fit_conversion, packed
+from features.conversion.rows import TRAITS, Evidence, read_evidence
+from marketplace.progress import track
+from marketplace.tables import Marketplace
+
+__all__ = ["CONVERSION_SIGNALS", "DECIMALS", "REFIT_DAYS", "Conversion", "Item", "conversion_columns", "conversion_of"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+REFIT_DAYS = 28
+"""Days between fits, counted from 1970-01-01."""
+
+LEAST_POSTS = 300
+LEAST_ORDERS = 100
+"""Posts and orders below which nothing is fitted."""
+
+CONVERSION_SIGNALS = (
+    "brief_conversion_mean_365d",
+    "brief_conversion_spread_365d",
+    "brief_conversion_taste_365d",
+    "brief_conversion_general_365d",
+    "brief_views_expected_365d",
+)
+"""What `Conversion.predict` tells, in order."""
+
+DECIMALS = 6
+"""Logarithms are told to these decimals: what lies beyond them hangs on the order in which creators' ids fall."""
+
+_VARIANCE_WORTH = 8.0
+"""Videos that the usual variance of log views weighs beside a creator's own."""
+
+_KEPT_BYTES = 2**30
+"""Fits of one marketplace that stay in memory, at least the latest asked: some 50 of 20,000 creators."""
+
+_LONG = 3
+"""Fits to be made from which on progress is shown."""
+
+_FITS: WeakKeyDictionary[Marketplace, OrderedDict[int, Conversion | None]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is to be sold: places in the model's brands and categories (the last: not known), ln USD price or NaN."""
+
+    brand: int
+    category: int
+    log_price: float
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A fitted model, in the shape in which creators are read from it.
+
+    Creators stand in ascending order of id, and one who stands for all that are not known comes last: m + 1 in all.
+    Arrays are kept coordinate by coordinate, so that a brief reads whole rows of them.
+
+    Attributes
+    ----------
+    creator_ids : str (m,)
+    brand_ids, category_ids : tuple of str
+    mean : float64 (d, m + 1)
+    cover : float64 (d (d + 1) / 2, m + 1)
+    level : float64 (m + 1,)
+        What `Fitted.fixed` makes of the creator's traits.
+    category_share : float64 (categories + 1, m + 1)
+    usual_price : float64 (m + 1,)
+    views : float64 (m + 1,)
+        Views, none of them bought, that the creator's next video is expected to have in its first week.
+    brands : float64 (brands + 1, tastes)
+        The last stands for all that are not known.
+    fixed : float64
+        See `Fitted.fixed`; there is one category more for all that are not told apart.
+    category_price : float64 (categories + 1,)
+    """
+
+    creator_ids: npt.NDArray[np.str_]
+    brand_ids: tuple[str, ...]
+    category_ids: tuple[str, ...]
+    mean: Floats
+    cover: Floats
+    level: Floats
+    category_share: Floats
+    usual_price: Floats
+    views: Floats
+    brands: Floats
+    fixed: Floats
+    category_price: Floats
+
+    def rows_of(self, creator_ids: Any) -> Ints:
+        """Where each of ``creator_ids`` (n,) stands; m where the fit does not know them."""
+        places = pd.Index(self.creator_ids).get_indexer(pd.Index(creator_ids))
+        return np.where(places < 0, len(self.creator_ids), places).astype(np.int64)
+
+    def item(self, *, brand_id: str, category_id: str, price_usd: float) -> Item:
+        """What a brief sells, as the model reads it."""
+        return Item(
+            brand=self.brand_ids.index(brand_id) if brand_id in self.brand_ids else len(self.brand_ids),
+            category=self.category_ids.index(category_id)
+            if category_id in self.category_ids
+            else len(self.category_ids),
+            log_price=float(np.log(price_usd)) if price_usd > 0 else float("nan"),
+        )
+
+    def predict(self, rows: Ints, item: Item) -> dict[str, Floats]:
+        """`CONVERSION_SIGNALS` of the creators at ``rows`` (n,) for one item: new float64 (n,) each.
+
+        Element by element, in one order: a row's answer does not depend on the others.
+        """
+        tastes, c = self.brands.shape[1], len(self.category_price)
+        own = self.category_price[item.category]
+        s = item.log_price - own if np.isfinite(item.log_price) else 0.0
+        coordinates = active(np.array([item.category]), c)[0]
+        values = np.concatenate([[1.0, 1.0, s], self.brands[item.brand]])
+        general = self.mean[0][rows] + self.level[rows]
+        taste = np.zeros(len(rows))
+        for k in range(tastes):
+            taste += values[3 + k] * self.mean[coordinates[3 + k]][rows]
+        far = np.minimum((s - self.usual_price[rows]) ** 2, FAR_PRICE)
+        log_rate = (
+            self.fixed[item.category]
+            + self.fixed[c + 2] * s
+            + self.fixed[c + 3] * s * s
+            + self.fixed[c + 4] * self.category_share[item.category][rows]
+            + self.fixed[c + 5] * far
+            + self.mean[coordinates[1]][rows]
+            + s * self.mean[coordinates[2]][rows]
+            + general
+            + taste
+        )
+        variance = np.zeros(len(rows))
+        for a, one in enumerate(coordinates):
+            for b in range(a, len(coordinates)):
+                place = packed(one, coordinates[b], len(self.mean))
+                weight = values[a] * values[b] * (1.0 if a == b else 2.0)
+                variance += weight * self.cover[place][rows]
+        found = (
+            1000.0 * np.exp(np.round(log_rate + 0.5 * variance, DECIMALS)),
+            np.sqrt(np.maximum(np.round(variance, DECIMALS), 0.0)),
+            np.round(taste, DECIMALS),
+            np.round(general, DECIMALS),
+            self.views[rows],
+        )
+        return dict(zip(CONVERSION_SIGNALS, found, strict=True))
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Every field by name, text as numpy text: what a snapshot keeps."""
+        return {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return sum(array.nbytes for array in self.arrays().values())
+
+    def fits(self) -> bool:
+        """Whether the arrays' sizes agree."""
+        d, people, c = len(self.mean), len(self.creator_ids) + 1, len(self.category_ids) + 1
+        return (
+            d == c + 2 + self.brands.shape[1]
+            and self.mean.shape == (d, people)
+            and self.cover.shape == (d * (d + 1) // 2, people)
+            and self.category_share.shape == (c, people)
+            and all(len(one) == people for one in (self.level, self.usual_price, self.views))
+            and len(self.brands) == len(self.brand_ids) + 1
+            and len(self.fixed) == c + 6 + TRAITS
+            and len(self.category_price) == c
+        )
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Conversion:
+        """The model of `arrays`."""
+        names = ("brand_ids", "category_ids")
+        return cls(**{k: tuple(v.astype(str).tolist()) if k in names else v for k, v in arrays.items()})  # type: ignore[arg-type]
+
+
+def conversion_of(market: Marketplace, day: int) -> Conversion | None:
+    """The model that holds on ``day`` (whole days from 1970-01-01); None where too little was known when it was due."""
+    due = day // REFIT_DAYS * REFIT_DAYS
+    kept = _FITS.setdefault(market, OrderedDict())
+    if due not in kept:
+        evidence = read_evidence(market, due)
+        enough = (
+            evidence is not None
+            and len(evidence.posts) >= LEAST_POSTS
+            and float(evidence.posts.orders.sum()) >= LEAST_ORDERS
+        )
+        kept[due] = _laid_out(evidence, fit_conversion(evidence)) if enough and evidence is not None else None
+    kept.move_to_end(due)
+    while len(kept) > 1 and sum(fit.size for fit in kept.values() if fit is not None) > _KEPT_BYTES:
+        kept.popitem(last=False)
+    return kept[due]
+
+
+def conversion_columns(
+    market: Marketplace, creator_ids: npt.NDArray[Any], codes: Ints, briefs: Sequence[Any], days: Ints
+) -> dict[str, Floats]:
+    """`CONVERSION_SIGNALS` of n rows: float64 (n,) each, NaN where no model holds.
+
+    Parameters
+    ----------
+    creator_ids : str (n,)
+    codes : int64 (n,)
+        Each row's place in ``briefs``.
+    briefs : sequence of Brief
+        Their brand, category and price are read.
+    days : int64 (briefs,)
+        The day as of which each is asked.
+    """
+    out = {name: np.full(len(codes), np.nan) for name in CONVERSION_SIGNALS}
+    creators, ids = pd.factorize(creator_ids)
+    order = np.argsort(codes, kind="stable")
+    edges = np.searchsorted(codes[order], np.arange(len(briefs) + 1))
+    due = days // REFIT_DAYS
+    for period in _shown(market, np.unique(due).tolist()):
+        model = conversion_of(market, period * REFIT_DAYS)
+        if model is None:
+            continue
+        places = model.rows_of(ids)
+        for number in np.flatnonzero(due == period).tolist():
+            at = order[edges[number] : edges[number + 1]]
+            brief = briefs[number]
+            item = model.item(brand_id=brief.brand_id, category_id=brief.category_id, price_usd=brief.price_usd)
+            for name, values in model.predict(places[creators[at]], item).items():
+                out[name][at] = values
+    return out
+
+
+def _shown(market: Marketplace, periods: list[int]) -> Iterable[int]:
+    """``periods``, with progress where several must be fitted."""
+    kept = _FITS.get(market, OrderedDict())
+    if sum(period * REFIT_DAYS not in kept for period in periods) < _LONG:
+        return periods
+    return track(periods, "  conversion, four weeks at a time", total=len(periods))
+
+
+def _laid_out(evidence: Evidence, fitted: Fitted) -> Conversion:
+    shelf, c = evidence.shelf, len(evidence.shelf.category_price)
+    size = len(fitted.spread)
+    cover = np.zeros(fitted.cover.shape[1])
+    cover[packed(np.arange(size), np.arange(size), size)] = fitted.spread
+    return Conversion(
+        creator_ids=evidence.creator_ids.astype(str),
+        brand_ids=shelf.brand_ids,
+        category_ids=shelf.category_ids,
+        mean=_with_nobody(fitted.mean, np.zeros(size)),
+        cover=_with_nobody(fitted.cover, cover),
+        level=np.append((evidence.traits * fitted.fixed[c + 6 :]).sum(axis=1), 0.0),
+        category_share=_with_nobody(fitted.category_share, np.zeros(c)),
+        usual_price=np.append(fitted.usual_price, 0.0),
+        views=_expected_views(evidence),
+        brands=np.vstack([fitted.brands, np.zeros(fitted.brands.shape[1])]),
+        fixed=fitted.fixed,
+        category_price=shelf.category_price,
+    )
+
+
+def _with_nobody(table: Floats, nobody: Floats) -> Floats:
+    return np.ascontiguousarray(np.vstack([table, nobody]).T)
+
+
+def _expected_views(evidence: Evidence) -> Floats:
+    """exp(m + (v + s2) / 2) of the posterior of each creator's mean log views and variance; one who is not known last.
+
+    Means are drawn to a line in log followers, variances to the usual one, by how few videos there are.
+    """
+    n, total, squared = evidence.videos, evidence.log_views, evidence.log_views_squared
+    seen = n > 0
+    if not seen.any():
+        return np.full(len(n) + 1, np.nan)
+    mean = np.divide(total, n, out=np.zeros_like(total), where=seen)
+    rest = np.where(seen, np.maximum(squared - n * mean * mean, 0.0), 0.0)
+    usual = float(rest.sum()) / max(float((n - 1.0)[seen].sum()), 1.0)
+    followers = evidence.traits[:, 0]
+    x, y, w = followers[seen], mean[seen], n[seen] / (n[seen] + 4.0)
+    centre, level = np.average(x, weights=w), np.average(y, weights=w)
+    slope = np.sum(w * (x - centre) * (y - level)) / max(float(np.sum(w * (x - centre) ** 2)), 1e-9)
+    line = level + slope * (followers - centre)
+    noise = np.sum(w * usual / n[seen]) / np.sum(w)
+    between = max(float(np.average((y - line[seen]) ** 2, weights=w) - noise), 0.05 * usual, 1e-9)
+    known = n / usual if usual > 0 else n
+    posterior = 1.0 / (1.0 / between + known)
+    middle = posterior * (line / between + known * mean)
+    variance = (rest + _VARIANCE_WORTH * usual) / (np.maximum(n - 1.0, 0.0) + _VARIANCE_WORTH)
+    nobody = level - slope * centre + 0.5 * (between + usual)
+    return np.exp(np.round(np.append(middle + 0.5 * (posterior + variance), nobody), DECIMALS))

@@ -1,0 +1,283 @@
+"""What the conversion model is fitted on: posts, who watched them, and what was bought from them, as known on a day.
+
+One row is a post and a product that could be bought from it. Views and orders are
+those that no ad led to. Everything is read under both clocks (`features.time.clocks`):
+a state counts from the midnight after it became known until the midnight after
+a newer one did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.briefs.catalogue import read_catalogue
+from features.facts.content import promoted_states, view_rows
+from features.facts.windows import Windows
+from features.time.clocks import day_of, known_once, known_states
+from marketplace.tables import Marketplace
+
+__all__ = ["OWN_CATEGORIES", "TRAITS", "USUAL_VIEWS", "WINDOW_DAYS", "Evidence", "Posts", "Shelf", "read_evidence"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+WINDOW_DAYS = 365
+"""Posts of the last year are read."""
+
+OWN_CATEGORIES = 12
+"""Categories with the most posts that are told apart; the rest are one. Bounds what is kept of each creator."""
+
+USUAL_VIEWS = 500.0
+"""Views that the usual click and engagement rates weigh beside a creator's own."""
+
+TRAITS = 3
+"""Columns of `Evidence.traits`."""
+
+_NEEDS = ("contents", "content_days", "orders", "products")
+
+_TABLES: WeakKeyDictionary[Marketplace, tuple[Any, Any, Any, Any]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Posts:
+    """n rows in order of creator, post and product.
+
+    Attributes
+    ----------
+    creator, product : int64 (n,)
+        Places in `Evidence.creator_ids` and `Shelf`.
+    views, orders : float64 (n,)
+        Views (above 0) and order lines that no ad led to, until now.
+    live, partnership : float64 (n,)
+        1 where the post is a live, where it was delivered for an invitation; else 0.
+    """
+
+    creator: Ints
+    product: Ints
+    views: Floats
+    orders: Floats
+    live: Floats
+    partnership: Floats
+
+    def __len__(self) -> int:
+        return len(self.creator)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The p products of the posts.
+
+    Attributes
+    ----------
+    brand, category : int64 (p,)
+        Places in ``brand_ids``; in ``category_ids``, or their number for one that is not told apart.
+    price : float64 (p,)
+        ln of the USD price less the category's mean; 0 where it is not known.
+    level : float64 (p,)
+        Units that the product sells on its usual day (median), from whatever source; 1 where that is never told.
+    brand_ids, category_ids : tuple of str
+    category_price : float64 (categories + 1,)
+        Mean ln USD price of each category, and of those that are not told apart.
+    """
+
+    brand: Ints
+    category: Ints
+    price: Floats
+    level: Floats
+    brand_ids: tuple[str, ...]
+    category_ids: tuple[str, ...]
+    category_price: Floats
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known before one day.
+
+    Attributes
+    ----------
+    posts : Posts
+    shelf : Shelf
+    creator_ids : str (m,)
+        Every creator known, ascending.
+    traits : float64 (m, 3)
+        ln of followers at the latest reading, of clicks on products a view, of likes, comments and shares a view; less
+        the mean of all, 0 where it is not known.
+    videos, log_views, log_views_squared : float64 (m,)
+        Videos of the window whose first week has been read; sums over them of ln(1 + unbought views) and its square.
+    """
+
+    posts: Posts
+    shelf: Shelf
+    creator_ids: npt.NDArray[np.object_]
+    traits: Floats
+    videos: Floats
+    log_views: Floats
+    log_views_squared: Floats
+
+
+def read_evidence(market: Marketplace, day: int) -> Evidence | None:
+    """What is known before ``day`` (whole days from 1970-01-01); None where the marketplace lacks the tables."""
+    if not all(name in market.present for name in _NEEDS):
+        return None
+    rows = market.query(_posts_before(market, day)).sort_values(
+        ["creator_id", "content_id", "product_id"], kind="stable", ignore_index=True
+    )
+    catalogue = read_catalogue(market, pd.Timestamp(day, unit="D", tz="UTC"))
+    known = catalogue.products
+    rows = rows[rows["product_id"].isin(list(known))].reset_index(drop=True)
+    creator_ids = _creators(market, day)
+    people = pd.DataFrame({"creator_id": creator_ids, "day": day})
+    rows = rows[rows["creator_id"].isin(creator_ids)].reset_index(drop=True)
+    if rows.empty:
+        return None
+    product, product_ids = pd.factorize(rows["product_id"], sort=True)
+    shelf = _shelf(product, list(product_ids), known, _levels(market, day))
+    windows, asked = _people()
+    sums = windows.compute(market, people, asked)
+    return Evidence(
+        posts=Posts(
+            creator=np.searchsorted(creator_ids, rows["creator_id"].to_numpy(dtype=object)).astype(np.int64),
+            product=product.astype(np.int64),
+            views=rows["views"].to_numpy(dtype=np.float64),
+            orders=rows["orders"].to_numpy(dtype=np.float64),
+            live=rows["live"].to_numpy(dtype=np.float64),
+            partnership=rows["partnership"].to_numpy(dtype=np.float64),
+        ),
+        shelf=shelf,
+        creator_ids=creator_ids,
+        traits=_traits(sums),
+        **{name: np.nan_to_num(sums[name]) for name in ("videos", "log_views", "log_views_squared")},
+    )
+
+
+def _tables(market: Marketplace) -> tuple[Any, Any, Any, Any]:
+    """Posts x products, views, orders and deliveries with the days on which they count; built once a marketplace."""
+    if market not in _TABLES:
+        states = promoted_states(market)
+        there = states.deleted_at.isnull() & states.is_shoppable.fill_null(False)
+        posts = states.filter(there).select(
+            "content_id", "creator_id", "event_day", "since_day", "until_day",
+            product_id="promoted_", live=(states.format == "LIVE").cast("int64"),
+        )  # fmt: skip
+        views = view_rows(market).select("content_id", "since_day", "organic_views")
+        states = known_states(market.table("orders"), ("order_id", "sku_id"), "ordered_at")
+        kept = (states.status != "CANCELLED") & ~ibis.coalesce(states.is_paid_traffic, ibis.literal(False))
+        orders = states.filter(kept, states.content_id.notnull()).select(
+            "content_id", "product_id", "since_day", "until_day"
+        )
+        deliveries = known_once(market.table("deliveries"), "posted_at").select("content_id", "since_day")
+        _TABLES[market] = tuple(
+            market.backend.create_table(f"conversion_{name}", table, temp=True)
+            for name, table in (("posts", posts), ("views", views), ("orders", orders), ("deliveries", deliveries))
+        )
+    return _TABLES[market]
+
+
+def _posts_before(market: Marketplace, day: int) -> Any:
+    posts, views, orders, deliveries = _tables(market)
+    before = ibis.literal(day, "int64")
+    posts = posts.filter(posts.since_day < before, posts.until_day >= before, posts.event_day >= before - WINDOW_DAYS)
+    posts = posts.group_by(["creator_id", "content_id", "product_id"]).aggregate(live=posts.live.max())
+    views = views.filter(views.since_day < before)
+    views = views.group_by("content_id").aggregate(views=views.organic_views.sum())
+    views = views.filter(views.views > 0).rename(of_content_="content_id")
+    orders = orders.filter(orders.since_day < before, orders.until_day >= before)
+    orders = orders.group_by(["content_id", "product_id"]).aggregate(orders=orders.count())
+    orders = orders.rename(bought_from_="content_id", bought_="product_id")
+    done = deliveries.filter(deliveries.since_day < before).select(delivered_="content_id").distinct()
+    joined = posts.inner_join(views, posts.content_id == views.of_content_)
+    joined = joined.left_join(orders, [joined.content_id == orders.bought_from_, joined.product_id == orders.bought_])
+    joined = joined.left_join(done, joined.content_id == done.delivered_)
+    return joined.select(
+        "creator_id",
+        "content_id",
+        "product_id",
+        "live",
+        "views",
+        orders=ibis.coalesce(joined.orders, ibis.literal(0, "int64")),
+        partnership=joined.delivered_.notnull().cast("int64"),
+    )
+
+
+def _creators(market: Marketplace, day: int) -> npt.NDArray[np.object_]:
+    creators = market.frame("creators", ["creator_id", "joined_at", "known_at"])
+    at = pd.Timestamp(day, unit="D", tz="UTC")
+    known = creators.loc[(creators["joined_at"] < at) & (creators["known_at"] < at), "creator_id"]
+    return np.array(sorted(set(known)), dtype=object)
+
+
+def _people() -> tuple[Windows, dict[str, Any]]:
+    windows = Windows(("creator_id",))
+    return windows, {
+        "log_followers": windows.latest("profiles", "log_followers"),
+        "videos": windows.sum("first_weeks", "read_videos", WINDOW_DAYS),
+        "log_views": windows.sum("first_weeks", "log_views", WINDOW_DAYS),
+        "log_views_squared": windows.sum("first_weeks", "log_views_squared", WINDOW_DAYS),
+        "clicks": windows.sum("views", "clicks", WINDOW_DAYS),
+        "clicks_known_views": windows.sum("views", "clicks_known_views", WINDOW_DAYS),
+        "engagements": windows.sum("views", "engagements", WINDOW_DAYS),
+        "views": windows.sum("views", "views", WINDOW_DAYS),
+    }
+
+
+def _traits(sums: dict[str, Floats]) -> Floats:
+    """`Evidence.traits`; rates are drawn to that of all as if `USUAL_VIEWS` more views had had it."""
+    columns = [sums["log_followers"]]
+    for part, whole in (("clicks", "clicks_known_views"), ("engagements", "views")):
+        rate = np.nansum(sums[part]) / max(float(np.nansum(sums[whole])), 1.0)
+        drawn = (sums[part] + rate * USUAL_VIEWS) / (sums[whole] + USUAL_VIEWS)
+        columns.append(np.log(np.where(drawn > 0, drawn, np.nan)))
+    table = np.column_stack(columns)
+    known = np.isfinite(table)
+    count = np.maximum(known.sum(axis=0), 1)
+    return np.where(known, table - np.where(known, table, 0.0).sum(axis=0) / count, 0.0)
+
+
+def _levels(market: Marketplace, day: int) -> dict[str, float]:
+    """Median daily units of each product over the window, as known before ``day``."""
+    if "product_days" not in market.present:
+        return {}
+    days = market.table("product_days")
+    event, known = day_of(days.day), day_of(days.known_at)
+    days = days.filter(event < day, known < day, event >= day - WINDOW_DAYS)
+    sold = market.query(days.group_by("product_id").aggregate(units=days.units_sold.median()))
+    return dict(zip(sold["product_id"], sold["units"].astype(float), strict=True))
+
+
+def _shelf(product: Ints, product_ids: list[str], known: Any, levels: dict[str, float]) -> Shelf:
+    places, brands = pd.factorize(np.array([known[p].brand_id for p in product_ids], dtype=object), sort=True)
+    category, names = pd.factorize(np.array([known[p].category_id for p in product_ids], dtype=object), sort=True)
+    posts = np.bincount(category[product], minlength=len(names))
+    own = np.sort(np.argsort(-posts, kind="stable")[:OWN_CATEGORIES])
+    slot = np.full(len(names), len(own))
+    slot[own] = np.arange(len(own))
+    usd = np.array([known[p].price_usd for p in product_ids])
+    log_price = np.log(np.where(usd > 0, usd, np.nan))
+    category = slot[category]
+    told = np.isfinite(log_price)
+    count = np.bincount(category[told], minlength=len(own) + 1)
+    total = np.bincount(category[told], weights=log_price[told], minlength=len(own) + 1)
+    overall = float(log_price[told].mean()) if told.any() else 0.0
+    mean = np.where(count > 0, total / np.maximum(count, 1), overall)
+    level = np.array([levels.get(p, np.nan) for p in product_ids])
+    usual = float(np.nanmedian(level)) if np.isfinite(level).any() else 1.0
+    return Shelf(
+        brand=places.astype(np.int64),
+        category=category.astype(np.int64),
+        price=np.where(told, log_price - mean[category], 0.0),
+        level=np.maximum(np.where(np.isfinite(level), level, usual), LEAST_LEVEL),
+        brand_ids=tuple(str(name) for name in brands),
+        category_ids=tuple(str(names[i]) for i in own),
+        category_price=mean,
+    )
+
+
+LEAST_LEVEL = 0.3
+"""Units a day that a product sells at least, as far as `Shelf.level` goes: medians of slow sellers are 0."""

@@ -1,0 +1,239 @@
+"""Indices as arrays, and the score card that a creator and a brand both see.
+
+An `IndexFrame` holds every number of some rows as arrays, from which the
+snapshot stores columns and `card_from` makes one row's card.
+
+A creator's score card: the public fields and the eight indices, the same in the snapshot and on the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.indices.declare import CATEGORY_INDEX, HEALTH_CAP, INDEX_NAMES, INDICES, Component
+from features.time.clocks import as_of_days
+from marketplace.errors import SignalError
+from marketplace.tables import Marketplace
+
+__all__ = ["IndexFrame", "build_card", "card_from", "score_card", "shown_value"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class IndexFrame:
+    """Indices of n rows (a creator as of a day, or a creator and category as of a day).
+
+    Attributes
+    ----------
+    names : tuple of str, (k,)
+        The indices, in the order of `INDEX_NAMES`.
+    components : tuple of Component, (c,)
+        All components of these indices, index by index.
+    creator_ids : object (n,); days : int64 (n,); categories : object (n,) or None
+        What each row is; categories where the rows have one.
+    value, low, high, confidence : float64 (n, k)
+        0..100; ``low`` and ``high`` are the ends of an 80 % interval.
+    peer_average, peer_rank, peer_count : float64 (n, k)
+        The frozen peers' average value; 1 + how many of them stand higher; how many there are, the creator included.
+    change_28d : float64 (n, k)
+        Value less the value 28 days before; NaN where the creator was not known then.
+    component_value, component_percentile, component_n : float64 (n, c)
+        The shrunk value as shrunk (see `shown_value`), ``P``, and the effective amount of evidence.
+        NaN value: missing, ``P`` 50.
+    peers : object (n,)
+        Words for the peer group.
+    capped, saturated : bool (n,)
+        Cooperation held at its cap by the health rating; shoppable share beyond what earns credit.
+    """
+
+    names: tuple[str, ...]
+    components: tuple[Component, ...]
+    creator_ids: npt.NDArray[np.object_]
+    days: npt.NDArray[np.int64]
+    categories: npt.NDArray[np.object_] | None
+    value: Floats
+    low: Floats
+    high: Floats
+    confidence: Floats
+    peer_average: Floats
+    peer_rank: Floats
+    peer_count: Floats
+    change_28d: Floats
+    component_value: Floats
+    component_percentile: Floats
+    component_n: Floats
+    peers: npt.NDArray[np.object_]
+    capped: npt.NDArray[np.bool_]
+    saturated: npt.NDArray[np.bool_]
+
+    @classmethod
+    def empty(
+        cls,
+        names: tuple[str, ...],
+        components: tuple[Component, ...],
+        creator_ids: npt.NDArray[np.object_],
+        days: npt.NDArray[np.int64],
+        categories: npt.NDArray[np.object_] | None,
+    ) -> IndexFrame:
+        """A frame of these rows to be filled in: NaN values, standing alone (rank 1 of 1), no evidence."""
+        n, k, c = creator_ids.size, len(names), len(components)
+        return cls(
+            names, components, creator_ids, days, categories,
+            value=np.full((n, k), np.nan), low=np.full((n, k), np.nan), high=np.full((n, k), np.nan),
+            confidence=np.zeros((n, k)), peer_average=np.full((n, k), np.nan), peer_rank=np.ones((n, k)),
+            peer_count=np.ones((n, k)), change_28d=np.full((n, k), np.nan), component_value=np.full((n, c), np.nan),
+            component_percentile=np.full((n, c), 50.0), component_n=np.zeros((n, c)),
+            peers=np.full(n, "", dtype=object), capped=np.zeros(n, dtype=bool), saturated=np.zeros(n, dtype=bool),
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return int(self.value.shape[0])
+
+
+def shown_value(component: Component, value: Any) -> Any:
+    """The shrunk value of ``component`` in its own unit (logarithms and squares undone); same shape."""
+    if component.shown == "expm1":
+        return np.expm1(value)
+    if component.shown == "sqrt":
+        return np.sqrt(value)
+    return np.sinh(value) if component.shown == "sinh" else value
+
+
+def card_from(frame: IndexFrame, row: int) -> dict[str, dict[str, Any]]:
+    """Row ``row`` of ``frame`` as ``{index: {value, low, high, confidence, peer_average, peer_rank, peer_count,
+    change_28d, says, peers, components: [...]}}``; each component ``{name, value, unit, percentile, weight, n, text}``.
+
+    Plain numbers, strings and None (unknown) only: JSON takes it as it is.
+    """
+    card: dict[str, dict[str, Any]] = {}
+    first = 0
+    for k, name in enumerate(frame.names):
+        index = INDICES[name]
+        count = len(index.components)
+        card[name] = {
+            "value": _number(frame.value[row, k]),
+            "low": _number(frame.low[row, k]),
+            "high": _number(frame.high[row, k]),
+            "confidence": _number(frame.confidence[row, k]),
+            "peer_average": _number(frame.peer_average[row, k]),
+            "peer_rank": int(frame.peer_rank[row, k]),
+            "peer_count": int(frame.peer_count[row, k]),
+            "change_28d": _number(frame.change_28d[row, k]),
+            "says": index.says,
+            "peers": str(frame.peers[row]),
+            "components": [_component(frame, row, first + j) for j in range(count)],
+        }
+        if name == "cooperation" and frame.capped[row]:
+            card[name]["note"] = f"held at {HEALTH_CAP:g} by the platform's health rating"
+        if name == "diligence" and frame.saturated[row]:
+            card[name]["note"] = "the feed is saturated with shoppable posts; more of them earn no more credit"
+        first += count
+    return card
+
+
+def _component(frame: IndexFrame, row: int, column: int) -> dict[str, Any]:
+    component = frame.components[column]
+    return {
+        "name": component.name,
+        "value": _number(shown_value(component, frame.component_value[row, column])),
+        "unit": component.unit,
+        "percentile": _number(frame.component_percentile[row, column]),
+        "weight": component.weight,
+        "n": _number(frame.component_n[row, column]),
+        "text": component.text,
+    }
+
+
+def _number(value: Any) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)
+
+
+def score_card(
+    public: Mapping[str, Any],
+    *,
+    as_of: str,
+    general: IndexFrame,
+    row: int,
+    influence: IndexFrame,
+    category_ids: Sequence[str],
+) -> dict[str, Any]:
+    """``public``, ``as_of`` and ``indices``: ``{index: {value, low, high, confidence, peer_average, ...}}``.
+
+    Parameters
+    ----------
+    general : IndexFrame
+        The indices that do not depend on a category; ``row`` is the creator's.
+    influence : IndexFrame
+        ``category_influence``, with ``len(category_ids)`` rows a creator in the order of ``general``.
+
+    Returns
+    -------
+    dict
+        JSON takes it as it is; ``category_influence`` is by category.
+    """
+    indices: dict[str, Any] = dict(card_from(general, row))
+    first = row * len(category_ids)
+    indices[CATEGORY_INDEX] = {
+        name: card_from(influence, first + place)[CATEGORY_INDEX] for place, name in enumerate(category_ids)
+    }
+    return {**public, "as_of": as_of, "indices": {name: indices[name] for name in INDEX_NAMES}}
+
+
+def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> dict[str, Any]:
+    """One creator's score card from the marketplace's tables, as of an instant (floored to UTC midnight).
+
+    Parameters
+    ----------
+    as_of : instant, optional
+        By default `features.snapshot.build.default_as_of`.
+
+    Raises
+    ------
+    SignalError
+        The creator was not known by then.
+    """
+    from features.indices.build import build_category_influence, build_indices
+    from features.signals.build import build_creator
+    from features.snapshot.build import default_as_of, known_ids
+
+    day = int(as_of_days([default_as_of(market) if as_of is None else as_of])[0])
+    at = pd.Timestamp(day, unit="D", tz="UTC")
+    creators = market.frame("creators")
+    mine = creators[(creators["creator_id"] == creator_id) & (creators["joined_at"] < at) & (creators["known_at"] < at)]
+    if mine.empty:
+        raise SignalError(
+            f"a creator known by {at:%Y-%m-%d}", received=creator_id, look="the marketplace's table creators"
+        )
+    creator = mine.iloc[0]
+    rows = pd.DataFrame({"creator_id": [creator_id], "as_of": [at]})
+    categories = known_ids(market, "category_id", at)
+    within = pd.DataFrame({"creator_id": creator_id, "category_id": categories, "as_of": at})
+    followers = float(build_creator(market, rows)["follower_count_last"].iloc[0])
+    public = {
+        "creator_id": creator_id,
+        "username": _text(creator["username"]),
+        "market": str(creator["market"]),
+        "language": _text(creator["language"]),
+        "agency_status": _text(creator["agency_status"]),
+        "joined_on": f"{creator['joined_at']:%Y-%m-%d}",
+        "follower_count": None if np.isnan(followers) else int(followers),
+    }
+    return score_card(
+        public,
+        as_of=at.isoformat(),
+        general=build_indices(market, rows),
+        row=0,
+        influence=build_category_influence(market, within),
+        category_ids=categories,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) or not str(value) else str(value)

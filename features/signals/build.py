@@ -1,0 +1,146 @@
+"""Signals of any rows as of any time: one path for training, scoring and the snapshot.
+
+Every function takes a frame of keys (duplicates allowed, any order) and gives
+a new frame of the same length and row order, float64, NaN for what is not
+known. A row's answer depends on its own keys and day alone, never on the other
+rows asked with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.briefs.brief import brief_columns, read_briefs
+from features.conversion.model import conversion_columns
+from features.signals.brief import brief_signals, product_sums
+from features.signals.registry import ENTITIES, SIGNALS, Entity, declared_columns
+from features.time.clocks import as_of_days
+from marketplace.errors import SignalError
+from marketplace.tables import Marketplace
+
+__all__ = [
+    "build_creator",
+    "build_creator_brand",
+    "build_creator_category",
+    "build_entity",
+    "build_matrix",
+    "eligible_pairs",
+]
+
+Array = npt.NDArray[np.float64]
+
+
+def build_creator(market: Marketplace, rows: pd.DataFrame) -> pd.DataFrame:
+    """The creator signals for ``rows`` [creator_id, as_of]: float64, (len(rows), signals), index 0..n-1."""
+    return _frame(market, "creator", rows)
+
+
+def build_creator_category(market: Marketplace, rows: pd.DataFrame) -> pd.DataFrame:
+    """The creator x category signals for ``rows`` [creator_id, category_id, as_of]."""
+    return _frame(market, "creator_category", rows)
+
+
+def build_creator_brand(market: Marketplace, rows: pd.DataFrame) -> pd.DataFrame:
+    """The creator x brand signals for ``rows`` [creator_id, brand_id, as_of]."""
+    return _frame(market, "creator_brand", rows)
+
+
+def build_entity(market: Marketplace, entity: Entity, rows: pd.DataFrame) -> dict[str, Array]:
+    """The signals of an entity other than ``brief_creator``, one float64 array (n,) a name.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The entity's keys (str) and ``day`` (int64, see `features.time.clocks.as_of_days`).
+    """
+    windows, columns = declared_columns(entity)
+    return windows.compute(market, rows, columns)
+
+
+def build_matrix(market: Marketplace, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Every signal for every pair, as of the midnight before the campaign's ``briefed_at``.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        ``campaign_id``, ``creator_id``; other columns are left out.
+
+    Returns
+    -------
+    DataFrame
+        ``campaign_id``, ``creator_id`` and float64 columns in the order of
+        `features.signals.registry.SIGNALS`; rows in the order of ``pairs``.
+
+    Raises
+    ------
+    SignalError
+        A column is missing.
+    BriefError
+        A campaign is not there.
+    """
+    _need(pairs, ("campaign_id", "creator_id"))
+    codes, campaign_ids = pd.factorize(pairs["campaign_id"])
+    briefs = read_briefs(market, campaign_ids)
+    asked = [briefs[c] for c in campaign_ids]
+    days = as_of_days([b.briefed_at for b in asked]) if asked else np.zeros(0, dtype=np.int64)
+    rows = pd.DataFrame(
+        {
+            "campaign_id": pairs["campaign_id"].to_numpy(),
+            "creator_id": pairs["creator_id"].to_numpy(),
+            "category_id": np.array([b.category_id for b in asked], dtype=object)[codes],
+            "brand_id": np.array([b.brand_id for b in asked], dtype=object)[codes],
+            "day": days[codes],
+        }
+    )
+    columns: dict[str, Array] = {}
+    for entity in ("creator", "creator_category", "creator_brand"):
+        columns |= build_entity(market, entity, rows)
+    windows, sums = product_sums()
+    columns |= windows.compute(market, rows, sums)
+    columns |= conversion_columns(market, rows["creator_id"].to_numpy(), codes, asked, days)
+    terms = brief_columns(asked)
+    columns |= brief_signals(columns, {name: values[codes] for name, values in terms.items()})
+    keys = {"campaign_id": rows["campaign_id"], "creator_id": rows["creator_id"]}
+    return pd.DataFrame(keys | {name: columns[name] for name in SIGNALS})
+
+
+def eligible_pairs(market: Marketplace, campaign_ids: Iterable[str]) -> pd.DataFrame:
+    """Every creator who could be invited for each campaign: ``campaign_id``, ``creator_id``.
+
+    A creator is eligible in their own market, once joined and known to have
+    joined before the midnight before ``briefed_at``. Rows are in the order of
+    the campaigns asked, then of creator_id.
+    """
+    briefs = read_briefs(market, campaign_ids := list(campaign_ids))
+    creators = market.frame("creators", ["creator_id", "market", "joined_at", "known_at"])
+    creators = creators.sort_values(["creator_id", "known_at"], kind="stable").drop_duplicates("creator_id")
+    since = creators[["joined_at", "known_at"]].max(axis=1, skipna=False)
+    parts = []
+    for campaign_id in campaign_ids:
+        brief = briefs[campaign_id]
+        fits = (creators["market"] == brief.market) & (since < brief.briefed_at.floor("D"))
+        parts.append(pd.DataFrame({"campaign_id": campaign_id, "creator_id": creators.loc[fits, "creator_id"]}))
+    if not parts:
+        return pd.DataFrame({"campaign_id": pd.Series(dtype="str"), "creator_id": pd.Series(dtype="str")})
+    return pd.concat(parts, ignore_index=True)
+
+
+def _frame(market: Marketplace, entity: Entity, rows: pd.DataFrame) -> pd.DataFrame:
+    keys = ENTITIES[entity]
+    _need(rows, (*keys, "as_of"))
+    asked = rows.loc[:, list(keys)].reset_index(drop=True).assign(day=as_of_days(rows["as_of"]))
+    return pd.DataFrame(build_entity(market, entity, asked))
+
+
+def _need(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise SignalError(
+            f"rows with the columns {', '.join(columns)}",
+            received=f"no {', '.join(missing)}",
+            look="features/signals/build.py",
+        )

@@ -1,0 +1,199 @@
+"""Make a snapshot of a marketplace as of a day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.briefs.brief import read_briefs
+from features.briefs.catalogue import read_catalogue
+from features.conversion.model import conversion_of
+from features.facts.store import FACTS, fact_table, is_known
+from features.facts.windows import Windows
+from features.indices.build import build_category_influence, build_indices
+from features.signals.brief import PRODUCT_SUMS
+from features.signals.build import build_entity
+from features.signals.registry import names_of
+from features.snapshot.model import Snapshot, SnapshotArrays
+from features.snapshot.sparse import Sparse
+from features.time.clocks import as_of_days
+from marketplace.errors import SnapshotError
+from marketplace.tables import Marketplace
+
+__all__ = ["build_snapshot", "default_as_of", "known_ids"]
+
+Array = npt.NDArray[np.float64]
+
+_NOBODY = ""  # an id that no creator, brand or category has: its signals are those of no history
+
+
+def default_as_of(market: Marketplace) -> pd.Timestamp:
+    """The midnight after the last order, invitation or brief: all that has happened may be read."""
+    latest = [
+        at
+        for table, event in (("orders", "ordered_at"), ("invitations", "sent_at"), ("campaigns", "briefed_at"))
+        if pd.notna(at := market.query(market.table(table)[event].max().name("at").as_table())["at"].iloc[0])
+    ]
+    if not latest:
+        raise SnapshotError("orders, invitations or campaigns", received="none at all", look="`collabrank check DIR`")
+    return pd.Timestamp(max(latest)).floor("D") + pd.Timedelta(days=1)
+
+
+def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
+    """Every creator known before ``as_of`` (floored to UTC midnight), with all that ranking needs.
+
+    Parameters
+    ----------
+    as_of : instant, optional
+        By default `default_as_of`.
+
+    Raises
+    ------
+    SnapshotError
+        No creator was known by then.
+    """
+    day = int(as_of_days([default_as_of(market) if as_of is None else as_of])[0])
+    at = pd.Timestamp(day, unit="D", tz="UTC")
+    creators = _creators(market, at)
+    ids = creators["creator_id"].to_numpy(dtype=str)
+    categories = known_ids(market, "category_id", at)
+    asked = creators[["creator_id"]].assign(as_of=at)
+    within = pd.DataFrame(
+        {
+            "creator_id": np.repeat(creators["creator_id"].to_numpy(), len(categories)),
+            "category_id": np.tile(np.array(categories, dtype=object), len(creators)),
+            "as_of": at,
+        }
+    )
+    brand_ids, brands, brand_default = _brands(market, ids, day)
+    product_ids, products = _products(market, ids, day)
+    return Snapshot(
+        as_of=at.to_pydatetime(),
+        arrays=SnapshotArrays(
+            creator_ids=ids,
+            usernames=_text(creators["username"]),
+            markets=_text(creators["market"]),
+            languages=_text(creators["language"]),
+            agency_status=_text(creators["agency_status"]),
+            joined_day=as_of_days(creators["joined_at"]),
+            creator=_creator(market, ids, day),
+            category=_category(market, ids, categories, day),
+            brand_starts=brands.starts,
+            brand_rows=brands.rows,
+            brand_values=brands.values,
+            brand_default=brand_default,
+            product_starts=products.starts,
+            product_rows=products.rows,
+            product_values=products.values,
+        ),
+        category_ids=tuple(categories),
+        brand_ids=tuple(brand_ids),
+        product_ids=tuple(product_ids),
+        catalogue=read_catalogue(market, at),
+        campaigns=_campaigns(market, at),
+        general=build_indices(market, asked),
+        influence=build_category_influence(market, within),
+        conversion=conversion_of(market, day),
+    )
+
+
+def _creators(market: Marketplace, at: pd.Timestamp) -> pd.DataFrame:
+    creators = market.frame("creators")
+    creators = creators[(creators["joined_at"] < at) & (creators["known_at"] < at)]
+    if creators.empty:
+        raise SnapshotError(f"a creator known by {at:%Y-%m-%d}", received="none", look="the marketplace's creators")
+    creators = creators.sort_values(["creator_id", "known_at"], kind="stable")
+    return creators.drop_duplicates("creator_id", ignore_index=True)
+
+
+def _campaigns(market: Marketplace, at: pd.Timestamp) -> dict[str, Any]:
+    campaigns = market.frame("campaigns", ["campaign_id", "known_at"])
+    return read_briefs(market, campaigns.loc[campaigns["known_at"] <= at, "campaign_id"])
+
+
+def known_ids(market: Marketplace, key: str, at: pd.Timestamp) -> list[str]:
+    """Every ``category_id`` or ``brand_id`` of a product or campaign known before ``at``, ascending."""
+    found: set[str] = set()
+    for table in ("products", "campaigns"):
+        frame = market.frame(table, [key, "known_at"])
+        found |= set(frame.loc[frame["known_at"] < at, key].dropna())
+    return sorted(found)
+
+
+def _creator(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> Array:
+    columns = build_entity(market, "creator", pd.DataFrame({"creator_id": ids, "day": day}))
+    return np.column_stack([columns[name] for name in names_of("creator")])
+
+
+def _category(market: Marketplace, ids: npt.NDArray[np.str_], categories: Sequence[str], day: int) -> Array:
+    out = np.empty((len(ids), len(categories) + 1, len(names_of("creator_category"))))
+    out[:] = _of_nobody(market, "creator_category", "category_id", day)
+    pairs = _pairs(market, ids, "category_id", categories, day)
+    columns = build_entity(market, "creator_category", pairs[["creator_id", "category_id", "day"]])
+    for i, name in enumerate(names_of("creator_category")):
+        out[pairs["row"].to_numpy(), pairs["group"].to_numpy(), i] = columns[name]
+    return out
+
+
+def _brands(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> tuple[list[str], Sparse, Array]:
+    brand_ids = known_ids(market, "brand_id", pd.Timestamp(day, unit="D", tz="UTC"))
+    pairs = _pairs(market, ids, "brand_id", brand_ids, day)
+    columns = build_entity(market, "creator_brand", pairs[["creator_id", "brand_id", "day"]])
+    values = np.column_stack([columns[name] for name in names_of("creator_brand")])
+    sparse = Sparse.of(pairs["group"].to_numpy(), pairs["row"].to_numpy(), values, count=len(brand_ids))
+    return brand_ids, sparse, _of_nobody(market, "creator_brand", "brand_id", day)
+
+
+def _of_nobody(market: Marketplace, entity: Any, key: str, day: int) -> Array:
+    """The signals of a pair without any history."""
+    columns = build_entity(market, entity, pd.DataFrame({"creator_id": [_NOBODY], key: [_NOBODY], "day": [day]}))
+    return np.array([columns[name][0] for name in names_of(entity)])
+
+
+def _pairs(market: Marketplace, ids: npt.NDArray[np.str_], key: str, groups: Sequence[str], day: int) -> pd.DataFrame:
+    """Pairs of creators and ``key`` with any fact known before ``day``: ids, ``row``, ``group``, ``day``."""
+    parts = []
+    for name, fact in FACTS.items():
+        if key in fact.keys and "creator_id" in fact.keys and is_known(market, name):
+            table = fact_table(market, name, ("creator_id", key))
+            parts.append(table.filter(table.known_day < day).select("creator_id", key).distinct())
+    together = parts[0]
+    for part in parts[1:]:
+        together = together.union(part)
+    pairs = market.query(together.distinct())
+    pairs["row"] = _places(ids, pairs["creator_id"])
+    pairs["group"] = _places(groups, pairs[key])
+    pairs = pairs[(pairs["row"] >= 0) & (pairs["group"] >= 0)]
+    return pairs.sort_values(["group", "row"], ignore_index=True).assign(day=day)
+
+
+def _products(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> tuple[list[str], Sparse]:
+    windows = Windows(("creator_id", "product_id"))
+    sums = {name: windows.sum("orders", *asked) for name, asked in PRODUCT_SUMS.items()}
+    longest = max(days for _, days in PRODUCT_SUMS.values())
+    table = fact_table(market, "orders", ("creator_id", "product_id"))
+    recent = table.filter(table.known_day < day, table.event_day >= day - longest)
+    pairs = market.query(recent.select("creator_id", "product_id").distinct())
+    pairs["row"] = _places(ids, pairs["creator_id"])
+    pairs = pairs[pairs["row"] >= 0].assign(day=day)
+    product_ids = sorted(set(pairs["product_id"]))
+    groups = _places(product_ids, pairs["product_id"])
+    columns = windows.compute(market, pairs, sums)
+    steps = {name: FACTS["orders"].measures[measure].scale for name, (measure, _) in PRODUCT_SUMS.items()}
+    values = np.column_stack([np.round(columns[name] * steps[name]) for name in PRODUCT_SUMS])
+    rows = pairs["row"].to_numpy()
+    return product_ids, Sparse.of(groups, rows, values, count=len(product_ids))
+
+
+def _places(names: Any, column: pd.Series) -> npt.NDArray[np.int64]:
+    """Where each value of ``column`` stands in ``names``; -1 where it does not."""
+    places = pd.Index(list(names), dtype=object).get_indexer(pd.Index(column, dtype=object))
+    return np.asarray(places, dtype=np.int64)
+
+
+def _text(column: pd.Series) -> npt.NDArray[np.str_]:
+    return column.fillna("").to_numpy(dtype=str)

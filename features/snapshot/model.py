@@ -1,0 +1,375 @@
+"""The snapshot: every creator's signals and indices as of one day, held as columns to rank from.
+
+A brief is answered by a filter (`Snapshot.candidates`), a gather of a few
+columns and the brief's own arithmetic (`Snapshot.matrix`), which gives bit for
+bit what `features.signals.build.build_matrix` gives for the same creators and day.
+`features.snapshot.build.build_snapshot` makes one; on disk it is a folder
+(`features.snapshot.disk`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.briefs.brief import Brief, brief_columns
+from features.briefs.catalogue import Catalogue
+from features.conversion.model import CONVERSION_SIGNALS, Conversion
+from features.facts.store import FACTS
+from features.indices.cards import IndexFrame, score_card
+from features.indices.declare import CATEGORY_INDEX, INDEX_NAMES
+from features.signals.brief import PRODUCT_SUMS, brief_signals
+from features.signals.registry import SIGNALS, names_of
+from features.snapshot.sparse import Sparse
+from marketplace.errors import BriefError, SnapshotError
+from marketplace.tables import Marketplace
+
+__all__ = ["FILTERS", "UNKNOWN_INFLUENCE", "Snapshot", "SnapshotArrays", "build_snapshot"]
+
+Array = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+Text = npt.NDArray[np.str_]
+
+FILTERS = (
+    "min_followers",
+    "max_followers",
+    "languages",
+    "agency_status",
+    "exclude_creator_ids",
+    "include_only_creator_ids",
+    "min_confidence",
+)
+"""What `Snapshot.candidates` can filter by."""
+
+
+UNKNOWN_INFLUENCE = 50.0
+"""``category_influence`` in a category that the snapshot does not know: the middle of the scale."""
+
+
+@dataclass(frozen=True)
+class SnapshotArrays:
+    """The columns of n creators, in ascending order of creator_id.
+
+    Parameters
+    ----------
+    creator_ids, usernames, markets, languages, agency_status : text (n,)
+        Empty where not known.
+    joined_day : int64 (n,)
+        Day of joining, from 1970-01-01.
+    creator : float64 (n, creator signals)
+    category : float64 (n, categories + 1, category signals)
+        The last category stands for any that the snapshot does not know.
+    brand_* : sparse, (brands) x (n) x (brand signals); ``brand_default`` (brand signals,) elsewhere
+    product_* : sparse, (products) x (n) x (product sums), whole fixed-point steps; 0 elsewhere
+    """
+
+    creator_ids: Text
+    usernames: Text
+    markets: Text
+    languages: Text
+    agency_status: Text
+    joined_day: Rows
+    creator: Array
+    category: Array
+    brand_starts: Rows
+    brand_rows: Rows
+    brand_values: Array
+    brand_default: Array
+    product_starts: Rows
+    product_rows: Rows
+    product_values: Array
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Creators as of a day, ready to be ranked.
+
+    Attributes
+    ----------
+    as_of : datetime
+        00:00 UTC; only what was known before it is in here.
+    category_ids, brand_ids, product_ids : tuple of str
+    catalogue : Catalogue
+        What briefs written out by hand are completed from.
+    campaigns : mapping of str to Brief
+        The marketplace's campaigns known by ``as_of``.
+    general : IndexFrame of n rows
+        The indices that do not depend on a category.
+    influence : IndexFrame of n x categories rows
+        ``category_influence``: the creator's row x the number of categories + the category's place.
+    conversion : Conversion or None
+        The model of conversion that holds on the day (`features.conversion.model.conversion_of`).
+    """
+
+    as_of: datetime
+    arrays: SnapshotArrays = field(repr=False)
+    category_ids: tuple[str, ...]
+    brand_ids: tuple[str, ...] = field(repr=False)
+    product_ids: tuple[str, ...] = field(repr=False)
+    catalogue: Catalogue = field(repr=False)
+    campaigns: Mapping[str, Brief] = field(repr=False)
+    general: IndexFrame = field(repr=False)
+    influence: IndexFrame = field(repr=False)
+    conversion: Conversion | None = field(repr=False)
+
+    @property
+    def signal_names(self) -> tuple[str, ...]:
+        """The matrix's columns, in order."""
+        return tuple(SIGNALS)
+
+    @property
+    def creator_ids(self) -> Text:
+        """Every creator's id, (n,), ascending."""
+        return self.arrays.creator_ids
+
+    @property
+    def usernames(self) -> Text:
+        """Every creator's public handle, (n,)."""
+        return self.arrays.usernames
+
+    def __len__(self) -> int:
+        return len(self.arrays.creator_ids)
+
+    @cached_property
+    def rows_of(self) -> Mapping[str, int]:
+        """Each creator's row."""
+        return {str(creator): row for row, creator in enumerate(self.arrays.creator_ids)}
+
+    def complete(self, body: Mapping[str, Any]) -> Brief:
+        """A brief written out by hand, completed from the catalogue (see `Catalogue.complete` for the errors)."""
+        return self.catalogue.complete(body)
+
+    def candidates(self, brief: Brief, filters: Mapping[str, Any] | None = None) -> tuple[Rows, dict[str, int]]:
+        """The rows of the creators who can be invited, and how many each filter left out.
+
+        Parameters
+        ----------
+        filters : mapping, optional
+            Any of `FILTERS`: ``min_followers``, ``max_followers`` (a creator
+            whose followers are not known passes neither), ``languages``,
+            ``agency_status``, ``exclude_creator_ids``,
+            ``include_only_creator_ids``, ``min_confidence``.
+
+        Returns
+        -------
+        rows : int64 array, ascending
+        filtered_out : dict of str to int
+            By the first filter that left a creator out, in the order of
+            `FILTERS` and after ``market``; only those that left any out.
+
+        Raises
+        ------
+        BriefError
+            An unknown filter.
+        """
+        asked = dict(filters or {})
+        unknown = sorted(set(asked) - set(FILTERS))
+        if unknown:
+            raise BriefError(
+                f"filters: {', '.join(FILTERS)}", received=", ".join(unknown), look="features/snapshot/model.py"
+            )
+        kept = np.flatnonzero(self._market_codes == self._codes.get(brief.market, -1))
+        left_out = {"market": len(self) - len(kept)}
+        for name in FILTERS:
+            if asked.get(name) is None:
+                continue
+            passing = kept[self._passes(name, asked[name], kept)]
+            left_out[name] = len(kept) - len(passing)
+            kept = passing
+        return kept.astype(np.int64), {name: count for name, count in left_out.items() if count}
+
+    def matrix(self, brief: Brief, rows: Rows) -> Array:
+        """Every signal of ``rows`` for ``brief``: new float64 (len(rows), signals), in the order of ``SIGNALS``."""
+        arrays = self.arrays
+        names = self._names
+        category = self._category.get(brief.category_id, len(self.category_ids))
+        brand_values = np.tile(np.asarray(arrays.brand_default), (len(rows), 1))
+        brand = self._brand.get(brief.brand_id)
+        if brand is not None:
+            self._brand_sparse.fill(brand_values, brand, rows)
+        out = np.empty((len(rows), len(names)))
+        stop = 0
+        for part in (self._creator[rows], self._categories[rows, category], brand_values):
+            start, stop = stop, stop + part.shape[1]
+            out[:, start:stop] = part
+        columns = {name: out[:, i] for i, name in enumerate(names[:stop])}
+        columns |= self._product_sums(brief, rows) | self._conversions(brief, rows)
+        terms = {name: values[0] for name, values in brief_columns([brief]).items()}
+        for values in brief_signals(columns, terms).values():
+            out[:, stop] = values
+            stop += 1
+        return out
+
+    def indices(self, brief: Brief, rows: Rows) -> Array:
+        """The indices of ``rows``: new float64 (len(rows), 8), category_influence for the brief's category.
+
+        A category that the snapshot does not know gives `UNKNOWN_INFLUENCE`.
+        """
+        out = self._index[rows]
+        category = self._category.get(brief.category_id)
+        if category is not None:
+            out[:, INDEX_NAMES.index(CATEGORY_INDEX)] = self._influence[rows, category]
+        return out
+
+    def card(self, creator_id: str) -> dict[str, Any]:
+        """The creator's score card (see `features.indices.cards.score_card`).
+
+        Raises
+        ------
+        SnapshotError
+            The snapshot has no such creator; its ``status`` is 404.
+        """
+        row = self.rows_of.get(creator_id)
+        if row is None:
+            missing = SnapshotError(
+                f"a creator known by {self.as_of:%Y-%m-%d}", received=creator_id, look="`collabrank snapshot DIR`"
+            )
+            missing.status = 404
+            raise missing
+        arrays = self.arrays
+        followers = self._followers[row]
+        public = {
+            "creator_id": creator_id,
+            "username": str(arrays.usernames[row]) or None,
+            "market": str(arrays.markets[row]),
+            "language": str(arrays.languages[row]) or None,
+            "agency_status": str(arrays.agency_status[row]) or None,
+            "joined_on": str(np.datetime64(int(arrays.joined_day[row]), "D")),
+            "follower_count": None if np.isnan(followers) else int(followers),
+        }
+        return score_card(
+            public,
+            as_of=self.as_of.isoformat(),
+            general=self.general,
+            row=row,
+            influence=self.influence,
+            category_ids=self.category_ids,
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Write the snapshot to ``folder``, whole or not at all."""
+        from features.snapshot.disk import save_snapshot
+
+        save_snapshot(self, Path(folder))
+
+    @staticmethod
+    def load(folder: str | Path) -> Snapshot:
+        """The snapshot in ``folder``, memory-mapped.
+
+        Raises
+        ------
+        SnapshotError
+            There is none, its files are damaged, or it was made for other signals.
+        """
+        from features.snapshot.disk import load_snapshot
+
+        return load_snapshot(Path(folder))
+
+    def _passes(self, name: str, value: Any, rows: Rows) -> npt.NDArray[np.bool_]:
+        if name == "min_followers":
+            return np.asarray(self._followers[rows] >= value)
+        if name == "max_followers":
+            return np.asarray(self._followers[rows] <= value)
+        if name == "languages":
+            return np.isin(self.arrays.languages[rows], [str(v) for v in value])
+        if name == "agency_status":
+            return np.asarray(self.arrays.agency_status[rows] == str(value))
+        if name == "min_confidence":
+            return np.asarray(self._confidence[rows] >= value)
+        named = np.array([self.rows_of[c] for c in value if c in self.rows_of], dtype=np.int64)
+        return np.isin(rows, named, invert=name == "exclude_creator_ids")
+
+    def _product_sums(self, brief: Brief, rows: Rows) -> dict[str, Array]:
+        groups = np.array(sorted({self._product[p] for p in brief.product_ids if p in self._product}), dtype=np.int64)
+        sums = self._product_sparse.sum(groups, rows, len(self))
+        scales = (FACTS["brief_orders"].measures[measure].scale for measure, _ in PRODUCT_SUMS.values())
+        return {
+            name: sums[:, i] / float(scale) if scale != 1 else np.ascontiguousarray(sums[:, i])
+            for i, (name, scale) in enumerate(zip(PRODUCT_SUMS, scales, strict=True))
+        }
+
+    def _conversions(self, brief: Brief, rows: Rows) -> dict[str, Array]:
+        if self.conversion is None:
+            return {name: np.full(len(rows), np.nan) for name in CONVERSION_SIGNALS}
+        item = self.conversion.item(brand_id=brief.brand_id, category_id=brief.category_id, price_usd=brief.price_usd)
+        return self.conversion.predict(self._fitted_rows[rows], item)
+
+    @cached_property
+    def _fitted_rows(self) -> Rows:
+        assert self.conversion is not None  # only asked where there is one
+        return self.conversion.rows_of(self.arrays.creator_ids)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(SIGNALS)
+
+    @cached_property
+    def _creator(self) -> Array:
+        return np.asarray(self.arrays.creator)
+
+    @cached_property
+    def _categories(self) -> Array:
+        return np.asarray(self.arrays.category)
+
+    @cached_property
+    def _followers(self) -> Array:
+        return np.ascontiguousarray(self._creator[:, names_of("creator").index("follower_count_last")])
+
+    @cached_property
+    def _codes(self) -> Mapping[str, int]:
+        return {str(market): code for code, market in enumerate(np.unique(self.arrays.markets))}
+
+    @cached_property
+    def _market_codes(self) -> npt.NDArray[np.int64]:
+        return np.unique(self.arrays.markets, return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def _category(self) -> Mapping[str, int]:
+        return {name: i for i, name in enumerate(self.category_ids)}
+
+    @cached_property
+    def _brand(self) -> Mapping[str, int]:
+        return {name: i for i, name in enumerate(self.brand_ids)}
+
+    @cached_property
+    def _product(self) -> Mapping[str, int]:
+        return {name: i for i, name in enumerate(self.product_ids)}
+
+    @cached_property
+    def _brand_sparse(self) -> Sparse:
+        a = self.arrays
+        return Sparse(np.asarray(a.brand_starts), np.asarray(a.brand_rows), np.asarray(a.brand_values))
+
+    @cached_property
+    def _product_sparse(self) -> Sparse:
+        a = self.arrays
+        return Sparse(np.asarray(a.product_starts), np.asarray(a.product_rows), np.asarray(a.product_values))
+
+    @cached_property
+    def _index(self) -> Array:
+        out = np.full((len(self), len(INDEX_NAMES)), UNKNOWN_INFLUENCE)
+        for column, name in enumerate(self.general.names):
+            out[:, INDEX_NAMES.index(name)] = self.general.value[:, column]
+        return out
+
+    @cached_property
+    def _influence(self) -> Array:
+        return np.asarray(self.influence.value).reshape(len(self), len(self.category_ids))
+
+    @cached_property
+    def _confidence(self) -> Array:
+        return np.asarray(self.general.confidence.mean(axis=1))
+
+
+def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
+    """The snapshot of ``market`` as of a day (see `features.snapshot.build.build_snapshot`)."""
+    from features.snapshot.build import build_snapshot as build
+
+    return build(market, as_of)

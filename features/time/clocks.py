@@ -1,0 +1,167 @@
+"""Two clocks on whole days: when a thing happened, and when it could be known.
+
+``as_of`` instants are floored to 00:00 UTC. A row may be read as of day *t*
+where its event and its ``known_at`` both lie before *t*. Everything below
+turns rows into *intervals of knowledge*: ``since_day`` (the first day in which
+the row's content was known; the row counts from the next midnight on) and
+``until_day`` (the day in which a newer state replaced it, `FOREVER` where none
+has). Two things that must both be known meet where their intervals overlap.
+
+Days are int64, counted from 1970-01-01 UTC. All expressions stay within what
+Spark runs as well: no as-of join, no ``first(order_by=…)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from marketplace.contract.tables import REPORTING_CURRENCY
+from marketplace.errors import SignalError
+from marketplace.tables import Marketplace
+
+__all__ = [
+    "FOREVER",
+    "as_of_days",
+    "day_of",
+    "fx_intervals",
+    "known_latest",
+    "known_once",
+    "known_states",
+    "meet",
+    "to_usd",
+]
+
+FOREVER = 2**31 - 1
+"""``until_day`` of what nothing has replaced."""
+
+FX_FILL_DAYS = 7
+"""A day without a rate takes the latest of the days before, at most this many back (weekends, holidays)."""
+
+_USD_DAYS = (7_305, 47_847)  # 1990-01-01 to 2100-12-31: a dollar is a dollar on every day
+
+
+def as_of_days(as_of: Any) -> npt.NDArray[np.int64]:
+    """Instants (anything pandas reads; naive ones are UTC) as whole UTC days, int64 (n,).
+
+    Raises
+    ------
+    SignalError
+        An instant is missing or unreadable.
+    """
+    try:
+        instants = pd.DatetimeIndex(pd.to_datetime(pd.Series(as_of).reset_index(drop=True), utc=True))
+    except (ValueError, TypeError) as reason:
+        raise SignalError("as_of instants", received=str(reason), look="docs/signals.md") from reason
+    if instants.hasnans:
+        raise SignalError(
+            "an as_of for every row",
+            received=f"{int(np.count_nonzero(instants.isna()))} rows without",
+            look="docs/signals.md",
+        )
+    return instants.floor("D").as_unit("s").asi8 // 86_400
+
+
+def day_of(column: Any) -> Any:
+    """The UTC day (int64) of an instant or day column."""
+    return column.epoch_days().cast("int64") if column.type().is_date() else column.epoch_seconds() // 86_400
+
+
+def known_once(table: Any, event: str) -> Any:
+    """``table`` with ``event_day``, ``since_day`` and ``until_day``, for rows that never change."""
+    event_day = day_of(table[event])
+    return table.mutate(
+        event_day=event_day,
+        since_day=ibis.greatest(event_day, day_of(table.known_at)),
+        until_day=ibis.literal(FOREVER, "int64"),
+    )
+
+
+def known_states(table: Any, key: Sequence[str], event: str) -> Any:
+    """``table`` with ``event_day``, ``since_day`` and ``until_day``, for tables whose rows are states.
+
+    A state is known from the later of its event and its ``known_at`` until the
+    next state of the same ``key`` is. A state with a missing event is not read.
+    """
+    table = table.filter(table[event].notnull())
+    clock = ibis.greatest(table[event], table.known_at)
+    table = table.mutate(event_day=day_of(table[event]), since_day=day_of(clock), clock_=clock)
+    following = table.since_day.lead().over(
+        ibis.window(group_by=[table[k] for k in key], order_by=[table.clock_, table.known_at])
+    )
+    return table.mutate(until_day=ibis.coalesce(following, ibis.literal(FOREVER, "int64"))).drop("clock_")
+
+
+def known_latest(table: Any, key: Sequence[str], event: str) -> Any:
+    """``table`` with ``event_day``, ``since_day`` and ``until_day``, for readings of which the latest counts.
+
+    A reading is the latest known from its clock until a reading with a later
+    event is known; one that comes in late never replaces a newer one. Both
+    ``event_day`` and ``since_day`` are the day from which it counts.
+    """
+    table = table.filter(table[event].notnull())
+    table = table.mutate(since_day=day_of(ibis.greatest(table[event], table.known_at)))
+    newer = table.since_day.min().over(
+        ibis.window(group_by=[table[k] for k in key], order_by=[table[event], table.known_at], rows=(1, None))
+    )
+    table = table.mutate(event_day=table.since_day, until_day=ibis.coalesce(newer, ibis.literal(FOREVER, "int64")))
+    return table.filter(table.since_day < table.until_day)
+
+
+def meet(left: Any, right: Any, on: Sequence[Any]) -> Any:
+    """Inner join of two interval tables on ``on``, with the interval in which both are known.
+
+    ``right``'s key columns are dropped, and so is its ``event_day`` where it has one.
+    """
+    right = right.drop("event_day") if "event_day" in right.columns else right
+    right = right.rename(since_right_="since_day", until_right_="until_day")
+    joined = left.join(right, list(on), how="inner", rname="{name}_right_")
+    joined = joined.drop(*[c for c in joined.columns if c.endswith("_right_") and not c.startswith(("since", "until"))])
+    joined = joined.mutate(
+        since_day=ibis.greatest(joined.since_day, joined.since_right_),
+        until_day=ibis.least(joined.until_day, joined.until_right_),
+    ).drop("since_right_", "until_right_")
+    return joined.filter(joined.since_day < joined.until_day)
+
+
+def fx_intervals(market: Marketplace) -> Any:
+    """Rates to USD: ``fx_currency``, ``fx_day``, ``usd_rate`` and when each was the best one known.
+
+    A day without its own rate takes the latest one of the `FX_FILL_DAYS` days
+    before, until its own is known. The dollar's rate is 1 on every day.
+    """
+    rates = known_once(market.table("fx_rates"), "day")
+    rates = rates.filter(rates.currency != REPORTING_CURRENCY, rates.usd_rate.notnull())
+    offsets = ibis.memtable({"offset_": list(range(FX_FILL_DAYS))}, schema={"offset_": "int64"})
+    filled = rates.select("usd_rate", "since_day", fx_currency="currency", rate_day="event_day").cross_join(offsets)
+    filled = filled.mutate(fx_day=filled.rate_day + filled.offset_)
+    newer = filled.since_day.min().over(
+        ibis.window(group_by=[filled.fx_currency, filled.fx_day], order_by=filled.rate_day, rows=(1, None))
+    )
+    filled = filled.mutate(until_day=ibis.coalesce(newer, ibis.literal(FOREVER, "int64")))
+    filled = filled.filter(filled.since_day < filled.until_day)
+    days = ibis.memtable({"fx_day": np.arange(*_USD_DAYS)}, schema={"fx_day": "int64"})
+    dollars = days.select(
+        fx_currency=ibis.literal(REPORTING_CURRENCY),
+        fx_day=days.fx_day,
+        usd_rate=ibis.literal(1.0, "float64"),
+        since_day=days.fx_day,
+        until_day=ibis.literal(FOREVER, "int64"),
+    )
+    return filled.select(dollars.columns).union(dollars)
+
+
+def to_usd(table: Any, market: Marketplace) -> Any:
+    """``table`` with ``usd_rate`` of its ``currency`` on its ``event_day``, known when both are.
+
+    A row whose rate is not known is not read until it is.
+    """
+    fx = fx_intervals(market)
+    return meet(table, fx, [table.currency == fx.fx_currency, table.event_day == fx.fx_day]).drop(
+        "fx_currency", "fx_day"
+    )

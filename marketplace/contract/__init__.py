@@ -1,0 +1,3 @@
+"""The data contract: every table a marketplace hands over, its columns and its words, declared once."""
+
+__all__: list[str] = []

@@ -1,0 +1,137 @@
+"""The reference page of the contract, ``docs/contract.md``, made from the declarations.
+
+``python -m marketplace.contract.reference`` writes it; a test holds it current.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from marketplace.contract.tables import (
+    ATTRIBUTION_DAYS,
+    GRACE_DAYS,
+    MARKETS,
+    REFUND_DAYS,
+    REPLY_DAYS,
+    REPORTING_CURRENCY,
+    TABLES,
+    Column,
+    Table,
+)
+from marketplace.state import write_whole
+
+__all__ = ["PAGE", "main", "render"]
+
+PAGE = Path("docs/contract.md")
+"""Where the page lives, from the repository's root."""
+
+LONG_ENUM = 15
+"""An enum of more values than this is listed below its table and not within it."""
+
+OPENING = f"""\
+# The data contract
+
+<!-- Written by `make docs` from the declarations in marketplace/. Change those, not this page. -->
+
+What a marketplace hands over, whoever it comes from. One folder a marketplace, one sub-folder a table below,
+Parquet files within it: `orders/*.parquet`. `collabrank check DIR` holds a folder against this page and names every
+problem at once. Column names follow the TikTok Shop Open API where it has one.
+
+## Rules for every table
+
+- **Two clocks.** The *event* column says when a thing happened, `known_at` when the platform could have told us.
+  What is computed as of a time reads only rows whose both clocks lie before it. No instant lies after its row's
+  `known_at`, except those marked *plan*.
+- **Append-only.** A status that changes is a new row with a later `known_at`. The current state is the last row known.
+- **Days** are UTC dates; instants are UTC, in microseconds.
+- **Money** is in the row's own `currency`, in its major unit. `fx_rates` turns it into {REPORTING_CURRENCY}.
+- **Null is not zero**: it means "not known". Columns without *yes* under *null* always hold a value.
+- **Rates** are fractions from 0 to 1.
+- **Identifiers** are opaque strings, unique within a marketplace.
+- A reader also takes what casts without loss: smaller integers, large or dictionary-encoded strings, whole floats for
+  counts, decimals, and timestamps without a zone, which count as UTC.
+- Tables marked *indispensable* must be there. Without another table, or without a column that may be null, what
+  depends on it is null and its confidence lower.
+
+| type | in Parquet |
+|---|---|
+| string | `string` |
+| instant | `timestamp[us, UTC]` |
+| day | `date32` |
+| count | `int64` |
+| measure | `float64` |
+| flag | `bool` |
+| ids | `list<string>` |
+
+Markets and their currencies: {", ".join(f"{market} ({currency})" for market, currency in MARKETS.items())}; EUR is
+known besides.
+
+| window | days | |
+|---|---|---|
+| attribution | {ATTRIBUTION_DAYS} | after posting, a sale counts as the partnership's |
+| refund | {REFUND_DAYS} | after an order, it can still be refunded |
+| reply | {REPLY_DAYS} | after which an unanswered invitation has expired, unless the campaign still runs |
+| grace | {GRACE_DAYS} | after the due date, content is late and not yet failed |
+
+## Tables
+"""
+
+
+def render() -> str:
+    """The whole page as Markdown."""
+    names = "\n".join(f"- [`{table.name}`](#{table.name}): {table.doc}{_needed(table)}" for table in TABLES.values())
+    return "\n".join([OPENING, names, *(_table(table) for table in TABLES.values())]) + "\n"
+
+
+def _needed(table: Table) -> str:
+    return " *Indispensable.*" if table.required else ""
+
+
+def _table(table: Table) -> str:
+    key = ", ".join(f"`{name}`" for name in table.key)
+    event = f" Event: `{table.event}`." if table.event else " No event: `known_at` is its only clock."
+    lines = [
+        f"\n### {table.name}\n",
+        f"{table.doc}{_needed(table)} Key: {key}.{event}\n",
+        "| column | type | unit | null | meaning |",
+        "|---|---|---|---|---|",
+        *(_row(column) for column in table.columns),
+    ]
+    for column in table.columns:
+        if len(column.values) > LONG_ENUM - 1:
+            lines.append(f"\n`{column.name}` is one of {_values(column)}.")
+    return "\n".join(lines)
+
+
+def _row(column: Column) -> str:
+    meaning = column.doc
+    if column.values and len(column.values) < LONG_ENUM:
+        meaning += f": {_values(column)}"
+    if column.refers_to:
+        meaning += f" (in `{column.refers_to}`)"
+    if column.planned:
+        meaning += "; plan"
+    null = "yes" if column.nullable else ""
+    return f"| `{column.name}` | {column.type} | {_unit(column)} | {null} | {meaning} |"
+
+
+def _values(column: Column) -> str:
+    return ", ".join(f"`{value}`" for value in column.values)
+
+
+def _unit(column: Column) -> str:
+    """The unit, with the bounds that the unit does not say already."""
+    if column.minimum is None or column.unit == "fraction":
+        return column.unit
+    if column.maximum is not None:
+        return f"{column.unit}, {column.minimum:g} to {column.maximum:g}"
+    return f"{column.unit}, at least {column.minimum:g}"
+
+
+def main() -> None:
+    """Write the page."""
+    write_whole(PAGE, render().encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""The history of campaigns in time order: who was shown, who was invited, what came of it, and the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from marketplace.progress import track
+from marketplace.simulator.mechanisms.briefs import Briefs
+from marketplace.simulator.mechanisms.chances import History, boosted_chance, compliance_multiple, partnership_rates
+from marketplace.simulator.mechanisms.crowding import beside_the_invited
+from marketplace.simulator.mechanisms.eras import by_era, era
+from marketplace.simulator.mechanisms.expectation import Expectation, expect
+from marketplace.simulator.mechanisms.funnel import Funnel, draw_funnel
+from marketplace.simulator.mechanisms.interference import survival
+from marketplace.simulator.mechanisms.lists import Shown, show
+from marketplace.simulator.mechanisms.population import DAY, Floats, Ints, Population
+from marketplace.simulator.mechanisms.posts import Posts, view_noise
+from marketplace.simulator.mechanisms.sales import Lines, capture_rate, draw_lines, paid_rate
+from marketplace.simulator.worlds.parameters import World, stream
+
+__all__ = ["Collaborations", "draw_partnership_content", "eligible_creators", "run_campaigns"]
+
+
+@dataclass(frozen=True)
+class Collaborations:
+    """All campaigns' history. ``funnel`` is one position an invitation, ``campaign`` (m,) its brief.
+
+    ``shown`` is one entry a campaign, its positions those of creators.
+    """
+
+    funnel: Funnel
+    campaign: Ints
+    shown: list[Shown]
+
+
+def eligible_creators(population: Population, *, market: int, briefed: int) -> Ints:
+    """Positions of the creators of ``market`` who had joined, and were known, before the day of the brief."""
+    floor = briefed // DAY * DAY
+    known = population.joined + DAY // 24
+    return np.flatnonzero((population.creator_market == market) & (known < floor)).astype(np.int64)
+
+
+def _recent(weight: Floats, creator: Ints, count: int) -> Floats:
+    total: Floats = np.bincount(creator, weights=weight, minlength=count).astype(np.float64)
+    return total
+
+
+def _concat(parts: list[Funnel]) -> Funnel:
+    return Funnel(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Funnel)})
+
+
+def run_campaigns(
+    world: World,
+    seed: int,
+    population: Population,
+    briefs: Briefs,
+    *,
+    gmv_usd: Callable[[int], Floats],
+    tell: Callable[[int, Ints, Expectation], None],
+) -> Collaborations:
+    """Go through the briefs in time order.
+
+    Parameters
+    ----------
+    gmv_usd : callable
+        Of a brief's number: the 30-day GMV, USD, outside partnerships, of every creator of its market by position.
+    tell : callable
+        Given, for each brief, its number, creators (positions, sorted) and their `Expectation`: every eligible one
+        for the evaluation campaigns, the invited for the others. Nothing of it is kept here.
+    """
+    lists_rng, funnel_rng, hunches_rng = stream(seed, "lists"), stream(seed, "funnel"), stream(seed, "hunches")
+    has_hunch = world.hunch_invite != 0.0 or world.hunch_sales != 0.0
+    creators = len(population.creator_market)
+    evaluation = briefs.evaluation
+    parts: list[Funnel] = []
+    campaign: list[Ints] = []
+    shown: list[Shown] = []
+    sent, decided, posted = (np.zeros(0, dtype=np.int64) for _ in range(3))
+    who, brand = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    for i in track(range(len(briefs)), "  campaigns", total=len(briefs)):
+        now = int(briefs.briefed[i])
+        eligible = eligible_creators(population, market=int(briefs.market[i]), briefed=now)
+        old = sent < now
+        yes = (decided < now) & (decided > 0)
+        done = (posted < now) & (posted > 0) & (brand == briefs.brand[i])
+        half = world.load_half_life * DAY
+        past = History(
+            load=_recent(np.where(yes, 0.5 ** ((now - decided) / half), 0.0), who, creators)[eligible],
+            asked=_recent(np.where(old, 0.5 ** ((now - sent) / half), 0.0), who, creators)[eligible],
+            again=(_recent(done.astype(np.float64), who, creators)[eligible] > 0).astype(np.float64),
+            hunch=hunches_rng.normal(size=len(eligible)) if has_hunch else None,
+        )
+        members = np.flatnonzero(population.creator_market == briefs.market[i])
+        gmv = gmv_usd(i)[np.searchsorted(members, eligible)]
+        target = int(min(briefs.wanted[i], max(1, round(world.invite_share * len(eligible)))))
+        gap = population.follower_score[eligible] - briefs.sought[i]
+        lists = show(lists_rng, world, gmv_usd=gmv, again=past.again, target=target, hunch=past.hunch, gap=gap)
+        rows = np.sort(np.concatenate([lists.held, lists.invited]))
+        rules, people = era(world, population, now)
+        invited, their_past = eligible[rows], past.take(rows)
+        funnel = draw_funnel(funnel_rng, rules, population=people, briefs=briefs, i=i, creator=invited, past=their_past)
+        # Where the truth is told for the invited alone, nobody else's is worked out.
+        who_told, places, told_past = (
+            (eligible, rows, past) if evaluation[i] else (invited, np.arange(len(rows)), their_past)
+        )
+        expected = expect(rules, people, briefs=briefs, i=i, creator=who_told, past=told_past)
+        expected = beside_the_invited(
+            rules, people, expected, creator=who_told, invited=places, commission=float(briefs.commission[i])
+        )
+        tell(i, who_told, expected)
+        parts.append(funnel)
+        campaign.append(np.full(len(rows), i))
+        shown.append(
+            replace(
+                lists,
+                listed=eligible[lists.listed],
+                invited=eligible[lists.invited],
+                held=eligible[lists.held],
+            )
+        )
+        sent = np.concatenate([sent, funnel.sent])
+        decided = np.concatenate([decided, np.where(funnel.accepted, funnel.decided, 0)])
+        posted = np.concatenate([posted, np.where(funnel.delivered, funnel.posted, 0)])
+        who = np.concatenate([who, funnel.creator])
+        brand = np.concatenate([brand, np.full(len(rows), briefs.brand[i])])
+    return Collaborations(_concat(parts), np.concatenate(campaign), shown)
+
+
+def draw_partnership_content(
+    world: World, seed: int, population: Population, collaborations: Collaborations
+) -> tuple[Posts, Lines]:
+    """Draw the delivered contents and their order lines; ``partnership`` is the invitation's position.
+
+    ``content`` of the lines is the position within the returned posts. Neither is cut at the end of the days.
+    """
+    rng = stream(seed, "partnerships")
+    funnel = collaborations.funnel
+    rows = np.flatnonzero(funnel.delivered)
+    creator, product, live = funnel.creator[rows], funnel.product[rows], funnel.live[rows]
+    load, hunch, briefed = funnel.load[rows], funnel.hunch[rows], funnel.briefed[rows]
+
+    def rates(now: World, people: Population) -> Floats:
+        per_view, mean = partnership_rates(now, people, creator=creator, product=product, load=load, hunch=hunch)
+        return np.stack([per_view, mean, np.where(live, now.live_conversion, 1.0)])
+
+    per_view, mean_views, format_multiple = by_era(world, population, briefed, rates)
+    views = mean_views * np.where(live, world.live_views, 1.0) * view_noise(rng, population.views_sd[creator])
+    boosted = rng.random(len(rows)) < boosted_chance(world, population, creator)
+    bought = np.where(boosted, views * world.paid_views * np.exp(rng.normal(0.0, 0.5, size=len(rows)) - 0.125), 0.0)
+    minutes = np.where(live, rng.integers(60, 241, size=len(rows)), 0)
+    posts = Posts(
+        creator=creator,
+        published=funnel.posted[rows],
+        product=product,
+        live_minutes=minutes,
+        views=views,
+        paid_views=bought,
+        partnership=rows,
+        original=np.full(len(rows), -1),
+    )
+    lines = draw_lines(
+        stream(seed, "partnership_lines"),
+        world,
+        creator=creator,
+        product=product,
+        content=np.arange(len(rows)),
+        partnership=rows,
+        published=posts.published,
+        live_minutes=minutes,
+        incremental=views
+        * per_view
+        * format_multiple
+        * compliance_multiple(world, funnel.compliance[rows])
+        * survival(world, population, funnel, collaborations.campaign),
+        captured=by_era(world, population, briefed, lambda now, them: capture_rate(now, them, creator, product)),
+        paid=paid_rate(world, population, bought, product),
+    )
+    return posts, lines

@@ -1,0 +1,3 @@
+"""Worlds: the parameters of a simulated marketplace, and the families that depart from the baseline."""
+
+__all__: list[str] = []

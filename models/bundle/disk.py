@@ -1,0 +1,196 @@
+"""The bundle as a folder: written whole and signed, read in an order that trusts nothing early.
+
+    bundle.json     the manifest: what the model is, and the SHA-256 and size of every other file
+    signature       Ed25519 over the manifest's bytes, base64
+    heads/NAME.txt  LightGBM's model text of each head, up to ``end of trees``
+    golden.json     rows with their predictions
+
+No pickle, and no path that comes out of a file: names are made from
+`models.bundle.model.HEADS`. Every file is read once; what was hashed is what is parsed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+
+from marketplace.errors import BriefError, BundleError
+from marketplace.state import replace_folder
+from models.bundle.golden import check_golden, golden_answers, made_up_rows
+from models.bundle.model import HEADS, Bundle
+from models.bundle.monotone import check_monotone
+from models.bundle.signature import PublicKey, Signer
+from models.bundle.validate import MAX_BYTES, canonical_text, check_model_text
+from models.bundle.words import SignalWords
+from models.calibration.scale import Calibration
+from models.economics import CURRENCY, FORMULA
+
+__all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "read_bundle", "write_bundle"]
+
+MANIFEST = "bundle.json"
+SIGNATURE = "signature"
+GOLDEN = "golden.json"
+VERSION = 2
+"""Of the layout; a reader refuses another. 2: spreads of money keep 90 % tails and what is unsure for all rows."""
+
+_MAX_MANIFEST = 16 * 2**20
+_ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}
+_KEYS = {
+    "version", "form", "model_version", "run_id", "as_of", "signals", "contract_sha256", "words", "heads", "files",
+    "calibration", "economics", "weights", "index_names", "metrics",
+}  # fmt: skip
+
+
+def write_bundle(bundle: Bundle, folder: Path, signer: Signer) -> str:
+    """Write and sign; the same bundle gives the same bytes. Returns the manifest's SHA-256.
+
+    Raises
+    ------
+    BundleError
+        A head that `models.bundle.validate` refuses, or that breaks a direction it declares (`models.bundle.monotone`).
+    """
+    # Scored from the text that is stored, not from the Booster at hand: the golden answers are the reader's.
+    texts = {name: canonical_text(booster.model_to_string()).encode() for name, booster in bundle.heads.items()}
+    shapes = [check_model_text(text, signals=bundle.signals, name=name) for name, text in texts.items()]
+    stored = replace(bundle, heads={name: _booster(text) for name, text in texts.items()})
+    for name, booster in stored.heads.items():
+        check_monotone(booster, name=f"head {name}")
+    rows = bundle.golden if bundle.golden is not None and len(bundle.golden) else made_up_rows(shapes)
+    files = {_head_file(name): text for name, text in texts.items()}
+    files[GOLDEN] = _json(golden_answers(stored, rows))
+    manifest = _json(
+        {
+            "version": VERSION,
+            "form": bundle.form,
+            "model_version": bundle.model_version,
+            "run_id": bundle.run_id,
+            "as_of": bundle.as_of,
+            "signals": list(bundle.signals),
+            "contract_sha256": bundle.contract_sha256,
+            "words": {name: asdict(words) for name, words in bundle.words.items()},
+            "heads": sorted(texts),
+            "files": {
+                name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                for name, content in files.items()
+            },
+            "calibration": {name: calibration.as_dict() for name, calibration in bundle.calibration.items()},
+            "economics": _ECONOMICS,
+            "weights": dict(bundle.weights),
+            "index_names": list(bundle.index_names),
+            "metrics": dict(bundle.metrics),
+        }
+    )
+    with replace_folder(folder) as fresh:
+        (fresh / "heads").mkdir()
+        for name, content in {**files, MANIFEST: manifest, SIGNATURE: signer.sign(manifest)}.items():
+            (fresh / name).write_bytes(content)
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def read_bundle(folder: Path, public_key: PublicKey) -> Bundle:
+    """Signature, hashes, our validator, LightGBM, golden rows: in this order, stopping at the first that fails.
+
+    Raises
+    ------
+    BundleError
+        Whatever does not hold.
+    """
+    manifest = _read(folder, MANIFEST, _MAX_MANIFEST)
+    public_key.verify(_read(folder, SIGNATURE, 1_024), manifest)
+    content = _parsed(manifest, MANIFEST)
+    if set(content) != _KEYS or content["version"] != VERSION:
+        raise _wrong(folder, f"a manifest of version {VERSION}", f"version {content.get('version')!r}")
+    if content["economics"] != _ECONOMICS:
+        raise _wrong(folder, f"utility by the formula {FORMULA}", f"{content['economics']!r}")
+    names = content["heads"]
+    if not isinstance(names, list) or not names or names != sorted(set(names) & set(HEADS)):
+        raise _wrong(folder, f"heads among {', '.join(HEADS)}", f"{names!r}")
+    files = _hashed(folder, content["files"], names)
+    signals = tuple(content["signals"])
+    for name in names:
+        check_model_text(files[_head_file(name)], signals=signals, name=name)
+    try:
+        bundle = Bundle(
+            form=content["form"],
+            signals=signals,
+            heads={name: _booster(files[_head_file(name)]) for name in names},
+            calibration={name: Calibration.from_dict(one) for name, one in content["calibration"].items()},
+            as_of=content["as_of"],
+            run_id=content["run_id"],
+            model_version=content["model_version"],
+            contract_sha256=content["contract_sha256"],
+            words={name: SignalWords(**words) for name, words in content["words"].items()},
+            weights=content["weights"],
+            metrics=content["metrics"],
+            index_names=tuple(content["index_names"]),
+            fingerprint=hashlib.sha256(manifest).hexdigest(),
+        )
+    except (TypeError, AttributeError, ValueError, BriefError, lgb.basic.LightGBMError) as reason:
+        raise _wrong(folder, "a manifest whose parts fit", f"{type(reason).__name__}: {reason}") from reason
+    return replace(bundle, golden=check_golden(bundle, _parsed(files[GOLDEN], GOLDEN)))
+
+
+def _hashed(folder: Path, stated: Mapping[str, Any], heads: list[str]) -> dict[str, bytes]:
+    """The bundle's files, each of the size and hash that the signed manifest states, and no others."""
+    wanted = {GOLDEN, *map(_head_file, heads)}
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if set(stated) != wanted or found != wanted | {MANIFEST, SIGNATURE}:
+        odd = sorted((found | set(stated)) ^ (wanted | {MANIFEST, SIGNATURE}))
+        raise _wrong(folder, "the files that the manifest names and no others", f"besides: {', '.join(odd)}")
+    files = {}
+    for name in sorted(wanted):
+        content = _read(folder, name, MAX_BYTES)
+        if stated[name] != {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}:
+            raise _wrong(folder, f"{name} as it was signed", f"{len(content)} bytes of another SHA-256")
+        files[name] = content
+    return files
+
+
+def _booster(text: bytes) -> lgb.Booster:
+    return lgb.Booster(model_str=text.decode("ascii"))
+
+
+def _head_file(name: str) -> str:
+    return f"heads/{name}.txt"
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    # NaN is no JSON: allow_nan=False makes a metric that is not finite an error here and not in the reader.
+    try:
+        return (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+    except (ValueError, TypeError) as reason:
+        raise BundleError(
+            "finite plain numbers and text", received=str(reason), look="the bundle's metrics"
+        ) from reason
+
+
+def _parsed(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as reason:
+        raise BundleError("JSON", received=str(reason), look=name) from reason
+    if not isinstance(found, dict):
+        raise BundleError("a JSON object", received=type(found).__name__, look=name)
+    return found
+
+
+def _read(folder: Path, name: str, limit: int) -> bytes:
+    path = folder / name
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as reason:
+        raise _wrong(folder, f"the file {name}", reason.strerror or str(reason)) from reason
+    if len(content) > limit:
+        raise _wrong(folder, f"at most {limit} bytes of {name}", "more")
+    return content
+
+
+def _wrong(folder: Path, expected: str, received: str) -> BundleError:
+    return BundleError(expected, received=received, look=str(folder))

@@ -1,0 +1,238 @@
+"""The bundle: the one thing that passes from training to serving.
+
+How to build one in memory, for either form. ``calibration`` says for every
+quantity which head it reads; fit each with `models.calibration.scale.fit_probability`
+or `fit_money` on out-of-fold raw scores (``Booster.predict(X, raw_score=True)``).
+
+Form ``lambdarank``: two ranking heads; all four quantities are read from them
+(``accept`` and ``attributed`` may have a pointwise head of their own)::
+
+    Bundle(
+        form="lambdarank",
+        signals=tuple(SIGNALS),
+        heads={"success": success_booster, "lift": lift_booster},
+        calibration={
+            "success": fit_probability("success", s, label=delivered, campaign=campaign),   # every invitation
+            "accept": fit_probability("success", s, label=accepted, campaign=campaign),     # every invitation
+            "lift": fit_money("lift", r, label=lift_usd, label_se=lift_se_usd),             # delivered ones
+            "attributed": fit_money("lift", r, label=attributed_usd),                       # delivered ones
+        },
+        as_of="2026-05-01",
+        words=words_of(SIGNALS.values()),
+        contract_sha256=signals_sha256(SIGNALS.values()),
+        run_id=run_id, metrics=metrics, golden=X[:16],
+    )
+
+Form ``expected_value``: pointwise heads multiplied; ``method="identity"`` takes a regression head's score as money::
+
+    Bundle(
+        form="expected_value",
+        heads={"accept": ..., "deliver": ..., "lift": ..., "attributed": ...},
+        calibration={
+            "accept": fit_probability("accept", a, label=accepted, campaign=campaign),      # every invitation
+            "deliver": fit_probability("deliver", d, label=delivered, campaign=campaign),   # accepted ones
+            "lift": fit_money("lift", r, label=lift_usd, label_se=lift_se_usd),             # delivered ones
+            "attributed": fit_money("attributed", t, label=attributed_usd),                 # delivered ones
+        },
+        ...)
+
+``success`` means delivered (grade 2 and over): P(accept) * P(deliver | accept).
+A head is a single-output Booster over all the bundle's signals in their order,
+without linear trees; it is stored up to its best iteration. Money may be
+fitted in units of a signal (``scale=Scale("product_price_last_all", ...)``).
+
+``bundle.save(folder, read_signer())`` writes it; ``Bundle.load(folder, read_public_key())`` reads it back.
+Registering under a version: ``dataclasses.replace(bundle, model_version="7")``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+import lightgbm as lgb
+import numpy as np
+
+from marketplace.errors import BundleError
+from models.arrays import Floats
+from models.bundle.words import SignalWords
+from models.calibration.intervals import MoneySpread, ProbabilitySpread
+from models.calibration.scale import Calibration
+from models.score import DEFAULT_WEIGHTS, INDEX_NAMES, checked_weights
+
+if TYPE_CHECKING:
+    from models.bundle.signature import PublicKey, Signer
+
+__all__ = ["FORMS", "HEADS", "Bundle", "Form"]
+
+Form = Literal["lambdarank", "expected_value"]
+
+FORMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "lambdarank": ("success", "accept", "lift", "attributed"),
+        "expected_value": ("accept", "deliver", "lift", "attributed"),
+    }
+)
+"""Form to the quantities that its calibration gives."""
+
+HEADS = ("success", "accept", "deliver", "lift", "attributed")
+"""Every head that a bundle may hold; file names are made from these alone."""
+
+MONEY = ("lift", "attributed")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_OWN_HEADS = {"lambdarank": ("success", "lift"), "expected_value": ("accept", "deliver", "lift", "attributed")}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bundle:
+    """A fitted model with all that predicting, explaining and trusting it takes.
+
+    Parameters
+    ----------
+    form : {"lambdarank", "expected_value"}
+        How the quantities come about (see the top of this file).
+    signals : tuple of str
+        The matrix's columns, in order.
+    heads : mapping of str to lightgbm.Booster
+        Names from `HEADS`.
+    calibration : mapping of str to Calibration
+        One for each quantity of the form.
+    as_of : str
+        Labels known before this day trained it (ISO date).
+    run_id, model_version : str
+        The training run and the registered version.
+    contract_sha256 : str
+        `models.bundle.words.signals_sha256` of the signals it was trained on; empty for a plain matrix.
+    words : mapping of str to SignalWords
+        Unit and description of signals, for the reasons; a signal without one is called by its name.
+    weights : mapping of str to float
+        Default weights of the score.
+    metrics : mapping of str to float
+        Held-out metrics, as training found them.
+    golden : float64 (n, n_signals), optional
+        Rows whose predictions are stored and compared at every load; made up within the heads' ranges when absent.
+    index_names : tuple of str
+        The indices that the score combines.
+
+    Raises
+    ------
+    BundleError
+        The parts do not fit each other.
+    """
+
+    form: Form
+    signals: tuple[str, ...]
+    heads: Mapping[str, lgb.Booster]
+    calibration: Mapping[str, Calibration]
+    as_of: str
+    run_id: str = ""
+    model_version: str = ""
+    contract_sha256: str = ""
+    words: Mapping[str, SignalWords] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    golden: Floats | None = None
+    index_names: tuple[str, ...] = INDEX_NAMES
+    fingerprint: str = ""
+    """SHA-256 of the manifest on disk; empty until loaded."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signals", tuple(self.signals))
+        object.__setattr__(self, "index_names", tuple(self.index_names))
+        if self.golden is not None:
+            object.__setattr__(self, "golden", np.ascontiguousarray(self.golden, dtype=np.float64))
+        self._check_shape()
+        self._check_calibration()
+        for name, booster in self.heads.items():
+            self._check_head(name, booster)
+        checked_weights(self.weights, self.index_names)
+
+    def _check_shape(self) -> None:
+        if self.form not in FORMS:
+            raise _misfit(f"a form among {', '.join(FORMS)}", repr(self.form))
+        if len(set(self.signals)) != len(self.signals) or not all(map(_NAME.fullmatch, self.signals)):
+            raise _misfit("signals with different names of letters, digits and underscores", f"{self.signals[:5]}")
+        if not self.signals:
+            raise _misfit("at least one signal", "none")
+        golden = self.golden
+        wide = golden is None or (golden.ndim == 2 and golden.shape[1] == len(self.signals) and len(golden) <= 256)
+        if not wide or (golden is not None and np.isinf(golden).any()):
+            shape = golden.shape if golden is not None else ()
+            raise _misfit(f"golden rows of shape (at most 256, {len(self.signals)}), finite or NaN", f"{shape}")
+        unknown = sorted(set(self.words) - set(self.signals))
+        if unknown:
+            raise _misfit("words for the bundle's own signals", f"words for {unknown[:3]}")
+
+    def _check_calibration(self) -> None:
+        if set(self.calibration) != set(FORMS[self.form]):
+            raise _misfit(f"calibration of {', '.join(FORMS[self.form])}", ", ".join(sorted(self.calibration)))
+        used = {calibration.head for calibration in self.calibration.values()}
+        if set(self.heads) != used or not used <= set(HEADS):
+            raise _misfit(f"heads {sorted(used)}, which the calibration reads", f"{sorted(self.heads)}")
+        for quantity, calibration in self.calibration.items():
+            wanted = MoneySpread if quantity in MONEY else ProbabilitySpread
+            if not isinstance(calibration.spread, wanted):
+                raise _misfit(f"a {wanted.__name__} for {quantity}", type(calibration.spread).__name__)
+            if calibration.scale is not None and calibration.scale.signal not in self.signals:
+                raise _misfit("a scale that is one of the signals", calibration.scale.signal)
+            if quantity in _OWN_HEADS[self.form] and calibration.head != quantity:
+                raise _misfit(f"{quantity} read from its own head", calibration.head)
+
+    def _check_head(self, name: str, booster: lgb.Booster) -> None:
+        names = booster.feature_name()
+        plain = [f"Column_{place}" for place in range(len(self.signals))]
+        if names not in (plain, list(self.signals)):
+            raise _misfit(
+                f"head {name} over the {len(self.signals)} signals in their order",
+                f"{len(names)} features: {', '.join(names[:5])}",
+            )
+        if booster.num_model_per_iteration() != 1:
+            raise _misfit(f"head {name} with one output", f"{booster.num_model_per_iteration()} outputs")
+
+    def check_contract(self, sha256: str) -> None:
+        """Refuse signals whose contract is not the one trained on.
+
+        Raises
+        ------
+        BundleError
+            `models.bundle.words.signals_sha256` of the signals at hand differs.
+        """
+        if self.contract_sha256 != sha256:
+            raise BundleError(
+                f"signals of contract {self.contract_sha256[:12] or '(none)'}, on which the bundle was trained",
+                received=f"signals of contract {sha256[:12]}",
+                look="retrain and promote: collabrank train DIR, then collabrank promote",
+            )
+
+    def save(self, folder: Path, signer: Signer) -> str:
+        """Write the bundle to ``folder`` (replaced whole) and sign it; returns the manifest's SHA-256.
+
+        Raises
+        ------
+        BundleError
+            A head that our own validator refuses.
+        """
+        from models.bundle.disk import write_bundle
+
+        return write_bundle(self, Path(folder), signer)
+
+    @classmethod
+    def load(cls, folder: Path, public_key: PublicKey) -> Bundle:
+        """Read a bundle: signature, then hashes, then our validator, then LightGBM, then the golden rows.
+
+        Raises
+        ------
+        BundleError
+            At the first of these that does not hold; nothing after it has been read.
+        """
+        from models.bundle.disk import read_bundle
+
+        return read_bundle(Path(folder), public_key)
+
+
+def _misfit(expected: str, received: str) -> BundleError:
+    return BundleError(expected, received=received, look="models/bundle/model.py, which shows how to build one")

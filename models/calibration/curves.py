@@ -1,0 +1,391 @@
+"""Monotone curves from a head's raw score to a probability or to money.
+
+Every curve is a handful of plain numbers, never falls as the score rises, and
+travels as JSON. Fitting is in `models.calibration.curves`.
+
+Fitting the monotone curves of `models.calibration.curves` by our own few lines of arithmetic.
+
+Scikit-learn is the independent answer in the tests, never a part of what runs.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from marketplace.errors import BundleError, TrainingError
+from models.arrays import Floats, Many, as_floats
+
+__all__ = [
+    "Blend",
+    "Curve",
+    "Isotonic",
+    "Linear",
+    "LogLinear",
+    "Platt",
+    "curve_from_dict",
+    "fit_isotonic",
+    "fit_linear",
+    "fit_log_linear",
+    "fit_platt",
+    "pool_adjacent_violators",
+]
+
+MAX_KNOTS = 100_000
+
+
+def _refuse(received: str) -> BundleError:
+    return BundleError("a calibration curve that never falls", received=received, look="the bundle's calibration")
+
+
+def _finite(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not isinstance(number, (int, float)) or isinstance(number, bool) or not math.isfinite(number):
+            raise _refuse(f"{name} = {number!r}")
+
+
+@dataclass(frozen=True)
+class Curve(ABC):
+    """A curve that never falls: called with scores of any shape, returns float64 of the same shape."""
+
+    kind: ClassVar[str] = ""
+
+    @abstractmethod
+    def __call__(self, score: Floats) -> Floats:
+        """The calibrated value of each score."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The curve as JSON-able numbers; `curve_from_dict` is the inverse."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Isotonic(Curve):
+    """Linear interpolation between knots, flat beyond the ends.
+
+    Parameters
+    ----------
+    x : tuple of float
+        Scores, strictly rising.
+    y : tuple of float
+        Values, never falling.
+
+    Raises
+    ------
+    BundleError
+        The knots are not finite, not in order, or not of one length.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    kind: ClassVar[str] = "isotonic"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", tuple(self.x))
+        object.__setattr__(self, "y", tuple(self.y))
+        if not 1 <= len(self.x) == len(self.y) <= MAX_KNOTS:
+            raise _refuse(f"{len(self.x)} scores and {len(self.y)} values")
+        for number in (*self.x, *self.y):
+            _finite(knot=number)
+        if any(a >= b for a, b in zip(self.x, self.x[1:], strict=False)):
+            raise _refuse("scores out of order")
+        if any(a > b for a, b in zip(self.y, self.y[1:], strict=False)):
+            raise _refuse("values that fall")
+
+    def __call__(self, score: Floats) -> Floats:
+        """The interpolated values."""
+        return as_floats(np.interp(score, self.x, self.y))
+
+
+@dataclass(frozen=True)
+class Platt(Curve):
+    """``1 / (1 + exp(-(slope * score + intercept)))`` with ``slope >= 0``.
+
+    Source: Platt (1999), Probabilistic outputs for support vector machines.
+    """
+
+    slope: float
+    intercept: float
+    kind: ClassVar[str] = "platt"
+
+    def __post_init__(self) -> None:
+        _finite(slope=self.slope, intercept=self.intercept)
+        if self.slope < 0:
+            raise _refuse(f"slope = {self.slope!r}")
+
+    def __call__(self, score: Floats) -> Floats:
+        """The probabilities."""
+        # tanh never overflows, unlike exp of a large negative score.
+        return as_floats(0.5 + 0.5 * np.tanh(0.5 * (self.slope * as_floats(score) + self.intercept)))
+
+
+@dataclass(frozen=True)
+class Linear(Curve):
+    """``slope * score + intercept`` with ``slope >= 0``; the default leaves a score as it is."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    kind: ClassVar[str] = "linear"
+
+    def __post_init__(self) -> None:
+        _finite(slope=self.slope, intercept=self.intercept)
+        if self.slope < 0:
+            raise _refuse(f"slope = {self.slope!r}")
+
+    def __call__(self, score: Floats) -> Floats:
+        """The values."""
+        return self.slope * as_floats(score) + self.intercept
+
+
+@dataclass(frozen=True)
+class LogLinear(Curve):
+    """``exp(slope * min(score, top) + intercept)`` with ``slope >= 0``; always positive.
+
+    ``top`` is the highest score seen in fitting: an exponential is not trusted beyond it.
+    """
+
+    slope: float
+    intercept: float
+    top: float
+    kind: ClassVar[str] = "log_linear"
+
+    def __post_init__(self) -> None:
+        _finite(slope=self.slope, intercept=self.intercept, top=self.top)
+        if self.slope < 0:
+            raise _refuse(f"slope = {self.slope!r}")
+        if self.slope * self.top + self.intercept > 300:
+            raise _refuse(f"an exponential that reaches exp({self.slope * self.top + self.intercept!r})")
+
+    def __call__(self, score: Floats) -> Floats:
+        """The values."""
+        return as_floats(np.exp(self.slope * np.minimum(score, self.top) + self.intercept))
+
+
+@dataclass(frozen=True)
+class Blend(Curve):
+    """``share * first(score) + (1 - share) * second(score)``: with a strictly rising part it has no flat steps."""
+
+    first: Curve
+    second: Curve
+    share: float = 0.5
+    kind: ClassVar[str] = "blend"
+
+    def __post_init__(self) -> None:
+        _finite(share=self.share)
+        if not 0 <= self.share <= 1:
+            raise _refuse(f"share = {self.share!r}")
+
+    def __call__(self, score: Floats) -> Floats:
+        """The blended values."""
+        return self.share * self.first(score) + (1 - self.share) * self.second(score)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The blend with both its parts."""
+        return {
+            "kind": self.kind,
+            "first": self.first.as_dict(),
+            "second": self.second.as_dict(),
+            "share": self.share,
+        }
+
+
+_KINDS: dict[str, type[Curve]] = {one.kind: one for one in (Isotonic, Platt, Linear, LogLinear, Blend)}
+
+
+def curve_from_dict(content: Mapping[str, Any], *, depth: int = 0) -> Curve:
+    """The curve that `Curve.as_dict` wrote.
+
+    Raises
+    ------
+    BundleError
+        An unknown kind, unknown fields, or numbers that are no monotone curve.
+    """
+    if not isinstance(content, Mapping) or depth > 3:
+        raise _refuse(f"{type(content).__name__} at depth {depth}")
+    fields = dict(content)
+    kind = _KINDS.get(str(fields.pop("kind", "")))
+    if kind is None:
+        raise _refuse(f"kind {content.get('kind')!r}")
+    try:
+        if kind is Blend:
+            fields["first"] = curve_from_dict(fields["first"], depth=depth + 1)
+            fields["second"] = curve_from_dict(fields["second"], depth=depth + 1)
+        return kind(**fields)
+    except (KeyError, TypeError) as reason:
+        raise _refuse(f"fields {sorted(content)} for {kind.kind}") from reason
+
+
+def _checked(score: Many, label: Many, weight: Many | None) -> tuple[Floats, Floats, Floats]:
+    x, y = as_floats(score), as_floats(label)
+    w = np.ones_like(y) if weight is None else as_floats(weight)
+    whole = x.ndim == 1 and x.shape == y.shape == w.shape and x.size > 0
+    if not (whole and np.isfinite(x).all() and np.isfinite(y).all() and np.isfinite(w).all() and (w >= 0).all()):
+        raise TrainingError(
+            "finite scores, labels and weights (not negative) of one length, at least one row",
+            received=f"shapes {x.shape}, {y.shape}, {w.shape}",
+            look="the out-of-fold predictions that calibration is fitted on",
+        )
+    if w.sum() <= 0:
+        raise TrainingError("some weight", received="weights that are all zero", look="the calibration's weights")
+    keep = w > 0
+    return x[keep], y[keep], w[keep]
+
+
+def pool_adjacent_violators(y: Floats, w: Floats) -> Floats:
+    """The non-decreasing sequence nearest to ``y`` in squares weighted by ``w > 0``; shape (n,).
+
+    Source: Barlow, Bartholomew, Bremner and Brunk (1972), Statistical Inference under Order Restrictions.
+    """
+    means: list[float] = []
+    weights: list[float] = []
+    counts: list[int] = []
+    for value, weight in zip(y.tolist(), w.tolist(), strict=True):
+        mean, total, count = value, weight, 1
+        while means and means[-1] >= mean:
+            before = weights.pop()
+            mean = (means.pop() * before + mean * total) / (before + total)
+            total += before
+            count += counts.pop()
+        means.append(mean)
+        weights.append(total)
+        counts.append(count)
+    return np.repeat(as_floats(means), counts)
+
+
+def fit_isotonic(score: Many, label: Many, *, weight: Many | None = None) -> Isotonic:
+    """Isotonic regression of ``label`` on ``score``; equal scores are averaged first.
+
+    Parameters
+    ----------
+    score, label : float64 (n,)
+        Raw scores and what came of them (0/1 for a probability, USD for money).
+    weight : float64 (n,), optional
+        Not negative; rows of weight 0 are left out.
+
+    Raises
+    ------
+    TrainingError
+        Empty, not finite, or of different lengths.
+    """
+    x, y, w = _checked(score, label, weight)
+    knots, place = np.unique(x, return_inverse=True)
+    totals = as_floats(np.bincount(place, weights=w))
+    # A shift by the overall mean keeps the sums small where all labels are far from 0.
+    centre = float(np.average(y, weights=w))
+    means = np.bincount(place, weights=w * (y - centre)) / totals
+    fitted = pool_adjacent_violators(means, totals) + centre
+    fitted = np.maximum.accumulate(np.clip(fitted, y.min(), y.max()))
+    inner = np.zeros(len(fitted), dtype=bool)
+    inner[1:-1] = (fitted[1:-1] == fitted[:-2]) & (fitted[1:-1] == fitted[2:])
+    return Isotonic(tuple(knots[~inner].tolist()), tuple(fitted[~inner].tolist()))
+
+
+def fit_platt(score: Many, label: Many, *, weight: Many | None = None) -> Platt:
+    """Logistic curve by Newton's method on Platt's smoothed targets.
+
+    ``label`` in 0..1. With ``n1`` the weight of successes and ``n0`` that of
+    failures the targets are ``(n1+1)/(n1+2)`` and ``1/(n0+2)``, which keeps
+    the curve finite where the classes are separable. A falling fit becomes flat at the mean.
+
+    Raises
+    ------
+    TrainingError
+        Empty, not finite, of different lengths, or labels outside 0..1.
+    """
+    x, y, w = _checked(score, label, weight)
+    if (y < 0).any() or (y > 1).any():
+        raise TrainingError("labels from 0 to 1", received=f"{y.min()} to {y.max()}", look="the success labels")
+    n1, n0 = float((w * y).sum()), float((w * (1 - y)).sum())
+    target = y * (n1 + 1) / (n1 + 2) + (1 - y) / (n0 + 2)
+    flat = Platt(0.0, float(np.log((n1 + 1) / (n0 + 1))))
+    centre, spread = float(np.average(x, weights=w)), float(x.std())
+    if spread == 0:
+        return flat
+    z = (x - centre) / spread
+    slope, intercept = 0.0, flat.intercept
+    loss = np.inf
+    for _ in range(100):
+        p = Platt(1.0, 0.0)(slope * z + intercept)
+        residual, curvature = w * (target - p), w * p * (1 - p) + 1e-12
+        gradient = np.array([(residual * z).sum(), residual.sum()])
+        hessian = np.array(
+            [[(curvature * z * z).sum(), (curvature * z).sum()], [(curvature * z).sum(), curvature.sum()]]
+        )
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
+        size = 1.0
+        while size > 1e-6:
+            margin = (slope + size * step[0]) * z + intercept + size * step[1]
+            trial = float((w * (np.logaddexp(0, margin) - target * margin)).sum())
+            if trial <= loss:
+                break
+            size /= 2
+        else:
+            break
+        slope, intercept, change, loss = slope + size * step[0], intercept + size * step[1], loss - trial, trial
+        if change < 1e-12 * (1 + abs(loss)):
+            break
+    if slope <= 0:
+        return flat
+    return Platt(float(slope / spread), float(intercept - slope * centre / spread))
+
+
+def fit_linear(score: Many, label: Many, *, weight: Many | None = None) -> Linear:
+    """Weighted least squares; a falling fit becomes flat at the mean.
+
+    Raises
+    ------
+    TrainingError
+        Empty, not finite, or of different lengths.
+    """
+    x, y, w = _checked(score, label, weight)
+    mean_x, mean_y = float(np.average(x, weights=w)), float(np.average(y, weights=w))
+    spread = float((w * (x - mean_x) ** 2).sum())
+    slope = max(float((w * (x - mean_x) * (y - mean_y)).sum()) / spread, 0.0) if spread > 0 else 0.0
+    return Linear(slope, mean_y - slope * mean_x)
+
+
+def fit_log_linear(score: Many, label: Many, *, weight: Many | None = None) -> LogLinear:
+    """``exp(slope * score + intercept)`` by quasi-Poisson likelihood: unbiased for the mean, zeros allowed.
+
+    Only the mean has to be positive; single labels may be negative, as lift estimates are.
+    A falling fit becomes flat at the mean.
+
+    Raises
+    ------
+    TrainingError
+        Empty, not finite, of different lengths, or a mean that is not positive.
+    """
+    x, y, w = _checked(score, label, weight)
+    mean = float(np.average(y, weights=w))
+    if mean <= 0:
+        raise TrainingError(
+            "labels whose mean is positive for a log-linear curve",
+            received=f"a mean of {mean:.6g}",
+            look="fit_isotonic or fit_linear, which take any labels",
+        )
+    centre, spread, top = float(np.average(x, weights=w)), float(x.std()), float(x.max())
+    if spread == 0:
+        return LogLinear(0.0, float(np.log(mean)), top)
+    z = (x - centre) / spread
+    slope = 0.0
+    # For each slope the intercept that matches the mean is closed-form, so one dimension is left: the
+    # estimating equation sum w z (y - mu) = 0. Its left side falls as the slope rises wherever mu is convex in it.
+    low, high = 0.0, 8.0
+
+    def excess(candidate: float) -> float:
+        shape = np.exp(candidate * (z - z.max()))
+        mu = shape * (w * y).sum() / (w * shape).sum()
+        return float((w * z * (y - mu)).sum())
+
+    if excess(low) > 0:
+        for _ in range(80):
+            slope = (low + high) / 2
+            low, high = (slope, high) if excess(slope) > 0 else (low, slope)
+    shape = np.exp(slope * z)
+    intercept = float(np.log((w * y).sum() / (w * shape).sum()))
+    return LogLinear(slope / spread, intercept - slope * centre / spread, top)

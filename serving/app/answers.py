@@ -1,0 +1,191 @@
+"""How the service answers: a request id on everything, errors in plain words, never a stack trace.
+
+`Answers` is the outermost of the service's middlewares. Whatever goes wrong
+below it (an error of ours, a route that does not exist, a fault) leaves as JSON::
+
+    {"error": "BriefError", "expected": "...", "received": "...", "look": "...", "request_id": "..."}
+
+A fault of the service itself (500) says ``{"error": "InternalError", "request_id": "..."}``
+and nothing more; the service's own log has the rest under that id.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from marketplace.errors import BriefError, CollabrankError
+from serving.app.meters import Meters
+
+__all__ = ["PROBES", "Answers", "Asked", "answered", "asked", "error_answer", "refusal", "route_of"]
+
+_log = logging.getLogger("collabrank.serving")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_HEADER = b"x-request-id"
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""The routes that open without a key."""
+
+_ROUTES = PROBES | {"/rank", "/explain", "/feedback", "/docs.json", "/"}
+_CARD = re.compile(r"^/creators/[^/]+/card$")
+
+
+@dataclass
+class Asked:
+    """One request on its way: its id, and the id of the key that opened the door (empty before that)."""
+
+    request_id: str
+    key_id: str = ""
+
+
+_current: ContextVar[Asked | None] = ContextVar("asked", default=None)
+
+
+def asked() -> Asked:
+    """The request that is being answered here; a new id where there is none (a direct call, not over HTTP)."""
+    return _current.get() or Asked(uuid.uuid4().hex)
+
+
+def refusal(status: int, expected: str, *, received: str, look: str = "/docs.json") -> BriefError:
+    """An error of ours that is answered with ``status``."""
+    error = BriefError(expected, received=received, look=look)
+    error.status = status
+    return error
+
+
+def error_answer(error: CollabrankError, headers: dict[str, str] | None = None) -> JSONResponse:
+    """``error`` as an HTTP answer; one that is our fault keeps its words to the log."""
+    request_id = asked().request_id
+    return JSONResponse(
+        {**error.as_dict(), "request_id": request_id},
+        status_code=error.status,
+        headers={**(headers or {}), _HEADER.decode(): request_id},
+    )
+
+
+def answered(work: Callable[P, R]) -> Callable[P, R]:
+    """Turn an error of ours that ``work`` raises into its HTTP answer; BentoML would make a bare 500 of it."""
+
+    @functools.wraps(work)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> Any:
+        try:
+            return work(*args, **kwargs)
+        except CollabrankError as error:
+            if error.status >= 500:
+                _log.error("request %s: %s", asked().request_id, error)
+            return error_answer(error)
+
+    return inner
+
+
+def route_of(path: str) -> str:
+    """The pattern that ``path`` falls under, for metrics: one of a few, whatever is sent."""
+    if path in _ROUTES:
+        return path
+    return "/creators/{creator_id}/card" if _CARD.match(path) else "other"
+
+
+def _in_our_words(status: int, scope: Scope) -> JSONResponse:
+    if status >= 500 and status != 503:
+        request_id = asked().request_id
+        return JSONResponse(
+            {"error": "InternalError", "request_id": request_id}, status, headers={_HEADER.decode(): request_id}
+        )
+    expected = {
+        404: "a route of this service",
+        405: "the method that this route takes",
+        503: "a service that is ready",
+    }.get(status, "a request as described")
+    received = f"{scope['method']} {scope['path'][:200]}"
+    return error_answer(refusal(status, expected, received=received))
+
+
+class Answers:
+    """ASGI middleware: names every request, words every error, counts every answer.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What it stands in front of.
+    meters : callable
+        Gives the service's meters, or None before the service has started.
+    """
+
+    def __init__(self, app: ASGIApp, meters: Callable[[], Meters | None]) -> None:
+        self._app = app
+        self._meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        token = _current.set(Asked(uuid.uuid4().hex))
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            _current.reset(token)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = asked().request_id.encode()
+        began = time.perf_counter()
+        status = 0
+        replaced = False
+
+        async def worded(message: Message) -> None:
+            nonlocal status, replaced
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", []))
+                ours = any(name == _HEADER for name, _ in headers)
+                if message["status"] >= 400 and not ours:
+                    replaced = True
+                    answer = _in_our_words(message["status"], scope)
+                    answer.raw_headers.extend(pair for pair in headers if pair[0] == b"allow")
+                    status = answer.status_code
+                    await answer(scope, receive, send)
+                    return
+                status = message["status"]
+                if not ours:
+                    headers.append((_HEADER, request_id))
+                kept = [(name, value) for name, value in headers if name != b"server"]
+                kept.append((b"cache-control", b"no-store"))
+                message = {**message, "headers": kept}
+            if not replaced:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, worded)
+        except CollabrankError as error:
+            if status:
+                raise
+            await error_answer(error)(scope, receive, worded)
+        except Exception:
+            _log.exception("request %s: a fault on %s", asked().request_id, route_of(scope["path"]))
+            if not status:
+                await _in_our_words(500, scope)(scope, receive, worded)
+        finally:
+            seconds = time.perf_counter() - began
+            route = route_of(scope["path"])
+            if route not in PROBES:
+                _log.info(
+                    "request %s: %s %s %d in %.0f ms, key %s",
+                    asked().request_id, scope["method"], route, status, 1000 * seconds, asked().key_id or "none",
+                )  # fmt: skip
+            meters = self._meters()
+            if meters is not None:
+                meters.requests.labels(route, str(status)).inc()
+                meters.seconds.labels(route).observe(seconds)

@@ -1,0 +1,61 @@
+"""The three probes: alive, ready, figures. Asked without a key, so they say no more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from serving.app.answers import asked
+from serving.app.meters import CONTENT_TYPE, Meters
+from serving.store import Store
+
+__all__ = ["Probed", "probes"]
+
+
+class Probed(Protocol):
+    """The part of the service that the probes look at."""
+
+    store: Store
+    meters: Meters
+
+
+def probes(service: Callable[[], Probed | None]) -> Starlette:
+    """An ASGI application with ``/healthz``, ``/readyz`` and ``/metrics``.
+
+    Parameters
+    ----------
+    service : callable
+        Gives the running service, or None before it has started.
+    """
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"alive": True})
+
+    async def readyz(_: Request) -> Response:
+        running = service()
+        if running is None or not running.store.ready:
+            refused = running.store.refused if running is not None else None
+            body = {"ready": False, "refused": type(refused).__name__ if refused else None}
+            return JSONResponse(body, 503, headers={"X-Request-ID": asked().request_id})
+        served, refused = running.store.served, running.store.refused
+        return JSONResponse(
+            {
+                "ready": True,
+                "model_version": served.bundle.model_version,
+                "as_of": served.as_of.isoformat(),
+                "refused": type(refused).__name__ if refused else None,
+            }
+        )
+
+    async def metrics(_: Request) -> Response:
+        running = service()
+        return Response(running.meters.text() if running is not None else b"", media_type=CONTENT_TYPE)
+
+    return Starlette(
+        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)],
+    )

@@ -1,0 +1,126 @@
+"""The BentoML service: three endpoints, a card, the OpenAPI page and three probes behind one door.
+
+A request passes `Answers` (its id, errors in plain words, metrics), `Access` (the
+key) and `Limits` (the body), in this order, before BentoML sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import bentoml
+from bentoml.exceptions import BentoMLException
+from starlette.types import ASGIApp
+
+from serving.app.access import Access
+from serving.app.answers import Answers, answered, asked, refusal
+from serving.app.limits import Limits
+from serving.app.meters import Meters
+from serving.app.openapi import BODIES
+from serving.app.pages import pages
+from serving.app.probes import probes
+from serving.decisions import DecisionLog
+from serving.keys import Keyring
+from serving.rank import explain_creators, rank_creators
+from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
+from serving.store import Store
+
+__all__ = ["CreatorRanking", "application"]
+
+
+@bentoml.service(
+    name="collabrank",
+    threads=4,
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    http={"host": "127.0.0.1", "port": 3000, "cors": {"enabled": False}},
+    traffic={"timeout": 60},
+)
+class CreatorRanking:
+    """Ranks creators for a brief, explains the ranking, and logs both with what came of them."""
+
+    def __init__(self) -> None:
+        self.meters = Meters()
+        self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc())
+        self.store = Store(on_load=self._on_load)
+        self.store.start()
+
+    def _on_load(self, outcome: str) -> None:
+        self.meters.reloads.labels(outcome).inc()
+        self.meters.ready.set(self.store.ready)
+        self.meters.stale.set(self.store.refused is not None)
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Stop watching, and write what the decision log still holds."""
+        self.store.close()
+        self.log.close()
+        self.meters.close()
+
+    async def __is_ready__(self) -> bool:
+        return self.store.ready
+
+    @bentoml.api(route="/rank")  # type: ignore[untyped-decorator]
+    @answered
+    def rank(self, request: RankRequest, /) -> RankAnswer:
+        """Rank the eligible creators for a brief."""
+        answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
+        self.meters.considered.observe(answer.considered)
+        self.log.append({**line, "key_id": asked().key_id})
+        return answer
+
+    @bentoml.api(route="/explain")  # type: ignore[untyped-decorator]
+    @answered
+    def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
+        """Say why creators stand where they stand."""
+        answer, line = explain_creators(self.store.served, request, request_id=asked().request_id)
+        self.log.append({**line, "key_id": asked().key_id})
+        return answer
+
+    @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
+    @answered
+    def feedback(self, request: FeedbackRequest, /) -> FeedbackAnswer:
+        """Take what came of a creator in an answer; it is in the log when this returns."""
+        line = {
+            "kind": "feedback",
+            "request_id": request.request_id,
+            "creator_id": request.creator_id,
+            "event": request.event,
+            "at": request.at or datetime.now(UTC),
+            "key_id": asked().key_id,
+        }
+        if not self.log.append_and_wait(line):
+            raise refusal(503, "a decision log that can be written", received="one that cannot", look="/metrics")
+        return FeedbackAnswer(request_id=request.request_id)
+
+    def card(self, creator_id: str) -> dict[str, Any]:
+        """One creator's score card, as plain data."""
+        return self.store.served.card(creator_id)
+
+
+def _running() -> Any:
+    try:
+        return bentoml.get_current_service()
+    except BentoMLException:
+        return None
+
+
+def _meters() -> Meters | None:
+    running = _running()
+    return None if running is None else running.meters
+
+
+_bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
+_bento.add_asgi_middleware(Answers, meters=_meters)
+_bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
+_bento.add_asgi_middleware(Limits, bodies=BODIES)
+_bento.mount_asgi_app(pages(_running), path="/", name="pages")
+
+
+def application() -> ASGIApp:
+    """The ASGI application that each of uvicorn's workers makes for itself."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    made: ASGIApp = _bento.to_asgi()
+    return made

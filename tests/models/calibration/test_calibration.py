@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor
+
+from marketplace.errors import BundleError, TrainingError
+from models.calibration.curves import (
+    Blend,
+    Isotonic,
+    Linear,
+    LogLinear,
+    Platt,
+    curve_from_dict,
+    fit_isotonic,
+    fit_linear,
+    fit_log_linear,
+    fit_platt,
+)
+from models.calibration.scale import Calibration, Scale, fit_money, fit_probability
+
+sizes = st.integers(1, 60)
+grid = st.integers(-40, 40).map(lambda whole: whole / 8)
+
+
+@st.composite
+def scored(draw):
+    n = draw(sizes)
+    score, label = draw(arrays(float, n, elements=grid)), draw(arrays(float, n, elements=grid))
+    return score, label, draw(arrays(float, n, elements=st.integers(1, 5).map(float)))
+
+
+@given(scored())
+def test_isotonic_equals_scikit_learn_and_never_falls(data):
+    score, label, weight = data
+    ours = fit_isotonic(score, label, weight=weight)
+    theirs = IsotonicRegression(out_of_bounds="clip").fit(score, label, sample_weight=weight)
+    where = np.linspace(-6, 6, 201)
+    np.testing.assert_allclose(ours(where), theirs.predict(where), rtol=0, atol=1e-9)
+    assert (np.diff(ours(where)) >= 0).all()
+    assert ours(where).min() >= label.min()
+    assert ours(where).max() <= label.max()
+
+
+def test_isotonic_pools_a_violation_to_its_weighted_mean():
+    curve = fit_isotonic([1, 2, 3], [0.0, 6.0, 3.0], weight=[1, 1, 2])
+    np.testing.assert_allclose(curve(np.array([0.0, 1, 2, 3, 9])), [0, 0, (6 + 2 * 3) / 3, 4, 4])
+
+
+def test_rows_of_weight_zero_are_left_out():
+    assert fit_isotonic([1, 2, 3], [0, 9, 1], weight=[1, 0, 1]) == fit_isotonic([1, 3], [0, 1])
+
+
+def test_platt_equals_logistic_regression_on_smoothed_targets():
+    rng = np.random.default_rng(0)
+    score = rng.normal(3, 2, 500)
+    label = (score + rng.logistic(size=500) > 3).astype(float)
+    n1, n0 = label.sum(), (1 - label).sum()
+    target = np.where(label == 1, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
+    both = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
+        np.r_[score, score][:, None], np.r_[np.ones(500), np.zeros(500)], sample_weight=np.r_[target, 1 - target]
+    )
+    ours = fit_platt(score, label)
+    np.testing.assert_allclose([ours.slope, ours.intercept], [both.coef_[0, 0], both.intercept_[0]], rtol=1e-4)
+
+
+def test_platt_is_finite_on_separable_classes_and_flat_where_it_would_fall():
+    split = fit_platt([-2.0, -1, 1, 2], [0, 0, 1, 1])
+    assert 0 < split(np.array([2.0]))[0] < 1
+    falling = fit_platt([-2.0, -1, 1, 2], [1, 1, 0, 0])
+    assert falling.slope == 0
+    assert falling(np.array([0.0]))[0] == pytest.approx(0.5)
+    assert Platt(1.0, 0.0)(np.array([-1e9, 1e9])).tolist() == [0, 1]
+
+
+def test_linear_equals_scikit_learn():
+    rng = np.random.default_rng(1)
+    score, weight = rng.normal(size=80), rng.random(80)
+    label = 3 * score + rng.normal(size=80)
+    theirs = LinearRegression().fit(score[:, None], label, sample_weight=weight)
+    ours = fit_linear(score, label, weight=weight)
+    np.testing.assert_allclose([ours.slope, ours.intercept], [theirs.coef_[0], theirs.intercept_], rtol=1e-9)
+    assert fit_linear(score, -label).slope == 0
+
+
+def test_log_linear_equals_poisson_regression():
+    rng = np.random.default_rng(2)
+    score = rng.normal(size=400)
+    label = np.exp(1 + 0.7 * score) * rng.gamma(2, 0.5, 400)
+    theirs = PoissonRegressor(alpha=0, tol=1e-10, max_iter=2000).fit(score[:, None], label)
+    ours = fit_log_linear(score, label)
+    np.testing.assert_allclose([ours.slope, ours.intercept], [theirs.coef_[0], theirs.intercept_], rtol=1e-4)
+    assert ours(score).mean() == pytest.approx(label.mean())
+    assert ours(np.array([score.max(), 1e6])).tolist() == [ours(np.array([score.max()]))[0]] * 2
+
+
+def test_log_linear_takes_negative_labels_but_no_negative_mean():
+    assert fit_log_linear([0, 1, 2], [-1, 2, 8])(np.array([0, 1, 2])).sum() == pytest.approx(9)
+    with pytest.raises(TrainingError):
+        fit_log_linear([0, 1], [-1, 0])
+
+
+@pytest.mark.parametrize("fit", [fit_isotonic, fit_platt, fit_linear, fit_log_linear])
+@pytest.mark.parametrize(
+    ("score", "label", "weight"),
+    [([], [], None), ([1, 2], [1], None), ([np.nan], [1], None), ([1], [1], [0]), ([1], [1], [-1])],
+)
+def test_nothing_to_fit_on_is_an_error(fit, score, label, weight):
+    with pytest.raises(TrainingError):
+        fit(score, label, weight=weight)
+
+
+@given(scored(), st.sampled_from(["isotonic", "linear", "blend", "identity"]))
+def test_a_money_curve_survives_json_and_never_falls(data, method):
+    score, label, _ = data
+    made = fit_money("lift", score, label=label, label_se=0.5, method=method)
+    back = Calibration.from_dict(json.loads(json.dumps(made.as_dict())))
+    assert back == made
+    where = np.linspace(-6, 6, 101)
+    assert (np.diff(made.curve(where)) >= -1e-12).all()
+    low, high = made.interval(where)
+    assert (low <= made.value(where)).all()
+    assert (made.value(where) <= high).all()
+
+
+@given(scored(), st.sampled_from(["isotonic", "platt", "blend"]))
+def test_a_probability_is_one_and_lies_in_its_interval(data, method):
+    score, label, _ = data
+    made = fit_probability("success", score, label=(label > 0).astype(float), campaign=score.astype(int), method=method)
+    assert Calibration.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+    where = np.linspace(-6, 6, 101)
+    value, (low, high) = made.value(where), made.interval(where)
+    assert ((low >= 0) & (low <= value) & (value <= high) & (high <= 1)).all()
+    assert (np.diff(value) >= 0).all()
+
+
+def test_money_without_a_positive_mean_is_a_line():
+    score = np.linspace(-1, 1, 60)
+    made = fit_money("lift", score, label=score - 3.0, method="log_linear")
+    np.testing.assert_allclose(made.value(score), score - 3.0, atol=1e-9)
+
+
+def test_a_scale_is_a_power_of_its_signal():
+    scale = Scale("sales", low=1, high=100, missing=9, power=0.5)
+    np.testing.assert_allclose(scale.of(np.array([0.1, 4, 1e9, np.nan])), [1, 2, 10, 3])
+    score, sales = np.linspace(0, 1, 40), np.linspace(1, 90, 40)
+    made = fit_money("lift", score, label=np.exp(score) * np.sqrt(sales), method="log_linear", scale=scale,
+                     scale_values=sales)  # fmt: skip
+    np.testing.assert_allclose(made.value(score, scale.of(sales)), np.exp(score) * np.sqrt(sales), rtol=1e-6)
+    assert Calibration.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+    without = made.as_dict()
+    del without["scale"]["power"]
+    assert Calibration.from_dict(without).scale == replace(scale, power=1.0)
+
+
+@pytest.mark.parametrize("power", [-0.1, 4.5, math.nan, "1"])
+def test_a_power_out_of_its_range_is_refused(power):
+    with pytest.raises(BundleError, match="power"):
+        Scale("sales", low=1, high=100, missing=9, power=power)
+
+
+def test_a_scale_multiplies_value_deviation_and_interval():
+    scale = Scale("price", low=1, high=100, missing=10)
+    np.testing.assert_array_equal(scale.of(np.array([0.1, 5, 1e9, np.nan])), [1, 5, 100, 10])
+    score, price = np.arange(40.0), np.full(40, 5.0)
+    made = fit_money("lift", score, label=5 * score, method="linear", scale=scale, scale_values=price)
+    np.testing.assert_allclose(made.value(score, scale.of(price)), 5 * score, atol=1e-9)
+    np.testing.assert_allclose(made.variance(score, 2.0), 4 * made.variance(score))
+    np.testing.assert_allclose(np.subtract(*made.interval(score, 2.0)), 2 * np.subtract(*made.interval(score)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"kind": "isotonic", "x": [1, 1], "y": [0, 1]},
+        {"kind": "isotonic", "x": [1, 2], "y": [1, 0]},
+        {"kind": "isotonic", "x": [], "y": []},
+        {"kind": "isotonic", "x": [1], "y": ["a"]},
+        {"kind": "isotonic", "x": 3, "y": [1]},
+        {"kind": "platt", "slope": -1, "intercept": 0},
+        {"kind": "platt", "slope": float("nan"), "intercept": 0},
+        {"kind": "platt", "slope": 1},
+        {"kind": "linear", "slope": 1, "intercept": 0, "more": 1},
+        {"kind": "log_linear", "slope": 1, "intercept": 0, "top": 1e9},
+        {"kind": "blend", "first": {"kind": "linear"}, "second": {"kind": "linear"}, "share": 2},
+        {"kind": "spline"},
+        "isotonic",
+    ],
+)
+def test_what_is_no_monotone_curve_is_refused(content):
+    with pytest.raises(BundleError):
+        curve_from_dict(content)
+
+
+def test_every_kind_of_curve_survives_json():
+    curves = [Isotonic((0.1, 0.3), (0.0, 1 / 3)), Platt(0.1, -2.0), Linear(), LogLinear(0.3, 1.0, 2.0)]
+    for curve in [*curves, Blend(curves[0], curves[1], 0.25)]:
+        assert curve_from_dict(json.loads(json.dumps(curve.as_dict()))) == curve
+
+
+def test_what_a_prior_adds_to_every_label_is_halved_by_estimates_without_it():
+    rng = np.random.default_rng(11)
+    n = 2000
+    score = rng.normal(0, 0.5, n)
+    truth = 100 * np.exp(score)
+    plain_se = rng.uniform(20, 400, n)
+    plain = truth + plain_se * rng.normal(size=n)
+    label, campaign = truth + 60, np.repeat(np.arange(100), 20)
+    made = {"label": label, "label_se": np.full(n, 10.0), "method": "log_linear", "campaign": campaign}
+    usual = fit_money("lift", score, **made)
+    both = fit_money("lift", score, plain=plain, plain_se=plain_se, **made)
+    assert usual.value(score).mean() - truth.mean() == pytest.approx(60, abs=3)
+    assert both.value(score).mean() - truth.mean() == pytest.approx(30, abs=8)
+    assert both.spread.shared[0] > 0
+    few = np.where(np.arange(n) < 20, plain, np.nan)
+    assert fit_money("lift", score, plain=few, plain_se=plain_se, **made).curve == usual.curve
+
+
+def test_one_runaway_success_moves_money_less_than_its_share_of_the_sum():
+    rng = np.random.default_rng(12)
+    score = rng.normal(0, 0.5, 600)
+    plain = 100 * np.exp(score) * rng.gamma(2, 0.5, 600)
+    plain_se = np.full(600, 50.0)
+    plain[7], plain_se[7] = 60_000.0, 3_000.0
+    usual = fit_money("lift", score, label=plain, method="log_linear")
+    steady = fit_money(
+        "lift", score, label=plain, label_se=plain_se, method="log_linear", plain=plain, plain_se=plain_se
+    )
+    assert usual.value(score).mean() > 180
+    assert steady.value(score).mean() < 130
+
+
+def test_estimates_whose_mean_is_not_positive_give_a_line():
+    rng = np.random.default_rng(13)
+    score = rng.normal(size=300)
+    plain = -20 + 5 * score + rng.normal(0, 5, 300)
+    found = fit_money(
+        "lift", score, label=np.full(300, 1.0), method="log_linear", plain=plain, plain_se=np.full(300, 5.0)
+    )
+    assert found.value(np.array([-2.0]))[0] < 0

@@ -1,0 +1,251 @@
+"""Every rule of the funnel label, each with its own few rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from marketplace.contract.tables import ATTRIBUTION_DAYS, GRACE_DAYS, NOT_THE_CREATORS_FAULT, REFUND_DAYS, REPLY_DAYS
+from marketplace.tables import Marketplace, open_marketplace
+from training.data.labels import LABEL_COLUMNS, build_labels
+
+START = pd.Timestamp("2025-03-01", tz="UTC")
+
+
+def at(days: float) -> pd.Timestamp:
+    return START + pd.Timedelta(days=days)
+
+
+def invitation(decision: str = "ACCEPT", *, sent: float = 0.0, decided: float = 1.0, **more: Any) -> dict[str, Any]:
+    row = {"invitation_id": "i1", "campaign_id": "c1", "creator_id": "k1", "sent_at": at(sent), "known_at": at(decided)}
+    return {**row, "decision": decision, "decided_at": at(decided), "commission_rate": 0.1, **more}
+
+
+def sample(status: str = "CONTENT_PENDING", *, known: float = 5.0, **more: Any) -> dict[str, Any]:
+    row = {"sample_id": "s1", "invitation_id": "i1", "creator_id": "k1", "product_id": "p1", "status": status}
+    return {**row, "fulfillment_status": "ONGOING", "requested_at": at(2), "known_at": at(known), **more}
+
+
+def delivery(*, posted: float = 15.0, compliance: float | None = 0.9, **more: Any) -> dict[str, Any]:
+    row = {"delivery_id": "d1", "invitation_id": "i1", "creator_id": "k1", "campaign_id": "c1", "due_at": at(20)}
+    late = {"posted_at": at(posted), "known_at": at(posted + 0.1), "brief_compliance": compliance}
+    return {**row, **late, **more}
+
+
+def review(stars: int, *, known: float = 22.0, direction: str = "BRAND_OF_CREATOR") -> dict[str, Any]:
+    row = {"review_id": "r1", "invitation_id": "i1", "direction": direction, "stars": stars}
+    return {**row, "reviewed_at": at(known), "known_at": at(known)}
+
+
+def market(
+    invitations: list[dict[str, Any]],
+    samples: list[dict[str, Any]] | None = None,
+    deliveries: list[dict[str, Any]] | None = None,
+    reviews: list[dict[str, Any]] | None = None,
+    **tables: pd.DataFrame,
+) -> Marketplace:
+    campaign = {
+        "campaign_id": "c1", "brand_id": "b1", "market": "US", "category_id": "beauty", "product_ids": ["p1"],
+        "objective": "SALES", "collaboration": "TARGET", "currency": "USD", "commission_rate": 0.1,
+        "has_free_sample": True, "briefed_at": at(-1), "starts_at": at(0), "ends_at": at(20), "known_at": at(-1),
+    }  # fmt: skip
+    frames = {"campaigns": pd.DataFrame([campaign]), "invitations": pd.DataFrame(invitations), **tables}
+    for name, rows in (("samples", samples), ("deliveries", deliveries), ("reviews", reviews)):
+        if rows:
+            frames[name] = pd.DataFrame(rows)
+    return Marketplace.from_frames(frames)
+
+
+LONG_AFTER = 300.0
+
+
+def label(source: Marketplace, *, as_of: float = LONG_AFTER) -> pd.Series:
+    rows = build_labels(source, at(as_of))
+    assert tuple(rows.columns) == LABEL_COLUMNS
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "grade", "reason"),
+    [
+        (market([invitation("DECLINE")]), 0, "declined"),
+        (market([invitation("EXPIRED")]), 0, "expired"),
+        (market([invitation("PENDING")]), 0, "no_reply"),
+        (market([invitation()]), 1, "not_delivered"),
+        (market([invitation()], [sample()]), 1, "not_delivered"),
+        (market([invitation()], [sample("WITHDRAW_CANCELLED")]), 1, "creator_gave_up"),
+        (market([invitation()], [sample("UNFULFILL_CANCELLED")]), 1, "creator_gave_up"),
+        (market([invitation()], None, [delivery(posted=21)]), 2, "delivered_late"),
+        (market([invitation()], None, [delivery(compliance=0.49)]), 2, "low_compliance"),
+        (market([invitation()], None, [delivery(compliance=0.5)]), 3, "on_time"),
+        (market([invitation()], None, [delivery(compliance=None)]), 3, "on_time"),
+        (market([invitation()], None, [delivery()], [review(3)]), 3, "on_time"),
+        (market([invitation()], None, [delivery()], [review(4)]), 4, "on_time_and_praised"),
+        (market([invitation()], None, [delivery()], [review(5, direction="CREATOR_OF_BRAND")]), 3, "on_time"),
+        (market([invitation()], None, [delivery(posted=21)], [review(5)]), 2, "delivered_late"),
+        (market([invitation()], None, [delivery(posted=20 + GRACE_DAYS + 1)]), 1, "not_delivered"),
+    ],
+)
+def test_grades(source: Marketplace, grade: int, reason: str) -> None:
+    row = label(source)
+    assert (row["status"], row["grade"], row["reason"]) == ("labelled", grade, reason)
+    assert row["accepted"] == float(grade >= 1)
+    assert row["delivered"] == float(grade >= 2)
+    assert row["campaign_settled"]
+
+
+@pytest.mark.parametrize("status", NOT_THE_CREATORS_FAULT)
+def test_what_is_not_the_creators_fault_is_excluded(status: str) -> None:
+    row = label(market([invitation()], [sample(status)]))
+    assert (row["status"], row["reason"]) == ("excluded", f"sample_{status.lower()}")
+    assert np.isnan(row["grade"])
+    # Accepting was the creator's own doing all the same.
+    assert row["accepted"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (market([invitation("WITHDRAWN_BY_SELLER")]), "withdrawn_by_seller"),
+        (market([invitation()], [sample("AWAITING_SHIPMENT")]), "sample_never_shipped"),
+        (market([invitation()], [sample("SHIPPED")]), "sample_never_arrived"),
+        (market([invitation()], [sample(fulfillment_status="EXEMPTED")]), "content_exempted"),
+    ],
+)
+def test_other_exclusions(source: Marketplace, reason: str) -> None:
+    row = label(source)
+    assert (row["status"], row["reason"]) == ("excluded", reason)
+
+
+def test_a_withdrawal_says_nothing_about_acceptance() -> None:
+    assert np.isnan(label(market([invitation("WITHDRAWN_BY_SELLER")]))["accepted"])
+
+
+def test_an_ordinary_sample_speaks_before_a_faulty_one() -> None:
+    rows = [sample("OPS_CANCELLED"), sample(sample_id="s2")]
+    assert label(market([invitation()], rows))["reason"] == "not_delivered"
+
+
+def test_an_open_reply_is_censored_until_the_window_and_the_campaign_are_over() -> None:
+    source = market([invitation("PENDING", sent=0.5, decided=0.5)])
+    for as_of in (REPLY_DAYS, REPLY_DAYS + 1, 20):
+        open_row = label(source, as_of=as_of)
+        assert (open_row["status"], open_row["reason"]) == ("censored", "reply_open")
+        assert not open_row["reply_matured"]
+        assert np.isnan(open_row["accepted"])
+    assert label(source, as_of=21)["grade"] == 0
+    late = market([invitation("PENDING", sent=18, decided=18)])
+    assert label(late, as_of=18 + REPLY_DAYS)["reason"] == "reply_open"
+    assert label(late, as_of=18 + REPLY_DAYS + 1)["reason"] == "no_reply"
+
+
+def test_answers_of_a_campaign_that_still_waits_are_not_matured() -> None:
+    rows = [
+        invitation("ACCEPT", invitation_id="i1", creator_id="k1"),
+        invitation("PENDING", invitation_id="i2", creator_id="k2"),
+    ]
+    assert not build_labels(market(rows), at(15))["reply_matured"].any()
+    assert build_labels(market(rows), at(21))["reply_matured"].all()
+    closed = [rows[0], invitation("EXPIRED", invitation_id="i2", creator_id="k2", decided=7)]
+    assert build_labels(market(closed), at(15))["reply_matured"].all()
+
+
+def test_a_delivery_is_censored_until_due_date_and_grace_have_passed() -> None:
+    for deliveries in (None, [delivery()]):
+        # Early deliveries wait as well: to count them at once and failures later would flatter everybody.
+        source = market([invitation()], [sample()], deliveries)
+        row = label(source, as_of=20 + GRACE_DAYS)
+        assert (row["status"], row["reason"], row["accepted"]) == ("censored", "delivery_open", 1.0)
+        assert not row["campaign_settled"]
+        assert label(source, as_of=20 + GRACE_DAYS + 1)["status"] == "labelled"
+
+
+def test_due_date_of_the_sample_before_that_of_the_campaign() -> None:
+    source = market([invitation()], [sample(content_due_at=at(40))])
+    assert label(source, as_of=30 + GRACE_DAYS)["status"] == "censored"
+    assert label(source, as_of=41 + GRACE_DAYS)["grade"] == 1
+
+
+def test_what_is_known_later_is_not_read() -> None:
+    states = [invitation("PENDING", decided=0.1), invitation("ACCEPT", decided=9)]
+    source = market(states, None, [delivery(known_at=at(60))], [review(5, known=70)])
+    assert label(source, as_of=8)["reason"] == "reply_open"
+    assert label(source, as_of=10)["reason"] == "delivery_open"
+    assert label(source, as_of=50)["reason"] == "not_delivered"
+    assert label(source, as_of=60)["reason"] == "not_delivered"
+    assert label(source, as_of=61)["reason"] == "on_time"
+    assert label(source, as_of=71)["reason"] == "on_time_and_praised"
+
+
+def test_the_instant_is_floored_to_its_day() -> None:
+    source = market([invitation("DECLINE", sent=0.1, decided=0.5)])
+    assert build_labels(source, at(0.9)).empty
+    assert len(build_labels(source, at(1.0))) == 1
+    assert len(build_labels(source, at(1.0).tz_localize(None))) == 1
+
+
+def test_only_part_of_a_campaign_open_settles_it_when_small_enough() -> None:
+    def several(still_open: int) -> Marketplace:
+        rows = [invitation("DECLINE", invitation_id=f"i{n}", creator_id=f"k{n}") for n in range(20 - still_open)]
+        rows += [invitation("ACCEPT", invitation_id=f"j{n}", creator_id=f"l{n}") for n in range(still_open)]
+        return market(rows)
+
+    assert build_labels(several(1), at(10))["campaign_settled"].all()
+    assert not build_labels(several(2), at(10))["campaign_settled"].any()
+
+
+def test_row_order_changes_nothing() -> None:
+    rows = [
+        invitation(name, invitation_id=f"i{n}", creator_id=f"k{n}", decided=n + 1)
+        for n, name in enumerate(("PENDING", "DECLINE", "ACCEPT", "EXPIRED"))
+    ]
+    pd.testing.assert_frame_equal(
+        build_labels(market(rows), at(LONG_AFTER)), build_labels(market(rows[::-1]), at(LONG_AFTER))
+    )
+
+
+def test_attributed_sales_are_net_within_the_window_and_wait_for_refunds() -> None:
+    def order(name: str, day: float, known: float, **more: Any) -> dict[str, Any]:
+        row = {"order_id": name, "sku_id": "x", "product_id": "p1", "creator_id": "k1", "campaign_id": "c1"}
+        row |= {"content_type": "VIDEO", "ordered_at": at(day), "status": "COMPLETED", "quantity": 2}
+        row |= {"refunded_quantity": 0, "price": 10.0, "currency": "USD", "known_at": at(known)}
+        return {**row, **more}
+
+    orders = pd.DataFrame(
+        [
+            order("o1", 16, 16.1),
+            order("o1", 16, 25, refunded_quantity=1),
+            order("o2", 17, 17.1, status="CANCELLED"),
+            order("o3", 15 + ATTRIBUTION_DAYS + 1, 31),
+            order("o4", 15.5, 15.6),
+            order("o5", 16, 16.1, campaign_id=None),
+        ]
+    )
+    source = market([invitation()], None, [delivery(posted=15)], orders=orders)
+    matured = 15 + ATTRIBUTION_DAYS + REFUND_DAYS
+    assert np.isnan(label(source, as_of=matured)["attributed_usd"])
+    assert label(source, as_of=matured + 1)["attributed_usd"] == pytest.approx(1 * 10 + 2 * 10)
+    # There are no product days, so nothing can be said of lift.
+    assert np.isnan(label(source)["lift_usd"])
+
+
+def test_labels_of_a_simulated_marketplace(small_market: Any) -> None:
+    source = open_marketplace(small_market)
+    cutoff = pd.Timestamp("2025-06-01", tz="UTC")
+    rows = build_labels(source, cutoff)
+    assert set(rows["status"]) == {"labelled", "censored", "excluded"}
+    assert set(rows.loc[rows["status"] == "labelled", "grade"]) == {0.0, 1.0, 2.0, 3.0, 4.0}
+    assert rows.loc[rows["status"] != "labelled", "grade"].isna().all()
+    assert rows["invitation_id"].is_unique
+    assert (rows["sent_at"] < cutoff).all()
+    assert rows.loc[rows["lift_usd"].notna(), "delivered"].eq(1.0).all()
+    # A label that was given stays: only open rows may change as time goes on.
+    later = build_labels(source, cutoff + pd.Timedelta(days=30)).set_index("invitation_id")["grade"]
+    given = rows[rows["status"] == "labelled"].set_index("invitation_id")["grade"]
+    same = later.loc[given.index]
+    assert ((same == given) | ((given == 3.0) & (same == 4.0)) | (given == 0.0) | same.isna()).all()
+    assert (same == given).mean() > 0.98

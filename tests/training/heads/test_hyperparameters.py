@@ -1,0 +1,95 @@
+"""The shape of the heads: its ranges, its file, and that it reaches LightGBM."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from marketplace.errors import TrainingError
+from training.heads.feature_sets import FREE, MONOTONE
+from training.heads.fit import BLOCKS, blocks_of, fit_head
+from training.heads.hyperparameters import DEFAULT, STEP, Shape, read_shape
+from training.heads.targets import targets_of
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"learning_rate": 0.0},
+        {"learning_rate": 1.5},
+        {"learning_rate": float("nan")},
+        {"feature_fraction": -0.1},
+        {"num_leaves": 1},
+        {"num_leaves": 6.5},
+        {"num_leaves": True},
+        {"max_depth": 0},
+        {"lambda_l2": -1.0},
+        {"lambda_l2": float("inf")},
+        {"max_rounds": STEP + 1},
+        {"max_rounds": 0},
+        {"recipes": "secret"},
+        {"recipes": 3},
+        {"charm": 1},
+    ],
+)
+def test_what_is_no_shape_is_refused(values):
+    with pytest.raises(TrainingError):
+        Shape.of(values)
+
+
+def test_a_file_holds_a_shape_or_an_object_with_one(tmp_path):
+    shape = Shape(num_leaves=9, lambda_l2=1)
+    assert shape.lambda_l2 == 1.0
+    for content in (shape.as_dict(), {"shape": shape.as_dict(), "study": "any"}, {"num_leaves": 9, "lambda_l2": 1}):
+        (tmp_path / "shape.json").write_text(json.dumps(content))
+        assert read_shape(tmp_path / "shape.json") == shape
+    assert shape.changes_from(DEFAULT.as_dict()) == {"num_leaves": (6, 9), "lambda_l2": (10.0, 1.0)}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "3", '{"shape": 3}', '{"num_leaves": "6"}', '{"leaves": 6}'])
+def test_a_file_that_holds_none_is_refused(tmp_path, content):
+    (tmp_path / "shape.json").write_text(content)
+    with pytest.raises(TrainingError):
+        read_shape(tmp_path / "shape.json")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(TrainingError, match=r"tuning\.md"):
+        read_shape(tmp_path / "none.json")
+
+
+def test_recipes_are_tried_or_the_most_or_the_least_constrained():
+    both = (MONOTONE, FREE)
+    assert Shape().recipes_of(both) == both
+    assert Shape(recipes="strict").recipes_of(both) == (MONOTONE,)
+    assert Shape(recipes="loose").recipes_of(both) == (FREE,)
+
+
+def test_a_shape_reaches_the_booster(training_data):
+    target = next(t for t in targets_of(training_data) if t.head == "accept")
+    shape = Shape(num_leaves=3, max_depth=2, max_rounds=40, recipes="strict", lambda_l2=3.5)
+    head = fit_head(target, training_data, seed=7, shape=shape)
+    text = head.booster.model_to_string()
+    assert "[lambda_l2: 3.5]" in text
+    assert head.rounds <= 40
+    assert set(head.losses) == {"monotone"}
+    leaves = [int(line.split("=")[1]) for line in text.splitlines() if line.startswith("num_leaves=")]
+    assert max(leaves) <= 3
+
+
+@pytest.mark.parametrize("count", [5, 8, 40, 121])
+def test_blocks_are_whole_consecutive_campaigns_and_shifting_moves_their_edges(count):
+    campaign = np.repeat(np.arange(count), 3)
+    blocks, shifted = blocks_of(campaign), blocks_of(campaign, shifted=True)
+    for found in (blocks, shifted):
+        assert set(found) == set(range(BLOCKS))
+        assert (found.reshape(count, 3) == found[::3, None]).all()
+        assert np.ptp(np.bincount(found)) <= 3
+    assert (np.diff(blocks) >= 0).all()
+    # Going round the circle of campaigns, a block begins once.
+    assert int((np.diff(shifted[::3], append=shifted[0]) != 0).sum()) == BLOCKS
+    if count >= 2 * BLOCKS:
+        together = blocks[:, None] == blocks[None, :]
+        assert (together != (shifted[:, None] == shifted[None, :])).any()

@@ -1,0 +1,328 @@
+"""Sums of lifts, imputation, placebo, siblings, sensitivity and synthetic differences, on panels that are known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.errors import TrainingError
+from marketplace.simulator import simulate
+from marketplace.simulator.worlds.families import WORLDS
+from marketplace.tables import Marketplace, open_marketplace
+from training.evaluation.held_out import known_until
+from training.lift.checks.imputation import AFTER_SHIFTS, impute
+from training.lift.checks.placebo import LEAD, SHIFTS, placebo_tests
+from training.lift.checks.sensitivity import sensitivity
+from training.lift.checks.siblings import sibling_check
+from training.lift.checks.synthetic_did import simplex_least_squares, synthetic_did
+from training.lift.counterfactual import epoch_days
+from training.lift.empirical_bayes import fit_prior, posterior
+from training.lift.estimate import HYPERPRIOR, attributed_days
+from training.lift.evidence import Evidence, gather_evidence, within_window
+from training.lift.report import LiftReport, lift_report
+from training.lift.run import run_lift
+from training.lift.sums import pair_lifts, sum_lifts
+from training.lift.text import lift_text
+from training.lift.truth import lift_truth
+
+START = pd.Timestamp("2025-01-01", tz="UTC")
+DAYS, PRODUCTS, TREATED = 170, 50, 12
+KERNEL = 2.0 ** (-np.arange(ATTRIBUTION_DAYS) / 3.0)
+KERNEL /= KERNEL.sum()
+
+
+def shop(
+    *, lift: float = 1_500.0, surge: float = 0.0, back: float = 0.0, siblings: float = 0.0, seed: int = 0
+) -> Marketplace:
+    """50 products at 500 USD a day, 3 of each of 12 brands; the first of each has a partnership.
+
+    ``surge``: share by which the campaign's product sells more from its brief on, in odd campaigns, and less in even
+    ones. ``back``: share of the lift missing in the 20 days after. ``siblings``: what a brand's others sell besides for
+    1 USD of lift.
+    """
+    rng = np.random.default_rng(seed)
+    week = 1.0 + 0.3 * np.sin(2 * np.pi * np.arange(DAYS) / 7)
+    gmv = 500.0 * week * (1.0 + 0.08 * rng.normal(size=(PRODUCTS, DAYS)))
+    deliveries, contents, orders, campaigns = [], [], [], []
+    for n in range(TREATED):
+        posted = 70 + 2 * (n % 6)
+        path = np.zeros(DAYS)
+        path[posted : posted + ATTRIBUTION_DAYS] = lift * KERNEL
+        path[posted + ATTRIBUTION_DAYS : posted + ATTRIBUTION_DAYS + 20] = -back * lift / 20
+        gmv[n] += path
+        for other in (n + TREATED, n + 2 * TREATED):
+            gmv[other] += siblings * path / 2
+        gmv[n, posted - 8 : posted + 20] *= 1.0 + (surge if n % 2 else -surge)
+        when = START + pd.Timedelta(days=posted)
+        ids = {"creator_id": f"k{n}", "campaign_id": f"c{n:02d}", "content_id": f"v{n}"}
+        deliveries.append(
+            {"delivery_id": f"d{n}", "invitation_id": f"i{n:02d}", "posted_at": when, "known_at": when, **ids}
+        )
+        contents.append({**ids, "product_ids": [f"p{n:02d}"], "published_at": when, "known_at": when})
+        campaigns.append(
+            {
+                "campaign_id": f"c{n:02d}", "brand_id": f"b{n}", "product_ids": [f"p{n:02d}"],
+                "briefed_at": when - pd.Timedelta(days=10), "starts_at": when - pd.Timedelta(days=8),
+                "ends_at": when + pd.Timedelta(days=19), "known_at": when - pd.Timedelta(days=10),
+            }
+        )  # fmt: skip
+        for age in range(ATTRIBUTION_DAYS):
+            day = when + pd.Timedelta(days=age, hours=1)
+            orders.append(
+                {
+                    "order_id": f"{n}-{age}", "sku_id": "x", "product_id": f"p{n:02d}", "status": "COMPLETED", **ids,
+                    "quantity": 1, "refunded_quantity": 0, "price": max(lift, 900.0) * KERNEL[age],
+                    "ordered_at": day, "known_at": day, "currency": "USD",
+                }
+            )  # fmt: skip
+    product, day = np.divmod(np.arange(PRODUCTS * DAYS), DAYS)
+    days = START + pd.to_timedelta(day, unit="D")
+    shop_days = pd.DataFrame({"product_id": [f"p{p:02d}" for p in product], "day": days.date, "units_sold": 25})
+    shop_days = shop_days.assign(gmv=gmv[product, day], currency="USD", known_at=days + pd.Timedelta(days=1))
+    products = pd.DataFrame({"product_id": [f"p{p:02d}" for p in range(PRODUCTS)], "category_id": "beauty"})
+    products["brand_id"] = [f"b{p % TREATED if p < 3 * TREATED else p}" for p in range(PRODUCTS)]
+    invitations = pd.DataFrame(deliveries)[["invitation_id", "campaign_id", "creator_id"]].assign(
+        decision="ACCEPT",
+        sent_at=START + pd.Timedelta(days=62),
+        replied_at=START + pd.Timedelta(days=63),
+        decided_at=START + pd.Timedelta(days=63),
+        known_at=START + pd.Timedelta(days=63),
+    )
+    invitations["sent_at"] = [row["briefed_at"] + pd.Timedelta(days=1) for row in campaigns]
+    invitations["known_at"] = invitations["sent_at"] + pd.Timedelta(days=1)
+    deliveries_frame = pd.DataFrame(deliveries).assign(brief_compliance=0.9)
+    deliveries_frame["due_at"] = deliveries_frame["posted_at"] + pd.Timedelta(days=5)
+    return Marketplace.from_frames(
+        {
+            "product_days": shop_days,
+            "products": products,
+            "campaigns": pd.DataFrame(campaigns),
+            "invitations": invitations,
+            "orders": pd.DataFrame(orders),
+            "deliveries": deliveries_frame,
+            "contents": pd.DataFrame(contents),
+        }
+    )
+
+
+END = START + pd.Timedelta(days=DAYS)
+
+
+def gather(market: Marketplace, *, shifts: tuple[int, ...] = (), briefs: bool = False, kin: bool = False) -> Evidence:
+    deliveries = market.frame("deliveries")
+    rows = deliveries[["invitation_id", "campaign_id", "creator_id", "content_id"]].assign(
+        posted_day=epoch_days(deliveries["posted_at"])
+    )
+    attributed = attributed_days(market, END)
+    sales = within_window(rows, attributed)
+    found = gather_evidence(market, rows, sales, day=END, attributed=attributed, shifts=shifts, briefs=briefs, kin=kin)
+    assert found is not None
+    return found
+
+
+def test_a_sum_of_one_is_that_partnerships_own_posterior_and_sums_add_up() -> None:
+    evidence = gather(shop())
+    prior = fit_prior(evidence.blocks, HYPERPRIOR)
+    mean, variance = posterior(evidence.blocks, prior, TREATED)
+    alone, everything = sum_lifts(evidence, prior, [np.arange(TREATED), np.zeros(TREATED, dtype=np.int64)])
+    assert alone[0] == pytest.approx(mean)
+    # One product a partnership: the errors that products share are within its own drift already.
+    assert alone[1] == pytest.approx(np.sqrt(variance))
+    assert everything[0][0] == pytest.approx(mean.sum())
+    assert pair_lifts(evidence, prior) == pytest.approx(mean)
+    # The lifts lean on the same prior and index: together they are less sure than if they did not.
+    assert everything[1][0] > np.sqrt(variance.sum())
+
+
+def test_sums_count_errors_that_products_share() -> None:
+    evidence = gather(shop())
+    prior = fit_prior(evidence.blocks, HYPERPRIOR)
+    ((_, before),) = sum_lifts(evidence, prior, [np.zeros(TREATED, dtype=np.int64)])
+    shared = [(codes, variance + 0.01) for codes, variance in evidence.baseline.shared]
+    shaken = replace(evidence, baseline=replace(evidence.baseline, shared=shared))
+    ((_, after),) = sum_lifts(shaken, prior, [np.zeros(TREATED, dtype=np.int64)])
+    assert after[0] > 2.0 * before[0]
+
+
+def test_sales_brought_forward_are_missing_afterwards() -> None:
+    kept = impute(gather(shop(back=0.0), shifts=AFTER_SHIFTS), np.ones(TREATED, dtype=bool))
+    moved = impute(gather(shop(back=1.0), shifts=AFTER_SHIFTS), np.ones(TREATED, dtype=bool))
+    true = 1_500.0 * TREATED
+    assert len(kept.rows) == len(moved.rows) == TREATED
+    for found in (kept, moved):
+        assert abs(found.window[0] - true) < 3 * found.window[1]
+    assert abs(kept.net[0] - true) < 3 * kept.net[1]
+    assert abs(moved.net[0]) < 3 * moved.net[1]
+    assert moved.after[0] < -3 * moved.after[1]
+    assert kept.net[0] == pytest.approx(kept.window[0] + kept.after[0])
+
+
+def test_a_partnership_that_is_not_over_ends_what_is_imputed() -> None:
+    ripe = np.arange(TREATED) != 3
+    found = impute(gather(shop(), shifts=AFTER_SHIFTS), ripe)
+    assert found.rows.tolist() == np.flatnonzero(ripe).tolist()
+
+
+def test_placebos_are_zero_where_nothing_was_posted() -> None:
+    tests = placebo_tests(gather(shop(), shifts=SHIFTS, briefs=True), np.ones(TREATED, dtype=bool))
+    assert [test.name for test in tests] == ["back 21 days", "back 42 days", LEAD]
+    assert [test.campaigns for test in tests] == [TREATED] * 3
+    for test in tests:
+        assert abs(test.z) < 3
+        assert test.excluded <= 0.34
+        assert test.spread < 0.06
+
+
+def test_a_surge_with_the_brief_shows_in_the_lead_alone() -> None:
+    evidence = gather(shop(surge=0.3), shifts=SHIFTS, briefs=True)
+    back, further, lead = placebo_tests(evidence, np.ones(TREATED, dtype=bool))
+    assert lead.excluded > 0.9
+    assert lead.spread == pytest.approx(0.3, abs=0.07)
+    assert lead.p_spread < 1e-6
+    assert max(back.excluded, further.excluded) < 0.4
+
+
+def test_siblings_that_lose_or_gain_are_found() -> None:
+    found = {}
+    for share in (-0.6, 0.0, 0.6):
+        market = shop(siblings=share)
+        check = sibling_check(market, gather(market, kin=True), np.full(TREATED, 1_500.0))
+        assert check is not None
+        assert check.siblings == 2 * TREATED
+        found[share] = check
+        assert abs(check.share - share) < 3.5 * check.se
+    assert found[-0.6].z < -3
+    assert found[0.6].z > 3
+
+
+def test_without_siblings_there_is_no_check() -> None:
+    market = shop()
+    frames = {name: market.frame(name) for name in market.present}
+    frames["products"]["brand_id"] = frames["products"]["product_id"]
+    lonely = Marketplace.from_frames(frames)
+    assert sibling_check(lonely, gather(lonely, kin=True), np.full(TREATED, 1_500.0)) is None
+
+
+def test_sensitivity_by_hand() -> None:
+    tests = placebo_tests(gather(shop(), shifts=SHIFTS, briefs=True), np.ones(TREATED, dtype=bool))[:2]
+    pair = [replace(tests[0], share=0.02), replace(tests[1], share=-0.04)]
+    low, expected = np.array([50.0, 10.0, -5.0]), np.array([1_000.0, 1_000.0, 1_000.0])
+    found = sensitivity((300.0, 50.0, 1_000.0), (low, expected), pair, z=2.0)
+    assert found.share == pytest.approx(0.3)
+    assert found.explains_away == pytest.approx((300 - 2 * 50) / 1_000)
+    assert found.worst == 0.04
+    assert found.breakdown == pytest.approx(0.2 / 0.04)
+    # 50 - 40 > 0, 10 - 40 < 0.
+    assert (found.campaigns_above, found.campaigns_robust) == (2, 1)
+    assert sensitivity((30.0, 50.0, 1_000.0), (low, expected), pair, z=2.0).explains_away == 0.0
+
+
+def test_simplex_least_squares_finds_the_mixture_and_ridge_evens_it() -> None:
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(60, 5))
+    target = 3.0 + columns @ np.array([0.7, 0.3, 0.0, 0.0, 0.0])
+    found = simplex_least_squares(columns, target, ridge=1e-9)
+    assert found == pytest.approx([0.7, 0.3, 0.0, 0.0, 0.0], abs=1e-3)
+    assert found.sum() == pytest.approx(1.0)
+    assert simplex_least_squares(columns, target, ridge=1e9) == pytest.approx(np.full(5, 0.2), abs=1e-3)
+
+
+def test_synthetic_did_finds_an_effect_where_a_plain_difference_does_not() -> None:
+    rng = np.random.default_rng(1)
+    trend = np.cumsum(rng.normal(0, 0.1, 60))
+    exposure = np.concatenate([np.full(10, 1.0), np.zeros(20)])
+    donors = 1.0 + exposure[:, None] * trend + 0.02 * rng.normal(size=(30, 60))
+    treated = 1.3 + trend + 0.02 * rng.normal(size=60)
+    treated[46:] += 0.5
+    effect = synthetic_did(treated, donors, 46)
+    assert effect == pytest.approx(0.5, abs=0.05)
+    plain = (treated[46:].mean() - treated[:46].mean()) - (donors[:, 46:].mean() - donors[:, :46].mean())
+    assert abs(effect - 0.5) < abs(plain - 0.5)
+
+
+def test_nothing_ripe_is_refused() -> None:
+    with pytest.raises(TrainingError, match="ripe"):
+        lift_report(shop(), START + pd.Timedelta(days=85))
+
+
+def test_partnerships_for_very_many_products_are_summed_without_checks() -> None:
+    market = shop()
+    frames = {name: market.frame(name) for name in market.present}
+    everything = sorted(frames["products"]["product_id"])
+    frames["contents"] = frames["contents"].assign(product_ids=[everything] * TREATED)
+    frames["products"] = frames["products"].assign(currency="USD")
+    found = lift_report(Marketplace.from_frames(frames), END)
+    assert found.learned.partnerships == TREATED
+    assert np.isfinite(found.overall.estimate)
+    assert (found.imputation, found.placebos, found.siblings, found.synthetic) == (None, [], None, None)
+    assert "none possible" in lift_text(found)
+    assert "No check was possible" in lift_text(found)
+
+
+@pytest.fixture(scope="module")
+def report(small_market: Path) -> LiftReport:
+    market = open_marketplace(small_market)
+    return lift_report(market, known_until(market), sample=40)
+
+
+def test_the_report_adds_up(report: LiftReport) -> None:
+    assert sum(one.partnerships for one in report.campaigns) == report.learned.partnerships == len(report.partnerships)
+    for name in ("attributed", "estimate"):
+        parts = sum(getattr(one, name) for one in report.campaigns)
+        assert parts == pytest.approx(getattr(report.learned, name))
+    assert report.partnerships["lift_usd"].sum() == pytest.approx(report.learned.estimate, abs=0.01 * 400)
+    assert report.learned.low < report.learned.estimate < report.learned.high
+    assert {test.name for test in report.placebos} == {"back 21 days", "back 42 days", LEAD}
+
+
+def test_the_truth_is_near(report: LiftReport, small_market: Path) -> None:
+    truth = lift_truth(small_market, report)
+    assert truth is not None
+    assert abs(report.learned.estimate - truth.overall) < 4 * report.learned.se
+    assert report.learned.attributed > 1.2 * truth.overall
+    assert 0.7 < truth.coverage <= 1.0
+    assert truth.overall == pytest.approx(sum(truth.campaigns.values()))
+
+
+def test_run_lift_writes_json_text_and_figures(small_market: Path, tmp_path: Path) -> None:
+    found, text = run_lift(small_market, figures=tmp_path / "figures")
+    again = json.loads(json.dumps(found, allow_nan=False))
+    assert again["overall"]["low_usd"] < again["overall"]["incremental_usd"] < again["overall"]["high_usd"]
+    assert again["truth"]["campaigns_usd"].keys() == {row["name"] for row in again["campaigns"]}
+    assert f"All {again['overall']['partnerships']} partnerships" in text
+    assert "Placebo" in text
+    assert "truth" in text
+    assert len(list((tmp_path / "figures").glob("*.png"))) == 3
+    with pytest.raises(TrainingError, match="YYYY"):
+        run_lift(small_market, as_of="soon")
+
+
+def test_no_truth_no_word_of_it(report: LiftReport, tmp_path: Path) -> None:
+    assert lift_truth(tmp_path, report) is None
+    assert "truth" not in lift_text(report)
+
+
+@pytest.mark.slow
+def test_hidden_confounding_shows_in_the_lead(tmp_path: Path) -> None:
+    world = replace(WORLDS["confounded"], hunch_demand=0.3)
+    simulate(tmp_path / "m", creators=800, campaigns=60, days=200, seed=11, world=world)
+    market = open_marketplace(tmp_path / "m")
+    found = lift_report(market, known_until(market), sample=20)
+    assert "lead" in found.flags
+    lead = next(test for test in found.placebos if test.name == LEAD)
+    assert lead.excluded > 0.25
+
+
+@pytest.mark.slow
+def test_where_nothing_lifts_the_reported_interval_holds_zero_or_a_check_fails(tmp_path: Path) -> None:
+    simulate(tmp_path / "m", creators=800, campaigns=60, days=200, seed=12, world=WORLDS["null"])
+    market = open_marketplace(tmp_path / "m")
+    found = lift_report(market, known_until(market), sample=60)
+    assert found.overall.low <= 0.0 <= found.overall.high or found.flags
+    assert found.overall.estimate < 0.5 * found.overall.attributed

@@ -1,0 +1,234 @@
+"""Promotion and rollback against a real store, with real (small) bundles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.plain import fit_ranker
+from marketplace.errors import BundleError, GateError
+from models.bundle.model import Bundle
+from models.bundle.signature import read_public_key, read_signer
+from models.calibration.scale import fit_money, fit_probability
+from training.heads.booster import fit_booster
+from training.tracking.gate import Evidence
+from training.tracking.promote import bundle_folder, promote, rollback
+from training.tracking.registry import (
+    CHALLENGER,
+    CHAMPION,
+    Version,
+    aliased,
+    find_version,
+    point_alias,
+    register,
+    tag_version,
+)
+from training.tracking.store import Store
+from training.tracking.store import promote as promotion
+
+CAMPAIGNS = tuple(f"c{i:02d}" for i in range(20))
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(200, 3))
+GROUPS = np.full(20, 10)
+BASE = RNG.uniform(0.3, 0.5, 20)
+
+
+def small_bundle(seed: int) -> Bundle:
+    y = (X[:, 0] + RNG.normal(size=200) > 0).astype(float)
+    money = np.exp(X[:, 1])
+    success = fit_ranker(X, y, GROUPS, rounds=3, seed=seed, params={"min_data_in_leaf": 5})
+    lift = fit_booster(X, money, params={"objective": "regression", "min_data_in_leaf": 5}, rounds=3, seed=seed)
+    s, r = success.predict(X, raw_score=True), lift.predict(X, raw_score=True)
+    return Bundle(
+        form="lambdarank",
+        signals=("one", "two", "three"),
+        heads={"success": success, "lift": lift},
+        calibration={
+            "success": fit_probability("success", s, label=y),
+            "accept": fit_probability("success", s, label=y),
+            "lift": fit_money("lift", r, label=money),
+            "attributed": fit_money("lift", r, label=money),
+        },
+        as_of="2026-05-01",
+    )
+
+
+def candidate(store: Store, gain: float, *, seed: int = 0, champion: int | None = None) -> Version:
+    """A registered version whose values lie ``gain`` above the best heuristic's."""
+    rankers = {"candidate": list(BASE + gain), "gmv": list(BASE), "champion": list(BASE + 0.05)}
+    evidence = Evidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion)
+    with store.run(f"seed {seed}") as run:
+        folder = bundle_folder().parent / f"made-{run.id}"
+        small_bundle(seed).save(folder, read_signer())
+        run.folder(folder, "bundle")
+        run.json(evidence.as_dict(), "evidence.json")
+        version = register(run, description="made by hand", tags={"form": "lambdarank"})
+    point_alias(store, CHALLENGER, version)
+    return version
+
+
+def artifacts(store: Store, version: Version) -> Path:
+    return Path(store.client.get_run(version.run_id).info.artifact_uri.removeprefix("file://"))
+
+
+def served() -> Bundle:
+    return Bundle.load(bundle_folder(), read_public_key())
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_first_promotion_writes_a_verified_bundle_and_moves_the_alias(store):
+    version = candidate(store, 0.1)
+    done = promote(store=store)
+    assert (done.version, done.previous, done.forced) == (1, None, False)
+    assert all(check.passed for check in done.checks)
+    assert aliased(store, CHAMPION).number == 1
+    assert aliased(store, CHALLENGER) is None
+    assert served().model_version == "1"
+    tags = find_version(store, version.number).tags
+    assert tags["gate"] == "passed"
+    assert tags["previous_champion"] == ""
+
+
+def test_the_gate_refuses_and_nothing_moves(store):
+    candidate(store, 0.1)
+    promote(store=store)
+    before = bytes_of(bundle_folder())
+    candidate(store, 0.0, seed=1)
+    with pytest.raises(GateError, match="oracle_gain_share_at_20 not worse") as refusal:
+        promote(store=store)
+    assert "difference -0.100" in refusal.value.received
+    assert bytes_of(bundle_folder()) == before
+    assert aliased(store, CHAMPION).number == 1
+    assert aliased(store, CHALLENGER).number == 2
+
+
+def test_force_needs_a_reason_and_is_recorded(store):
+    candidate(store, -0.1)
+    with pytest.raises(GateError, match="reason"):
+        promote(store=store, force=True)
+    done = promote(store=store, force=True, reason="the data of spring were broken")
+    assert done.forced
+    tags = find_version(store, 1).tags
+    assert tags["gate"] == "forced"
+    assert tags["forced_reason"] == "the data of spring were broken"
+    assert tags["forced_past"] == "oracle_gain_share_at_20 not worse"
+
+
+def test_promoting_the_champion_again_is_refused(store):
+    candidate(store, 0.1)
+    promote(store=store)
+    with pytest.raises(GateError, match="champion already"):
+        promote(store=store)
+
+
+def test_an_older_version_can_be_named(store):
+    candidate(store, 0.1)
+    candidate(store, 0.2, seed=1)
+    assert promote(1, store=store).version == 1
+    assert aliased(store, CHALLENGER).number == 2
+
+
+def test_rollback_goes_back_step_by_step(store):
+    for seed in range(3):
+        candidate(store, 0.1 * (seed + 1), seed=seed)
+        promote(store=store)
+    assert rollback(store=store).version == 2
+    assert served().model_version == "2"
+    assert rollback(store=store).version == 1
+    assert aliased(store, CHAMPION).number == 1
+    with pytest.raises(GateError, match="the first"):
+        rollback(store=store)
+    assert served().model_version == "1"
+
+
+def test_rollback_without_a_champion_is_refused(store):
+    with pytest.raises(GateError, match="no champion"):
+        rollback(store=store)
+
+
+def test_rollback_restores_the_same_bytes(store):
+    candidate(store, 0.1)
+    promote(store=store)
+    first = bytes_of(bundle_folder())
+    candidate(store, 0.2, seed=1)
+    promote(store=store)
+    assert bytes_of(bundle_folder()) != first
+    rollback(store=store)
+    assert bytes_of(bundle_folder()) == first
+
+
+def test_champion_measured_by_the_candidate_run_is_used(store):
+    candidate(store, 0.1)
+    promote(store=store)
+    candidate(store, 0.06, seed=1, champion=1)
+    assert promote(store=store).version == 2
+
+
+@pytest.mark.parametrize("step", ["point_alias", "tag_version", "replace_folder"])
+def test_whatever_fails_alias_and_bundle_stay(store, monkeypatch, step):
+    candidate(store, 0.1)
+    promote(store=store)
+    before = bytes_of(bundle_folder())
+    candidate(store, 0.2, seed=1)
+    real = getattr(promotion, step)
+
+    def broken(*args, **kwargs):
+        if step == "replace_folder":
+            return late_failure(real, *args, **kwargs)
+        if args[-1] is not None and getattr(args[-1], "number", 2) == 2:
+            raise OSError("disk full")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(promotion, step, broken)
+    with pytest.raises(OSError, match="disk full"):
+        promote(store=store)
+    assert bytes_of(bundle_folder()) == before
+    assert aliased(store, CHAMPION).number == 1
+    assert [p.name for p in bundle_folder().parent.glob(".bundle*")] == []
+
+
+def late_failure(real, *args, **kwargs):
+    """`replace_folder` whose last rename fails, after the alias has moved."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def failing():
+        with real(*args, **kwargs) as fresh:
+            yield fresh
+            raise OSError("disk full")
+
+    return failing()
+
+
+def test_an_altered_artifact_is_refused(store):
+    version = candidate(store, 0.1)
+    (artifacts(store, version) / "bundle" / "heads" / "lift.txt").write_text("tree\nversion=v4\n")
+    with pytest.raises(BundleError):
+        promote(store=store)
+    assert aliased(store, CHAMPION) is None
+    assert not bundle_folder().exists()
+
+
+def test_evidence_changed_after_registering_is_refused(store):
+    evidence = Evidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": {"candidate": list(BASE), "gmv": list(BASE + 0.2)}})
+    version = candidate(store, 0.1)
+    tag_version(store, version, {"evidence_sha256": evidence.digest()})
+    with pytest.raises(GateError, match="changed since"):
+        promote(store=store)
+    path = artifacts(store, version) / "evidence.json"
+    tag_version(store, version, {"evidence_sha256": Evidence.of(json.loads(path.read_text())).digest()})
+    assert promote(store=store).version == version.number
+
+
+def test_evidence_that_is_missing_is_an_error_unless_forced(store):
+    version = candidate(store, 0.1)
+    (artifacts(store, version) / "evidence.json").write_text(json.dumps({"old": "layout"}))
+    with pytest.raises(GateError, match="train again"):
+        promote(store=store)
+    assert promote(store=store, force=True, reason="written by an older collabrank").forced

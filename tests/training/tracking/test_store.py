@@ -1,0 +1,184 @@
+"""A real MLflow store in a temporary folder."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from marketplace.errors import GateError, TrainingError
+from training.tracking.figures import calibration_figure, gain_figure, importance_figure, slice_figure
+from training.tracking.registry import (
+    CHALLENGER,
+    CHAMPION,
+    aliased,
+    fetch_bundle,
+    find_version,
+    newest,
+    point_alias,
+    register,
+    tag_version,
+)
+from training.tracking.store import Store, default_tracking_uri, open_store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return open_store(f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db")
+
+
+def test_default_store_lies_under_var(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("COLLABRANK_HOME", str(tmp_path))
+    assert default_tracking_uri() == f"sqlite:///{tmp_path}/var/mlflow/mlflow.db"
+
+
+def test_environment_names_the_store(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
+    assert default_tracking_uri() == "https://mlflow.example"
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/x", "./mlruns", "/tmp/mlruns"])
+def test_folder_stores_are_refused(monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(TrainingError, match="sqlite"):
+        open_store()
+
+
+def test_a_store_that_cannot_be_opened_says_so(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(TrainingError, match="can be opened"):
+        open_store(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_telemetry_is_off(store):
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_a_run_keeps_what_it_is_given(store, tmp_path):
+    (tmp_path / "heads").mkdir()
+    (tmp_path / "heads" / "success.txt").write_text("tree")
+    frame = pd.DataFrame({"signal": [1.0, 2.0], "grade": [0.0, 1.0]})
+    with store.run("parent") as parent, store.run("child", parent=parent) as run:
+        run.params({"seed": 7, "heads": {"a": 1}})
+        run.metrics({"ndcg_at_10": 0.5, "undefined": math.nan, "slice/market=ID": 0.25})
+        run.tags({"form": "lambdarank"})
+        run.json({"b": [1.0, math.nan], "a": np.float64(2.0)}, "evidence.json")
+        run.folder(tmp_path, "bundle")
+        run.figure(slice_figure({"ID": (0.1, 0.0, 0.2)}, metric="ndcg_at_10", by="market"), "figures/slice.png")
+        run.dataset(frame, source="/data/demo", name="demo", digest="f" * 64, context="training", target="grade")
+    kept = store.client.get_run(run.id)
+    assert kept.info.status == "FINISHED"
+    assert kept.data.params == {"seed": "7", "heads": "{'a': 1}"}
+    assert kept.data.metrics == {"ndcg_at_10": 0.5, "slice/market-ID": 0.25}
+    assert kept.data.tags["mlflow.parentRunId"] == parent.id
+    assert kept.data.tags["form"] == "lambdarank"
+    assert kept.inputs.dataset_inputs[0].dataset.name == "demo"
+    assert kept.inputs.dataset_inputs[0].dataset.digest == "f" * 36
+    assert store.read_json(run.id, "evidence.json") == {"a": 2.0, "b": [1.0, None]}
+    assert (store.fetch(run.id, "bundle") / "heads" / "success.txt").read_text() == "tree"
+    assert store.fetch(run.id, "figures/slice.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_that_raises_is_marked_failed(store):
+    with pytest.raises(ZeroDivisionError), store.run("broken") as run:
+        _ = 1 / 0
+    assert store.client.get_run(run.id).info.status == "FAILED"
+
+
+def test_a_missing_artifact_is_named(store):
+    with store.run("empty") as run:
+        pass
+    with pytest.raises(TrainingError, match=r"evidence\.json"):
+        store.read_json(run.id, "evidence.json")
+
+
+def test_versions_aliases_and_tags(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/mlflow.db")
+    with pytest.raises(GateError, match="trained candidate"):
+        newest(store)
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "bundle.json").write_text("{}")
+    made = []
+    for form in ("expected_value", "lambdarank"):
+        with store.run(form) as run:
+            run.folder(bundle, "bundle")
+            made.append(register(run, description=f"form {form}", tags={"form": form}))
+    assert [version.number for version in made] == [1, 2]
+    assert newest(store) == made[1]
+    assert find_version(store, 1).description == "form expected_value"
+    with pytest.raises(GateError, match="no such version"):
+        find_version(store, 9)
+    assert aliased(store, CHAMPION) is None
+    point_alias(store, CHAMPION, made[0])
+    point_alias(store, CHALLENGER, made[1])
+    assert aliased(store, CHAMPION).number == 1
+    point_alias(store, CHAMPION, None)
+    point_alias(store, CHAMPION, None)
+    assert aliased(store, CHAMPION) is None
+    assert aliased(store, CHALLENGER).number == 2
+    tag_version(store, made[1], {"promoted": True})
+    assert find_version(store, 2).tags["promoted"] == "True"
+    (tmp_path / "copy").mkdir()
+    assert (fetch_bundle(store, made[1], tmp_path / "copy") / "bundle.json").read_text() == "{}"
+
+
+def test_every_marketplace_has_an_experiment_of_its_own(store, monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
+    one, other = (store.of_marketplace(tmp_path / "shop", digit * 64) for digit in "ab")
+    names = [store.client.get_experiment(each.experiment_id).name for each in (one, other)]
+    assert names == ["shop-aaaaaaaa", "shop-bbbbbbbb"]
+    assert store.of_marketplace(tmp_path / "shop", "a" * 64).experiment_id == one.experiment_id
+    with one.run("a") as run:
+        pass
+    assert store.client.get_run(run.id).info.experiment_id == one.experiment_id
+    store.client.delete_experiment(other.experiment_id)
+    with pytest.raises(TrainingError, match="deleted"):
+        _ = store.of_marketplace(tmp_path / "shop", "b" * 64).experiment_id
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+    mine = open_store(store.uri)
+    assert mine.of_marketplace(tmp_path / "shop", "a" * 64).experiment == "mine"
+
+
+def test_a_run_is_gone_on_with(store):
+    with pytest.raises(ZeroDivisionError), store.run("broken") as run:
+        _ = 1 / 0
+    with store.run("broken", again=run.id) as same:
+        assert store.client.get_run(run.id).info.status == "RUNNING"
+    assert same.id == run.id
+    assert store.client.get_run(run.id).info.status == "FINISHED"
+    with store.run("fresh", again="0" * 32) as fresh:
+        assert fresh.id != run.id
+
+
+def test_runs_that_a_killed_process_left_are_failed_and_no_others(store):
+    with store.run("parent") as parent, store.run("done", parent=parent) as done:
+        pass
+    tags = {"mlflow.parentRunId": parent.id}
+    left = [store.client.create_run(store.experiment_id, tags=tags, run_name=name) for name in ("left", "under way")]
+    for name in ("left", "done", "unknown"):
+        store.fail_nested(parent.id, name)
+    ids = [done.id, *(run.info.run_id for run in left)]
+    assert [store.client.get_run(one).info.status for one in ids] == ["FINISHED", "FAILED", "RUNNING"]
+
+
+def test_artifacts_are_kept_by_absolute_path(store):
+    location = store.client.get_experiment(store.experiment_id).artifact_location
+    assert Path(location.removeprefix("file://")).is_absolute()
+
+
+def test_figures_take_empty_and_undefined_input():
+    empty = pd.DataFrame({"predicted": [], "observed": [], "count": []})
+    full = pd.DataFrame({"predicted": [0.1, 0.4], "observed": [0.2, 0.3], "count": [10, 30]})
+    for figure in (
+        calibration_figure({"success": full, "accept": empty}),
+        gain_figure({"candidate": np.arange(20.0), "gmv": np.arange(20.0) / 2}, depth=20, what="USD"),
+        importance_figure({"success": {"a": 3.0, "b": 0.0}, "lift": {"a": 1.0, "c": 2.0}}),
+        slice_figure({"ID": (0.1, 0.0, 0.2), "MY": (math.nan, math.nan, math.nan)}, metric="m", by="market"),
+    ):
+        figure.canvas.draw()

@@ -1,0 +1,3 @@
+"""Where science happens: labels, lift, heads, evaluation, tuning, tracking and the gate."""
+
+__all__: list[str] = []

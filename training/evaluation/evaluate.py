@@ -1,0 +1,241 @@
+"""``collabrank evaluate``: the champion, or anybody's scores, measured on the held-out campaigns in every way.
+
+The held-out campaigns are those briefed from the champion's cut-off on; where
+there is no champion and a stranger's file is measured, the last third.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.signals.build import eligible_pairs
+from marketplace.errors import TrainingError
+from marketplace.progress import say
+from marketplace.tables import Marketplace, open_marketplace
+from models.bundle.model import Bundle
+from models.bundle.signature import read_public_key
+from models.economics import Economics
+from training.evaluation.baselines import baseline_scores
+from training.evaluation.ceiling import fit_ceiling
+from training.evaluation.comparison import Comparison, compare, known_outcomes
+from training.evaluation.first import FirstLift, first_lifts
+from training.evaluation.held_out import HeldOut, gather_held_out
+from training.evaluation.quantities import Coverage, Reading, measure_quantities, observed_quantities
+from training.evaluation.score_file import Missing, ScoreFile, read_scores
+from training.evaluation.standings import WHOLE, Standing, rank_standings
+from training.pipeline import split_of
+from training.stats.metrics import Groups
+from training.tracking.promote import bundle_folder
+
+__all__ = ["CEILING", "CHAMPION", "FILE", "FOR_SCALE", "ORACLE", "SUCCESS", "Evaluation", "evaluate_marketplace"]
+
+Floats = npt.NDArray[np.float64]
+
+CHAMPION = "champion"
+FILE = "file"
+CEILING = "ceiling"
+ORACLE = "oracle"
+SUCCESS = "champion_success"
+
+FOR_SCALE = (CEILING, ORACLE, SUCCESS)
+"""Rankers beside which the others are seen, and which no other competes with."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate_marketplace` found.
+
+    Attributes
+    ----------
+    comparison : Comparison
+        The served rankers and the baselines, campaign by campaign (`training.evaluation.comparison.compare`).
+    standings : tuple of Standing
+        Every ranker on every metric, on the whole and by slice; ``champion_success`` for scale, and
+        ``ceiling`` and ``oracle`` where there is truth.
+    readings : tuple of Reading
+        Calibration of the champion's probabilities and money; empty without a champion.
+    coverages : tuple of Coverage
+        Of its intervals, on simulated marketplaces.
+    firsts : tuple of FirstLift
+        The mean predicted lift of the champion's first 20 of each campaign, with its 90 % interval.
+    file : ScoreFile or None
+        What became of the rows of a stranger's file.
+    """
+
+    comparison: Comparison
+    standings: tuple[Standing, ...]
+    readings: tuple[Reading, ...] = ()
+    coverages: tuple[Coverage, ...] = ()
+    file: ScoreFile | None = field(default=None, repr=False)
+    firsts: tuple[FirstLift, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """The ranker that all others were tested against."""
+        return self.comparison.champion
+
+    def standing(self, ranker: str, metric: str, part: str = WHOLE) -> Standing:
+        """One row.
+
+        Raises
+        ------
+        TrainingError
+            There is none.
+        """
+        for row in self.standings:
+            if (row.ranker, row.metric, row.slice) == (ranker, metric, part):
+                return row
+        raise TrainingError(
+            f"{metric} of {ranker} in {part}",
+            received=f"metrics {', '.join(dict.fromkeys(row.metric for row in self.standings))}",
+            look="training/evaluation/standings.py",
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, NaN as None: the comparison's keys and ``standings``, ``quantities``, ``coverage``,
+        ``first_20_lift``, ``file``.
+        """
+        return {
+            **self.comparison.as_dict(),
+            "standings": _plain(asdict(row) for row in self.standings),
+            "quantities": _plain(
+                {**vars(row), "table": None if row.table is None else row.table.to_dict(orient="list")}
+                for row in self.readings
+            ),
+            "coverage": _plain(asdict(row) for row in self.coverages),
+            "first_20_lift": {
+                "level": 0.9,
+                "campaigns": len(self.firsts),
+                "holds_zero": sum(one.holds_zero for one in self.firsts),
+                "above_zero": sum(one.claims for one in self.firsts),
+                "holds_truth": sum(one.low <= one.truth <= one.high for one in self.firsts),
+                "rows": _plain(asdict(one) for one in self.firsts),
+            },
+            "file": None if self.file is None else self.file.as_dict(),
+        }
+
+
+def evaluate_marketplace(
+    market_dir: str | Path,
+    *,
+    scores: str | Path | None = None,
+    missing: Missing = "refuse",
+    ceiling: bool = False,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure the served bundle, and a file of scores where one is given, beside the baselines.
+
+    Parameters
+    ----------
+    market_dir : path
+    scores : path, optional
+        A Parquet or CSV file; the rules are those of `training.evaluation.score_file`. It is checked before anything is built.
+    missing : {"refuse", "last"}
+        What becomes of eligible creators whom the file leaves out.
+    ceiling : bool
+        Fit the informed ceiling too (simulated marketplaces alone).
+    seed : int
+        Of bootstrap, tests and the ranker ``random``.
+
+    Raises
+    ------
+    BundleError
+        There is no champion and no file, or the champion was trained on other signals.
+    ContractError
+        The file is refused, or the tables cannot be read.
+    TrainingError
+        No campaign was briefed after the cut-off, or nothing is known of any.
+    """
+    market = open_marketplace(market_dir)
+    bundle = _champion(required=scores is None)
+    split = split_of(market, None if bundle is None else bundle.as_of)
+    file = None
+    if scores is not None:
+        file = read_scores(scores, market, eligible_pairs(market, split.held_out), missing=missing)
+    held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
+    ranked: dict[str, Floats] = {}
+    readings: tuple[Reading, ...] = ()
+    coverages: tuple[Coverage, ...] = ()
+    firsts: tuple[FirstLift, ...] = ()
+    success: dict[str, Floats] = {}
+    aside: dict[str, Floats] = {}
+    if bundle is not None:
+        frame, predictions = held_out.score(bundle)
+        ranked[CHAMPION] = frame["score"].to_numpy(dtype=np.float64)
+        success[CHAMPION] = aside[SUCCESS] = predictions.success_probability
+        observed = observed_quantities(
+            held_out.pairs, labels=held_out.labels, truth=held_out.truth, economics=_terms(held_out)
+        )
+        readings, coverages = measure_quantities(
+            predictions, observed, held_out.pairs["campaign_id"].to_numpy(), slices=held_out.slices, seed=seed
+        )
+        firsts = first_lifts(
+            bundle,
+            np.ascontiguousarray(held_out.X[list(bundle.signals)].to_numpy(dtype=np.float64)),
+            groups=Groups.of(held_out.pairs["campaign_id"].to_numpy(), held_out.pairs["creator_id"].to_numpy()),
+            scores=ranked[CHAMPION],
+            expected=observed["truth"]["lift"] if "truth" in observed else None,
+        )
+    if file is not None:
+        ranked[FILE] = file.scores
+    ranked |= baseline_scores(held_out.X, indices=held_out.indices, seed=seed)
+    comparison = compare(
+        ranked, held_out.pairs, labels=held_out.labels, truth=held_out.truth, success=success, slices=held_out.slices,
+        seed=seed,
+    )  # fmt: skip
+    known = known_outcomes(held_out.pairs, held_out.labels, held_out.truth)
+    shown = (
+        ranked | aside | _all_knowing(market, held_out, known, ceiling=ceiling, train=split.train, as_of=split.cutoff)
+    )
+    standings = rank_standings(
+        shown, known, reference=comparison.champion, all_knowing=FOR_SCALE, slices=held_out.slices, seed=seed
+    )
+    return Evaluation(comparison, standings, readings, coverages, file, firsts)
+
+
+def _champion(*, required: bool) -> Bundle | None:
+    """The served bundle; None where there is none and none is required."""
+    folder = bundle_folder()
+    if not required and not any(folder.glob("*")):
+        say("no champion here: the file is measured on the last third of the campaigns, beside the baselines alone")
+        return None
+    return Bundle.load(folder, read_public_key())
+
+
+def _terms(held_out: HeldOut) -> Economics:
+    return Economics.of_many(held_out.briefs, held_out.pairs["campaign_id"].to_numpy(dtype=object))
+
+
+def _all_knowing(
+    market: Marketplace,
+    held_out: HeldOut,
+    known: pd.DataFrame,
+    *,
+    ceiling: bool,
+    train: tuple[str, ...],
+    as_of: pd.Timestamp,
+) -> dict[str, Floats]:
+    """Scores of the rankers that read the truth: the oracle where there is one, the ceiling where it is asked for."""
+    out: dict[str, Floats] = {}
+    if ceiling:
+        say("fitting the informed ceiling on the truth of the training campaigns' invited …")
+        frame, _ = held_out.score(fit_ceiling(market, train, as_of=as_of))
+        out[CEILING] = frame["score"].to_numpy(dtype=np.float64)
+    profit = known["profit"].to_numpy(dtype=np.float64)
+    if np.isfinite(profit).any():
+        out[ORACLE] = profit
+    return out
+
+
+def _plain(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in row.items()}
+        for row in rows
+    ]

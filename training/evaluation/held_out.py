@@ -1,0 +1,111 @@
+"""Everything that the held-out campaigns are measured with, gathered once for any number of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.briefs.brief import Brief, read_briefs
+from features.signals.build import build_matrix, eligible_pairs
+from marketplace.tables import Marketplace, read_truth
+from models.batch import score_pairs
+from models.bundle.model import Bundle
+from models.predict import Predictions
+from training.data.labels import build_labels
+from training.evaluation.baselines import baseline_scores
+from training.evaluation.comparison import Comparison, compare
+from training.evaluation.slices import slice_columns
+from training.heads.booster import Floats
+
+__all__ = ["HeldOut", "gather_held_out", "known_until"]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The eligible creators of the held-out campaigns, n rows, with what is known of them now.
+
+    Attributes
+    ----------
+    pairs : DataFrame[campaign_id, creator_id]
+    X : DataFrame
+        ``pairs`` with all signals, as of each brief.
+    indices : float64 (n, 8)
+    briefs : campaign_id -> Brief
+    labels : DataFrame
+        Outcomes of invitations as known at the end of the data.
+    truth : DataFrame or None
+        The simulator's, where there is one.
+    slices : DataFrame, n rows
+    """
+
+    pairs: pd.DataFrame
+    X: pd.DataFrame
+    indices: Floats
+    briefs: Mapping[str, Brief]
+    labels: pd.DataFrame
+    truth: pd.DataFrame | None
+    slices: pd.DataFrame
+
+    def score(self, bundle: Bundle) -> tuple[pd.DataFrame, Predictions]:
+        """The bundle's scores and predictions of every pair, as `models.batch.score_pairs` gives them."""
+        return score_pairs(
+            bundle,
+            self.pairs,
+            X=np.ascontiguousarray(self.X[list(bundle.signals)].to_numpy(dtype=np.float64)),
+            indices=self.indices,
+            briefs=self.briefs,
+        )
+
+    def compare(self, bundles: Mapping[str, Bundle], *, champion: str, seed: int = 0) -> Comparison:
+        """The bundles beside every baseline."""
+        scores: dict[str, Floats] = {}
+        success: dict[str, Floats] = {}
+        for name, bundle in bundles.items():
+            frame, predictions = self.score(bundle)
+            scores[name] = frame["score"].to_numpy(dtype=np.float64)
+            success[name] = predictions.success_probability
+        return compare(
+            {**scores, **baseline_scores(self.X, indices=self.indices, seed=seed)},
+            self.pairs,
+            labels=self.labels,
+            truth=self.truth,
+            champion=champion,
+            success=success,
+            slices=self.slices,
+            seed=seed,
+        )
+
+
+def gather_held_out(market: Marketplace, campaign_ids: Sequence[str], *, train_campaigns: Sequence[str]) -> HeldOut:
+    """Signals, indices, outcomes and, for a simulated marketplace, truth of ``campaign_ids``."""
+    from features.indices.build import index_scores
+
+    pairs = eligible_pairs(market, campaign_ids)
+    matrix = build_matrix(market, pairs)
+    return HeldOut(
+        pairs=pairs,
+        X=matrix,
+        indices=np.asarray(index_scores(market, pairs), dtype=np.float64),
+        briefs=read_briefs(market, campaign_ids),
+        labels=build_labels(market, known_until(market)),
+        truth=None if market.path is None else read_truth(market.path, "outcomes"),
+        slices=slice_columns(
+            market,
+            pairs,
+            train_campaigns=train_campaigns,
+            followers=matrix["follower_count_last"].to_numpy(dtype=np.float64),
+        ),
+    )
+
+
+def known_until(market: Marketplace) -> pd.Timestamp:
+    """The day after the last row of invitations, orders or deliveries became known: how far outcomes can be judged."""
+    latest = [
+        market.frame(table, ["known_at"])["known_at"].max()
+        for table in ("invitations", "orders", "deliveries")
+        if table in market.present
+    ]
+    return pd.Timestamp(max(stamp for stamp in latest if not pd.isna(stamp))).floor("D") + pd.Timedelta(days=1)

@@ -1,0 +1,140 @@
+"""Fit one LightGBM booster: the one place where the project calls ``lightgbm.train``.
+
+The heads of both forms and the plain function (`benchmarks.plain.fit_ranker`) go
+through `fit_booster`. One thread a booster and LightGBM's deterministic mode
+make the model text depend on the data, the parameters and the seed alone;
+folds are fitted side by side instead (`fit_side_by_side`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketplace.errors import TrainingError
+
+__all__ = ["DETERMINISTIC", "Floats", "fit_booster", "fit_side_by_side", "group_sizes"]
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+R = TypeVar("R")
+
+DETERMINISTIC: dict[str, Any] = {
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,
+    "verbosity": -1,
+}
+"""Parameters under which LightGBM gives the same text for the same input on any machine with any number of cores."""
+
+
+def fit_booster(
+    X: Any,
+    y: Floats,
+    *,
+    params: Mapping[str, Any],
+    rounds: int,
+    seed: int = 7,
+    groups: NDArray[np.int64] | None = None,
+    weights: Floats | None = None,
+    init_score: Floats | None = None,
+    signals: Sequence[str] | None = None,
+    monotone: Sequence[int] | None = None,
+) -> Any:
+    """Fit one booster.
+
+    Parameters
+    ----------
+    X : array of shape (n, k), float64; pandas frame or SciPy sparse matrix
+        NaN is missing. Not changed, not kept.
+    y : float64 array of shape (n,)
+        The target; for ``lambdarank`` whole grades from 0.
+    params : mapping
+        LightGBM's parameters, ``objective`` among them. They win over `DETERMINISTIC`.
+    rounds : int
+        Number of trees, at least 1. There is no early stopping here: the number is chosen by cross-validation.
+    groups : int64 array of shape (q,), optional
+        Rows in each query, in row order, summing to n (LightGBM's own meaning).
+    weights, init_score : float64 arrays of shape (n,), optional
+        Row weights, and a raw score to start from.
+    signals : sequence of k str, optional
+        Names of the columns.
+    monotone : sequence of k int, optional
+        -1, 0 or +1 for each column.
+
+    Returns
+    -------
+    lightgbm.Booster
+        Detached from its training data.
+
+    Raises
+    ------
+    TrainingError
+        Shapes that do not fit together, or LightGBM refuses the input.
+    """
+    import lightgbm
+
+    y = np.asarray(y, dtype=np.float64)
+    rows, columns = X.shape
+    _require(rows == len(y) and rows > 0, f"one target a row for {rows} rows", f"{len(y)} targets")
+    if groups is not None:
+        _require(int(np.sum(groups)) == rows, f"group sizes that sum to {rows} rows", f"a sum of {int(np.sum(groups))}")
+    for name, values in (("weights", weights), ("init_score", init_score)):
+        if values is not None:
+            _require(len(values) == rows, f"{rows} {name}", str(len(values)))
+    if monotone is not None:
+        _require(len(monotone) == columns, f"{columns} monotone signs", str(len(monotone)))
+    merged = {**DETERMINISTIC, "seed": seed, **params}
+    if monotone is not None and any(monotone):
+        merged["monotone_constraints"] = [int(sign) for sign in monotone]
+    data = lightgbm.Dataset(
+        X,
+        label=y,
+        group=groups,
+        weight=weights,
+        init_score=init_score,
+        feature_name=list(signals) if signals is not None else "auto",
+        params={"verbosity": -1},
+        free_raw_data=True,
+    )
+    try:
+        booster = lightgbm.train(merged, data, num_boost_round=rounds)
+    except lightgbm.basic.LightGBMError as reason:
+        if "num_features" in str(reason):
+            raise TrainingError(
+                "rows of which at least one signal tells enough apart for a tree to split them",
+                received=f"{rows} rows, which no signal splits into {merged.get('min_data_in_leaf', 20)} and more",
+                look="a longer history, or a later --as-of",
+            ) from reason
+        raise TrainingError(
+            "data and parameters that LightGBM takes", received=str(reason), look="the LightGBM parameters page"
+        ) from reason
+    return booster.free_dataset()
+
+
+def fit_side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """``[work(item) for item in items]``, as many at a time as there are cores.
+
+    LightGBM lets go of Python's lock while it fits, so threads are enough; the
+    order of the answers is that of ``items`` whatever finishes first.
+    """
+    with ThreadPoolExecutor(max_workers=max(1, min(os.cpu_count() or 1, len(items)))) as pool:
+        return list(pool.map(work, items))
+
+
+def group_sizes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sizes of the runs of equal values in ``codes`` of shape (n,): what LightGBM calls a group."""
+    if not len(codes):
+        return np.zeros(0, dtype=np.int64)
+    edges = np.flatnonzero(np.diff(codes)) + 1
+    return np.diff(np.concatenate(([0], edges, [len(codes)]))).astype(np.int64)
+
+
+def _require(fine: bool, expected: str, received: str) -> None:
+    if not fine:
+        raise TrainingError(expected, received=received, look="the docstring of training.heads.booster.fit_booster")

@@ -1,0 +1,268 @@
+"""Fit one head: choose its shape and its number of trees on whole campaigns left out, then fit it on all.
+
+The campaigns, in order of brief, are cut into `BLOCKS` consecutive blocks; each
+block is predicted by boosters that never saw it. (Every other block may serve
+in fitting: expanding windows would leave the first campaigns without a
+prediction and the first boosters with next to no data. What a fold cannot see
+is decided by campaigns; signals are as of each brief in any case.) The
+out-of-fold scores choose the recipe, calibrate the head and choose between the
+forms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibration.scale import Scale
+from training.data.dataset import TrainingData
+from training.heads.booster import Floats, fit_booster, fit_side_by_side, group_sizes
+from training.heads.feature_sets import Recipe
+from training.heads.hyperparameters import DEFAULT, STEP, Shape
+from training.stats.metrics import Groups, ndcg_at_k
+
+__all__ = [
+    "BLOCKS",
+    "SHALLOW",
+    "FittedHead",
+    "Target",
+    "blocks_of",
+    "choose_head",
+    "fit_head",
+    "fit_stages",
+    "quasi_poisson",
+]
+
+BLOCKS = 5
+
+Flags = NDArray[np.bool_]
+
+SHALLOW: Mapping[str, Any] = MappingProxyType(DEFAULT.lightgbm())
+"""LightGBM's parameters of the default shape."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a head learns.
+
+    Attributes
+    ----------
+    head : str
+        Its name in the bundle.
+    rows : bool (n,)
+        Rows of the data that it learns from.
+    y, weights : float64 (n,)
+        Target and weight; read at ``rows`` alone. A ranked row's weight scales its pull on the trees; the loss by which
+        a ranking's recipe and rounds are chosen counts rows alike.
+    objective : str
+        ``binary``, ``cross_entropy`` (targets between 0 and 1), ``lambdarank``, ``quasi_poisson`` or another of
+        LightGBM's.
+    recipes : tuple of Recipe
+        Tried in this order; a later one must be better than those before it, not equal.
+    gains : tuple of float
+        For ``lambdarank``: what each grade is worth.
+    scale : Scale, optional
+        For ``quasi_poisson``: what the head's exponential multiplies. Trees are steps, flat beyond the last cut; the
+        scale goes on, and the trees learn what it gets wrong.
+    """
+
+    head: str
+    rows: Flags
+    y: Floats
+    weights: Floats
+    objective: str
+    recipes: tuple[Recipe, ...]
+    gains: tuple[float, ...] = ()
+    scale: Scale | None = None
+
+    @property
+    def name(self) -> str:
+        """The head's name, told apart from a pointwise head's where it ranks."""
+        return ("rank_" if self.gains else "") + self.head
+
+    def offset(self, data: TrainingData, rows: Flags) -> Floats:
+        """ln of the scale's factor at ``rows``, bool (n,), of ``data``: (rows.sum(),); zeros without a scale."""
+        if self.scale is None:
+            return np.zeros(int(rows.sum()))
+        return np.asarray(np.log(self.scale.of(data.X[rows, data.signals.index(self.scale.signal)])))
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A head with what its making showed.
+
+    Attributes
+    ----------
+    booster : lightgbm.Booster
+        Fitted on all of the target's rows; while a shape is being measured, on those of some blocks.
+    out_of_fold : float64 (n,)
+        Raw score of every row of the data by a booster that did not see its campaign.
+    recipe : str
+    rounds : int
+    loss, constant_loss : float
+        Out-of-fold loss of the chosen recipe, and of a constant (for ``lambdarank``: minus nDCG, of ties).
+    losses : mapping of recipe to float
+        The best of each.
+    scale : Scale or None
+        The target's.
+    """
+
+    booster: Any
+    out_of_fold: Floats
+    recipe: str
+    rounds: int
+    loss: float
+    constant_loss: float
+    losses: Mapping[str, float]
+    scale: Scale | None = None
+
+
+def quasi_poisson(weights: Floats) -> Callable[[Floats, Any], tuple[Floats, Floats]]:
+    """Objective ``sum w (exp(f) - y f)``: a multiplicative model of the mean, whatever the sign of single targets.
+
+    LightGBM's own ``poisson`` refuses negative targets, and lift estimates scatter about small means.
+    Source: Wedderburn (1974), Quasi-likelihood functions, generalized linear models, and the Gauss-Newton method.
+    """
+
+    def objective(raw: Floats, data: Any) -> tuple[Floats, Floats]:
+        mean = np.exp(np.clip(raw, -20.0, 20.0))
+        return weights * (mean - data.get_label()), weights * mean * 1.5
+
+    return objective
+
+
+def blocks_of(campaign: NDArray[np.int64], *, shifted: bool = False) -> NDArray[np.int64]:
+    """The block, 0 to `BLOCKS` - 1, of each row, int64 (n,): consecutive campaigns, whole.
+
+    ``shifted`` moves the edges by half a block (the first half block then belongs to the last one's block): another
+    assignment of the same campaigns, to see what the first one owes to luck.
+    """
+    count = int(campaign.max()) + 1
+    moved = (campaign + count // (2 * BLOCKS)) % count if shifted else campaign
+    return np.asarray(np.minimum(moved * BLOCKS // count, BLOCKS - 1), dtype=np.int64)
+
+
+def fit_head(target: Target, data: TrainingData, *, seed: int, shape: Shape = DEFAULT) -> FittedHead:
+    """Choose recipe and rounds out of fold, then fit on all rows of the target."""
+    blocks = blocks_of(data.campaign)
+    recipes = shape.recipes_of(target.recipes)
+    tasks = [(recipe, block) for recipe in recipes for block in range(BLOCKS)]
+
+    def staged(task: tuple[Recipe, int]) -> Floats:
+        recipe, block = task
+        return fit_stages(target, data, recipe, inside=blocks == block, shape=shape, seed=seed)[0]
+
+    scores = {recipe.name: np.empty((shape.max_rounds // STEP, len(data))) for recipe in recipes}
+    for (recipe, block), answer in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
+        scores[recipe.name][:, blocks == block] = answer
+    recipe, found = choose_head(target, data, scores)
+    booster = _fit(target, data, target.rows, recipe, rounds=found.rounds, seed=seed, shape=shape)
+    return dataclasses.replace(found, booster=booster)
+
+
+def fit_stages(
+    target: Target, data: TrainingData, recipe: Recipe, *, inside: Flags, shape: Shape, seed: int
+) -> tuple[Floats, Any]:
+    """Fit on the target's rows outside of ``inside``, bool (n,), and score those inside at every number of trees.
+
+    Returns
+    -------
+    scores : float64 (max_rounds / `STEP`, inside.sum())
+        Raw scores after STEP, 2 STEP, … trees.
+    booster : lightgbm.Booster
+    """
+    booster = _fit(target, data, target.rows & ~inside, recipe, rounds=shape.max_rounds, seed=seed, shape=shape)
+    X = data.X[inside]
+    scores = np.empty((shape.max_rounds // STEP, len(X)))
+    for stage in range(len(scores)):
+        part = booster.predict(X, raw_score=True, start_iteration=stage * STEP, num_iteration=STEP, num_threads=1)
+        scores[stage] = part if stage == 0 else scores[stage - 1] + part
+    return scores, booster
+
+
+def choose_head(target: Target, data: TrainingData, scores: Mapping[str, Floats]) -> tuple[Recipe, FittedHead]:
+    """The recipe and the number of trees of least out-of-fold loss; the head is still without its booster.
+
+    ``scores``: name of a recipe to raw out-of-fold scores, float64 (stages, n), as `fit_stages` gives them.
+    """
+    best: tuple[float, Recipe, int, Floats] | None = None
+    losses: dict[str, float] = {}
+    for recipe in target.recipes:
+        if recipe.name not in scores:
+            continue
+        by_stage = [_loss(target, data, row) for row in scores[recipe.name]]
+        stage = int(np.argmin(by_stage))
+        losses[recipe.name] = by_stage[stage]
+        if best is None or by_stage[stage] < best[0]:
+            best = (by_stage[stage], recipe, (stage + 1) * STEP, scores[recipe.name][stage])
+    assert best is not None  # there is at least one recipe
+    loss, recipe, rounds, out_of_fold = best
+    return recipe, FittedHead(
+        booster=None,
+        out_of_fold=out_of_fold,
+        recipe=recipe.name,
+        rounds=rounds,
+        loss=loss,
+        constant_loss=_loss(dataclasses.replace(target, scale=None), data, np.zeros(len(data))),
+        losses=losses,
+        scale=target.scale,
+    )
+
+
+def _fit(
+    target: Target, data: TrainingData, rows: Flags, recipe: Recipe, *, rounds: int, seed: int, shape: Shape
+) -> Any:
+    X = data.X[rows]
+    # A constant column is never split on; the head keeps all the signals in their order.
+    X[:, recipe.hidden(data.signals, data.monotone)] = 0.0
+    y, weights = target.y[rows], target.weights[rows]
+    params = shape.lightgbm()
+    init = None
+    if target.objective == "quasi_poisson":
+        params["objective"] = quasi_poisson(weights)
+        # The start is not part of the text: the calibration brings back its level, and the scale with it.
+        init = target.offset(data, rows)
+        init = init + np.log(max(float(weights @ y) / float(weights @ np.exp(init)), 1e-6))
+    else:
+        params["objective"] = target.objective
+    if target.gains:
+        params["label_gain"] = list(target.gains)
+        params["lambdarank_truncation_level"] = shape.lambdarank_truncation_level
+    return fit_booster(
+        X,
+        y,
+        params=params,
+        rounds=rounds,
+        seed=seed,
+        groups=group_sizes(data.campaign[rows]) if target.gains else None,
+        # A ranking whose rows count alike is told no weights.
+        weights=None if target.gains and bool((weights == 1.0).all()) else weights,
+        init_score=init,
+        signals=data.signals,
+        monotone=recipe.directions(data.signals, data.monotone),
+    )
+
+
+def _loss(target: Target, data: TrainingData, raw: Floats) -> float:
+    """Out-of-fold loss, less is better; scores of money are judged after the best constant factor."""
+    rows = target.rows
+    y, w, f = target.y[rows], target.weights[rows], raw[rows]
+    if target.gains:
+        groups = Groups.of(data.rows["campaign_id"].to_numpy()[rows], data.rows["creator_id"].to_numpy()[rows])
+        return -float(np.nanmean(ndcg_at_k(groups, f, np.asarray(target.gains)[y.astype(np.int64)], k=20)))
+    if target.objective in ("binary", "cross_entropy"):
+        if not f.any():
+            rate = np.clip(np.average(y, weights=w), 1e-6, 1 - 1e-6)
+            f = np.full(len(y), np.log(rate / (1 - rate)))
+        return float(np.average(np.logaddexp(0.0, f) - y * f, weights=w))
+    if target.objective == "quasi_poisson":
+        f = f + target.offset(data, rows)
+        level = np.log(max(np.average(y, weights=w), 1e-9) / np.average(np.exp(f), weights=w))
+        return float(np.average(np.exp(f + level) - y * (f + level), weights=w))
+    return float(np.average((y - f) ** 2, weights=w))

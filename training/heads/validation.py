@@ -1,0 +1,132 @@
+"""How well a shape of the heads validates within the training campaigns, block by block.
+
+The measure is the one that forms are chosen by: the share of the best possible
+estimated profit above chance that the out-of-fold utility captures among the
+invited (`training.heads.rankers.FittedForm.validation`), of the form that training
+would prefer. After each block of campaigns the share so far is told, so that a
+hopeless shape need not be measured to its end. Held-out campaigns play no part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketplace.errors import CollabrankError
+from training.data.dataset import TrainingData
+from training.heads.booster import Floats, fit_side_by_side
+from training.heads.feature_sets import Recipe
+from training.heads.fit import BLOCKS, FittedHead, Target, blocks_of, choose_head, fit_stages
+from training.heads.hyperparameters import STEP, Shape
+from training.heads.rankers import both_forms
+from training.heads.targets import targets_of
+
+__all__ = ["Measured", "measure", "measure_by_block", "validation_campaigns"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the first blocks showed.
+
+    Attributes
+    ----------
+    block : int
+        The last block that counted, from 0.
+    form : str
+        The form that training would prefer on them; empty where they hold too little to tell.
+    share : float
+        Pooled over the campaigns so far; NaN where they hold too little to tell.
+    campaigns : tuple of str
+        Ids, ascending.
+    shares : float64 (campaigns,)
+        The same by campaign, NaN where nothing is at stake.
+    """
+
+    block: int
+    form: str
+    share: float
+    campaigns: tuple[str, ...]
+    shares: Floats
+
+
+def validation_campaigns(data: TrainingData) -> tuple[str, ...]:
+    """Ids, ascending, of the campaigns with settled outcomes: one each for `FittedForm.validation_shares`."""
+    known = np.isfinite(data.realised_profit())
+    return tuple(sorted({str(name) for name in data.rows["campaign_id"].to_numpy()[known]}))
+
+
+def measure(data: TrainingData, shape: Shape, *, seed: int, shifted: bool = False) -> Measured:
+    """All blocks of `measure_by_block`."""
+    *_, last = measure_by_block(data, shape, seed=seed, shifted=shifted)
+    return last
+
+
+def measure_by_block(data: TrainingData, shape: Shape, *, seed: int, shifted: bool = False) -> Iterator[Measured]:
+    """Yield, block by block, what ``shape`` captures on the campaigns so far.
+
+    The last one is what `training.heads.rankers.fit_forms` would find with the same seed, bit for bit (unless ``shifted``,
+    another assignment of campaigns to blocks: `training.heads.fit.blocks_of`).
+
+    Raises
+    ------
+    TrainingError
+        Too little to fit a head on.
+    """
+    targets = targets_of(data)
+    blocks = blocks_of(data.campaign, shifted=shifted)
+    tasks = [(target, recipe) for target in targets for recipe in shape.recipes_of(target.recipes)]
+    scores = {(t.name, recipe.name): np.empty((shape.max_rounds // STEP, len(data))) for t, recipe in tasks}
+    for block in range(BLOCKS):
+        inside = blocks == block
+
+        def staged(task: tuple[Target, Recipe], inside: NDArray[np.bool_] = inside) -> tuple[Floats, Any]:
+            target, recipe = task
+            return fit_stages(target, data, recipe, inside=inside, shape=shape, seed=seed)
+
+        boosters: dict[tuple[str, str], Any] = {}
+        for (target, recipe), (found, booster) in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
+            scores[target.name, recipe.name][:, inside] = found
+            boosters[target.name, recipe.name] = booster
+        yield _so_far(data, targets, blocks <= block, scores, boosters, block=block)
+
+
+def _so_far(
+    data: TrainingData,
+    targets: list[Target],
+    rows: NDArray[np.bool_],
+    scores: dict[tuple[str, str], Floats],
+    boosters: dict[tuple[str, str], Any],
+    *,
+    block: int,
+) -> Measured:
+    """Choose, calibrate and measure on ``rows``, bool (n,), alone."""
+    part = data if rows.all() else _part(data, rows)
+    try:
+        heads: dict[str, FittedHead] = {}
+        for target in targets:
+            own = {recipe: found[:, rows] for (name, recipe), found in scores.items() if name == target.name}
+            mine = dataclasses.replace(target, rows=target.rows[rows], y=target.y[rows], weights=target.weights[rows])
+            recipe, head = choose_head(mine, part, own)
+            heads[target.name] = dataclasses.replace(head, booster=boosters[target.name, recipe.name])
+        form = both_forms(part, heads)[-1]
+    except (CollabrankError, ValueError, ZeroDivisionError):
+        # The first blocks of a small marketplace may hold no delivery at all; the last block holds what training has.
+        if part is data:
+            raise
+        return Measured(block, "", float("nan"), (), np.zeros(0))
+    return Measured(block, form.form, form.validation, validation_campaigns(part), form.validation_shares)
+
+
+def _part(data: TrainingData, rows: NDArray[np.bool_]) -> TrainingData:
+    return dataclasses.replace(
+        data,
+        rows=data.rows[rows].reset_index(drop=True),
+        X=data.X[rows],
+        economics=data.economics.take(rows),
+        campaign=np.unique(data.campaign[rows], return_inverse=True)[1].astype(np.int64),
+    )

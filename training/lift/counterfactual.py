@@ -1,0 +1,350 @@
+"""What a product would have sold anyway: its own level times an index of untreated products.
+
+A product's day in the shop is taken as ``level x index x (1 + drift) + noise``:
+
+- *level*: its mean over days without a partnership in force;
+- *index*: what moved all products (week, sales days), then its market, then
+  its category in that market, each a precision-weighted mean over products with
+  no partnership in force on that day, shrunk towards the level above it by how
+  much such groups really differ;
+- *drift*: a slow product-specific wandering (a Gaussian process with
+  exponential memory, its size and memory read off the variogram of all
+  untreated days), which lets days before and after a partnership speak for the
+  days within it, with the right doubt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from marketplace.contract.tables import REPORTING_CURRENCY
+from marketplace.tables import Marketplace
+
+__all__ = ["Baseline", "Panel", "epoch_days", "fit_baseline", "in_usd", "read_panel", "usd_rates", "without_others"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+MEMORIES = (2.0, 4.0, 7.0, 14.0, 28.0, 56.0)
+"""Days of memory that the drift may have."""
+
+CONTROLS = 2_000
+"""Products without a partnership that the index is made of, at most."""
+
+SHARE_MEAN = np.array([0.7, 0.3, 0.9, 0.7])
+SHARE_SD = np.array([0.3, 0.3, 0.1, 0.3])
+"""How much of other orders a shop's days are taken to hold before the data speak, in the order of `_other_orders`."""
+
+FX_FILL_DAYS = 7
+_LEAST_DAYS = 5
+_NOISE_FLOOR = 1e-4
+
+
+def usd_rates(market: Marketplace, day: int) -> pd.DataFrame:
+    """USD for one unit of each currency on each day, as known before ``day`` (days from 1970-01-01).
+
+    Returns DataFrame[currency, day int64, usd_rate]; a day without a rate takes the latest of the 7 days before.
+    The dollar is not in it: its rate is 1.
+    """
+    rates = market.frame("fx_rates", ["currency", "day", "usd_rate", "known_at"])
+    rates = rates[(epoch_days(rates["known_at"]) < day) & (rates["currency"] != REPORTING_CURRENCY)]
+    rates = rates.assign(day=epoch_days(rates["day"]))
+    rates = rates[rates["day"] < day].sort_values(["currency", "day"]).drop_duplicates(["currency", "day"])
+    if rates.empty:
+        return rates[["currency", "day", "usd_rate"]]
+    wide = rates.pivot(index="day", columns="currency", values="usd_rate")
+    wide = wide.reindex(np.arange(wide.index.min(), day)).ffill(limit=FX_FILL_DAYS)
+    return wide.reset_index().melt("day", var_name="currency", value_name="usd_rate").dropna().reset_index(drop=True)
+
+
+def epoch_days(instants: pd.Series) -> Ints:
+    """Instants or dates as whole UTC days from 1970-01-01, int64; a missing one is the lowest int64."""
+    stamps = pd.to_datetime(instants, utc=True).dt.as_unit("us")
+    days = np.floor_divide(stamps.astype("int64").to_numpy(), 86_400_000_000)
+    return np.where(stamps.isna(), np.iinfo(np.int64).min, days)
+
+
+def in_usd(frame: pd.DataFrame, amount: str, rates: pd.DataFrame) -> Floats:
+    """``frame[amount]`` in USD by ``frame``'s ``currency`` and ``day`` (int64); NaN where no rate is known."""
+    known = frame[["currency", "day"]].merge(rates, on=["currency", "day"], how="left")["usd_rate"].to_numpy()
+    rate = np.where((frame["currency"] == REPORTING_CURRENCY).to_numpy(), 1.0, known.astype(np.float64))
+    return frame[amount].to_numpy(dtype=np.float64) * rate
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Daily sales of P products on T days.
+
+    Attributes
+    ----------
+    product_ids : object (P,), ascending
+    first_day : int
+        Day (from 1970-01-01) of the first column.
+    sales : float64 (P, T)
+        Net sales in USD; NaN before a product's first day known and after its last.
+    price : float64 (P,)
+        USD that one unit brought on average.
+    market, category : int64 (P,)
+        Codes of the currency that it sells in (one a market), and of the category within that.
+    """
+
+    product_ids: npt.NDArray[np.object_]
+    first_day: int
+    sales: Floats
+    price: Floats
+    market: Ints
+    category: Ints
+
+    @property
+    def days(self) -> int:
+        """T."""
+        return int(self.sales.shape[1])
+
+    def rows_of(self, product_ids: pd.Series) -> Ints:
+        """Row of each product, -1 where it has no days."""
+        return pd.Index(self.product_ids).get_indexer(pd.Index(product_ids)).astype(np.int64)
+
+
+def read_panel(
+    market: Marketplace, day: int, *, wanted: pd.Series, together: bool = False, controls: int = CONTROLS
+) -> Panel | None:
+    """The panel as known before ``day``; None where the marketplace has no product days by then.
+
+    Holds the ``wanted`` products and, beside them, the ``controls`` products seen on the most days (then by id).
+    ``together`` sums the wanted products of a currency to one series, whose product id is the currency, with no
+    controls. Between a product's first and last day a day without a row is a day without sales.
+    """
+    table = market.table("product_days")
+    table = table.mutate(day=table.day.epoch_days().cast("int64"))
+    table = table.filter(table.day < day, table.known_at.epoch_seconds() < 86_400 * day)
+    rows = market.query(table.select("product_id", "day", "units_sold", "gmv", "currency"))
+    rows = rows.sort_values(["product_id", "day"], kind="stable")
+    asked = rows["product_id"].isin(set(wanted))
+    if together:
+        rows = rows[asked]
+    else:
+        count = rows.loc[~asked, "product_id"].value_counts().rename_axis("product_id").reset_index(name="count")
+        count = count.sort_values(["count", "product_id"], ascending=[False, True], kind="stable")
+        rows = rows[asked | rows["product_id"].isin(set(count["product_id"].iloc[:controls]))]
+    rows = rows.assign(usd=in_usd(rows, "gmv", usd_rates(market, day))).dropna(subset=["usd"])
+    if together:
+        rows = rows.assign(product_id=rows["currency"])
+    if rows.empty:
+        return None
+    code, products = pd.factorize(rows["product_id"].astype(object), sort=True)
+    first = int(rows["day"].min())
+    column = rows["day"].to_numpy() - first
+    shape = (len(products), int(column.max()) + 1)
+    sales: Floats = np.zeros(shape)
+    np.add.at(sales, (code, column), rows["usd"].to_numpy(dtype=np.float64))
+    start, end = np.full(shape[0], shape[1]), np.full(shape[0], -1)
+    np.minimum.at(start, code, column)
+    np.maximum.at(end, code, column)
+    place = np.arange(shape[1])
+    sales[(place < start[:, None]) | (place > end[:, None])] = np.nan
+    units = np.bincount(code, weights=rows["units_sold"].astype(np.float64))
+    price = np.nansum(sales, axis=1) / np.maximum(units, 1.0)
+    known = pd.DataFrame({"product_id": products}).merge(
+        market.frame("products", ["product_id", "category_id"]).drop_duplicates("product_id"), how="left"
+    )
+    currency = rows.groupby(code)["currency"].first().to_numpy()
+    market_code, _ = pd.factorize(currency, sort=True)
+    category, _ = pd.factorize(pd.MultiIndex.from_arrays([currency, known["category_id"].fillna("")]), sort=True)
+    return Panel(
+        np.asarray(products, dtype=object),
+        first,
+        sales,
+        np.maximum(price, 1e-9),
+        market_code.astype(np.int64),
+        category.astype(np.int64),
+    )
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The counterfactual ``level[:, None] * index`` in USD, and how far it may be off.
+
+    Attributes
+    ----------
+    level : float64 (P,), USD a day; NaN where a product has too few untreated days.
+    index : float64 (P, T), mean about 1.
+    noise : float64 (P,)
+        Variance of a day's ratio to the counterfactual, from one day to the next.
+    drift : float
+        Variance of the slow part of that ratio.
+    memory : float
+        Days in which the drift's autocorrelation falls to 1/e.
+    shared : list of (codes int64 (P,), variance float64 (G, T))
+        How far the index may be off for all products of a code at once, as a variance of the ratio: for everyone,
+        for a market, for a category. Products under one code err together.
+    """
+
+    level: Floats
+    index: Floats
+    noise: Floats
+    drift: float
+    memory: float
+    shared: list[tuple[Ints, Floats]]
+
+
+def fit_baseline(panel: Panel, treated: Mask, *, attributed: Floats, rounds: int = 4) -> Baseline:
+    """Fit level, index and noise on the days outside ``treated`` (bool, P x T).
+
+    A product with next to no day outside has to do with all of its days less the ``attributed`` sales (USD, P x T).
+    """
+    always = (np.isfinite(panel.sales) & ~treated).sum(axis=1) < _LEAST_DAYS
+    sales = np.where(treated, np.nan, panel.sales)
+    sales[always] = (panel.sales - attributed)[always]
+    seen = np.isfinite(sales)
+    enough = seen.sum(axis=1) >= _LEAST_DAYS
+    filled = np.where(seen, sales, 0.0)
+    index = np.ones_like(sales)
+    noise = np.full(len(sales), 0.1)
+    level = np.full(len(sales), np.nan)
+    for _ in range(rounds):
+        exposure = np.where(seen, index, 0.0).sum(axis=1)
+        level = np.divide(filled.sum(axis=1), exposure, out=np.full(len(sales), np.nan), where=exposure > 0)
+        usable = seen & (enough & (level > 0))[:, None]
+        ratio = np.divide(filled, level[:, None], out=np.zeros_like(filled), where=usable)
+        index, shared = _index(ratio, usable, noise, panel)
+        residual = np.where(usable, ratio / index - 1.0, 0.0)
+        count = usable.sum(axis=1)
+        own = (residual**2).sum(axis=1) / np.maximum(count, 1)
+        typical = float(np.median(own[count > 0])) if (count > 0).any() else 0.1
+        # A product seen on few days borrows its variance from the others.
+        noise = np.maximum((own * count + typical * 20.0) / (count + 20.0), _NOISE_FLOOR)
+    level = np.where(enough & (level > 0), level, np.nan)
+    drift, memory, steps = _variogram(residual, usable)
+    own_step = _half_squared_steps(residual, usable)
+    inherited = drift * (1.0 - np.exp(-1.0 / memory))
+    noise = np.maximum(np.where(np.isfinite(own_step), own_step, steps) - inherited, _NOISE_FLOOR)
+    return Baseline(level, index, noise, drift, memory, shared)
+
+
+def without_others(
+    panel: Panel, baseline: Baseline, treated: Mask, own: Floats, attributed: pd.DataFrame
+) -> tuple[Panel, Baseline]:
+    """``panel`` with what other orders visibly did to its days taken out, and the baseline of what is left.
+
+    Attributed sales outside partnerships (organic, paid) come in bursts that have nothing to do with the
+    partnerships, and refunds (of partnerships' orders, of others) are booked on the day they are known, not on the
+    day of the order. How much of each a shop's days really hold is read off the untreated days (least squares from
+    `SHARE_MEAN` and `SHARE_SD`, held to 0..1), then taken off, or put back where it belongs, everywhere.
+
+    Parameters
+    ----------
+    own : float64 (P, T), the partnerships' own attributed USD.
+    attributed : DataFrame, as `training.lift.estimate.attributed_days` gives it.
+    """
+    tables = _other_orders(panel, attributed)
+    usable = np.isfinite(panel.sales) & ~treated & np.isfinite(baseline.level)[:, None]
+    expected = np.where(usable, baseline.level[:, None] * baseline.index, 1.0)
+    weight = np.where(usable, 1.0 / (np.sqrt(baseline.noise)[:, None] * expected), 0.0)
+    count = np.maximum(usable.sum(axis=1, keepdims=True), 1)
+    columns = []
+    for table in tables:
+        # The level holds the mean of it already.
+        mean = np.where(usable, table, 0.0).sum(axis=1, keepdims=True) / count
+        columns.append(((table - mean) * weight).ravel())
+    design = np.stack(columns, axis=1)
+    gap = (np.where(usable, panel.sales - expected, 0.0) * weight).ravel()
+    prior = np.diag(SHARE_SD**-2.0)
+    share = np.linalg.solve(design.T @ design + prior, design.T @ gap + prior @ SHARE_MEAN)
+    cleaned = panel.sales - np.tensordot(np.clip(share, 0.0, 1.0), np.stack(tables), axes=1)
+    panel = Panel(panel.product_ids, panel.first_day, cleaned, panel.price, panel.market, panel.category)
+    return panel, fit_baseline(panel, treated, attributed=own)
+
+
+def _other_orders(panel: Panel, attributed: pd.DataFrame) -> list[Floats]:
+    """USD by product and day, each (P, T): organic and paid sales outside partnerships, and what refunds of
+    partnerships' and of other orders add to a day against the day of their order.
+    """
+    product = panel.rows_of(attributed["product_id"])
+    outside = (attributed["campaign_id"] == "").to_numpy()
+    paid = attributed["is_paid"].to_numpy(dtype=bool)
+    day, refund_day = attributed["day"].to_numpy(), attributed["refund_day"].to_numpy()
+    usd, back = attributed["usd"].to_numpy(), attributed["refunded_usd"].to_numpy()
+    tables = [np.zeros(panel.sales.shape) for _ in range(4)]
+    entries = [(0, day, usd, outside & ~paid), (1, day, usd, outside & paid)]
+    for i, chosen in ((2, ~outside), (3, outside)):
+        entries += [(i, refund_day, -back, chosen & (refund_day >= 0)), (i, day, back, chosen & (refund_day >= 0))]
+    for i, when, amount, chosen in entries:
+        column = when - panel.first_day
+        inside = chosen & (product >= 0) & (column >= 0) & (column < panel.days)
+        np.add.at(tables[i], (product[inside], column[inside]), amount[inside])
+    return tables
+
+
+def _index(ratio: Floats, usable: Mask, noise: Floats, panel: Panel) -> tuple[Floats, list[tuple[Ints, Floats]]]:
+    """All products' index times market's and category's deviations, each shrunk, float64 (P, T); `Baseline.shared`."""
+    weight = np.where(usable, 1.0 / noise[:, None], 0.0)
+    total = weight.sum(axis=0)
+    everyone = np.divide((weight * ratio).sum(axis=0), total, out=np.ones_like(total), where=total > 0)
+    index = np.broadcast_to(np.maximum(everyone, 1e-3), ratio.shape).copy()
+    doubt = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+    shared = [(np.zeros(len(ratio), dtype=np.int64), doubt[None, :])]
+    for codes in (panel.market, panel.category):
+        size = int(codes.max()) + 1
+        # Precision of a ratio whose expected value is the index: var(ratio / index) = noise / index.
+        precision = weight * index
+        mass = np.zeros((size, ratio.shape[1]))
+        pull = np.zeros_like(mass)
+        np.add.at(mass, codes, precision)
+        np.add.at(pull, codes, precision * (ratio / index - 1.0))
+        mean = np.divide(pull, mass, out=np.zeros_like(pull), where=mass > 0)
+        # Two products' deviations on one day have nothing in common but their code's: the mean of their products.
+        square, weight_square = np.zeros_like(mass), np.zeros_like(mass)
+        np.add.at(square, codes, (precision * (ratio / index - 1.0)) ** 2)
+        np.add.at(weight_square, codes, precision**2)
+        couples = float((mass**2 - weight_square).sum())
+        between = max(0.0, float((pull**2 - square).sum()) / couples) if couples > 0 else 0.0
+        deviation = mean * between * mass / (between * mass + 1.0)
+        index = index * np.maximum(1.0 + deviation[codes], 1e-3)
+        # What is left to know of a deviation once its products were heard.
+        shared.append((codes, between / (between * mass + 1.0)))
+    return index, shared
+
+
+def _half_squared_steps(residual: Floats, usable: Mask) -> Floats:
+    """Half the mean squared step from one day to the next, per product; NaN below 20 steps."""
+    both = usable[:, 1:] & usable[:, :-1]
+    squares = np.where(both, (residual[:, 1:] - residual[:, :-1]) ** 2, 0.0).sum(axis=1)
+    count = both.sum(axis=1)
+    halves: Floats = np.divide(squares, 2.0 * count, out=np.full(len(residual), np.nan), where=count >= 20)
+    return halves
+
+
+def _variogram(residual: Floats, usable: Mask) -> tuple[float, float, float]:
+    """Drift variance, its memory in days, and the mean half squared one-day step, over all products.
+
+    Fits ``noise + drift * (1 - exp(-h / memory))`` to half the mean squared steps over h = 1, 2, 3, 5, … days.
+    Products weigh by their precision, so that the noisiest do not drown the rest.
+    """
+    lags = [h for h in (1, 2, 3, 5, 7, 10, 14, 21, 28, 42) if h < residual.shape[1] // 2] or [1]
+    spread = np.where(usable, residual**2, 0.0).sum(axis=1) / np.maximum(usable.sum(axis=1), 1)
+    weight = (1.0 / np.maximum(spread, 1e-3) ** 2)[:, None]
+    curve = np.full(len(lags), np.nan)
+    for i, h in enumerate(lags):
+        both = usable[:, h:] & usable[:, :-h]
+        mass = float((weight * both).sum())
+        if mass > 0:
+            curve[i] = float((weight * np.where(both, residual[:, h:] - residual[:, :-h], 0.0) ** 2).sum()) / (2 * mass)
+    heard = np.isfinite(curve)
+    if not heard.any():
+        return 1e-6, MEMORIES[0], 0.1
+    lag, curve = np.array(lags, dtype=np.float64)[heard], curve[heard]
+    best = (np.inf, 1e-6, MEMORIES[0])
+    for memory in MEMORIES:
+        rise = 1.0 - np.exp(-lag / memory)
+        centred = rise - rise.mean()
+        slope = float(centred @ (curve - curve.mean()) / max(float(centred @ centred), 1e-12))
+        slope = float(np.clip(slope, 1e-6, 1.0))
+        error = float(np.sum((curve - curve.mean() - slope * centred) ** 2))
+        if error < best[0]:
+            best = (error, slope, memory)
+    return best[1], best[2], float(curve[0])

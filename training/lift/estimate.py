@@ -1,0 +1,155 @@
+"""Sales lift of a partnership: what its products sold that they would not have sold without it.
+
+Attributed orders are not lift: some of them the shop would have had anyway.
+Here the product's whole day in the shop speaks, against what it would have
+sold (training/lift/counterfactual.py), and the attributed orders only say where to
+look and what is likely:
+
+1. ``sales(day) / counterfactual(day) - 1 = sum_j lift_j kernel(day - posted_j) / counterfactual + drift + noise``
+   per product, by generalised least squares over all its partnerships at once,
+   so that partnerships that overlap in time are told apart as far as the data
+   can. ``kernel`` is how attributed orders fall over the ATTRIBUTION_DAYS after posting.
+2. Prior ``lift_j ~ N(rho . z_j, tau_j^2)``, ``z`` = organic attributed sales ``a``, paid attributed sales, and
+   ``captured = s a / (a + s / 20)`` with ``s`` what the product sells anyway in as many days, alone and times the
+   creator's followers and posts (standardised logs): its coefficients take off what is captured, not caused, never
+   much more than was attributed, and more from those who capture more.
+   ``rho`` and ``tau`` are estimated from all partnerships (training/lift/empirical_bayes.py).
+3. The posterior mean and standard deviation, the doubt about ``rho`` included. Negative means are kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from marketplace.tables import Marketplace
+from training.lift.counterfactual import epoch_days, in_usd, usd_rates
+from training.lift.empirical_bayes import Hyperprior, fit_prior, posterior, unshrunk
+from training.lift.evidence import day_number, gather_evidence, sales_kernel, within_window
+from training.lift.one_thread import one_thread
+
+__all__ = ["LIFT_COLUMNS", "as_of_day", "attributed_days", "estimate_lift", "sales_kernel"]
+
+Floats = npt.NDArray[np.float64]
+
+LIFT_COLUMNS = ("attributed_usd", "lift_usd", "lift_se_usd", "lift_raw_usd", "lift_raw_se_usd")
+
+HYPERPRIOR = Hyperprior(
+    mean=np.array([0.8, 0.3, 0.0, 0.0, 0.0]),
+    sd=np.array([0.3, 0.3, 0.04, 0.02, 0.02]),
+    variance=np.array([0.5, 0.2, 0.005, 2e-4]),
+)
+"""What is taken for likely before the data speak: the coefficients of `TERMS`, and ``tau^2 = a price^2 + b price *
+attributed + c attributed^2 + d captured^2``.
+"""
+
+MICRO = 1_000_000
+
+_KEYS = ["campaign_id", "creator_id"]
+
+
+def as_of_day(as_of: pd.Timestamp) -> pd.Timestamp:
+    """``as_of`` floored to 00:00 UTC; a naive instant is UTC."""
+    stamp = pd.Timestamp(as_of)
+    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    return stamp.floor("D")
+
+
+def attributed_days(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Sales attributed to creators, by day of order, as known before the day of ``as_of``.
+
+    Returns
+    -------
+    DataFrame[campaign_id, creator_id, product_id, day, is_paid, refund_day, lines, usd, refunded_usd]
+        Order lines whose last known state is not cancelled: ``usd`` = price x (quantity - refunded), ``refunded_usd``
+        = price x refunded, known on ``refund_day`` (-1 where nothing was refunded). ``campaign_id`` and
+        ``creator_id`` are "" outside campaigns, where only the product matters. Days are int64 from 1970-01-01.
+    """
+    day = as_of_day(as_of)
+    orders = market.table("orders")
+    orders = orders.filter(orders.creator_id.notnull(), orders.ordered_at < day, orders.known_at < day)
+    last = orders.group_by(["order_id", "sku_id"]).aggregate(
+        known_at=orders.known_at.max(),
+        **{
+            name: orders[name].argmax(orders.known_at)
+            for name in ("product_id", "ordered_at", "currency", "status", "quantity", "refunded_quantity", "price")
+        },
+        **{
+            # argmax passes over nulls, which are values here.
+            name: orders[name].fill_null(empty).argmax(orders.known_at)
+            for name, empty in (("campaign_id", ""), ("creator_id", ""), ("is_paid_traffic", False))
+        },
+    )
+    last = last.filter(last.status != "CANCELLED")
+    outside = last.campaign_id == ""
+    net = last.mutate(
+        day=last.ordered_at.epoch_seconds() // 86_400,
+        refund_day=(last.refunded_quantity > 0).ifelse(last.known_at.epoch_seconds() // 86_400, -1),
+        is_paid=last.is_paid_traffic,
+        creator_id=outside.ifelse("", last.creator_id),
+        amount=_fixed(last.price * (last.quantity - last.refunded_quantity).cast("float64")),
+        refunded=_fixed(last.price * last.refunded_quantity.cast("float64")),
+    )
+    keys = [*_KEYS, "product_id", "day", "is_paid", "refund_day", "currency"]
+    rows = market.query(
+        net.group_by(keys).aggregate(amount=net.amount.sum(), refunded=net.refunded.sum(), lines=net.count())
+    )
+    rows = rows.sort_values(keys, kind="stable").reset_index(drop=True)
+    rows[["amount", "refunded"]] = rows[["amount", "refunded"]].astype(np.float64) / MICRO
+    rates = usd_rates(market, day_number(day))
+    rows["usd"], rows["refunded_usd"] = in_usd(rows, "amount", rates), in_usd(rows, "refunded", rates)
+    return rows.drop(columns=["currency", "amount", "refunded"]).dropna(subset=["usd"]).reset_index(drop=True)
+
+
+def _fixed(amount: Any) -> Any:
+    """Money in whole millionths, so that its sums do not depend on the order in which threads add."""
+    return (amount * float(MICRO)).round().cast("int64")
+
+
+@one_thread()
+def estimate_lift(
+    market: Marketplace, partnerships: pd.DataFrame, as_of: pd.Timestamp, *, attributed: pd.DataFrame
+) -> pd.DataFrame:
+    """Lift of each partnership over the ATTRIBUTION_DAYS after posting, in USD.
+
+    Parameters
+    ----------
+    market : Marketplace
+    partnerships : DataFrame[invitation_id, campaign_id, creator_id, content_id, posted_at]
+        Content posted and known before ``as_of``. All of them, ripe or not: those not given are taken for shop sales.
+    as_of : Timestamp
+    attributed : DataFrame
+        As `attributed_days` gives it.
+
+    Returns
+    -------
+    DataFrame[invitation_id, attributed_usd, lift_usd, lift_se_usd, lift_raw_usd, lift_raw_se_usd]
+        In the order given. ``lift_usd``, ``lift_se_usd``: posterior mean and standard deviation; ``lift_raw_usd``,
+        ``lift_raw_se_usd``: from the product's days alone, with nothing learned from attribution; very wide where
+        partnerships overlap. NaN where the products have no days known. ``attrs["prior"]`` holds the fitted
+        `training.lift.empirical_bayes.Prior` where there was one to fit.
+    """
+    day = as_of_day(as_of)
+    rows = partnerships[["invitation_id", *_KEYS, "content_id"]].reset_index(drop=True)
+    rows["posted_day"] = epoch_days(partnerships["posted_at"])
+    sales = within_window(rows, attributed)
+    out = rows[["invitation_id"]].copy()
+    out["attributed_usd"] = np.bincount(sales["row"], weights=sales["usd"], minlength=len(rows))
+    for column in LIFT_COLUMNS[1:]:
+        out[column] = np.nan
+    evidence = gather_evidence(market, rows, sales, day=day, attributed=attributed)
+    if evidence is None:
+        return out
+    blocks = evidence.blocks
+    prior = fit_prior(blocks, HYPERPRIOR)
+    mean, variance = posterior(blocks, prior, len(rows))
+    raw, raw_variance = unshrunk(blocks, len(rows))
+    covered = np.bincount(evidence.pairs["row"], minlength=len(rows)) > 0
+    for column, values in zip(LIFT_COLUMNS[1:], (mean, variance**0.5, raw, raw_variance**0.5), strict=True):
+        # To the cent: what lies beyond hangs on how the machine's linear algebra rounds.
+        out[column] = np.where(covered, np.round(values, 2), np.nan)
+    out.attrs["prior"] = prior
+    return out

@@ -1,0 +1,399 @@
+"""What the product days say of each partnership's lift, before any prior: the evidence of `training.lift.estimate`.
+
+One block a product (`training.lift.empirical_bayes.Block`): its days against what
+it would have sold (`training.lift.counterfactual`), by generalised least squares
+over all its partnerships at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.linalg import cho_factor, cho_solve
+
+from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.tables import Marketplace
+from training.lift.counterfactual import Baseline, Panel, epoch_days, fit_baseline, read_panel, without_others
+from training.lift.empirical_bayes import Block
+
+__all__ = [
+    "LEVEL_VARIANCE",
+    "TERMS",
+    "Evidence",
+    "ProductDays",
+    "day_number",
+    "days_of_posting",
+    "families",
+    "gather_evidence",
+    "product_days",
+    "sales_kernel",
+    "treated_days",
+    "within_window",
+]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+KERNEL_HALF_LIFE = 3.0
+"""Days in which the stated sales kernel halves; it counts as `KERNEL_LINES` order lines beside the data's own."""
+KERNEL_LINES = 50.0
+
+WAIT_DAYS = 3
+"""Days after the window that are not used as untreated either."""
+
+REACH_DAYS = 90
+"""Days before the first and after the last partnership of a product that are looked at."""
+
+TERMS = ("organic", "paid", "captured", "captured_followers", "captured_posts")
+
+CAPTURED_AT_HALF = 0.05
+"""Attributed sales, as a share of what the product sells anyway, at which the term ``captured`` reaches half."""
+
+MANY_PRODUCTS = 25
+"""A partnership for more products than this is looked at in the sum of them all, not product by product."""
+
+LEVEL_VARIANCE = 0.25
+"""Of a level that no untreated day speaks for."""
+
+_KEYS = ["campaign_id", "creator_id"]
+
+
+def sales_kernel(age: Ints, lines: Floats) -> Floats:
+    """Share of a partnership's sales that falls on each day 0..ATTRIBUTION_DAYS - 1 after posting; sums to 1.
+
+    The data's shares, beside a stated exponential that weighs as `KERNEL_LINES` lines.
+
+    Parameters
+    ----------
+    age : int64 (n,), days since posting
+    lines : float64 (n,), order lines of that age
+    """
+    stated = 2.0 ** (-np.arange(ATTRIBUTION_DAYS) / KERNEL_HALF_LIFE)
+    within = (age >= 0) & (age < ATTRIBUTION_DAYS)
+    found = np.bincount(age[within], weights=lines[within], minlength=ATTRIBUTION_DAYS)
+    shares: Floats = found + KERNEL_LINES * stated / stated.sum()
+    shares /= shares.sum()
+    return shares
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the product days say, for one marketplace as of one day.
+
+    Attributes
+    ----------
+    rows : DataFrame[invitation_id, campaign_id, creator_id, content_id, posted_day]
+        The partnerships, in the order given.
+    pairs : DataFrame
+        One row a partnership (``row``, its number) and product (``product``, row of the panel): ``start``, the column
+        of the panel on which it was posted, ``brief_start``, ``brief_end``, ``level``, what is told of its prior
+        (`TERMS`), ``price``.
+    panel, baseline : Panel, Baseline
+        Without other orders; what would have been sold.
+    raw : Panel
+        As it was read.
+    together : bool
+        Partnerships are for so many products that the panel holds the sum of them all, one row a currency.
+    treated : bool (P, T)
+        Days on which a partnership is in force, and `WAIT_DAYS` more.
+    untreated : bool (P, T)
+        Days that the counterfactual was fitted on.
+    kernel : float64 (ATTRIBUTION_DAYS,)
+    seen : float64 (P, T)
+        Partnerships' organic attributed USD by product and day.
+    blocks : list of Block
+        By product, ascending.
+    block_pairs : list of int64 (J,)
+        The rows of ``pairs`` that each block is about, in the block's order.
+    """
+
+    rows: pd.DataFrame
+    pairs: pd.DataFrame
+    panel: Panel
+    raw: Panel
+    together: bool
+    baseline: Baseline
+    treated: Mask
+    untreated: Mask
+    kernel: Floats
+    seen: Floats
+    blocks: list[Block]
+    block_pairs: list[Ints]
+
+
+def day_number(day: pd.Timestamp) -> int:
+    """Days from 1970-01-01."""
+    return int(epoch_days(pd.Series([day]))[0])
+
+
+def gather_evidence(
+    market: Marketplace,
+    rows: pd.DataFrame,
+    sales: pd.DataFrame,
+    *,
+    day: pd.Timestamp,
+    attributed: pd.DataFrame,
+    shifts: Sequence[int] = (),
+    briefs: bool = False,
+    kin: bool = False,
+    blocks: bool = True,
+    raw: Panel | None = None,
+) -> Evidence | None:
+    """The evidence on the partnerships ``rows`` as known before ``day``; None without days.
+
+    Parameters
+    ----------
+    rows : DataFrame[invitation_id, campaign_id, creator_id, content_id, posted_day]
+    sales : DataFrame, as `within_window` gives it for ``rows``.
+    attributed : DataFrame, as `training.lift.estimate.attributed_days` gives it.
+    shifts : ints
+        The days of every partnership, moved back by each of these (forward where negative), are not used as untreated
+        either: what a placebo, or what follows, is asked of must not have been fitted to.
+    briefs : bool
+        Nor are the days on which a brief of theirs runs.
+    kin : bool
+        Nor are the days on which another product of the same brand and category has a partnership in force.
+    blocks : bool
+        False where only the counterfactual is wanted: `Evidence.blocks` is then empty.
+    raw : Panel, optional
+        `Evidence.raw` of the same partnerships and day, which saves reading it again.
+    """
+    pairs = _pairs(market, rows, day)
+    together = len(pairs) > 0 and bool(pairs["row"].value_counts().max() > MANY_PRODUCTS)
+    wanted = pairs["product_id"]
+    if raw is None and len(pairs):
+        raw = read_panel(market, day_number(day), wanted=wanted, together=together)
+    if raw is None:
+        return None
+    panel = raw
+    cut = ["row"] if together else ["row", "product_id"]
+    if together:
+        currency = market.frame("products", ["product_id", "currency"]).drop_duplicates("product_id")
+        by_product = currency.set_index("product_id")["currency"]
+        pairs = pairs.assign(product_id=wanted.map(by_product)).dropna().drop_duplicates().reset_index(drop=True)
+    pairs["product"] = panel.rows_of(pairs["product_id"])
+    pairs["start"] = rows["posted_day"].to_numpy()[pairs["row"]] - panel.first_day
+    pairs = _with_brief(market, rows, pairs, panel)
+    pairs = pairs[pairs["product"] >= 0].reset_index(drop=True)
+    treated, own = treated_days(panel, pairs), _own_sales(panel, pairs, sales, cut)
+    clear = treated.copy()
+    for shift in shifts:
+        clear |= treated_days(panel, pairs.assign(start=pairs["start"] - shift))
+    if kin:
+        code = families(market, panel.product_ids)
+        for family in np.unique(code[pairs["product"].to_numpy()]).tolist():
+            clear[code == family] |= treated[code == family].any(axis=0)
+    runs = pairs["brief_start"].notna() & pairs["brief_end"].notna()
+    for p, first, last in pairs.loc[runs & briefs, ["product", "brief_start", "brief_end"]].to_numpy(dtype=np.int64):
+        clear[p, max(0, first) : max(0, last + 1)] = True
+    panel, baseline = without_others(panel, fit_baseline(panel, clear, attributed=own), clear, own, attributed)
+    pairs["level"] = baseline.level[pairs["product"]]
+    pairs = pairs[pairs["level"].notna()].reset_index(drop=True)
+    if pairs.empty:
+        return None
+    pairs = _with_terms(pairs, sales, panel, cut).merge(_reach(market, rows, day), on="row", how="left")
+    for name in ("followers", "posts"):
+        pairs[f"captured_{name}"] = pairs["captured"] * pairs[name]
+    kernel = sales_kernel(sales["age"].to_numpy(), sales["lines"].to_numpy(dtype=np.float64))
+    seen = _own_sales(panel, pairs, sales[~sales["is_paid"]], cut)
+    # Strings are dear to slice thousands of times.
+    pairs = pairs.drop(columns="product_id")
+    parts = [part for _, part in pairs.groupby("product", sort=True)] if blocks else []
+    found = [_block(panel, baseline, part, kernel, seen) for part in parts]
+    places = [part.index.to_numpy(dtype=np.int64) for part in parts]
+    untreated = np.isfinite(panel.sales) & ~clear
+    return Evidence(rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, found, places)
+
+
+def within_window(rows: pd.DataFrame, attributed: pd.DataFrame) -> pd.DataFrame:
+    """Attributed sales of each partnership's window: row, product_id, age, is_paid, lines, usd."""
+    keyed = rows[[*_KEYS, "posted_day"]].assign(row=np.arange(len(rows)))
+    sales = keyed.merge(attributed[attributed["campaign_id"] != ""], on=_KEYS, how="inner")
+    sales["age"] = (sales["day"] - sales["posted_day"]).astype(np.int64)
+    sales = sales[(sales["age"] >= 0) & (sales["age"] < ATTRIBUTION_DAYS)]
+    order = ["row", "product_id", "age", "is_paid", "refund_day"]
+    return sales.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def _reach(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """Standardised log followers and log posts of each row's creator, 0 where not known: row, followers, posts."""
+    profiles = market.frame("creator_snapshots", ["creator_id", "snapshot_at", "follower_count", "known_at"])
+    profiles = profiles[(profiles["snapshot_at"] < day) & (profiles["known_at"] < day)].dropna()
+    profiles = profiles.sort_values(["snapshot_at", "known_at"], kind="stable").drop_duplicates(
+        "creator_id", keep="last"
+    )
+    contents = market.frame("contents", ["content_id", "creator_id", "published_at", "known_at"])
+    contents = contents[(contents["published_at"] < day) & (contents["known_at"] < day)]
+    posts = contents.drop_duplicates("content_id").groupby("creator_id").size()
+    found = {"followers": profiles.set_index("creator_id")["follower_count"], "posts": posts}
+    out = pd.DataFrame({"row": np.arange(len(rows))})
+    for name, by_creator in found.items():
+        log = np.log1p(rows["creator_id"].map(by_creator).astype(np.float64))
+        deviation = log.std()
+        out[name] = ((log - log.mean()) / deviation).fillna(0.0) if deviation > 0 else 0.0
+    return out
+
+
+def _pairs(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """One row a partnership and product: those of its content where known, else those of its campaign."""
+    contents = market.frame("contents", ["content_id", "product_ids", "published_at", "known_at"])
+    contents = contents[contents["content_id"].isin(rows["content_id"].dropna())]
+    contents = contents[(contents["published_at"] < day) & (contents["known_at"] < day)]
+    contents = contents.sort_values("known_at", kind="stable").drop_duplicates("content_id", keep="last")
+    campaigns = market.frame("campaigns", ["campaign_id", "product_ids"]).drop_duplicates("campaign_id")
+    of_content = rows["content_id"].map(contents.set_index("content_id")["product_ids"])
+    of_campaign = rows["campaign_id"].map(campaigns.set_index("campaign_id")["product_ids"])
+    has = of_content.map(lambda ids: isinstance(ids, np.ndarray) and len(ids) > 0).astype(bool)
+    chosen = of_content.where(has, of_campaign)
+    pairs = pd.DataFrame({"row": np.arange(len(rows)), "product_id": chosen}).explode("product_id")
+    return pairs.dropna().drop_duplicates().astype({"row": np.int64}).reset_index(drop=True)
+
+
+def _with_brief(market: Marketplace, rows: pd.DataFrame, pairs: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    """``pairs`` with the columns of the panel on which the brief begins and ends, float64, NaN where not known."""
+    campaigns = market.frame("campaigns", ["campaign_id", "briefed_at", "starts_at", "ends_at"])
+    campaigns = campaigns.drop_duplicates("campaign_id").set_index("campaign_id")
+    of_pair = campaigns.reindex(rows["campaign_id"].to_numpy()[pairs["row"]])
+    starts = of_pair["starts_at"].fillna(of_pair["briefed_at"]).reset_index(drop=True)
+    for name, instants in (("brief_start", starts), ("brief_end", of_pair["ends_at"].reset_index(drop=True))):
+        day = np.where(instants.isna(), np.nan, epoch_days(instants).astype(np.float64) - panel.first_day)
+        pairs = pairs.assign(**{name: day})
+    return pairs
+
+
+def families(market: Marketplace, product_ids: npt.NDArray[np.object_]) -> Ints:
+    """Code of the brand and category of each product, -1 where not known."""
+    products = market.frame("products", ["product_id", "brand_id", "category_id"]).drop_duplicates("product_id")
+    known = products.set_index("product_id").reindex(product_ids)
+    keys = pd.MultiIndex.from_frame(known[["brand_id", "category_id"]].astype(object))
+    code = pd.factorize(keys, sort=False)[0]
+    return np.where(known.notna().all(axis=1), code, -1).astype(np.int64)
+
+
+def treated_days(panel: Panel, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Days of posting to the end of the window and `WAIT_DAYS` on, by product, bool (P, T)."""
+    treated = np.zeros(panel.sales.shape, dtype=bool)
+    for age in range(ATTRIBUTION_DAYS + WAIT_DAYS):
+        column = pairs["start"].to_numpy() + age
+        inside = (column >= 0) & (column < panel.days)
+        treated[pairs["product"].to_numpy()[inside], column[inside]] = True
+    return treated
+
+
+def _own_sales(panel: Panel, pairs: pd.DataFrame, sales: pd.DataFrame, keys: list[str]) -> Floats:
+    """Partnerships' attributed USD by product and day, float64 (P, T)."""
+    out = np.zeros(panel.sales.shape)
+    placed = pairs.merge(sales[[*keys, "age", "usd"]], on=keys, how="inner")
+    column = (placed["start"] + placed["age"]).to_numpy()
+    inside = (column >= 0) & (column < panel.days)
+    np.add.at(out, (placed["product"].to_numpy()[inside], column[inside]), placed["usd"].to_numpy()[inside])
+    return out
+
+
+def _with_terms(pairs: pd.DataFrame, sales: pd.DataFrame, panel: Panel, keys: list[str]) -> pd.DataFrame:
+    """``pairs`` with organic and paid attributed USD (summed by ``keys``), usual sales, and price."""
+    usd, paid = sales["usd"], sales["is_paid"]
+    parts = sales.assign(organic=usd.where(~paid, 0.0), paid=usd.where(paid, 0.0))
+    summed = parts.groupby(keys, as_index=False)[["organic", "paid"]].sum()
+    pairs = pairs.merge(summed, on=keys, how="left").fillna({"organic": 0.0, "paid": 0.0})
+    anyway = pairs["level"] * ATTRIBUTION_DAYS
+    organic = pairs["organic"].clip(lower=0.0)
+    # No more can be captured than was attributed; of a whole market's sales no stated share is captured.
+    bounded = anyway * organic / (organic + CAPTURED_AT_HALF * anyway)
+    pairs["captured"] = bounded if "product_id" in keys else 0.0
+    pairs["price"] = panel.price[pairs["product"]]
+    return pairs
+
+
+@dataclass(frozen=True)
+class ProductDays:
+    """One product's days around its partnerships, as a linear model of the ratio to what it would have sold.
+
+    ``ratio = design @ (lifts - organic attributed sales) + error``; ``factor`` is the Cholesky factor of the error's
+    covariance (n, n), ``column`` (n,) the days' columns in the panel, ``expected`` (n,) USD, ``design`` (n, U) of the
+    sums of the partnerships of each of U days, ``ratio`` (n,) less their organic attributed sales.
+    """
+
+    product: int
+    column: Ints
+    expected: Floats
+    design: Floats
+    ratio: Floats
+    factor: Floats
+
+    def solve(self, right: Floats) -> Floats:
+        """The covariance's inverse times ``right`` (n,) or (n, k)."""
+        solved: Floats = cho_solve((self.factor, True), right, check_finite=False)
+        return solved
+
+
+def days_of_posting(start: Ints) -> tuple[Ints, Ints]:
+    """Which day each partnership of a product was posted on, int64 (J,), and those days' columns, int64 (U,).
+
+    Days are in the order in which they first occur in ``start`` (J,).
+    """
+    place, posted = pd.factorize(start)
+    return place.astype(np.int64), np.asarray(posted, dtype=np.int64)
+
+
+def product_days(
+    panel: Panel,
+    baseline: Baseline,
+    *,
+    product: int,
+    start: Ints,
+    kernel: Floats,
+    seen: Floats,
+    reach: Ints | None = None,
+) -> ProductDays:
+    """The days of row ``product`` of the panel, from `REACH_DAYS` before to as long after its partnerships.
+
+    Parameters
+    ----------
+    start : int64 (U,), columns on which its partnerships were posted, each once.
+    seen : float64 (P, T), partnerships' organic attributed USD.
+    reach : int64, columns to reach before and after from; ``start`` by default.
+    """
+    around = start if reach is None else reach
+    low = max(0, int(around.min()) - REACH_DAYS)
+    high = min(panel.days, int(around.max()) + len(kernel) + REACH_DAYS)
+    column = np.arange(low, high)
+    column = column[np.isfinite(panel.sales[product, column])]
+    index = baseline.index[product, column]
+    expected = baseline.level[product] * index
+    age = column[:, None] - start
+    design = np.where((age >= 0) & (age < len(kernel)), kernel[np.clip(age, 0, len(kernel) - 1)], 0.0)
+    distance = np.abs(column[:, None] - column)
+    covariance = LEVEL_VARIANCE + baseline.drift * np.exp(-distance / baseline.memory)
+    # Sales are counts: the variance of a day's ratio falls with what is expected.
+    covariance[np.diag_indices_from(covariance)] += baseline.noise[product] / index
+    factor, _ = cho_factor(covariance, lower=True, check_finite=False)
+    ratio = (panel.sales[product, column] - seen[product, column]) / expected - 1.0
+    return ProductDays(product, column, expected, design / expected[:, None], ratio, factor)
+
+
+def _block(panel: Panel, baseline: Baseline, part: pd.DataFrame, kernel: Floats, seen: Floats) -> Block:
+    """What one product's days say of its partnerships, the rows of ``part``.
+
+    The partnerships' organic attributed sales, ``seen`` (P, T), are taken off day by day, what is left is explained
+    by ``kernel``, and their sums are put back: the scatter of the orders that can be seen is then no noise.
+    """
+    place, posted = days_of_posting(part["start"].to_numpy())
+    days = product_days(panel, baseline, product=int(part["product"].iloc[0]), start=posted, kernel=kernel, seen=seen)
+    solved = days.solve(np.column_stack([days.design, days.ratio]))
+    information = days.design.T @ solved[:, :-1]
+    price, captured, organic = (part[name].to_numpy() for name in ("price", "captured", "organic"))
+    attributed = np.maximum(organic + part["paid"].to_numpy(), 0.0)
+    return Block(
+        information,
+        days.design.T @ solved[:, -1] + information @ np.bincount(place, weights=organic, minlength=len(posted)),
+        part[list(TERMS)].to_numpy(),
+        np.stack([price**2, price * attributed, attributed**2, captured**2], axis=1),
+        part["row"].to_numpy(),
+        place,
+    )

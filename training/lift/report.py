@@ -1,0 +1,345 @@
+"""``collabrank lift``: what partnerships added, campaign by campaign and in all, and what speaks against it.
+
+Estimates are those that rankers learn from (training/lift/estimate.py), summed with the
+standard error that a sum deserves (training/lift/sums.py). Beside them stand
+checks that share as little with them as can be: sums of sales beyond an
+imputed path (training/lift/checks/imputation.py), placebo tests, a sensitivity value,
+sibling products, and synthetic difference-in-differences. Where the imputed
+sum contradicts the estimate, the imputed one is what is reported in all, net
+of what is missing in the days after.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import norm
+
+from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.errors import TrainingError
+from marketplace.tables import Marketplace
+from training.data.labels import build_outcomes
+from training.lift.checks.imputation import AFTER_SHIFTS, Imputation, impute
+from training.lift.checks.placebo import LEAD, SHIFTS, Placebo, placebo_tests
+from training.lift.checks.sensitivity import Sensitivity, expected_in_windows, sensitivity
+from training.lift.checks.siblings import SiblingCheck, sibling_check
+from training.lift.checks.synthetic_did import SyntheticCheck, synthetic_check
+from training.lift.counterfactual import epoch_days
+from training.lift.empirical_bayes import Prior, fit_prior, posterior
+from training.lift.estimate import HYPERPRIOR, as_of_day, attributed_days
+from training.lift.evidence import Evidence, gather_evidence, within_window
+from training.lift.one_thread import one_thread
+from training.lift.sums import pair_lifts, sum_lifts
+
+__all__ = ["LEVEL", "Estimate", "LiftReport", "lift_report", "ripe_evidence"]
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+LEVEL = 0.9
+"""Of every interval of the report."""
+
+Z = float(norm.ppf(0.5 + LEVEL / 2.0))
+ODD = float(norm.ppf(0.975))
+"""Standard errors from which on a check is flagged."""
+
+FORM_SD = 0.05
+"""How far the form of the prior may be off for all partnerships at once, as a share of the sum.
+
+Chosen on 15 simulated baseline marketplaces, where overall sums were off by 1.7 of their own standard errors.
+"""
+
+IMPUTED_WIDENING = 1.5
+"""The imputed sum, where it is what is reported, is given so many of its own standard errors: on the same
+marketplaces its errors were so much wider (sales that bursts of orders bring forward count with it).
+"""
+
+_KEYS = ["campaign_id", "creator_id"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Incremental net sales in USD with standard error, beside what is attributed and what would have been sold.
+
+    ``estimate`` and ``expected`` are NaN where the products have no days.
+    """
+
+    name: str
+    partnerships: int
+    attributed: float
+    estimate: float
+    se: float
+    expected: float
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval."""
+        return self.estimate - Z * self.se
+
+    @property
+    def high(self) -> float:
+        """Upper end."""
+        return self.estimate + Z * self.se
+
+    @property
+    def ratio(self) -> float:
+        """Attributed over incremental; NaN where the latter is not above zero."""
+        return self.attributed / self.estimate if self.estimate > 0 else math.nan
+
+
+@dataclass(frozen=True)
+class LiftReport:
+    """Everything that ``collabrank lift`` prints.
+
+    Attributes
+    ----------
+    as_of : Timestamp
+    partnerships : DataFrame[invitation_id, campaign_id, creator_id, posted_at, attributed_usd, lift_usd, lift_se_usd]
+        The ripe ones.
+    campaigns : list of Estimate, by name (``campaign_id``).
+    learned : Estimate
+        All of them, as rankers learn it.
+    overall : Estimate
+        What is reported in all: ``learned``, or the imputed sum scaled to all where that contradicts it.
+    imputation, placebos, siblings, synthetic, sensitivity
+        The checks; None where the marketplace does not allow one.
+    disagreement : float
+        Imputed sum in the windows less the learned one of the same partnerships, in standard errors of the former.
+    flags : str -> str
+        Checks that failed, and what that means.
+    """
+
+    as_of: pd.Timestamp
+    partnerships: pd.DataFrame
+    campaigns: list[Estimate]
+    learned: Estimate
+    overall: Estimate
+    imputation: Imputation | None
+    disagreement: float
+    placebos: list[Placebo]
+    siblings: SiblingCheck | None
+    synthetic: SyntheticCheck | None
+    sensitivity: Sensitivity
+    flags: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: NaN becomes None."""
+        imputed = self.imputation
+        found = {
+            "as_of": f"{self.as_of:%Y-%m-%d}",
+            "level": LEVEL,
+            "overall": _row(self.overall),
+            "learned": _row(self.learned),
+            "campaigns": [_row(one) for one in self.campaigns],
+            "imputed": None
+            if imputed is None
+            else {
+                "partnerships": len(imputed.rows),
+                **{
+                    f"{name}{end}": value
+                    for name in ("window", "after", "net")
+                    for end, value in zip(("_usd", "_se_usd"), getattr(imputed, name), strict=True)
+                },
+                "disagreement_z": self.disagreement,
+            },
+            "placebos": [{**asdict(test), "z": test.z} for test in self.placebos],
+            "siblings": None if self.siblings is None else {**asdict(self.siblings), "z": self.siblings.z},
+            "synthetic": None if self.synthetic is None else {**asdict(self.synthetic), "z": self.synthetic.z},
+            "sensitivity": asdict(self.sensitivity),
+            "flags": dict(self.flags),
+        }
+        return {key: _plain(value) for key, value in found.items()}
+
+
+@one_thread()
+def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, seed: int = 7) -> LiftReport:
+    """Estimates and checks for every partnership that is ripe before the day of ``as_of``.
+
+    Parameters
+    ----------
+    sample : int
+        Partnerships that synthetic difference-in-differences looks at, at most, drawn with ``seed``.
+
+    Raises
+    ------
+    TrainingError
+        No partnership is ripe, or the products of none have days.
+    """
+    day = as_of_day(as_of)
+    outcomes, rows, sales, attributed, evidence, ripe = _gather(market, day)
+    prior = fit_prior(evidence.blocks, HYPERPRIOR)
+    mean, variance = posterior(evidence.blocks, prior, len(rows))
+    usd = np.bincount(sales["row"], weights=sales["usd"], minlength=len(rows)).astype(np.float64)
+    campaigns, learned = _estimates(evidence, prior, ripe, usd)
+    imputation, placebos, siblings = None, list[Placebo](), None
+    # One sum of everything has no clear days and no siblings.
+    if not evidence.together:
+
+        def again(**clear: Any) -> Evidence | None:
+            return gather_evidence(
+                market, rows, sales, day=day, attributed=attributed, blocks=False, raw=evidence.raw, **clear
+            )
+
+        after, before, kin = again(shifts=AFTER_SHIFTS), again(shifts=SHIFTS, briefs=True), again(kin=True)
+        imputation = None if after is None else impute(after, ripe)
+        placebos = [] if before is None else placebo_tests(before, ripe)
+        siblings = None if kin is None else sibling_check(market, kin, mean)
+    disagreement, overall = _overall(evidence, prior, learned, imputation)
+    brand = market.frame("products", ["product_id", "brand_id"]).drop_duplicates("product_id").set_index("product_id")
+    brands = brand["brand_id"].reindex(evidence.panel.product_ids).fillna("").to_numpy(dtype=object)
+    low, expected = (np.array([getattr(one, name) for one in campaigns]) for name in ("low", "expected"))
+    report = LiftReport(
+        as_of=day,
+        partnerships=outcomes[["invitation_id", *_KEYS, "posted_at"]]
+        .assign(attributed_usd=usd, lift_usd=np.round(mean, 2), lift_se_usd=np.round(np.sqrt(variance), 2))[ripe]
+        .reset_index(drop=True),
+        campaigns=campaigns,
+        learned=learned,
+        overall=overall,
+        imputation=imputation,
+        disagreement=disagreement,
+        placebos=placebos,
+        siblings=siblings,
+        synthetic=synthetic_check(evidence, pair_lifts(evidence, prior), ripe, brands=brands, sample=sample, seed=seed),
+        sensitivity=sensitivity((overall.estimate, overall.se, overall.expected), (low, expected), placebos, z=Z),
+    )
+    report.flags.update(_flags(report))
+    return report
+
+
+@one_thread()
+def ripe_evidence(market: Marketplace, as_of: pd.Timestamp) -> tuple[Evidence, Mask]:
+    """What the products' days say as of a day, and which partnerships are ripe, bool (n,).
+
+    Raises
+    ------
+    TrainingError
+        As `lift_report`.
+    """
+    *_, evidence, ripe = _gather(market, as_of_day(as_of))
+    return evidence, ripe
+
+
+def _gather(
+    market: Marketplace, day: pd.Timestamp
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, Evidence, Mask]:
+    outcomes = build_outcomes(market, day)
+    outcomes = outcomes[outcomes["posted_at"].notna()].reset_index(drop=True)
+    rows = outcomes[["invitation_id", *_KEYS, "content_id"]].assign(posted_day=epoch_days(outcomes["posted_at"]))
+    attributed = attributed_days(market, day)
+    sales = within_window(rows, attributed)
+    evidence = gather_evidence(market, rows, sales, day=day, attributed=attributed) if len(rows) else None
+    ripe = outcomes["ripe"].to_numpy(dtype=bool)
+    if evidence is not None:
+        ripe = ripe & (np.bincount(evidence.pairs["row"], minlength=len(rows)) > 0)
+    if evidence is None or not ripe.any():
+        raise TrainingError(
+            "partnerships posted long enough ago, of products with days in the shop",
+            received=f"{len(rows)} posted by {day:%Y-%m-%d}, {int(ripe.sum())} of them ripe",
+            look="product_days and deliveries in docs/contract.md, or a later --as-of",
+        )
+    return outcomes, rows, sales, attributed, evidence, ripe
+
+
+def _estimates(evidence: Evidence, prior: Prior, ripe: Mask, usd: Floats) -> tuple[list[Estimate], Estimate]:
+    names = evidence.rows["campaign_id"].to_numpy(dtype=object)
+    known = np.unique(names[ripe].astype(str))
+    campaign = np.where(ripe, np.searchsorted(known, names.astype(str)), -1).astype(np.int64)
+    everything = np.where(ripe, 0, -1).astype(np.int64)
+    by_group = []
+    sums = sum_lifts(evidence, prior, [campaign, everything])
+    for group, labels, (mean, sd) in ((campaign, known.tolist(), sums[0]), (everything, ["all"], sums[1])):
+        inside, expected = group >= 0, expected_in_windows(evidence, group)
+        count = np.bincount(group[inside], minlength=len(mean))
+        attributed = np.bincount(group[inside], weights=usd[inside], minlength=len(mean))
+        by_group.append(
+            [
+                Estimate(str(label), int(n), float(a), float(m), math.hypot(float(s), FORM_SD * float(m)), float(e))
+                for label, n, a, m, s, e in zip(labels, count, attributed, mean, sd, expected, strict=True)
+            ]
+        )
+    return by_group[0], by_group[1][0]
+
+
+def _overall(
+    evidence: Evidence, prior: Prior, learned: Estimate, imputation: Imputation | None
+) -> tuple[float, Estimate]:
+    """How far the imputed sum is from the learned one, and what is reported in all."""
+    if imputation is None or not len(imputation.rows):
+        return math.nan, learned
+    same = np.full(len(evidence.rows), -1, dtype=np.int64)
+    same[imputation.rows] = 0
+    ((mean, _),) = sum_lifts(evidence, prior, [same])
+    estimate, se = imputation.window
+    z = (estimate - float(mean[0])) / se if se > 0 else math.nan
+    if not abs(z) > ODD:
+        return z, learned
+    # A mean over those whose days after are over stands for all.
+    scale = learned.partnerships / len(imputation.rows)
+    net, net_se = scale * imputation.net[0], scale * IMPUTED_WIDENING * imputation.net[1]
+    return z, Estimate(learned.name, learned.partnerships, learned.attributed, net, net_se, learned.expected)
+
+
+def _flags(report: LiftReport) -> dict[str, str]:
+    flags = {}
+    shifted = [test for test in report.placebos if test.name != LEAD]
+    for test in shifted:
+        if abs(test.z) > ODD:
+            flags["placebo"] = "sales moved in windows where nothing was posted: the standard errors are too small"
+    lead = next((test for test in report.placebos if test.name == LEAD), None)
+    if lead is not None and (abs(lead.z) > ODD or _too_often(lead, shifted)):
+        flags["lead"] = "demand moves when a brief begins, before anybody posts: briefs follow demand, and so may lift"
+    if report.imputation is not None and report.imputation.after[0] < -ODD * report.imputation.after[1]:
+        flags["after"] = "products sell less after the windows: some of the lift was only brought forward"
+    if abs(report.disagreement) > ODD:
+        flags["disagreement"] = (
+            "sales beyond the imputed path contradict what attribution was taken to tell; all in all the former is "
+            "reported, net of the days after"
+        )
+    if report.siblings is not None and abs(report.siblings.z) > ODD:
+        kind = "lose" if report.siblings.share < 0 else "gain"
+        flags["siblings"] = f"sibling products {kind} sales while a partnership is in force: lift is not the net effect"
+    if report.synthetic is not None and abs(report.synthetic.z) > ODD:
+        flags["synthetic"] = "synthetic difference-in-differences finds another mean"
+    if report.sensitivity.breakdown < 1.0:
+        flags["sensitivity"] = "a common shock no larger than seen where nothing was posted would explain the lift away"
+    return flags
+
+
+def _too_often(lead: Placebo, shifted: list[Placebo]) -> bool:
+    """The lead's intervals leave out zero more often than the shifted windows' do (or than they should)."""
+    count = sum(test.campaigns for test in shifted)
+    usual = sum(test.excluded * test.campaigns for test in shifted) / count if count else 0.0
+    usual = max(usual, 1.0 - LEVEL)
+    spread = usual * (1.0 - usual) * (1.0 / lead.campaigns + (1.0 / count if count else 0.0))
+    return lead.excluded - usual > Z * math.sqrt(spread)
+
+
+def _row(one: Estimate) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "partnerships": one.partnerships,
+        "attributed_usd": one.attributed,
+        "incremental_usd": one.estimate,
+        "se_usd": one.se,
+        "low_usd": one.low,
+        "high_usd": one.high,
+        "attributed_over_incremental": one.ratio,
+        "expected_sales_usd": one.expected,
+        "days": ATTRIBUTION_DAYS,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,3 @@
+"""Statistics: ranking metrics and tests of significance."""
+
+__all__: list[str] = []

@@ -1,0 +1,163 @@
+"""Whether a difference between two rankers could be chance.
+
+The campaign is the unit: creators of one campaign share a brief, a season and
+a shop, so they are never resampled one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from marketplace.errors import TrainingError
+
+__all__ = ["Interval", "PairedTest", "cluster_bootstrap", "holm", "paired_randomisation_test"]
+
+Floats = npt.NDArray[np.float64]
+
+EXACT_UP_TO = 14
+"""Up to this many campaigns every one of the ``2^n`` sign patterns is tried."""
+
+_BLOCK = 4_000_000
+"""Most matrix cells held at once while drawing."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its bootstrap interval; all three NaN where nothing could be measured."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Outcome of `paired_randomisation_test`: ``difference`` = mean of a - b over the campaigns both have."""
+
+    difference: float
+    p: float
+    wins: int
+    ties: int
+    losses: int
+
+
+def paired_randomisation_test(
+    a: npt.ArrayLike, b: npt.ArrayLike, *, draws: int = 20_000, seed: int = 0, tolerance: float = 1e-12
+) -> PairedTest:
+    """Two-sided paired randomisation test of the mean difference, one value a campaign.
+
+    Under the null either ranker could have got either result, so each campaign's difference may flip its
+    sign. ``p = (1 + #{|T*| >= |T|}) / (1 + draws)``; with up to 14 campaigns that differ, all sign patterns
+    are counted instead and ``p = #{|T*| >= |T|} / 2^n``. Campaigns where either value is NaN are left out;
+    with none left p is 1.
+
+    Source: Smucker, Allan and Carterette (2007), A comparison of statistical significance tests for IR evaluation.
+
+    Raises
+    ------
+    TrainingError
+        The two arrays differ in shape.
+    """
+    left, right = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if left.shape != right.shape:
+        raise TrainingError(
+            "one value a campaign for both",
+            received=f"{left.shape}, {right.shape}",
+            look="training/stats/significance.py",
+        )
+    d = left - right
+    d = d[~np.isnan(d)]
+    wins, losses = int(np.sum(d > tolerance)), int(np.sum(d < -tolerance))
+    ties = d.size - wins - losses
+    difference = float(d.mean()) if d.size else float("nan")
+    # Under the null only sizes matter; sorted, so that the order of campaigns and of a and b changes nothing.
+    moving = np.sort(np.abs(d[np.abs(d) > tolerance]))
+    if moving.size == 0:
+        return PairedTest(difference, 1.0, wins, ties, losses)
+    # A hair of slack, so that a pattern equal to the observed one is not lost to rounding.
+    observed = abs(float(np.sort(d).sum())) - 1e-9 * float(moving.sum())
+    if moving.size <= EXACT_UP_TO:
+        patterns = (np.arange(2**moving.size)[:, None] >> np.arange(moving.size)) & 1
+        sums = (2.0 * patterns - 1.0) @ moving
+        p = float(np.mean(np.abs(sums) >= observed))
+        return PairedTest(difference, p, wins, ties, losses)
+    extreme = sum(
+        int(np.sum(np.abs(signs.astype(np.float64) @ moving) >= observed)) for signs in _signs(moving.size, draws, seed)
+    )
+    return PairedTest(difference, (1.0 + extreme) / (1.0 + draws), wins, ties, losses)
+
+
+def cluster_bootstrap(
+    values: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+    draws: int = 2_000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of ``sum(values) / sum(weights)`` over campaigns drawn with replacement.
+
+    Parameters
+    ----------
+    values : array-like (n,)
+        One value a campaign; NaN is left out.
+    weights : array-like (n,), optional
+        The denominators; one each (then the statistic is the mean) where absent.
+    level : float
+        Two-sided coverage, 0.95 by default.
+
+    Source: Efron and Tibshirani (1993), An introduction to the bootstrap, chapter 13.
+    """
+    top = np.asarray(values, dtype=np.float64)
+    bottom = np.ones_like(top) if weights is None else np.asarray(weights, dtype=np.float64)
+    known = ~(np.isnan(top) | np.isnan(bottom))
+    top, bottom = top[known], bottom[known]
+    if top.size == 0 or not bottom.sum() > 0:
+        return Interval(float("nan"), float("nan"), float("nan"))
+    estimate = float(top.sum() / bottom.sum())
+    times = _times_drawn(top.size, draws, seed)
+    denominator = times @ bottom
+    ratios = (times @ top)[denominator > 0] / denominator[denominator > 0]
+    low, high = np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return Interval(estimate, float(low), float(high))
+
+
+def holm(p: npt.ArrayLike) -> Floats:
+    """p-values of one family of tests, made to hold for all of them together, float64 (n,) in the order given.
+
+    With the ``m`` known values in rising order, ``p_(i)`` becomes ``max over j <= i of min(1, (m - j + 1) p_(j))``:
+    the chance that any true null of the family falls below a threshold is at most that threshold, however the
+    tests depend on each other. NaN (no test) stays NaN and does not count.
+
+    Source: Holm (1979), A simple sequentially rejective multiple test procedure.
+    """
+    raw = np.asarray(p, dtype=np.float64)
+    out: Floats = np.full(raw.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(raw))
+    order = tested[np.argsort(raw[tested], kind="stable")]
+    out[order] = np.maximum.accumulate(np.minimum(1.0, raw[order] * np.arange(len(order), 0, -1)))
+    return out
+
+
+# Rankers of one comparison meet the same draws: comparable, and drawn once.
+
+
+@lru_cache(maxsize=8)
+def _signs(n: int, draws: int, seed: int) -> tuple[npt.NDArray[np.int8], ...]:
+    """Random signs (draws, n), -1 or +1, in blocks of at most `_BLOCK` cells."""
+    rng = np.random.default_rng(seed)
+    rows = max(1, _BLOCK // n)
+    sizes = [min(rows, draws - done) for done in range(0, draws, rows)]
+    return tuple(rng.integers(0, 2, size=(size, n), dtype=np.int8) * np.int8(2) - np.int8(1) for size in sizes)
+
+
+@lru_cache(maxsize=8)
+def _times_drawn(n: int, draws: int, seed: int) -> Floats:
+    """How often each of n campaigns is drawn with replacement, float64 (draws, n)."""
+    rng = np.random.default_rng(seed)
+    drawn: Floats = rng.multinomial(n, np.full(n, 1.0 / n), size=draws).astype(np.float64)
+    return drawn

@@ -1,0 +1,112 @@
+"""The figures that a run keeps: calibration, gain, importance, metric by slice.
+
+Each function returns a new `matplotlib.figure.Figure` and touches no global
+state (no pyplot), so that any number of runs may draw at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+__all__ = ["calibration_figure", "gain_figure", "importance_figure", "slice_figure"]
+
+Floats = NDArray[np.float64]
+_INK, _SECOND, _QUIET = "#1b4f72", "#c0622d", "#9aa5ad"
+
+
+def _axes(title: str, *, width: float = 6.4, height: float = 4.4) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, loc="left", fontsize=11)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def calibration_figure(tables: Mapping[str, pd.DataFrame], *, title: str = "Predicted against observed") -> Any:
+    """Mean predicted against mean observed, one line a head.
+
+    Parameters
+    ----------
+    tables : mapping of head to DataFrame[predicted, observed, count]
+        As `training.stats.metrics.calibration_table` gives them.
+    """
+    figure, axes = _axes(title)
+    top = max([0.05, *(float(t[["predicted", "observed"]].to_numpy().max()) for t in tables.values() if len(t))])
+    axes.plot([0, top], [0, top], color=_QUIET, linewidth=1, linestyle="--", label="perfect")
+    for colour, (head, table) in zip((_INK, _SECOND, "#3d7a4f", "#7d4f8a"), tables.items(), strict=False):
+        area = 15 + 60 * table["count"] / max(float(table["count"].max()), 1.0) if len(table) else 20
+        axes.plot(table["predicted"], table["observed"], color=colour, linewidth=1.5, label=head)
+        axes.scatter(table["predicted"], table["observed"], s=area, color=colour)
+    axes.set_xlabel("predicted probability")
+    axes.set_ylabel("observed share")
+    axes.legend(frameon=False)
+    return figure
+
+
+def gain_figure(curves: Mapping[str, Floats], *, depth: int, what: str) -> Any:
+    """What picking the first 1..depth creators a campaign brings, one line a ranker.
+
+    Parameters
+    ----------
+    curves : mapping of ranker to float64 array of shape (depth,)
+        Mean over campaigns of the sum over the first k, for k = 1..depth.
+    what : str
+        The vertical axis with its unit.
+    """
+    figure, axes = _axes("Gain by how many are invited")
+    places = np.arange(1, depth + 1)
+    for number, (name, curve) in enumerate(curves.items()):
+        bold = number == 0
+        axes.plot(places, curve, linewidth=2.4 if bold else 1.2, color=_INK if bold else None, label=name)
+    axes.set_xlabel("creators picked for each campaign")
+    axes.set_ylabel(what)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def importance_figure(importance: Mapping[str, Mapping[str, float]], *, top: int = 20) -> Any:
+    """Total split gain of the ``top`` signals, a share of each head's total, stacked by head."""
+    frame = pd.DataFrame({head: pd.Series(dict(values), dtype=float) for head, values in importance.items()}).fillna(
+        0.0
+    )
+    frame = frame / frame.sum().replace(0.0, 1.0)
+    order = frame.sum(axis=1).sort_values(ascending=False, kind="stable").index[:top][::-1]
+    figure, axes = _axes("What the heads look at", width=7.4, height=1.2 + 0.24 * max(len(order), 4))
+    left = np.zeros(len(order))
+    for head in frame.columns:
+        values = frame.loc[order, head].to_numpy()
+        axes.barh(list(order), values, left=left, label=head)
+        left = left + values
+    axes.set_xlabel("share of the head's split gain")
+    axes.tick_params(axis="y", labelsize=8)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def slice_figure(values: Mapping[str, tuple[float, float, float]], *, metric: str, by: str) -> Any:
+    """A metric with its interval for every value of one slice.
+
+    Parameters
+    ----------
+    values : mapping of slice value to (estimate, low, high)
+        Entries whose estimate is NaN are left out.
+    """
+    shown = {name: triple for name, triple in values.items() if np.isfinite(triple[0])}
+    figure, axes = _axes(f"{metric} by {by}", height=1.4 + 0.32 * max(len(shown), 3))
+    names = list(shown)[::-1]
+    for row, name in enumerate(names):
+        estimate, low, high = shown[name]
+        axes.plot([low, high], [row, row], color=_QUIET, linewidth=2)
+        axes.scatter([estimate], [row], color=_INK, zorder=3)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.axvline(0.0, color=_QUIET, linewidth=0.8, linestyle=":")
+    axes.set_xlabel(metric)
+    return figure

@@ -1,0 +1,212 @@
+"""Move the champion: through the gate and out to the served bundle, or not at all.
+
+The served bundle is the folder ``var/bundle``. A promotion takes the
+candidate's bundle from its run, verifies signature, hashes, text and golden
+rows, writes it anew under its version number, signs it, reads it back, and
+only then points the alias ``champion`` at it. Whatever fails, alias and folder
+are as they were.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from marketplace.errors import GateError
+from marketplace.state import replace_folder, state_folder
+from training.tracking.gate import Check, Evidence, check_gate, require_gate
+from training.tracking.registry import (
+    CHALLENGER,
+    CHAMPION,
+    EVIDENCE_ARTIFACT,
+    EVIDENCE_DIGEST,
+    Version,
+    aliased,
+    fetch_bundle,
+    find_version,
+    newest,
+    point_alias,
+    tag_version,
+)
+from training.tracking.store import Store, open_store
+
+__all__ = ["Promotion", "bundle_folder", "promote", "rollback"]
+
+PREVIOUS = "previous_champion"
+"""Tag of a version: which version was champion before it was promoted (empty for none)."""
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What `promote` or `rollback` did.
+
+    Attributes
+    ----------
+    version : int
+        The champion now.
+    previous : int or None
+        The champion before.
+    form : str
+        Of the champion now.
+    checks : tuple of Check
+        The gate's verdicts; empty for a rollback.
+    forced : bool
+        Whether a refusal was overridden.
+    bundle : Path
+        The served folder.
+    """
+
+    version: int
+    previous: int | None
+    form: str
+    checks: tuple[Check, ...]
+    forced: bool
+    bundle: Path
+
+
+def bundle_folder() -> Path:
+    """Where the served bundle lies: ``var/bundle``."""
+    return state_folder("bundle")
+
+
+def promote(
+    version: int | None = None, *, force: bool = False, reason: str = "", store: Store | None = None
+) -> Promotion:
+    """Make a candidate the champion if the gate lets it pass.
+
+    Parameters
+    ----------
+    version : int, optional
+        Which version; the newest by default.
+    force : bool
+        Promote although rules failed. Needs ``reason``; both are recorded as tags of the version and its run.
+    reason : str
+        Why, in words.
+    store : Store, optional
+        The default store otherwise.
+
+    Raises
+    ------
+    GateError
+        A rule failed, there is no such version, or force without a reason.
+    BundleError
+        The candidate's bundle does not verify.
+    """
+    if force and not reason.strip():
+        raise GateError("a reason with --force", received="none", look="`collabrank promote --force --reason TEXT`")
+    store = store or open_store()
+    candidate = newest(store) if version is None else find_version(store, version)
+    champion = aliased(store, CHAMPION)
+    if champion is not None and champion.number == candidate.number:
+        raise GateError(
+            "a candidate other than the champion",
+            received=f"version {candidate.number}, which is the champion already",
+            look="`collabrank train DIR` makes a new candidate; `collabrank rollback` goes back",
+        )
+    checks = _weigh(store, candidate, champion, force=force)
+    failed = [check.rule for check in checks if not check.passed]
+    if not force:
+        require_gate(checks)
+    tags = {
+        PREVIOUS: "" if champion is None else champion.number,
+        "promoted_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "gate": "forced" if failed or (force and not checks) else "passed",
+        "gate_figures": "; ".join(f"{check.rule}: {check.figures}" for check in checks)[:5000],
+    }
+    if force:
+        tags |= {"forced": "true", "forced_reason": reason.strip(), "forced_past": ", ".join(failed)}
+    _serve(store, candidate, champion, tags)
+    return Promotion(
+        candidate.number,
+        None if champion is None else champion.number,
+        candidate.tags.get("form", ""),
+        tuple(checks),
+        bool(force and failed) or bool(force and not checks),
+        bundle_folder(),
+    )
+
+
+def rollback(*, store: Store | None = None) -> Promotion:
+    """Make the champion's predecessor the champion again, bundle and alias.
+
+    Raises
+    ------
+    GateError
+        There is no champion, or it had no predecessor.
+    BundleError
+        The predecessor's bundle does not verify.
+    """
+    store = store or open_store()
+    champion = aliased(store, CHAMPION)
+    if champion is None or not champion.tags.get(PREVIOUS):
+        raise GateError(
+            "a champion that replaced another",
+            received="no champion" if champion is None else f"version {champion.number}, the first",
+            look="`collabrank ui`, Model registry; `collabrank promote --version N` takes any version",
+        )
+    before = find_version(store, int(champion.tags[PREVIOUS]))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    # The predecessor keeps its own `previous_champion`, so rolling back twice goes back two steps.
+    _serve(store, before, champion, {"restored_at": now, "restored_from": champion.number})
+    return Promotion(before.number, champion.number, before.tags.get("form", ""), (), False, bundle_folder())
+
+
+def _weigh(store: Store, candidate: Version, champion: Version | None, *, force: bool) -> list[Check]:
+    """The gate's verdicts; a forced promotion goes on where they cannot be had."""
+    try:
+        evidence = _recorded(store, candidate)
+        theirs = None
+        if champion is not None and evidence.champion_version != champion.number:
+            theirs = _recorded(store, champion)
+        return check_gate(evidence, champion=theirs, champion_version=None if champion is None else champion.number)
+    except GateError:
+        if force:
+            return []
+        raise
+
+
+def _recorded(store: Store, version: Version) -> Evidence:
+    """The evidence that the version's run recorded, refused where it is not the one that the version was made with."""
+    evidence = Evidence.of(store.read_json(version.run_id, EVIDENCE_ARTIFACT))
+    digest = version.tags.get(EVIDENCE_DIGEST, "")
+    if digest and evidence.digest() != digest:
+        raise GateError(
+            f"the evidence that version {version.number} was registered with, {digest[:12]}",
+            received=f"{EVIDENCE_ARTIFACT} of its run was changed since: {evidence.digest()[:12]}",
+            look="train again: `collabrank train DIR`",
+        )
+    return evidence
+
+
+def _serve(store: Store, version: Version, champion: Version | None, tags: Mapping[str, object]) -> None:
+    """Write the version's bundle, signed, and let the alias point at it: both or neither."""
+    from models.bundle.model import Bundle
+    from models.bundle.signature import read_public_key, read_signer
+
+    with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
+        key = read_public_key()
+        stored = Bundle.load(fetch_bundle(store, version, Path(scratch)), key)
+        with _alias_restored_on_failure(store, champion), replace_folder(bundle_folder()) as fresh:
+            dataclasses.replace(stored, model_version=str(version.number)).save(fresh, read_signer())
+            Bundle.load(fresh, key)
+            point_alias(store, CHAMPION, version)
+            tag_version(store, version, tags)
+    challenger = aliased(store, CHALLENGER)
+    if challenger is not None and challenger.number == version.number:
+        point_alias(store, CHALLENGER, None)
+
+
+@contextmanager
+def _alias_restored_on_failure(store: Store, champion: Version | None) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        current = aliased(store, CHAMPION)
+        if (current and current.number) != (champion and champion.number):
+            point_alias(store, CHAMPION, champion)
+        raise

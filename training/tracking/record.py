@@ -1,0 +1,221 @@
+"""What a training run leaves in MLflow: metrics, figures, data sets, texts and the gate's evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from training.data.dataset import TrainingData
+from training.evaluation.comparison import Comparison
+from training.evaluation.held_out import HeldOut
+from training.evaluation.table import comparison_text
+from training.heads.booster import Floats
+from training.heads.rankers import FittedForm
+from training.heads.validation import validation_campaigns
+from training.stats.metrics import Groups, calibration_table
+from training.stats.significance import cluster_bootstrap
+from training.tracking.figures import calibration_figure, gain_figure, importance_figure, slice_figure
+from training.tracking.gate import CANDIDATE, Evidence
+from training.tracking.store import Run
+
+__all__ = [
+    "BY_CAMPAIGN",
+    "describe",
+    "evidence_of",
+    "head_metrics",
+    "record_form",
+    "record_parent",
+    "record_shares",
+]
+
+BY_CAMPAIGN = "by_campaign.json"
+"""Every metric of a run campaign by campaign: what `collabrank compare` tests."""
+
+CURVE_DEPTH = 30
+CURVE_RANKERS = ("category_gmv", "gmv", "followers", "random")
+
+
+def record_parent(
+    run: Run,
+    data: TrainingData,
+    held_out: HeldOut,
+    comparison: Comparison,
+    *,
+    source: str,
+    fingerprint: str,
+) -> None:
+    """The parent run: both data sets and the whole comparison."""
+    learned = pd.DataFrame(data.X, columns=list(data.signals)).assign(grade=data.column("grade"))
+    run.dataset(
+        learned, source=source, name="training invitations", digest=fingerprint, context="training", target="grade"
+    )
+    measured = held_out.X[list(data.signals)].assign(incremental_profit=np.nan)
+    run.dataset(
+        measured, source=source, name="held-out pairs", digest=fingerprint, context="evaluation",
+        target="incremental_profit",
+    )  # fmt: skip
+    run.text(comparison_text(comparison) + "\n", "comparison.txt")
+    run.json(comparison.as_dict(), "comparison.json")
+    run.tags({"data_fingerprint": fingerprint, "data_source": source})
+
+
+def record_form(
+    run: Run, form: FittedForm, data: TrainingData, held_out: HeldOut, comparison: Comparison
+) -> dict[str, float]:
+    """One form's run, all but its bundle; the metrics that the bundle carries along are returned."""
+    metrics = {
+        row.metric: row.estimate for row in comparison.rows if row.ranker == form.form and np.isfinite(row.estimate)
+    }
+    metrics["validation_share"] = form.validation
+    calibration = comparison.calibration.get(form.form)
+    if calibration is not None and np.isfinite(calibration["error"]):
+        metrics["success_calibration_error"] = float(calibration["error"])
+    run.metrics(metrics | head_metrics(form) | _slice_metrics(form, comparison))
+    run.params({f"head.{name}.recipe": head.recipe for name, head in form.heads.items()})
+    run.params({f"head.{name}.rounds": head.rounds for name, head in form.heads.items()})
+    record_shares(
+        run,
+        {
+            metric: dict(zip(comparison.campaigns, by_ranker[form.form].tolist(), strict=True))
+            for metric, by_ranker in comparison.values.items()
+        }
+        | {"validation_share": dict(zip(validation_campaigns(data), form.validation_shares.tolist(), strict=True))},
+    )
+    for name, booster in form.bundle.heads.items():
+        run.text(booster.model_to_string(), f"heads/{name}.txt")
+    _figures(run, form, data, held_out, comparison)
+    return metrics
+
+
+def record_shares(run: Run, metrics: Mapping[str, Mapping[str, float]]) -> None:
+    """Store each metric's value by campaign id; NaN as null."""
+    run.json(metrics, BY_CAMPAIGN)
+
+
+def head_metrics(form: FittedForm) -> dict[str, float]:
+    """Out-of-fold loss of each head beside that of a constant, and of every recipe that was tried."""
+    found: dict[str, float] = {}
+    for name, head in form.heads.items():
+        found[f"head/{name}/loss"] = head.loss
+        found[f"head/{name}/constant_loss"] = head.constant_loss
+        found |= {f"head/{name}/loss {recipe}": loss for recipe, loss in head.losses.items()}
+    return found
+
+
+def evidence_of(
+    comparison: Comparison, form: str, *, fingerprint: str, champion: int | None, bundles: Mapping[str, Any]
+) -> Evidence:
+    """What the gate reads: the form as ``candidate``, the champion of the day, the heuristics; no other model."""
+    names = {form: CANDIDATE} | ({} if champion is None else {f"version {champion}": "champion"})
+    others = set(bundles) - set(names)
+
+    def of(values: Mapping[str, Mapping[str, Floats]]) -> dict[str, dict[str, list[float | None]]]:
+        return {
+            metric: {
+                names.get(ranker, ranker): [float(x) if np.isfinite(x) else None for x in each]
+                for ranker, each in by_ranker.items()
+                if ranker not in others
+            }
+            for metric, by_ranker in values.items()
+        }
+
+    found = comparison.calibration.get(form, {"error": float("nan"), "rows": 0})
+    return Evidence(
+        fingerprint,
+        comparison.campaigns,
+        of(comparison.values),
+        {name: of(values) for name, values in comparison.slices.items()},
+        {"success": {"error": found["error"], "rows": found["rows"]}} if np.isfinite(found["error"]) else {},
+        champion,
+    )
+
+
+def describe(form: FittedForm, comparison: Comparison, data: TrainingData) -> str:
+    """The version's description, in Markdown: what it is, what it learned from, how it did."""
+    headline = comparison.metrics[0]
+    ours = comparison.row(form.form, headline)
+    heads = ", ".join(f"{name} ({head.recipe}, {head.rounds} trees)" for name, head in form.heads.items())
+    rows = [row for row in comparison.rows if row.metric == headline]
+    table = "\n".join(f"| {row.ranker} | {row.estimate:.3f} | {row.low:.3f} .. {row.high:.3f} |" for row in rows)
+    return (
+        f"Form **{form.form}**, learned from {len(data)} invitations known before {data.as_of:%Y-%m-%d} "
+        f"({int(data.lift_known.sum())} estimated lifts).\n\n"
+        f"Heads: {heads}.\n\n"
+        f"Validation within training: {form.validation:.3f}. Held out, {ours.campaigns} campaigns:\n\n"
+        f"| ranker | {headline} | 95 % interval |\n| --- | --- | --- |\n{table}\n"
+    )
+
+
+def _slice_metrics(form: FittedForm, comparison: Comparison) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for slice_name, values in comparison.slices.items():
+        for metric, by_ranker in values.items():
+            known = by_ranker[form.form][np.isfinite(by_ranker[form.form])]
+            if known.size:
+                found[f"slice/{slice_name}/{metric}"] = float(known.mean())
+    return found
+
+
+def _figures(run: Run, form: FittedForm, data: TrainingData, held_out: HeldOut, comparison: Comparison) -> None:
+    accepted, delivered = data.reply_known, data.outcome_known
+    tables = {
+        "accept, out of fold": calibration_table(form.out_of_fold.accept[accepted], data.column("accepted")[accepted]),
+        "success, out of fold": calibration_table(
+            form.out_of_fold.success_probability[delivered], data.column("delivered")[delivered]
+        ),
+    }
+    if form.form in comparison.calibration:
+        tables["success, held out"] = comparison.calibration[form.form]["table"]
+    run.figure(calibration_figure(tables), "figures/calibration.png")
+    importance = {
+        name: dict(zip(data.signals, booster.feature_importance("gain").tolist(), strict=True))
+        for name, booster in form.bundle.heads.items()
+    }
+    run.json(importance, "importance.json")
+    run.figure(importance_figure(importance), "figures/importance.png")
+    curves, what = _gain_curves(form, held_out)
+    run.figure(gain_figure(curves, depth=CURVE_DEPTH, what=what), "figures/gain.png")
+    headline = comparison.metrics[0]
+    for by in ("market", "follower_tier"):
+        values = {
+            name.split("=", 1)[1]: _interval(metrics[headline][form.form])
+            for name, metrics in comparison.slices.items()
+            if name.startswith(f"{by}=") and headline in metrics
+        }
+        run.figure(slice_figure(values, metric=headline, by=by.replace("_", " ")), f"figures/by_{by}.png")
+
+
+def _interval(values: Floats) -> tuple[float, float, float]:
+    interval = cluster_bootstrap(values)
+    return interval.estimate, interval.low, interval.high
+
+
+def _gain_curves(form: FittedForm, held_out: HeldOut) -> tuple[dict[str, Floats], str]:
+    """Mean cumulative gain over campaigns by depth: true profit where it is known, else deliveries of the invited."""
+    from training.evaluation.baselines import baseline_scores
+
+    keys = ["campaign_id", "creator_id"]
+    if held_out.truth is not None:
+        value = held_out.pairs.merge(held_out.truth, on=keys, how="left")["incremental_profit"].to_numpy(np.float64)
+        what = "expected incremental profit, USD a campaign"
+    else:
+        known = held_out.labels.drop_duplicates(keys, keep="last")[[*keys, "delivered"]]
+        value = held_out.pairs.merge(known, on=keys, how="left")["delivered"].to_numpy(np.float64)
+        what = "deliveries a campaign, of those invited"
+    rows = np.flatnonzero(np.isfinite(value))
+    scores = {form.form: held_out.score(form.bundle)[0]["score"].to_numpy(np.float64)}
+    baselines = baseline_scores(held_out.X)
+    scores |= {name: baselines[name] for name in CURVE_RANKERS}
+    curves: dict[str, Floats] = {}
+    if not rows.size:
+        return {name: np.zeros(CURVE_DEPTH) for name in scores}, what
+    groups = Groups.of(held_out.pairs["campaign_id"].to_numpy()[rows], held_out.pairs["creator_id"].to_numpy()[rows])
+    for name, score in scores.items():
+        ordered = value[rows][groups.order(score[rows])]
+        place = groups.place
+        gained = np.bincount(place[place <= CURVE_DEPTH] - 1, ordered[place <= CURVE_DEPTH], minlength=CURVE_DEPTH)
+        curves[name] = np.cumsum(gained) / len(groups.size)
+    return curves, what

@@ -1,0 +1,343 @@
+"""MLflow as collabrank uses it: where the store is, and what a run holds.
+
+Every call goes through an `MlflowClient` made for one store, so that nothing
+depends on MLflow's process-wide "active run". MLflow is imported here and
+nowhere else in the package, after its telemetry has been switched off.
+
+The store is SQLite under ``var/mlflow`` unless ``MLFLOW_TRACKING_URI`` names
+another. Every marketplace has an experiment of its own, so that runs that lie
+side by side were measured on the same data (``MLFLOW_EXPERIMENT_NAME`` names one
+for all).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import os
+import re
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from marketplace.errors import TrainingError
+from marketplace.state import state_folder
+
+__all__ = ["Run", "Store", "default_tracking_uri", "json_text", "open_store"]
+
+_QUIET = ("mlflow", "alembic")
+
+
+def _mlflow() -> Any:
+    """MLflow, with telemetry off before the first import and its chatter lowered."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return mlflow
+
+
+def default_tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI`` where it is set, else SQLite at ``var/mlflow/mlflow.db``.
+
+    Raises
+    ------
+    TrainingError
+        The variable names a plain folder or a ``file:`` store, which MLflow no longer keeps a registry in.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    if not uri:
+        return f"sqlite:///{state_folder('mlflow', 'mlflow.db')}"
+    if "://" not in uri or uri.startswith("file:"):
+        raise TrainingError(
+            "MLFLOW_TRACKING_URI as sqlite:///FILE, postgresql://… or http(s)://…",
+            received=uri,
+            look="README.md, Compare models; unset it to use var/mlflow/mlflow.db",
+        )
+    return uri
+
+
+@dataclass(frozen=True)
+class Run:
+    """One MLflow run that is being written.
+
+    Attributes
+    ----------
+    store : Store
+        Where it is.
+    id : str
+        MLflow's run id.
+    artifact_uri : str
+        Where its artifacts go.
+    """
+
+    store: Store
+    id: str
+    artifact_uri: str
+
+    def rename(self, name: str) -> None:
+        """Give the run another name: what plots and lists call it."""
+        self.store.client.update_run(self.id, name=name)
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Log parameters; each value is written as text of at most 6,000 characters."""
+        from mlflow.entities import Param
+
+        rows = [Param(_key(name), str(value)[:6000]) for name, value in values.items()]
+        for start in range(0, len(rows), 100):
+            self.store.client.log_batch(self.id, params=rows[start : start + 100])
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Log metrics; a value that is not finite is left out, for MLflow's stores differ on NaN."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        rows = [Metric(_key(n), float(v), now, 0) for n, v in values.items() if math.isfinite(float(v))]
+        for start in range(0, len(rows), 1000):
+            self.store.client.log_batch(self.id, metrics=rows[start : start + 1000])
+
+    def tags(self, values: Mapping[str, object]) -> None:
+        """Set tags."""
+        from mlflow.entities import RunTag
+
+        self.store.client.log_batch(self.id, tags=[RunTag(name, str(value)) for name, value in values.items()])
+
+    def text(self, content: str, path: str) -> None:
+        """Store ``content`` as the artifact ``path``."""
+        self.store.client.log_text(self.id, content, path)
+
+    def json(self, content: object, path: str) -> None:
+        """Store ``content`` as JSON, keys sorted, NaN as null."""
+        self.text(json_text(content), path)
+
+    def folder(self, folder: Path, path: str) -> None:
+        """Store every file under ``folder`` beneath the artifact folder ``path``."""
+        self.store.client.log_artifacts(self.id, str(folder), path)
+
+    def figure(self, figure: Any, path: str) -> None:
+        """Store a matplotlib figure as the artifact ``path`` (its suffix says the format)."""
+        self.store.client.log_figure(self.id, figure, path)
+
+    def dataset(self, frame: pd.DataFrame, *, source: str, name: str, digest: str, context: str, target: str) -> None:
+        """Record what the run learned or was measured on (``mlflow.data``).
+
+        The schema and the row count are kept and ``digest`` (at most 36
+        characters) identifies the content; the rows themselves stay where they are.
+        """
+        mlflow = _mlflow()
+        from mlflow.entities import DatasetInput, InputTag
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            data = mlflow.data.from_pandas(frame, source=source, name=name, digest=digest[:36], targets=target)
+            entity = data._to_mlflow_entity()
+        tagged = DatasetInput(dataset=entity, tags=[InputTag("mlflow.data.context", context)])
+        self.store.client.log_inputs(self.id, [tagged])
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow tracking store and registry.
+
+    Attributes
+    ----------
+    uri : str
+        The tracking URI.
+    client : mlflow.MlflowClient
+        Bound to ``uri`` (and ``MLFLOW_REGISTRY_URI`` where it is set).
+    experiment : str
+        Name of the experiment that new runs belong to; made with the first of them.
+    """
+
+    uri: str
+    client: Any
+    experiment: str
+
+    def of_marketplace(self, folder: str | Path, fingerprint: str) -> Store:
+        """The same store, for runs on the marketplace in ``folder`` with that `Marketplace.fingerprint`.
+
+        Its experiment is named after the folder and the first 8 characters of the fingerprint, unless
+        ``MLFLOW_EXPERIMENT_NAME`` names one.
+        """
+        return self.of_experiment(f"{Path(folder).resolve().name}-{fingerprint[:8]}")
+
+    def of_experiment(self, name: str) -> Store:
+        """The same store, for runs of the experiment ``name``, unless ``MLFLOW_EXPERIMENT_NAME`` names one for all."""
+        return self if os.environ.get("MLFLOW_EXPERIMENT_NAME") else dataclasses.replace(self, experiment=name)
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """MLflow's id of the experiment, which is made where it is new.
+
+        Raises
+        ------
+        TrainingError
+            It cannot be made, such as where one of this name was deleted and not purged.
+        """
+        from mlflow.exceptions import MlflowException
+
+        artifacts: str | None = None
+        if self.uri.startswith("sqlite:///"):
+            artifacts = (Path(self.uri.removeprefix("sqlite:///")).absolute().parent / "artifacts").as_uri()
+        found = self.client.get_experiment_by_name(self.experiment)
+        if found is None:
+            try:
+                return str(self.client.create_experiment(self.experiment, artifact_location=artifacts))
+            except MlflowException as reason:
+                # Another process may have made it in the meantime.
+                found = self.client.get_experiment_by_name(self.experiment)
+                if found is None:
+                    raise TrainingError(
+                        f"an MLflow experiment {self.experiment}",
+                        received=str(reason).splitlines()[0],
+                        look="`collabrank ui`; MLFLOW_EXPERIMENT_NAME names another",
+                    ) from reason
+        if found.lifecycle_stage != "active":
+            raise TrainingError(
+                f"an MLflow experiment {self.experiment}",
+                received="one that was deleted",
+                look="`collabrank ui` restores it; MLFLOW_EXPERIMENT_NAME names another",
+            )
+        return str(found.experiment_id)
+
+    @contextmanager
+    def run(
+        self, name: str, *, parent: Run | None = None, command: str = "train", again: str | None = None
+    ) -> Iterator[Run]:
+        """A new run: finished when the block ends, marked failed where it raises.
+
+        ``command`` is the one that makes it; ``again`` is the id of a run to go on with, where the store has it.
+        """
+        info = self._reopened(again) if again else None
+        if info is None:
+            tags = {"mlflow.runName": name, "mlflow.source.name": f"collabrank {command}"}
+            if parent is not None:
+                tags["mlflow.parentRunId"] = parent.id
+            info = self.client.create_run(self.experiment_id, tags=tags, run_name=name).info
+        try:
+            yield Run(self, info.run_id, info.artifact_uri)
+        except BaseException:
+            self.client.set_terminated(info.run_id, "FAILED")
+            raise
+        self.client.set_terminated(info.run_id, "FINISHED")
+
+    def fail_nested(self, parent_id: str, name: str) -> None:
+        """Mark runs of that name under a parent failed where their process left them running."""
+        asked = f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.run_name = '{name}'"
+        for run in self.client.search_runs([self.experiment_id], asked):
+            if run.info.status == "RUNNING":
+                self.client.set_terminated(run.info.run_id, "FAILED")
+
+    def _reopened(self, run_id: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            info = self.client.get_run(run_id).info
+        except MlflowException:
+            return None
+        if info.lifecycle_stage != "active":
+            return None
+        self.client.update_run(run_id, status="RUNNING")
+        return info
+
+    def params(self, run_id: str) -> dict[str, str]:
+        """A run's parameters as text; none where there is no such run."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(self.client.get_run(run_id).data.params)
+        except MlflowException:
+            return {}
+
+    def read_json(self, run_id: str, path: str) -> Any:
+        """The JSON artifact ``path`` of a run.
+
+        Raises
+        ------
+        TrainingError
+            The run has no such artifact.
+        """
+        return json.loads(self.fetch(run_id, path).read_text())
+
+    def fetch(self, run_id: str, path: str, into: Path | None = None) -> Path:
+        """The artifact ``path`` of a run as a local file or folder (under ``into`` where given).
+
+        Raises
+        ------
+        TrainingError
+            The run has no such artifact.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return Path(self.client.download_artifacts(run_id, path, None if into is None else str(into)))
+        except (MlflowException, OSError) as reason:
+            raise TrainingError(
+                f"the artifact {path} of run {run_id}",
+                received=str(reason).splitlines()[0] if str(reason) else type(reason).__name__,
+                look=f"`collabrank ui`, or the store at {self.uri}",
+            ) from reason
+
+
+def open_store(uri: str | None = None) -> Store:
+    """Open the MLflow store at ``uri`` (default: `default_tracking_uri`), making it where it is new.
+
+    Artifacts of a local SQLite store lie beside it in ``artifacts/``, by absolute path.
+
+    Raises
+    ------
+    TrainingError
+        The store cannot be opened.
+    """
+    uri = uri or default_tracking_uri()
+    mlflow = _mlflow()
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if uri.startswith("sqlite:///"):
+        Path(uri.removeprefix("sqlite:///")).absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or uri)
+        client.search_experiments(max_results=1)
+    except (MlflowException, SQLAlchemyError, OSError) as reason:
+        raise TrainingError(
+            "an MLflow store that can be opened",
+            received=f"{uri}: {str(reason).splitlines()[0]}",
+            look="MLFLOW_TRACKING_URI; unset it to use var/mlflow/mlflow.db",
+        ) from reason
+    return Store(uri, client, os.environ.get("MLFLOW_EXPERIMENT_NAME") or "collabrank")
+
+
+def _key(name: str) -> str:
+    """``name`` with what MLflow refuses in keys replaced by a dash."""
+    return re.sub(r"[^\w\-. :/]", "-", name)
+
+
+def json_text(content: object) -> str:
+    """One JSON document, keys sorted, what is not finite as null."""
+    return json.dumps(_finite(content), sort_keys=True, indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value: object) -> object:
+    """``value`` with mappings and lists walked, and numbers that are not finite turned into None."""
+    if isinstance(value, Mapping):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "tolist"):
+        return _finite(value.tolist())
+    return value
