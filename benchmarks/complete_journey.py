@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.time.entities import known_until
+from marketplace.arrays import Floats
 from marketplace.contract.tables import GRACE_DAYS
 from marketplace.progress import say
 from marketplace.sources.complete_journey import ingest
@@ -32,8 +34,7 @@ from training.data.labels import build_labels
 from training.data.splits import split_by_time
 from training.evaluation.baselines import baseline_scores
 from training.evaluation.comparison import Comparison, compare
-from training.evaluation.held_out import gather_held_out, known_until
-from training.heads.booster import Floats
+from training.evaluation.held_out import gather_held_out
 from training.heads.rankers import fit_forms
 
 __all__ = ["main", "measure"]

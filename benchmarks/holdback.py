@@ -26,9 +26,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from marketplace.arrays import Flags
 from marketplace.tables import Marketplace
 from training.lift.empirical_bayes import Block, Prior, fit_prior
 from training.lift.estimate import HYPERPRIOR
@@ -38,8 +38,6 @@ from training.lift.sums import sum_lifts
 
 __all__ = ["POLICY", "Calibrated", "calibrate", "randomised"]
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 POLICY = "random_holdback"
 FACTOR_SD = 0.25
@@ -77,7 +75,7 @@ class Calibrated:
     prior: Prior
 
 
-def randomised(market: Marketplace, rows: pd.DataFrame) -> Mask:
+def randomised(market: Marketplace, rows: pd.DataFrame) -> Flags:
     """Which of ``rows`` (campaign_id, creator_id) were drawn at random, bool (n,); none where the log does not say."""
     keys = ["campaign_id", "creator_id"]
     shown = market.frame("impressions", [*keys, "policy"])
@@ -87,7 +85,7 @@ def randomised(market: Marketplace, rows: pd.DataFrame) -> Mask:
 
 
 @one_thread()
-def calibrate(evidence: Evidence, drawn: Mask, chosen: Mask) -> Calibrated:
+def calibrate(evidence: Evidence, drawn: Flags, chosen: Flags) -> Calibrated:
     """Total lift of the ``chosen`` partnerships by what the ``drawn`` ones teach, both bool (n,).
 
     With no partnership drawn, the coefficients are what is taken for likely beforehand (`training.lift.estimate.HYPERPRIOR`).
@@ -123,7 +121,7 @@ def calibrate(evidence: Evidence, drawn: Mask, chosen: Mask) -> Calibrated:
     )
 
 
-def _factor(evidence: Evidence, blocks: list[Block], drawn: Mask) -> tuple[float, float]:
+def _factor(evidence: Evidence, blocks: list[Block], drawn: Flags) -> tuple[float, float]:
     """Lift of those drawn over what the coefficients of the others foretell, and its standard error."""
     rest = [reduced for block in evidence.blocks if (reduced := _of(block, ~drawn)) is not None]
     precision, pull = FACTOR_SD**-2.0, FACTOR_SD**-2.0
@@ -142,7 +140,7 @@ def _factor(evidence: Evidence, blocks: list[Block], drawn: Mask) -> tuple[float
     return pull / precision, precision**-0.5
 
 
-def _of(block: Block, drawn: Mask) -> Block | None:
+def _of(block: Block, drawn: Flags) -> Block | None:
     """What the block's days say of the drawn ones, the others taken out as free."""
     own = drawn[block.row]
     if not own.any():

@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.holdback import calibrate, randomised
+from features.time.entities import known_until
 from marketplace.progress import say
 from marketplace.simulator import simulate
 from marketplace.simulator.worlds.families import WORLDS
 from marketplace.simulator.worlds.parameters import World
 from marketplace.tables import open_marketplace, read_truth
-from training.evaluation.held_out import known_until
 from training.lift.report import lift_report, ripe_evidence
 from training.lift.truth import lift_truth
 

@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marketplace.arrays import Floats
 from marketplace.simulator import WORLDS, find_world, simulate
 from marketplace.tables import Marketplace, open_marketplace
 from training.data.dataset import TrainingData, build_training_data
-from training.data.splits import Split
+from training.data.splits import Split, split_of
 from training.evaluation.comparison import compare
 from training.evaluation.held_out import HeldOut, gather_held_out
-from training.pipeline import split_of
 
 __all__ = ["METRIC", "SIZE", "Drawn", "cells_of", "draw", "gain_shares", "measure_cells", "options", "size_of"]
 
@@ -57,7 +57,7 @@ class Drawn:
     facts: Row
 
     @property
-    def matrix(self) -> npt.NDArray[np.float64]:
+    def matrix(self) -> Floats:
         """The held-out pairs' signals in the order of ``data.signals``, float64 (n, k)."""
         return np.ascontiguousarray(self.held_out.X[list(self.data.signals)].to_numpy(dtype=np.float64))
 

@@ -24,6 +24,7 @@ import pandas as pd
 
 from features.indices.build import index_scores
 from features.signals.registry import SIGNALS
+from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.progress import say
 from marketplace.simulator import simulate
@@ -32,7 +33,6 @@ from marketplace.tables import open_marketplace, read_truth
 from training.data.dataset import build_training_data
 from training.data.splits import split_by_time
 from training.evaluation.baselines import baseline_scores
-from training.heads.booster import Floats
 from training.heads.rankers import fit_forms
 from training.off_policy.estimators import ESTIMATORS, Log, estimate, mixture, soft_policy, top_policy
 from training.off_policy.log import PolicyData, read_policy_data

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
-from training.heads.booster import DETERMINISTIC, Floats, fit_booster
+from training.heads.booster import DETERMINISTIC, fit_booster
 
 __all__ = ["fit_ranker", "ranker_params"]
 

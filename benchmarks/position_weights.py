@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from marketplace.arrays import Floats
 from marketplace.tables import Marketplace
 from training.data.dataset import TrainingData
-from training.heads.booster import Floats
 
 __all__ = ["LEAST_PROPENSITY", "position_weights", "weights_of"]
 

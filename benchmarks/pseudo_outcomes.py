@@ -24,16 +24,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from marketplace.arrays import Flags, Floats, Ints
 from training.data.dataset import TrainingData
-from training.heads.booster import Floats, fit_booster, fit_side_by_side
+from training.heads.booster import fit_booster, fit_side_by_side
 from training.heads.feature_sets import SALES_FEW
 from training.heads.fit import SHALLOW, quasi_poisson
 from training.heads.targets import campaign_level, lift_labels
 
 __all__ = ["FOLDS", "LEAST_CHANCE", "PseudoOutcomes", "cross_fitting_folds", "pseudo_outcomes", "robust_label"]
 
-Flags = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 FOLDS = 3
 """Folds of creators, and as many of brands; each of the 9 cells is predicted without its creators and its brands."""

@@ -11,17 +11,15 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.plain import fit_ranker
+from marketplace.arrays import Floats, Ints
 from training.data.dataset import TrainingData
-from training.heads.booster import group_sizes
 from training.heads.targets import lift_grades
+from training.stats.groups import group_sizes
 
 __all__ = ["installed", "reference_scores"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Fit = Callable[[Floats, Floats, Ints, int], Callable[[Floats], Floats]]
 
 TREES, LEAVES, DEPTH, RATE = 200, 6, 3, 0.05

@@ -22,22 +22,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.plain import fit_ranker, ranker_params
+from marketplace.arrays import Floats, Ints
 from marketplace.errors import CollabrankError, TrainingError
 from training.stats.metrics import Groups, ndcg_at_k
 
 __all__ = ["main"]
 
-Floats = NDArray[np.float64]
 
 QUERY_ROWS = 100
 EXAMPLE: Mapping[str, Any] = {"num_leaves": 31, "learning_rate": 0.1, "min_data_in_leaf": 50, "min_sum_hessian": 5.0}
 """Shape of the trees on the public data: that of the example's own configuration, without its bagging."""
 
 
-def made_up(rows: int, signals: int, *, seed: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
+def made_up(rows: int, signals: int, *, seed: int) -> tuple[Floats, Floats, Ints]:
     """A matrix (rows, signals) with a tenth missing, grades 0..4 (rows,) and queries of `QUERY_ROWS` rows."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((rows, signals))
@@ -47,7 +46,7 @@ def made_up(rows: int, signals: int, *, seed: int) -> tuple[Floats, Floats, NDAr
     return X, grades, np.full(rows // QUERY_ROWS, QUERY_ROWS, dtype=np.int64)
 
 
-def bare(X: Any, y: Floats, groups: NDArray[np.int64], *, params: Mapping[str, Any], rounds: int) -> Any:
+def bare(X: Any, y: Floats, groups: Ints, *, params: Mapping[str, Any], rounds: int) -> Any:
     """The call a person would write."""
     import lightgbm
 
@@ -91,7 +90,7 @@ def time_fits(rows: int, signals: int, *, rounds: int, repeats: int, seed: int) 
     }
 
 
-def read_example(folder: Path) -> tuple[tuple[Any, Floats, NDArray[np.int64]], ...]:
+def read_example(folder: Path) -> tuple[tuple[Any, Floats, Ints], ...]:
     """The public data, to learn from and to measure on: sparse matrix, grades, rows of each query.
 
     Raises

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.marketplaces import Drawn
 from benchmarks.position_weights import position_weights
 from benchmarks.pseudo_outcomes import robust_label
 from benchmarks.references import installed, reference_scores
 from features.conversion.model import CONVERSION_SIGNALS
+from marketplace.arrays import Floats
 from models.batch import scores_of
 from models.predict import Predictions
 from training.data.dataset import TrainingData
@@ -29,8 +29,6 @@ from training.heads.rankers import FittedForm, both_forms, validation_share
 from training.heads.targets import EXPECTED_SALES, lift_labels, targets_of
 
 __all__ = ["VARIANTS", "Fits", "Order", "Variant", "available"]
-
-Floats = npt.NDArray[np.float64]
 
 
 def _raw_lift(data: TrainingData) -> TrainingData:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from marketplace.arrays import Floats, Ints
 from training.stats.significance import holm, paired_randomisation_test
 
 __all__ = ["LEVEL", "Verdict", "cell_shares", "judge", "world_means"]
@@ -110,7 +110,7 @@ def _judged(cells: Mapping[Cell, Mapping[str, float]], name: str, against: str) 
     }  # fmt: skip
 
 
-def _clustered_error(differences: npt.NDArray[np.float64], codes: npt.NDArray[np.int64]) -> float:
+def _clustered_error(differences: Floats, codes: Ints) -> float:
     clusters = len(np.unique(codes))
     if clusters < 2:
         return float("nan")

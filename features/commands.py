@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from features.snapshot.disk import save_snapshot
+
 __all__ = ["app", "card", "signals", "snapshot"]
 
 app = typer.Typer()
@@ -46,7 +48,7 @@ def signals(as_json: AsJson = False) -> None:
 @app.command()
 def snapshot(directory: Folder, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Take the snapshot of all creators that the service ranks from, and keep it in var/snapshot."""
-    from features.snapshot.model import build_snapshot
+    from features.snapshot.build import build_snapshot
     from marketplace.progress import say
     from marketplace.state import state_folder
     from marketplace.tables import open_marketplace
@@ -55,7 +57,7 @@ def snapshot(directory: Folder, as_of: AsOf = None, as_json: AsJson = False) -> 
     market = open_marketplace(directory)
     say("Building signals and indices of every creator …")
     taken = build_snapshot(market, as_of)
-    taken.save(folder)
+    save_snapshot(taken, folder)
     if as_json:
         print(json.dumps({"folder": str(folder), "creators": len(taken), "as_of": taken.as_of.isoformat()}))
         return
@@ -70,7 +72,7 @@ def card(
     as_json: AsJson = False,
 ) -> None:
     """Show a creator's score card: the eight indices with intervals, peers and components."""
-    from features.indices.cards import build_card
+    from features.indices.build import build_card
     from marketplace.tables import open_marketplace
 
     shown = build_card(open_marketplace(directory), creator, as_of)

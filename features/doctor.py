@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from features.snapshot.disk import load_snapshot
 from marketplace.doctor import Finding, look
 from marketplace.state import state_folder
 
@@ -12,9 +13,8 @@ def _snapshot() -> str:
     folder = state_folder("snapshot")
     if not folder.exists():
         return "none taken yet"
-    from features.snapshot.model import Snapshot
 
-    snapshot = Snapshot.load(folder)
+    snapshot = load_snapshot(folder)
     return f"{len(snapshot.creator_ids):,} creators as of {snapshot.as_of}"
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from models.arrays import Floats, Many, as_floats
+from marketplace.arrays import Floats, Many, as_floats
+from models.bundle.model import Bundle
 from models.economics import Economics, Terms
 from models.predict import Predictions, predict
 from models.score import combine
-
-if TYPE_CHECKING:
-    from models.bundle.model import Bundle
 
 __all__ = ["SCORE_COLUMNS", "score_pairs", "scores_of"]
 

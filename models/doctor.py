@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marketplace.doctor import Finding, look
 from marketplace.state import state_folder
+from models.bundle.disk import load_bundle
 
 __all__ = ["findings"]
 
@@ -12,10 +13,9 @@ def _bundle() -> str:
     folder = state_folder("bundle")
     if not folder.exists():
         return "nothing promoted yet"
-    from models.bundle.model import Bundle
     from models.bundle.signature import read_public_key
 
-    bundle = Bundle.load(folder, read_public_key())
+    bundle = load_bundle(folder, read_public_key())
     known = f"trained as of {bundle.as_of}, {len(bundle.signals)} signals"
     return f"version {bundle.model_version}, form {bundle.form}, {known}"
 

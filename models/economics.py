@@ -19,8 +19,8 @@ from typing import Protocol
 
 import numpy as np
 
+from marketplace.arrays import Floats, as_floats
 from marketplace.errors import BriefError
-from models.arrays import Floats, as_floats
 
 __all__ = ["CURRENCY", "FORMULA", "Economics", "Terms"]
 

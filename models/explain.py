@@ -17,18 +17,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.arrays import Floats, Many, as_floats
+from marketplace.arrays import Flags, Floats, Many, as_floats
+from models.bundle.model import Bundle
 from models.bundle.words import SignalWords
 from models.economics import Economics, Terms
 from models.predict import factors, funnel, money, raw_scores, thread_count
-
-if TYPE_CHECKING:
-    from models.bundle.model import Bundle
 
 __all__ = ["Reason", "explain", "shap_parts"]
 
@@ -90,9 +86,7 @@ def shap_parts(bundle: Bundle, X: Many) -> dict[str, Floats]:
     }
 
 
-def explain(
-    bundle: Bundle, X: Many, briefs: Terms | Economics, *, among: NDArray[np.bool_] | None = None
-) -> list[list[Reason]]:
+def explain(bundle: Bundle, X: Many, briefs: Terms | Economics, *, among: Flags | None = None) -> list[list[Reason]]:
     """Three to five reasons for each row of ``X`` (k, n_signals), strongest first, both sides heard.
 
     Where one side fills the list and the other has a reason of at least a tenth of the strongest one's effect, that
@@ -160,7 +154,7 @@ def _unscaled(bundle: Bundle, head: str, factor: dict[str, Floats], rows: int) -
     return out
 
 
-def _chosen(effect: Floats, raw: Floats, among: NDArray[np.bool_] | None) -> list[tuple[int, int]]:
+def _chosen(effect: Floats, raw: Floats, among: Flags | None) -> list[tuple[int, int]]:
     """(head, signal) places for one row, from effects and raw parts (n_heads, n_signals)."""
     if among is not None:
         effect, raw = np.where(among, effect, 0.0), np.where(among, raw, 0.0)

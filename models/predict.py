@@ -22,20 +22,42 @@ often than 80 %.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
+from marketplace.arrays import Floats, Many
 from marketplace.errors import BundleError
-from models.arrays import Floats, Many
 from models.calibration.intervals import LEVELS, MoneySpread
+from models.calibration.scale import Calibration
 from models.economics import Economics, Terms
 
-if TYPE_CHECKING:
-    from models.bundle.model import Bundle
+__all__ = [
+    "FittedModel",
+    "Predictions",
+    "factors",
+    "from_raw",
+    "funnel",
+    "money",
+    "predict",
+    "raw_scores",
+    "thread_count",
+]
 
-__all__ = ["Predictions", "factors", "from_raw", "funnel", "money", "predict", "raw_scores", "thread_count"]
+
+class FittedModel(Protocol):
+    """What predicting takes of a model: `models.bundle.model.Bundle` has it, and whatever else has these four."""
+
+    @property
+    def form(self) -> str: ...
+    @property
+    def signals(self) -> tuple[str, ...]: ...
+    @property
+    def heads(self) -> Mapping[str, Any]: ...
+    @property
+    def calibration(self) -> Mapping[str, Calibration]: ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +99,7 @@ def thread_count() -> int:
     return int(asked) if asked.isdigit() and int(asked) > 0 else len(os.sched_getaffinity(0))
 
 
-def _matrix(bundle: Bundle, X: Many) -> Floats:
+def _matrix(bundle: FittedModel, X: Many) -> Floats:
     matrix = np.ascontiguousarray(X, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] != len(bundle.signals):
         raise BundleError(
@@ -88,7 +110,7 @@ def _matrix(bundle: Bundle, X: Many) -> Floats:
     return matrix
 
 
-def raw_scores(bundle: Bundle, X: Many) -> dict[str, Floats]:
+def raw_scores(bundle: FittedModel, X: Many) -> dict[str, Floats]:
     """Each head's raw score of each row, (n,): the sum of its leaves, bit for bit what LightGBM returns.
 
     Raises
@@ -106,12 +128,12 @@ def raw_scores(bundle: Bundle, X: Many) -> dict[str, Floats]:
     }
 
 
-def predict(bundle: Bundle, X: Many, briefs: Terms | Economics) -> Predictions:
+def predict(bundle: FittedModel, X: Many, briefs: Terms | Economics) -> Predictions:
     """Predict for every row of ``X``.
 
     Parameters
     ----------
-    bundle : Bundle
+    bundle : FittedModel
     X : float64 (n, n_signals)
         Columns as ``bundle.signals``; NaN where not known.
     briefs : Brief or Economics
@@ -129,7 +151,7 @@ def predict(bundle: Bundle, X: Many, briefs: Terms | Economics) -> Predictions:
     return from_raw(bundle, raw_scores(bundle, matrix), factors(bundle, matrix), economics)
 
 
-def factors(bundle: Bundle, matrix: Floats) -> dict[str, Floats]:
+def factors(bundle: FittedModel, matrix: Floats) -> dict[str, Floats]:
     """The scaling factor of each scaled quantity, (n,)."""
     return {
         quantity: calibration.scale.of(matrix[:, bundle.signals.index(calibration.scale.signal)])
@@ -138,7 +160,7 @@ def factors(bundle: Bundle, matrix: Floats) -> dict[str, Floats]:
     }
 
 
-def funnel(bundle: Bundle, raw: dict[str, Floats]) -> tuple[Floats, Floats, Floats]:
+def funnel(bundle: FittedModel, raw: dict[str, Floats]) -> tuple[Floats, Floats, Floats]:
     """P(accept), P(deliver | accept) and their product.
 
     In form ``lambdarank`` success and acceptance are calibrated apart; acceptance, which success implies, is never
@@ -156,7 +178,7 @@ def funnel(bundle: Bundle, raw: dict[str, Floats]) -> tuple[Floats, Floats, Floa
     return accept, np.divide(success, accept, out=np.zeros_like(success), where=accept > 0), success
 
 
-def money(bundle: Bundle, raw: dict[str, Floats], factor: dict[str, Floats]) -> tuple[Floats, Floats]:
+def money(bundle: FittedModel, raw: dict[str, Floats], factor: dict[str, Floats]) -> tuple[Floats, Floats]:
     """Lift and attributed net sales given delivery, USD."""
     lift, attributed = (
         bundle.calibration[name].value(raw[bundle.calibration[name].head], factor.get(name, 1.0))
@@ -165,7 +187,9 @@ def money(bundle: Bundle, raw: dict[str, Floats], factor: dict[str, Floats]) -> 
     return lift, attributed
 
 
-def from_raw(bundle: Bundle, raw: dict[str, Floats], factor: dict[str, Floats], economics: Economics) -> Predictions:
+def from_raw(
+    bundle: FittedModel, raw: dict[str, Floats], factor: dict[str, Floats], economics: Economics
+) -> Predictions:
     """Predictions from raw scores (`raw_scores`) and scaling factors (`factors`)."""
     accept, deliver, success = funnel(bundle, raw)
     lift, attributed = money(bundle, raw, factor)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from marketplace.arrays import Flags, Ints, Many, as_floats
 from marketplace.errors import BriefError
-from models.arrays import Integers, Many, as_floats
+from models.bundle.model import Bundle
 from models.economics import CURRENCY, Economics, Terms
 from models.explain import Reason
 from models.explain import explain as reasons_of
 from models.predict import Predictions, predict
 from models.score import combine
-
-if TYPE_CHECKING:
-    from models.bundle.model import Bundle
 
 __all__ = ["Interval", "RankedCreator", "differing", "positions", "rank", "top_rows"]
 
@@ -55,7 +51,7 @@ class RankedCreator:
     reasons: tuple[Reason, ...] = ()
 
 
-def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int) -> Integers:
+def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int) -> Ints:
     """Rows of the ``top`` highest scores, best first; ties by creator_id, so that the rows' order changes nothing."""
     values, ids = as_floats(score), np.asarray(creator_ids)
     if 0 < top < values.size:
@@ -68,7 +64,7 @@ def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int) 
     return rows[order][: max(top, 0)].astype(np.int64)
 
 
-def positions(score: Many, creator_ids: Sequence[str] | np.ndarray) -> Integers:
+def positions(score: Many, creator_ids: Sequence[str] | np.ndarray) -> Ints:
     """The place of every row, 1 the best; ties by creator_id. int64 (n,)."""
     values = as_floats(score)
     places = np.empty(values.size, dtype=np.int64)
@@ -76,7 +72,7 @@ def positions(score: Many, creator_ids: Sequence[str] | np.ndarray) -> Integers:
     return places
 
 
-def differing(matrix: Many) -> NDArray[np.bool_]:
+def differing(matrix: Many) -> Flags:
     """Which columns of ``matrix`` (n, k) are not the same in every row, bool (k,); all of them where n is 1."""
     values = as_floats(matrix)
     if len(values) < 2:

@@ -9,8 +9,8 @@ from types import MappingProxyType
 import numpy as np
 
 from features.indices.declare import INDEX_NAMES
+from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BriefError
-from models.arrays import Floats, Many, as_floats
 
 __all__ = ["DEFAULT_WEIGHTS", "INDEX_NAMES", "checked_weights", "combine", "standing"]
 

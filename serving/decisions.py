@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from marketplace.state import state_folder
-from serving.app.plain import plain
+from serving.plain import plain
 
 __all__ = ["DecisionLog", "read_decisions"]
 

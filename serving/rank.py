@@ -11,7 +11,7 @@ from features.briefs.brief import Brief
 from marketplace.errors import BriefError
 from models.explain import explain
 from models.ranking import RankedCreator, differing, rank
-from serving.app.answers import refusal
+from serving.problems import refusal
 from serving.schema import (
     Amount,
     CreatorAnswer,

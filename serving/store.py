@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 
 from features.signals.registry import SIGNALS
+from features.snapshot.disk import load_snapshot
 from features.snapshot.model import Snapshot
 from marketplace.errors import BundleError, CollabrankError, SnapshotError
 from marketplace.state import state_folder
+from models.bundle.disk import load_bundle
 from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key
 from models.bundle.words import signals_sha256
@@ -94,7 +96,7 @@ def load_served(bundle: Path, snapshot: Path) -> Served:
         raise BundleError("a promoted bundle", received=f"nothing at {bundle}", look="`collabrank promote`")
     if not snapshot.is_dir():
         raise SnapshotError("a creators' snapshot", received=f"nothing at {snapshot}", look="`collabrank snapshot DIR`")
-    served = Served(Bundle.load(bundle, read_public_key()), Snapshot.load(snapshot))
+    served = Served(load_bundle(bundle, read_public_key()), load_snapshot(snapshot))
     check_fit(served.bundle, served.snapshot)
     _rehearse(served)
     return served

@@ -67,7 +67,7 @@ def _shape(directory: Path, as_of: str | None, file: Path | None, tuned: bool) -
     if not tuned:
         return DEFAULT
     from marketplace.tables import open_marketplace
-    from training.pipeline import split_of
+    from training.data.splits import split_of
     from training.tuning.tune import tuned_shape
 
     market = open_marketplace(directory)

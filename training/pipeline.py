@@ -12,13 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from marketplace.errors import BundleError, TrainingError
+from marketplace.errors import BundleError
 from marketplace.progress import say
-from marketplace.tables import Marketplace, open_marketplace
+from marketplace.tables import open_marketplace
+from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key, read_signer
 from training.data.dataset import TrainingData, build_training_data
-from training.data.splits import Split, split_by_time
+from training.data.splits import Split, split_of
 from training.evaluation.comparison import Comparison
 from training.evaluation.held_out import HeldOut, gather_held_out
 from training.heads.booster import DETERMINISTIC
@@ -27,12 +28,11 @@ from training.heads.hyperparameters import DEFAULT, Shape
 from training.heads.rankers import FittedForm, fit_forms
 from training.tracking.gate import Evidence
 from training.tracking.notes import VersionNotes
-from training.tracking.promote import bundle_folder
 from training.tracking.record import describe, evidence_of, record_form, record_parent
 from training.tracking.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, aliased, point_alias, register
 from training.tracking.store import Run, Store, open_store
 
-__all__ = ["TrainResult", "TrainedForm", "split_of", "train"]
+__all__ = ["TrainResult", "TrainedForm", "train"]
 
 
 @dataclass(frozen=True)
@@ -76,34 +76,6 @@ class TrainResult:
             "comparison": self.comparison.as_dict(),
             "seconds": round(self.seconds, 1),
         }
-
-
-def split_of(market: Marketplace, as_of: str | pd.Timestamp | None) -> Split:
-    """Training and held-out campaigns: the last third held out, or those briefed on or after the day ``as_of``.
-
-    Raises
-    ------
-    TrainingError
-        ``as_of`` is no date, or leaves no campaign on one side.
-    """
-    campaigns = market.frame("campaigns", ["campaign_id", "briefed_at"])
-    if as_of is None:
-        return split_by_time(campaigns)
-    try:
-        day = pd.Timestamp(as_of)
-        day = (day.tz_localize("UTC") if day.tzinfo is None else day.tz_convert("UTC")).floor("D")
-    except ValueError as reason:
-        raise TrainingError("a date as YYYY-MM-DD", received=str(as_of), look="--as-of") from reason
-    briefed = campaigns.drop_duplicates("campaign_id")["briefed_at"]
-    later = int((briefed >= day).sum())
-    if later in (0, len(briefed)):
-        raise TrainingError(
-            "a cut-off with campaigns before it to learn from and after it to measure on",
-            received=f"{day:%Y-%m-%d}: {len(briefed) - later} campaigns before it, {later} from it on",
-            look=f"--as-of; briefs run from {briefed.min():%Y-%m-%d} to {briefed.max():%Y-%m-%d}",
-        )
-    split = split_by_time(campaigns, held_out=later)
-    return dataclasses.replace(split, cutoff=day)
 
 
 def train(
@@ -181,7 +153,7 @@ def _current_champion(store: Store, candidate: Bundle, *, cutoff: pd.Timestamp) 
     if champion is None:
         return {}
     try:
-        bundle = Bundle.load(bundle_folder(), read_public_key())
+        bundle = load_bundle(bundle_folder(), read_public_key())
     except BundleError as reason:
         say(f"the champion cannot be measured beside the candidates: {reason}")
         return {}
@@ -229,7 +201,7 @@ def _register(
         metrics = record_form(run, form, data, held_out, comparison)
         bundle = dataclasses.replace(form.bundle, run_id=run.id, metrics=metrics)
         with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
-            bundle.save(Path(scratch) / "bundle", read_signer())
+            save_bundle(bundle, Path(scratch) / "bundle", read_signer())
             run.folder(Path(scratch) / "bundle", "bundle")
         run.json(evidence.as_dict(), "evidence.json")
         version = register(

@@ -22,11 +22,11 @@ from marketplace.errors import BriefError
 from marketplace.progress import track
 from marketplace.tables import Marketplace, open_marketplace
 from models.batch import score_pairs
+from models.bundle.disk import bundle_folder, load_bundle
 from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key
 from models.bundle.words import signals_sha256
 from models.ranking import RankedCreator, rank
-from training.tracking.promote import bundle_folder
 
 __all__ = ["SCORES", "Ranking", "load_champion", "print_ranking", "rank_brief", "score_campaigns", "score_marketplace"]
 
@@ -104,7 +104,7 @@ def load_champion() -> Bundle:
     BundleError
         There is none, it does not verify, or it was trained on other signals.
     """
-    bundle = Bundle.load(bundle_folder(), read_public_key())
+    bundle = load_bundle(bundle_folder(), read_public_key())
     bundle.check_contract(signals_sha256(SIGNALS.values()))
     return bundle
 

@@ -7,16 +7,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features.facts.sales import DEFAULT_MARGIN_RATE
-from features.signals.brief import TERMS
+from marketplace.arrays import Floats
 from marketplace.contract.tables import REPORTING_CURRENCY
 from marketplace.errors import BriefError
 from marketplace.tables import Marketplace
 
-__all__ = ["Brief", "PriceBook", "brief_columns", "read_briefs"]
+__all__ = ["TERMS", "Brief", "PriceBook", "brief_columns", "read_briefs"]
+
+TERMS = (
+    "commission_rate",
+    "flat_fee_usd",
+    "budget_usd",
+    "has_free_sample",
+    "sample_cost_usd",
+    "price_usd",
+    "margin_rate",
+    "days",
+    "is_open",
+    "is_launch",
+    "is_awareness",
+)
+"""The brief's terms as float64 columns; money in USD, flags 0 or 1, a missing budget NaN."""
 
 _SECONDS_PER_DAY = 86_400.0
 
@@ -69,8 +83,8 @@ class Brief:
         return self.price_usd * (1.0 - self.margin_rate) + self.shipping_usd if self.has_free_sample else 0.0
 
 
-def brief_columns(briefs: Iterable[Brief]) -> dict[str, npt.NDArray[np.float64]]:
-    """The terms of ``briefs`` as float64 columns (n,), named by `features.signals.brief.TERMS`."""
+def brief_columns(briefs: Iterable[Brief]) -> dict[str, Floats]:
+    """The terms of ``briefs`` as float64 columns (n,), named by `features.briefs.brief.TERMS`."""
     rows = [
         (
             brief.commission_rate,

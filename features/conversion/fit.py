@@ -26,14 +26,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from features.conversion.rows import TRAITS, Evidence, Posts, Shelf
+from marketplace.arrays import Floats, Ints
 
 __all__ = ["ROUNDS", "TASTES", "Fitted", "active", "fit_conversion", "packed"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 TASTES = 4
 """Numbers that describe what a creator's audience and a brand's buyers have in common."""

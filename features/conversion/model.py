@@ -25,13 +25,12 @@ import pandas as pd
 
 from features.conversion.fit import FAR_PRICE, Fitted, active, fit_conversion, packed
 from features.conversion.rows import TRAITS, Evidence, read_evidence
+from marketplace.arrays import Floats, Ints
 from marketplace.progress import track
 from marketplace.tables import Marketplace
 
 __all__ = ["CONVERSION_SIGNALS", "DECIMALS", "REFIT_DAYS", "Conversion", "Item", "conversion_columns", "conversion_of"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 REFIT_DAYS = 28
 """Days between fits, counted from 1970-01-01."""

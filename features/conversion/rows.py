@@ -21,12 +21,11 @@ from features.briefs.catalogue import read_catalogue
 from features.facts.content import promoted_states, view_rows
 from features.facts.windows import Windows
 from features.time.clocks import day_of, known_once, known_states
+from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
 
 __all__ = ["OWN_CATEGORIES", "TRAITS", "USUAL_VIEWS", "WINDOW_DAYS", "Evidence", "Posts", "Shelf", "read_evidence"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 WINDOW_DAYS = 365
 """Posts of the last year are read."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from marketplace.tables import Marketplace
-
 __all__ = ["COUNT", "MICRO", "Fact", "Measure", "fixed", "flag", "measures"]
 
 MICRO = 1_000_000
@@ -50,6 +48,8 @@ class Fact:
     rows : callable
         Marketplace -> Ibis table with ``keys``, ``event_day``, ``since_day``,
         ``until_day`` (see `features.time.clocks`) and the measures as integers.
+    made_of : tuple of (fact, keys)
+        Other facts that this one is made of; ``rows`` is given their tables after the marketplace.
     """
 
     name: str
@@ -57,7 +57,8 @@ class Fact:
     keys: tuple[str, ...]
     measures: Mapping[str, Measure]
     needs: tuple[str, ...]
-    rows: Callable[[Marketplace], Any]
+    rows: Callable[..., Any]
+    made_of: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def measures(*declared: Measure) -> Mapping[str, Measure]:

@@ -111,10 +111,7 @@ _ORDER_MEASURES = measures(
 )
 
 
-def _brief_orders(market: Marketplace) -> Any:
-    from features.facts.store import fact_table
-
-    orders = fact_table(market, "orders", ("creator_id", "product_id"))
+def _brief_orders(market: Marketplace, orders: Any) -> Any:
     campaigns = market.table("campaigns").select("campaign_id", "product_ids")
     wanted = campaigns.select("campaign_id", wanted_=campaigns.product_ids.unnest()).distinct()
     joined = orders.join(wanted, [orders.product_id == wanted.wanted_])
@@ -149,6 +146,7 @@ SALES_FACTS = (
         _ORDER_MEASURES,
         ("orders", "products"),
         _brief_orders,
+        made_of=(("orders", ("creator_id", "product_id")),),
     ),
     Fact(
         "costs",

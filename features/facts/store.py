@@ -82,7 +82,8 @@ def fact_table(market: Marketplace, fact: str, keys: Sequence[str]) -> Any:
     grain = tuple(key for key in declared.keys if key in keys)
     if (fact, *grain) not in built:
         if len(grain) == len(declared.keys):
-            deltas = _deltas(declared, declared.rows(market))
+            parts = [fact_table(market, *part) for part in declared.made_of]
+            deltas = _deltas(declared, declared.rows(market, *parts))
         else:
             finest = fact_table(market, fact, declared.keys)
             deltas = finest.filter([finest[key].notnull() for key in grain])

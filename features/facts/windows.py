@@ -40,11 +40,11 @@ from typing import Any, Literal
 
 import ibis
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from features.facts.store import FACTS, fact_table, is_known
+from marketplace.arrays import Floats
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 
@@ -157,9 +157,7 @@ class Windows:
         first = next(iter(FACTS[fact].measures))
         return self.sum(fact, first, 1) * 0.0 + 1.0
 
-    def compute(
-        self, market: Marketplace, rows: pd.DataFrame, signals: Mapping[str, Any]
-    ) -> dict[str, npt.NDArray[np.float64]]:
+    def compute(self, market: Marketplace, rows: pd.DataFrame, signals: Mapping[str, Any]) -> dict[str, Floats]:
         """The ``signals`` (deferred arithmetic over requests) for ``rows``.
 
         Parameters

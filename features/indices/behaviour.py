@@ -6,7 +6,6 @@ from typing import Any
 
 import ibis
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features.facts.store import is_known
@@ -17,17 +16,17 @@ from features.indices.events import EVENT_SCALE, EVENT_WINDOWS, MASS_ONE
 from features.indices.evidence import DAYS_PER_30, WEIGHT_ONE, Evidence, built, event_weights, readable, sums_by_row
 from features.indices.money import LIFT_SCALE
 from features.indices.shrinkage import decayed_exposure, effective_n
+from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
 
 __all__ = ["event_evidence", "posting_evidence", "volume_evidence"]
 
-Floats = npt.NDArray[np.float64]
 
 _WEEKS = 13
 _USUAL_EXCESS = 0.5
 
 
-def event_evidence(market: Marketplace, base: Any, watched: npt.NDArray[np.int64]) -> dict[str, Evidence]:
+def event_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, Evidence]:
     """Partnership events: weighted moments by kind, at most `BRAND_CAP` fresh events' worth from each brand."""
     events = built(market, "events")
     count = watched.size
@@ -97,7 +96,7 @@ def event_evidence(market: Marketplace, base: Any, watched: npt.NDArray[np.int64
     return evidence
 
 
-def posting_evidence(market: Marketplace, base: Any, watched: npt.NDArray[np.int64]) -> dict[str, Evidence]:
+def posting_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, Evidence]:
     """Shoppable output, active weeks, products promoted, shoppable share, weekly variation, spread of views."""
     count = watched.size
     nothing = np.zeros(count)
@@ -162,7 +161,7 @@ def _weekly_variation(posts: Floats, squares: Floats, weeks: Floats) -> Evidence
     return Evidence(freedom * (variance - mean) / (mean * mean), freedom, freedom)
 
 
-def volume_evidence(market: Marketplace, base: Any, watched: npt.NDArray[np.int64]) -> dict[str, Evidence]:
+def volume_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, Evidence]:
     """Rates of videos and live hours that were not barely viewed, and the spread of videos' log first-week views.
 
     The median is of the creator's own items of the same format; of an even number, the lower middle one.

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.indices.cards import IndexFrame, card_from, shown_value
+from features.indices.cards import IndexFrame, card_from, score_card, shown_value
 from features.indices.declare import (
     CATEGORY_INDEX,
     CREATOR_INDEX_NAMES,
@@ -51,6 +51,8 @@ from features.indices.reference import (
 )
 from features.indices.shrinkage import confidence, geometric_index, weighted_index
 from features.time.clocks import as_of_days
+from features.time.entities import default_as_of, known_ids
+from marketplace.arrays import Floats, Ints
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 
@@ -62,6 +64,7 @@ __all__ = [
     "Component",
     "Index",
     "IndexFrame",
+    "build_card",
     "build_category_influence",
     "build_indices",
     "card_from",
@@ -70,7 +73,6 @@ __all__ = [
     "shown_value",
 ]
 
-Floats = npt.NDArray[np.float64]
 _CHANGE_DAYS = 28
 
 
@@ -172,7 +174,6 @@ def cards(market: Marketplace, as_of: Any, creator_ids: Sequence[str] | None = N
     SignalError
         A creator is not known as of then.
     """
-    from features.snapshot.build import known_ids  # which imports this module
 
     day = int(as_of_days([as_of])[0])
     known = known_creators(market, day)
@@ -208,14 +209,14 @@ def _columns(frame: pd.DataFrame, needed: Sequence[str]) -> None:
         )
 
 
-def _asked(rows: pd.DataFrame, needed: Sequence[str]) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.int64]]:
+def _asked(rows: pd.DataFrame, needed: Sequence[str]) -> tuple[npt.NDArray[np.object_], Ints]:
     _columns(rows, needed)
     return rows["creator_id"].to_numpy(dtype=object), as_of_days(rows["as_of"])
 
 
 def _by_reference(
-    market: Marketplace, creators: npt.NDArray[np.object_], days: npt.NDArray[np.int64]
-) -> list[tuple[npt.NDArray[np.int64], Gathered, Reference]]:
+    market: Marketplace, creators: npt.NDArray[np.object_], days: Ints
+) -> list[tuple[Ints, Gathered, Reference]]:
     """The rows split by their frozen reference: places, evidence, reference. One pass over the data for all."""
     gathered = gather(market, creators, days)
     grids = grid_day(days)
@@ -229,7 +230,7 @@ def _by_reference(
 def _frame(
     market: Marketplace,
     creators: npt.NDArray[np.object_],
-    days: npt.NDArray[np.int64],
+    days: Ints,
     categories: npt.NDArray[np.object_] | None,
     *,
     geometric: bool,
@@ -250,12 +251,12 @@ def _frame(
 
 def _fill(
     frame: IndexFrame,
-    at: npt.NDArray[np.int64],
+    at: Ints,
     *,
     gathered: Gathered,
     frozen: Reference,
     combine: Combine,
-    columns: npt.NDArray[np.int64] | None,
+    columns: Ints | None,
 ) -> None:
     """Compute the rows ``at`` of ``frame``, all of one frozen reference."""
     keys = peer_keys(gathered)
@@ -297,7 +298,7 @@ def _fill(
 def _earlier(
     market: Marketplace,
     creators: npt.NDArray[np.object_],
-    days: npt.NDArray[np.int64],
+    days: Ints,
     categories: npt.NDArray[np.object_] | None,
     *,
     geometric: bool,
@@ -313,3 +314,55 @@ def _earlier(
         own = None if categories is None else categories[known]
         earlier[known] = _frame(market, creators[known], then[known], own, geometric=geometric, change=False).value
     return earlier
+
+
+def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> dict[str, Any]:
+    """One creator's score card from the marketplace's tables, as of an instant (floored to UTC midnight).
+
+    Parameters
+    ----------
+    as_of : instant, optional
+        By default `features.time.entities.default_as_of`.
+
+    Raises
+    ------
+    SignalError
+        The creator was not known by then.
+    """
+    from features.signals.build import build_creator
+    from features.time.entities import known_ids
+
+    day = int(as_of_days([default_as_of(market) if as_of is None else as_of])[0])
+    at = pd.Timestamp(day, unit="D", tz="UTC")
+    creators = market.frame("creators")
+    mine = creators[(creators["creator_id"] == creator_id) & (creators["joined_at"] < at) & (creators["known_at"] < at)]
+    if mine.empty:
+        raise SignalError(
+            f"a creator known by {at:%Y-%m-%d}", received=creator_id, look="the marketplace's table creators"
+        )
+    creator = mine.iloc[0]
+    rows = pd.DataFrame({"creator_id": [creator_id], "as_of": [at]})
+    categories = known_ids(market, "category_id", at)
+    within = pd.DataFrame({"creator_id": creator_id, "category_id": categories, "as_of": at})
+    followers = float(build_creator(market, rows)["follower_count_last"].iloc[0])
+    public = {
+        "creator_id": creator_id,
+        "username": _text(creator["username"]),
+        "market": str(creator["market"]),
+        "language": _text(creator["language"]),
+        "agency_status": _text(creator["agency_status"]),
+        "joined_on": f"{creator['joined_at']:%Y-%m-%d}",
+        "follower_count": None if np.isnan(followers) else int(followers),
+    }
+    return score_card(
+        public,
+        as_of=at.isoformat(),
+        general=build_indices(market, rows),
+        row=0,
+        influence=build_category_influence(market, within),
+        category_ids=categories,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) or not str(value) else str(value)

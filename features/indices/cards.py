@@ -14,16 +14,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from features.indices.declare import CATEGORY_INDEX, HEALTH_CAP, INDEX_NAMES, INDICES, Component
-from features.time.clocks import as_of_days
-from marketplace.errors import SignalError
-from marketplace.tables import Marketplace
+from marketplace.arrays import Flags, Floats, Ints
 
-__all__ = ["IndexFrame", "build_card", "card_from", "score_card", "shown_value"]
-
-Floats = npt.NDArray[np.float64]
+__all__ = ["IndexFrame", "card_from", "score_card", "shown_value"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class IndexFrame:
     names: tuple[str, ...]
     components: tuple[Component, ...]
     creator_ids: npt.NDArray[np.object_]
-    days: npt.NDArray[np.int64]
+    days: Ints
     categories: npt.NDArray[np.object_] | None
     value: Floats
     low: Floats
@@ -70,8 +65,8 @@ class IndexFrame:
     component_percentile: Floats
     component_n: Floats
     peers: npt.NDArray[np.object_]
-    capped: npt.NDArray[np.bool_]
-    saturated: npt.NDArray[np.bool_]
+    capped: Flags
+    saturated: Flags
 
     @classmethod
     def empty(
@@ -79,7 +74,7 @@ class IndexFrame:
         names: tuple[str, ...],
         components: tuple[Component, ...],
         creator_ids: npt.NDArray[np.object_],
-        days: npt.NDArray[np.int64],
+        days: Ints,
         categories: npt.NDArray[np.object_] | None,
     ) -> IndexFrame:
         """A frame of these rows to be filled in: NaN values, standing alone (rank 1 of 1), no evidence."""
@@ -184,56 +179,3 @@ def score_card(
         name: card_from(influence, first + place)[CATEGORY_INDEX] for place, name in enumerate(category_ids)
     }
     return {**public, "as_of": as_of, "indices": {name: indices[name] for name in INDEX_NAMES}}
-
-
-def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> dict[str, Any]:
-    """One creator's score card from the marketplace's tables, as of an instant (floored to UTC midnight).
-
-    Parameters
-    ----------
-    as_of : instant, optional
-        By default `features.snapshot.build.default_as_of`.
-
-    Raises
-    ------
-    SignalError
-        The creator was not known by then.
-    """
-    from features.indices.build import build_category_influence, build_indices
-    from features.signals.build import build_creator
-    from features.snapshot.build import default_as_of, known_ids
-
-    day = int(as_of_days([default_as_of(market) if as_of is None else as_of])[0])
-    at = pd.Timestamp(day, unit="D", tz="UTC")
-    creators = market.frame("creators")
-    mine = creators[(creators["creator_id"] == creator_id) & (creators["joined_at"] < at) & (creators["known_at"] < at)]
-    if mine.empty:
-        raise SignalError(
-            f"a creator known by {at:%Y-%m-%d}", received=creator_id, look="the marketplace's table creators"
-        )
-    creator = mine.iloc[0]
-    rows = pd.DataFrame({"creator_id": [creator_id], "as_of": [at]})
-    categories = known_ids(market, "category_id", at)
-    within = pd.DataFrame({"creator_id": creator_id, "category_id": categories, "as_of": at})
-    followers = float(build_creator(market, rows)["follower_count_last"].iloc[0])
-    public = {
-        "creator_id": creator_id,
-        "username": _text(creator["username"]),
-        "market": str(creator["market"]),
-        "language": _text(creator["language"]),
-        "agency_status": _text(creator["agency_status"]),
-        "joined_on": f"{creator['joined_at']:%Y-%m-%d}",
-        "follower_count": None if np.isnan(followers) else int(followers),
-    }
-    return score_card(
-        public,
-        as_of=at.isoformat(),
-        general=build_indices(market, rows),
-        row=0,
-        influence=build_category_influence(market, within),
-        category_ids=categories,
-    )
-
-
-def _text(value: Any) -> str | None:
-    return None if pd.isna(value) or not str(value) else str(value)

@@ -18,12 +18,12 @@ from typing import Any
 
 import ibis
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features.facts.base import flag
 from features.indices.declare import REFERENCE_EVERY_DAYS, WINDOW_DAYS, WINDOW_LONG_DAYS
 from features.time.clocks import FOREVER, day_of, known_once, known_states, meet
+from marketplace.arrays import Floats
 from marketplace.contract.tables import GRACE_DAYS, NOT_THE_CREATORS_FAULT, REPLY_DAYS
 from marketplace.tables import Marketplace
 
@@ -192,7 +192,7 @@ def _expectations(counts: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
         narrow = known.groupby(["category_id", "with_sample", "band"])[["accepted", "offers"]].sum()
         overall = (wide["accepted"] + _CELL_STRENGTH * _FIRST_GUESS) / (wide["offers"] + _CELL_STRENGTH)
         cells = offers.loc[at]
-        share: npt.NDArray[np.float64] = np.full(len(cells), float(overall))
+        share: Floats = np.full(len(cells), float(overall))
         for table, keys in ((middle, ["with_sample", "band"]), (narrow, ["category_id", "with_sample", "band"])):
             found = cells[keys].merge(table, left_on=keys, right_index=True, how="left")[["accepted", "offers"]]
             seen = found.fillna(0).to_numpy(dtype=np.float64)

@@ -20,6 +20,7 @@ from features.indices.content import content_items, creator_acts, viewed_items
 from features.indices.events import partnership_events
 from features.indices.money import money_events
 from features.indices.shrinkage import HALF_LIFE_DAYS
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.tables import Marketplace
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
     "sums_by_row",
 ]
 
-Floats = npt.NDArray[np.float64]
 
 WEIGHT_ONE = 2**16
 """The fixed-point weight of an event of today: decayed sums are exact in these steps."""
@@ -58,7 +58,7 @@ class Evidence:
     n_e: Floats | None = None
     squares: Floats | None = None
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Evidence:
+    def take(self, rows: Ints) -> Evidence:
         """The statistics of some rows, as new arrays."""
         return Evidence(
             self.total[rows],
@@ -83,7 +83,7 @@ class CategoryEvidence:
     orders_all: Floats
     exposure: Floats
 
-    def take(self, rows: npt.NDArray[np.int64]) -> CategoryEvidence:
+    def take(self, rows: Ints) -> CategoryEvidence:
         """The sums of some rows, as new arrays."""
         return CategoryEvidence(
             self.gmv[rows],
@@ -110,10 +110,10 @@ class Gathered:
     main_category: npt.NDArray[np.object_]
     followers: Floats
     health_rating: Floats
-    exact_gmv: npt.NDArray[np.bool_]
+    exact_gmv: Flags
     idle_days: Floats
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Gathered:
+    def take(self, rows: Ints) -> Gathered:
         """The evidence of some rows, as new arrays."""
         return Gathered(
             {name: evidence.take(rows) for name, evidence in self.evidence.items()},

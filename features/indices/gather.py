@@ -27,11 +27,11 @@ from features.indices.evidence import (
     sums_by_row,
 )
 from features.indices.shrinkage import decayed_exposure
+from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
 
 __all__ = ["category_ids", "gather", "known_creators"]
 
-Floats = npt.NDArray[np.float64]
 
 _SALES = {"gmv": "organic_net_gmv", "lines": "organic_orders"}
 _VIEWS = {"views": "organic_views"}
@@ -113,7 +113,7 @@ def _along(columns: Floats) -> Floats:
     return total
 
 
-def _watched(market: Marketplace, base: Any, days: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Floats]:
+def _watched(market: Marketplace, base: Any, days: Ints) -> tuple[Ints, Floats]:
     """Days since the creator's first act (0 without one) and since the last (infinite without one)."""
     acts = built(market, "acts")
     joined = base.join(acts, [base.row_creator == acts.creator_id, acts.since_day < base.day])

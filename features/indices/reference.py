@@ -39,6 +39,7 @@ from features.indices.evidence import CategoryEvidence, Evidence, Gathered
 from features.indices.gather import category_ids, gather, known_creators
 from features.indices.money import LIFT_SE_ONE
 from features.indices.shrinkage import Prior, estimate_prior, index_interval, interval, mid_rank, shrink
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.tables import Marketplace
 
 __all__ = [
@@ -66,7 +67,6 @@ __all__ = [
     "weights_of",
 ]
 
-Floats = npt.NDArray[np.float64]
 
 CREATOR_COMPONENTS: tuple[Component, ...] = tuple(
     component for index in INDICES.values() if index.name != CATEGORY_INDEX for component in index.components
@@ -81,7 +81,7 @@ _LEVELS = 4  # market x category x tier, market x tier, market, all
 _REFERENCES: WeakKeyDictionary[Marketplace, dict[int, Reference]] = WeakKeyDictionary()
 
 
-def grid_day(day: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def grid_day(day: Ints) -> Ints:
     """The latest frozen day at or before each ``day`` (int64, from 1970-01-01)."""
     return (day // REFERENCE_EVERY_DAYS) * REFERENCE_EVERY_DAYS
 
@@ -141,7 +141,7 @@ class Reference:
     day: int
     creator_ids: npt.NDArray[np.object_]
     gathered: Gathered
-    groups: Mapping[tuple[str, ...], npt.NDArray[np.int64]]
+    groups: Mapping[tuple[str, ...], Ints]
     own_group: list[tuple[str, ...]]
     categories: tuple[str, ...]
     index_values: dict[object, Floats] = field(default_factory=dict)
@@ -327,7 +327,7 @@ class Parts:
         blank = [np.zeros((rows, len(components))) for _ in range(7)]
         return cls(components, *blank)
 
-    def put(self, rows: npt.NDArray[np.int64], column: int, shrunk: Shrunk, ends: tuple[Floats, Floats] | None) -> None:
+    def put(self, rows: Ints, column: int, shrunk: Shrunk, ends: tuple[Floats, Floats] | None) -> None:
         """Write one component of some rows."""
         self.value[rows, column] = shrunk.value
         self.percentile[rows, column] = shrunk.percentile
@@ -366,7 +366,7 @@ def category_parts(
     frozen: Reference,
     gathered: Gathered,
     keys: Sequence[tuple[tuple[str, ...], ...]],
-    columns: npt.NDArray[np.int64],
+    columns: Ints,
     *,
     ends: bool,
 ) -> Parts:
@@ -441,12 +441,12 @@ def index_values(parts: Parts, name: str, start: int, combine: Combine, gathered
     return np.where(capped(gathered), np.minimum(value, HEALTH_CAP), value) if name == "cooperation" else value
 
 
-def capped(gathered: Gathered) -> npt.NDArray[np.bool_]:
+def capped(gathered: Gathered) -> Flags:
     """Whether the health rating holds cooperation at its cap, bool (n,)."""
     return np.asarray(gathered.health_rating <= HEALTH_FLOOR)
 
 
-def saturated(gathered: Gathered) -> npt.NDArray[np.bool_]:
+def saturated(gathered: Gathered) -> Flags:
     """Whether the share of shoppable posts, as it is, lies beyond what earns credit."""
     share = gathered.evidence["shoppable_share"]
     return np.asarray(share.total > PERCENT_SATURATED * share.evidence)

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
+
+from marketplace.arrays import Floats
 
 __all__ = [
     "HALF_LIFE_DAYS",
@@ -40,7 +41,6 @@ __all__ = [
     "weighted_index",
 ]
 
-Floats = npt.NDArray[np.float64]
 Kind = Literal["rate", "count", "mean"]
 """``rate``: beta-binomial. ``count``: gamma-Poisson. ``mean``: normal."""
 

@@ -10,30 +10,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
+from features.briefs.brief import TERMS
 from features.facts.windows import Windows
 from features.signals.base import declare
+from marketplace.arrays import Floats
 
-__all__ = ["BRIEF_SIGNALS", "PRODUCT_SUMS", "TERMS", "brief_signals", "product_sums"]
+__all__ = ["BRIEF_SIGNALS", "PRODUCT_SUMS", "brief_signals", "product_sums"]
 
-Array = npt.NDArray[np.float64]
-Columns = Mapping[str, Array]
-
-TERMS = (
-    "commission_rate",
-    "flat_fee_usd",
-    "budget_usd",
-    "has_free_sample",
-    "sample_cost_usd",
-    "price_usd",
-    "margin_rate",
-    "days",
-    "is_open",
-    "is_launch",
-    "is_awareness",
-)
-"""The brief's terms as float64 columns; money in USD, flags 0 or 1, a missing budget NaN."""
+Columns = Mapping[str, Floats]
 
 PRODUCT_SUMS: dict[str, tuple[str, int]] = {
     "brief_products_net_gmv_sum_28d": ("net_gmv", 28),
@@ -51,14 +36,14 @@ def product_sums() -> tuple[Windows, dict[str, object]]:
     return windows, {name: windows.sum("brief_orders", *asked) for name, asked in PRODUCT_SUMS.items()}
 
 
-def _ratio(part: Array, whole: Array) -> Array:
+def _ratio(part: Floats, whole: Floats) -> Floats:
     """``part / whole``; NaN where the whole is 0 or unknown."""
     out = np.full(part.shape, np.nan)
     np.divide(part, whole, out=out, where=whole > 0.0)
     return out
 
 
-def _log_ratio(part: Array, whole: Array) -> Array:
+def _log_ratio(part: Floats, whole: Floats) -> Floats:
     """ln(part / whole); NaN where either is 0 or unknown."""
     out = np.full(part.shape, np.nan)
     ratio = _ratio(part, whole)
@@ -66,23 +51,23 @@ def _log_ratio(part: Array, whole: Array) -> Array:
     return out
 
 
-def _usual_price(c: Columns) -> Array:
+def _usual_price(c: Columns) -> Floats:
     """Price of what the creator sells in the category; what an order brings elsewhere where there is none."""
     return np.where(np.isnan(c["category_price_mean_180d"]), c["order_value_mean_90d"], c["category_price_mean_180d"])
 
 
-def _usual_sales(c: Columns) -> Array:
+def _usual_sales(c: Columns) -> Floats:
     """Net sales per partnership in the category, or in all, or sales of 28 days where there was none yet."""
     in_category = c["category_gmv_per_partnership_365d"]
     usual = np.where(np.isnan(in_category), c["campaign_gmv_per_partnership_365d"], in_category)
     return np.where(np.isnan(usual), c["category_net_gmv_sum_28d"], usual)
 
 
-def _sum_of(name: str) -> Callable[[Columns, Columns], Array]:
+def _sum_of(name: str) -> Callable[[Columns, Columns], Floats]:
     return lambda c, _b: c[name]
 
 
-def _term(name: str) -> Callable[[Columns, Columns], Array]:
+def _term(name: str) -> Callable[[Columns, Columns], Floats]:
     return lambda _c, b: b[name]
 
 
@@ -175,7 +160,7 @@ BRIEF_SIGNALS = declare(
 """Signals of a brief x creator."""
 
 
-def brief_signals(columns: Columns, brief_columns: Mapping[str, Array | float]) -> dict[str, Array]:
+def brief_signals(columns: Columns, brief_columns: Mapping[str, Floats | float]) -> dict[str, Floats]:
     """The signals of ``BRIEF_SIGNALS`` for n rows.
 
     Parameters
@@ -197,13 +182,13 @@ def brief_signals(columns: Columns, brief_columns: Mapping[str, Array | float]) 
     return {signal.name: np.array(signal.expression(arrays, terms), dtype=np.float64) for signal in BRIEF_SIGNALS}
 
 
-class _Contiguous(dict[str, Array]):
+class _Contiguous(dict[str, Floats]):
     """Columns, each made contiguous once: numpy rounds a strided logarithm another way than a contiguous one."""
 
     def __init__(self, columns: Columns) -> None:
         super().__init__()
         self._columns = columns
 
-    def __missing__(self, name: str) -> Array:
+    def __missing__(self, name: str) -> Floats:
         self[name] = np.ascontiguousarray(self._columns[name])
         return self[name]

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features.briefs.brief import brief_columns, read_briefs
@@ -19,6 +18,7 @@ from features.conversion.model import conversion_columns
 from features.signals.brief import brief_signals, product_sums
 from features.signals.registry import ENTITIES, SIGNALS, Entity, declared_columns
 from features.time.clocks import as_of_days
+from marketplace.arrays import Floats
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 
@@ -30,8 +30,6 @@ __all__ = [
     "build_matrix",
     "eligible_pairs",
 ]
-
-Array = npt.NDArray[np.float64]
 
 
 def build_creator(market: Marketplace, rows: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +47,7 @@ def build_creator_brand(market: Marketplace, rows: pd.DataFrame) -> pd.DataFrame
     return _frame(market, "creator_brand", rows)
 
 
-def build_entity(market: Marketplace, entity: Entity, rows: pd.DataFrame) -> dict[str, Array]:
+def build_entity(market: Marketplace, entity: Entity, rows: pd.DataFrame) -> dict[str, Floats]:
     """The signals of an entity other than ``brief_creator``, one float64 array (n,) a name.
 
     Parameters
@@ -96,7 +94,7 @@ def build_matrix(market: Marketplace, pairs: pd.DataFrame) -> pd.DataFrame:
             "day": days[codes],
         }
     )
-    columns: dict[str, Array] = {}
+    columns: dict[str, Floats] = {}
     for entity in ("creator", "creator_category", "creator_brand"):
         columns |= build_entity(market, entity, rows)
     windows, sums = product_sums()

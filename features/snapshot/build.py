@@ -21,26 +21,15 @@ from features.signals.registry import names_of
 from features.snapshot.model import Snapshot, SnapshotArrays
 from features.snapshot.sparse import Sparse
 from features.time.clocks import as_of_days
+from features.time.entities import default_as_of, known_ids
+from marketplace.arrays import Floats, Ints
 from marketplace.errors import SnapshotError
 from marketplace.tables import Marketplace
 
-__all__ = ["build_snapshot", "default_as_of", "known_ids"]
+__all__ = ["build_snapshot"]
 
-Array = npt.NDArray[np.float64]
 
 _NOBODY = ""  # an id that no creator, brand or category has: its signals are those of no history
-
-
-def default_as_of(market: Marketplace) -> pd.Timestamp:
-    """The midnight after the last order, invitation or brief: all that has happened may be read."""
-    latest = [
-        at
-        for table, event in (("orders", "ordered_at"), ("invitations", "sent_at"), ("campaigns", "briefed_at"))
-        if pd.notna(at := market.query(market.table(table)[event].max().name("at").as_table())["at"].iloc[0])
-    ]
-    if not latest:
-        raise SnapshotError("orders, invitations or campaigns", received="none at all", look="`collabrank check DIR`")
-    return pd.Timestamp(max(latest)).floor("D") + pd.Timedelta(days=1)
 
 
 def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
@@ -115,21 +104,12 @@ def _campaigns(market: Marketplace, at: pd.Timestamp) -> dict[str, Any]:
     return read_briefs(market, campaigns.loc[campaigns["known_at"] <= at, "campaign_id"])
 
 
-def known_ids(market: Marketplace, key: str, at: pd.Timestamp) -> list[str]:
-    """Every ``category_id`` or ``brand_id`` of a product or campaign known before ``at``, ascending."""
-    found: set[str] = set()
-    for table in ("products", "campaigns"):
-        frame = market.frame(table, [key, "known_at"])
-        found |= set(frame.loc[frame["known_at"] < at, key].dropna())
-    return sorted(found)
-
-
-def _creator(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> Array:
+def _creator(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> Floats:
     columns = build_entity(market, "creator", pd.DataFrame({"creator_id": ids, "day": day}))
     return np.column_stack([columns[name] for name in names_of("creator")])
 
 
-def _category(market: Marketplace, ids: npt.NDArray[np.str_], categories: Sequence[str], day: int) -> Array:
+def _category(market: Marketplace, ids: npt.NDArray[np.str_], categories: Sequence[str], day: int) -> Floats:
     out = np.empty((len(ids), len(categories) + 1, len(names_of("creator_category"))))
     out[:] = _of_nobody(market, "creator_category", "category_id", day)
     pairs = _pairs(market, ids, "category_id", categories, day)
@@ -139,7 +119,7 @@ def _category(market: Marketplace, ids: npt.NDArray[np.str_], categories: Sequen
     return out
 
 
-def _brands(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> tuple[list[str], Sparse, Array]:
+def _brands(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> tuple[list[str], Sparse, Floats]:
     brand_ids = known_ids(market, "brand_id", pd.Timestamp(day, unit="D", tz="UTC"))
     pairs = _pairs(market, ids, "brand_id", brand_ids, day)
     columns = build_entity(market, "creator_brand", pairs[["creator_id", "brand_id", "day"]])
@@ -148,7 +128,7 @@ def _brands(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> tuple[l
     return brand_ids, sparse, _of_nobody(market, "creator_brand", "brand_id", day)
 
 
-def _of_nobody(market: Marketplace, entity: Any, key: str, day: int) -> Array:
+def _of_nobody(market: Marketplace, entity: Any, key: str, day: int) -> Floats:
     """The signals of a pair without any history."""
     columns = build_entity(market, entity, pd.DataFrame({"creator_id": [_NOBODY], key: [_NOBODY], "day": [day]}))
     return np.array([columns[name][0] for name in names_of(entity)])
@@ -189,7 +169,7 @@ def _products(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> tuple
     return product_ids, Sparse.of(groups, rows, values, count=len(product_ids))
 
 
-def _places(names: Any, column: pd.Series) -> npt.NDArray[np.int64]:
+def _places(names: Any, column: pd.Series) -> Ints:
     """Where each value of ``column`` stands in ``names``; -1 where it does not."""
     places = pd.Index(list(names), dtype=object).get_indexer(pd.Index(column, dtype=object))
     return np.asarray(places, dtype=np.int64)

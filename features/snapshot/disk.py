@@ -34,8 +34,9 @@ _FRAME = (
 _INSTANTS = ("briefed_at", "starts_at", "ends_at")
 
 
-def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
-    """Write ``snapshot`` to ``folder``; what stood there is replaced once all is written."""
+def save_snapshot(snapshot: Snapshot, folder: str | Path) -> None:
+    """Write the snapshot to ``folder``, whole or not at all."""
+    folder = Path(folder)
     catalogue = snapshot.catalogue
     meta: dict[str, Any] = {
         "format": FORMAT,
@@ -72,8 +73,15 @@ def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
         (fresh / "snapshot.json").write_text(json.dumps(meta, allow_nan=False), encoding="utf-8")
 
 
-def load_snapshot(folder: Path) -> Snapshot:
-    """Read the snapshot in ``folder``; arrays are mapped, not read."""
+def load_snapshot(folder: str | Path) -> Snapshot:
+    """The snapshot in ``folder``; arrays are memory-mapped, not read.
+
+    Raises
+    ------
+    SnapshotError
+        There is none, its files are damaged, or it was made for other signals.
+    """
+    folder = Path(folder)
     try:
         meta = json.loads((folder / "snapshot.json").read_text(encoding="utf-8"))
         if meta["format"] != FORMAT:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,13 +27,11 @@ from features.indices.declare import CATEGORY_INDEX, INDEX_NAMES
 from features.signals.brief import PRODUCT_SUMS, brief_signals
 from features.signals.registry import SIGNALS, names_of
 from features.snapshot.sparse import Sparse
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import BriefError, SnapshotError
-from marketplace.tables import Marketplace
 
-__all__ = ["FILTERS", "UNKNOWN_INFLUENCE", "Snapshot", "SnapshotArrays", "build_snapshot"]
+__all__ = ["FILTERS", "UNKNOWN_INFLUENCE", "Snapshot", "SnapshotArrays"]
 
-Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 Text = npt.NDArray[np.str_]
 
 FILTERS = (
@@ -75,16 +72,16 @@ class SnapshotArrays:
     markets: Text
     languages: Text
     agency_status: Text
-    joined_day: Rows
-    creator: Array
-    category: Array
-    brand_starts: Rows
-    brand_rows: Rows
-    brand_values: Array
-    brand_default: Array
-    product_starts: Rows
-    product_rows: Rows
-    product_values: Array
+    joined_day: Ints
+    creator: Floats
+    category: Floats
+    brand_starts: Ints
+    brand_rows: Ints
+    brand_values: Floats
+    brand_default: Floats
+    product_starts: Ints
+    product_rows: Ints
+    product_values: Floats
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,7 @@ class Snapshot:
         """A brief written out by hand, completed from the catalogue (see `Catalogue.complete` for the errors)."""
         return self.catalogue.complete(body)
 
-    def candidates(self, brief: Brief, filters: Mapping[str, Any] | None = None) -> tuple[Rows, dict[str, int]]:
+    def candidates(self, brief: Brief, filters: Mapping[str, Any] | None = None) -> tuple[Ints, dict[str, int]]:
         """The rows of the creators who can be invited, and how many each filter left out.
 
         Parameters
@@ -185,7 +182,7 @@ class Snapshot:
             kept = passing
         return kept.astype(np.int64), {name: count for name, count in left_out.items() if count}
 
-    def matrix(self, brief: Brief, rows: Rows) -> Array:
+    def matrix(self, brief: Brief, rows: Ints) -> Floats:
         """Every signal of ``rows`` for ``brief``: new float64 (len(rows), signals), in the order of ``SIGNALS``."""
         arrays = self.arrays
         names = self._names
@@ -207,7 +204,7 @@ class Snapshot:
             stop += 1
         return out
 
-    def indices(self, brief: Brief, rows: Rows) -> Array:
+    def indices(self, brief: Brief, rows: Ints) -> Floats:
         """The indices of ``rows``: new float64 (len(rows), 8), category_influence for the brief's category.
 
         A category that the snapshot does not know gives `UNKNOWN_INFLUENCE`.
@@ -253,26 +250,7 @@ class Snapshot:
             category_ids=self.category_ids,
         )
 
-    def save(self, folder: str | Path) -> None:
-        """Write the snapshot to ``folder``, whole or not at all."""
-        from features.snapshot.disk import save_snapshot
-
-        save_snapshot(self, Path(folder))
-
-    @staticmethod
-    def load(folder: str | Path) -> Snapshot:
-        """The snapshot in ``folder``, memory-mapped.
-
-        Raises
-        ------
-        SnapshotError
-            There is none, its files are damaged, or it was made for other signals.
-        """
-        from features.snapshot.disk import load_snapshot
-
-        return load_snapshot(Path(folder))
-
-    def _passes(self, name: str, value: Any, rows: Rows) -> npt.NDArray[np.bool_]:
+    def _passes(self, name: str, value: Any, rows: Ints) -> Flags:
         if name == "min_followers":
             return np.asarray(self._followers[rows] >= value)
         if name == "max_followers":
@@ -286,7 +264,7 @@ class Snapshot:
         named = np.array([self.rows_of[c] for c in value if c in self.rows_of], dtype=np.int64)
         return np.isin(rows, named, invert=name == "exclude_creator_ids")
 
-    def _product_sums(self, brief: Brief, rows: Rows) -> dict[str, Array]:
+    def _product_sums(self, brief: Brief, rows: Ints) -> dict[str, Floats]:
         groups = np.array(sorted({self._product[p] for p in brief.product_ids if p in self._product}), dtype=np.int64)
         sums = self._product_sparse.sum(groups, rows, len(self))
         scales = (FACTS["brief_orders"].measures[measure].scale for measure, _ in PRODUCT_SUMS.values())
@@ -295,14 +273,14 @@ class Snapshot:
             for i, (name, scale) in enumerate(zip(PRODUCT_SUMS, scales, strict=True))
         }
 
-    def _conversions(self, brief: Brief, rows: Rows) -> dict[str, Array]:
+    def _conversions(self, brief: Brief, rows: Ints) -> dict[str, Floats]:
         if self.conversion is None:
             return {name: np.full(len(rows), np.nan) for name in CONVERSION_SIGNALS}
         item = self.conversion.item(brand_id=brief.brand_id, category_id=brief.category_id, price_usd=brief.price_usd)
         return self.conversion.predict(self._fitted_rows[rows], item)
 
     @cached_property
-    def _fitted_rows(self) -> Rows:
+    def _fitted_rows(self) -> Ints:
         assert self.conversion is not None  # only asked where there is one
         return self.conversion.rows_of(self.arrays.creator_ids)
 
@@ -311,15 +289,15 @@ class Snapshot:
         return tuple(SIGNALS)
 
     @cached_property
-    def _creator(self) -> Array:
+    def _creator(self) -> Floats:
         return np.asarray(self.arrays.creator)
 
     @cached_property
-    def _categories(self) -> Array:
+    def _categories(self) -> Floats:
         return np.asarray(self.arrays.category)
 
     @cached_property
-    def _followers(self) -> Array:
+    def _followers(self) -> Floats:
         return np.ascontiguousarray(self._creator[:, names_of("creator").index("follower_count_last")])
 
     @cached_property
@@ -327,7 +305,7 @@ class Snapshot:
         return {str(market): code for code, market in enumerate(np.unique(self.arrays.markets))}
 
     @cached_property
-    def _market_codes(self) -> npt.NDArray[np.int64]:
+    def _market_codes(self) -> Ints:
         return np.unique(self.arrays.markets, return_inverse=True)[1].astype(np.int64)
 
     @cached_property
@@ -353,23 +331,16 @@ class Snapshot:
         return Sparse(np.asarray(a.product_starts), np.asarray(a.product_rows), np.asarray(a.product_values))
 
     @cached_property
-    def _index(self) -> Array:
+    def _index(self) -> Floats:
         out = np.full((len(self), len(INDEX_NAMES)), UNKNOWN_INFLUENCE)
         for column, name in enumerate(self.general.names):
             out[:, INDEX_NAMES.index(name)] = self.general.value[:, column]
         return out
 
     @cached_property
-    def _influence(self) -> Array:
+    def _influence(self) -> Floats:
         return np.asarray(self.influence.value).reshape(len(self), len(self.category_ids))
 
     @cached_property
-    def _confidence(self) -> Array:
+    def _confidence(self) -> Floats:
         return np.asarray(self.general.confidence.mean(axis=1))
-
-
-def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
-    """The snapshot of ``market`` as of a day (see `features.snapshot.build.build_snapshot`)."""
-    from features.snapshot.build import build_snapshot as build
-
-    return build(market, as_of)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from marketplace.arrays import Floats, Ints
 
 __all__ = ["Sparse"]
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -25,18 +24,18 @@ class Sparse:
     values : float64 array (entries, k)
     """
 
-    starts: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int64]
-    values: Array
+    starts: Ints
+    rows: Ints
+    values: Floats
 
     @classmethod
-    def of(cls, groups: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], values: Array, *, count: int) -> Sparse:
+    def of(cls, groups: Ints, rows: Ints, values: Floats, *, count: int) -> Sparse:
         """From parallel arrays in any order; ``count`` is the number of groups."""
         order = np.lexsort((rows, groups))
         starts = np.searchsorted(groups[order], np.arange(count + 1)).astype(np.int64)
         return cls(starts, rows[order], np.ascontiguousarray(values[order]))
 
-    def fill(self, out: Array, group: int, rows: npt.NDArray[np.int64]) -> None:
+    def fill(self, out: Floats, group: int, rows: Ints) -> None:
         """Write the group's values over the lines of ``out`` (len(rows), k) whose creator has any."""
         first, last = int(self.starts[group]), int(self.starts[group + 1])
         if first == last:
@@ -46,7 +45,7 @@ class Sparse:
         hit = np.flatnonzero(mine[at] == rows)
         out[hit] = self.values[first + at[hit]]
 
-    def sum(self, groups: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], n: int) -> Array:
+    def sum(self, groups: Ints, rows: Ints, n: int) -> Floats:
         """The sum over ``groups`` for ``rows`` of the ``n`` creators: new, (len(rows), k); whole values stay exact."""
         total = np.zeros((n, self.values.shape[1]))
         for group in groups:

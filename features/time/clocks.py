@@ -18,15 +18,16 @@ from typing import Any
 
 import ibis
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from marketplace.arrays import Ints
 from marketplace.contract.tables import REPORTING_CURRENCY
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 
 __all__ = [
     "FOREVER",
+    "as_of_day",
     "as_of_days",
     "day_of",
     "fx_intervals",
@@ -46,7 +47,7 @@ FX_FILL_DAYS = 7
 _USD_DAYS = (7_305, 47_847)  # 1990-01-01 to 2100-12-31: a dollar is a dollar on every day
 
 
-def as_of_days(as_of: Any) -> npt.NDArray[np.int64]:
+def as_of_days(as_of: Any) -> Ints:
     """Instants (anything pandas reads; naive ones are UTC) as whole UTC days, int64 (n,).
 
     Raises
@@ -65,6 +66,13 @@ def as_of_days(as_of: Any) -> npt.NDArray[np.int64]:
             look="docs/signals.md",
         )
     return instants.floor("D").as_unit("s").asi8 // 86_400
+
+
+def as_of_day(as_of: pd.Timestamp) -> pd.Timestamp:
+    """``as_of`` floored to 00:00 UTC; a naive instant is UTC."""
+    stamp = pd.Timestamp(as_of)
+    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    return stamp.floor("D")
 
 
 def day_of(column: Any) -> Any:

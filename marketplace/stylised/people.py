@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from marketplace.arrays import Flags, Floats
 from marketplace.stylised.readings import LEAST, Evidence, NotMeasured, hill
 
 __all__ = ["engagement_peak", "fake_engagement", "follower_tail", "grew_at_once", "reach", "views_elasticity"]
@@ -63,11 +63,11 @@ def engagement_peak(evidence: Evidence) -> float:
     return float(slope[2] / np.sqrt(variance * inverse[2, 2]))
 
 
-def _far(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _far(values: Floats) -> Flags:
     """Who stands far above the rest, whose middle and spread are read off the lower half: nobody buys less."""
     tenth, quarter = np.quantile(values, [0.10, 0.25])
     spread = (quarter - tenth) / (1.2816 - 0.6745)  # of a normal distribution's quantiles
-    far: NDArray[np.bool_] = values > quarter + (0.6745 + _FAR) * spread
+    far: Flags = values > quarter + (0.6745 + _FAR) * spread
     return far
 
 

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from marketplace.contract import ATTRIBUTION_DAYS, REFUND_DAYS, REPLY_DAYS, REPORTING_CURRENCY
+from marketplace.arrays import Floats
+from marketplace.contract.tables import ATTRIBUTION_DAYS, REFUND_DAYS, REPLY_DAYS, REPORTING_CURRENCY
 from marketplace.tables import Marketplace
 
 __all__ = ["LEAST", "Evidence", "NotMeasured", "hill"]
@@ -22,7 +22,7 @@ class NotMeasured(Exception):  # noqa: N818 - an answer, not a failure
     """Why a fact cannot be measured on this marketplace, in words."""
 
 
-def hill(values: NDArray[np.float64], *, top: float = 0.1) -> float:
+def hill(values: Floats, *, top: float = 0.1) -> float:
     """Hill's estimate of the Pareto tail exponent a of ``P(X > x) ~ x**-a``, from the largest ``top`` of the positive.
 
     Source: Hill 1975.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from marketplace.arrays import Floats
 from marketplace.stylised.readings import LEAST, Evidence, NotMeasured, hill
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
 _GROUP, _TOP = 200, 5
 
 
-def creator_gmv(evidence: Evidence) -> NDArray[np.float64]:
+def creator_gmv(evidence: Evidence) -> Floats:
     """Attributed GMV of each creator there is, in USD, zero where they sold nothing; by creator_id."""
     creators = np.sort(evidence.frame("creators", ["creator_id"]).creator_id.unique())
     if len(creators) < LEAST:
@@ -32,7 +32,7 @@ def creator_gmv(evidence: Evidence) -> NDArray[np.float64]:
     return sold.to_numpy(dtype=np.float64)
 
 
-def gini(values: NDArray[np.float64]) -> float:
+def gini(values: Floats) -> float:
     """Gini's coefficient of values of zero or more: 0 all equal, 1 all with one."""
     ordered = np.sort(values)
     n = len(ordered)
@@ -45,7 +45,7 @@ def gmv_gini(evidence: Evidence) -> float:
     return gini(creator_gmv(evidence))
 
 
-def programmes(evidence: Evidence) -> list[NDArray[np.float64]]:
+def programmes(evidence: Evidence) -> list[Floats]:
     """Of each brand that invited `LEAST` creators or more: the USD that each of them sold in its campaigns."""
     campaigns = evidence.frame("campaigns", ["campaign_id", "brand_id"]).drop_duplicates("campaign_id")
     brand_of = campaigns.set_index("campaign_id").brand_id

@@ -21,7 +21,7 @@ from typing import Any
 import lightgbm as lgb
 
 from marketplace.errors import BriefError, BundleError
-from marketplace.state import replace_folder
+from marketplace.state import replace_folder, state_folder
 from models.bundle.golden import check_golden, golden_answers, made_up_rows
 from models.bundle.model import HEADS, Bundle
 from models.bundle.monotone import check_monotone
@@ -31,7 +31,7 @@ from models.bundle.words import SignalWords
 from models.calibration.scale import Calibration
 from models.economics import CURRENCY, FORMULA
 
-__all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "read_bundle", "write_bundle"]
+__all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]
 
 MANIFEST = "bundle.json"
 SIGNATURE = "signature"
@@ -47,14 +47,17 @@ _KEYS = {
 }  # fmt: skip
 
 
-def write_bundle(bundle: Bundle, folder: Path, signer: Signer) -> str:
-    """Write and sign; the same bundle gives the same bytes. Returns the manifest's SHA-256.
+def save_bundle(bundle: Bundle, folder: str | Path, signer: Signer) -> str:
+    """Write ``bundle`` to ``folder`` (replaced whole) and sign it; returns the manifest's SHA-256.
+
+    The same bundle gives the same bytes.
 
     Raises
     ------
     BundleError
         A head that `models.bundle.validate` refuses, or that breaks a direction it declares (`models.bundle.monotone`).
     """
+    folder = Path(folder)
     # Scored from the text that is stored, not from the Booster at hand: the golden answers are the reader's.
     texts = {name: canonical_text(booster.model_to_string()).encode() for name, booster in bundle.heads.items()}
     shapes = [check_model_text(text, signals=bundle.signals, name=name) for name, text in texts.items()]
@@ -93,14 +96,15 @@ def write_bundle(bundle: Bundle, folder: Path, signer: Signer) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
-def read_bundle(folder: Path, public_key: PublicKey) -> Bundle:
-    """Signature, hashes, our validator, LightGBM, golden rows: in this order, stopping at the first that fails.
+def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
+    """Read a bundle: signature, then hashes, then our validator, then LightGBM, then the golden rows.
 
     Raises
     ------
     BundleError
-        Whatever does not hold.
+        At the first of these that does not hold; nothing after it has been read.
     """
+    folder = Path(folder)
     manifest = _read(folder, MANIFEST, _MAX_MANIFEST)
     public_key.verify(_read(folder, SIGNATURE, 1_024), manifest)
     content = _parsed(manifest, MANIFEST)
@@ -194,3 +198,8 @@ def _read(folder: Path, name: str, limit: int) -> bytes:
 
 def _wrong(folder: Path, expected: str, received: str) -> BundleError:
     return BundleError(expected, received=received, look=str(folder))
+
+
+def bundle_folder() -> Path:
+    """Where the served bundle lies: ``var/bundle``."""
+    return state_folder("bundle")

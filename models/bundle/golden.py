@@ -11,18 +11,15 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from marketplace.arrays import Floats, as_floats
 from marketplace.errors import BundleError
-from models.arrays import Floats, as_floats
+from models.bundle.validate import ModelShape
 from models.economics import Economics
-from models.predict import Predictions, factors, from_raw, raw_scores
-
-if TYPE_CHECKING:
-    from models.bundle.model import Bundle
-    from models.bundle.validate import ModelShape
+from models.predict import FittedModel, Predictions, factors, from_raw, raw_scores
 
 __all__ = ["arithmetic", "check_golden", "golden_answers", "made_up_rows"]
 
@@ -48,7 +45,7 @@ def made_up_rows(shapes: Sequence[ModelShape], *, rows: int = 16, seed: int = 7)
     return as_floats(drawn)
 
 
-def golden_answers(bundle: Bundle, rows: Floats) -> dict[str, Any]:
+def golden_answers(bundle: FittedModel, rows: Floats) -> dict[str, Any]:
     """The rows with their raw scores and predictions as JSON; NaN as null, floats as their shortest exact decimal."""
     raw = raw_scores(bundle, rows)
     predictions = from_raw(bundle, raw, factors(bundle, rows), Economics(**_TERMS))  # type: ignore[arg-type]
@@ -61,7 +58,7 @@ def golden_answers(bundle: Bundle, rows: Floats) -> dict[str, Any]:
     }
 
 
-def check_golden(bundle: Bundle, content: Mapping[str, Any]) -> Floats:
+def check_golden(bundle: FittedModel, content: Mapping[str, Any]) -> Floats:
     """Score the golden rows again and compare; returns the rows.
 
     Raises

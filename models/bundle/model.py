@@ -41,7 +41,7 @@ A head is a single-output Booster over all the bundle's signals in their order,
 without linear trees; it is stored up to its best iteration. Money may be
 fitted in units of a signal (``scale=Scale("product_price_last_all", ...)``).
 
-``bundle.save(folder, read_signer())`` writes it; ``Bundle.load(folder, read_public_key())`` reads it back.
+``save_bundle(bundle, folder, read_signer())`` writes it; ``load_bundle(folder, read_public_key())`` reads it back.
 Registering under a version: ``dataclasses.replace(bundle, model_version="7")``.
 """
 
@@ -50,22 +50,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import lightgbm as lgb
 import numpy as np
 
+from marketplace.arrays import Floats
 from marketplace.errors import BundleError
-from models.arrays import Floats
 from models.bundle.words import SignalWords
 from models.calibration.intervals import MoneySpread, ProbabilitySpread
 from models.calibration.scale import Calibration
 from models.score import DEFAULT_WEIGHTS, INDEX_NAMES, checked_weights
-
-if TYPE_CHECKING:
-    from models.bundle.signature import PublicKey, Signer
 
 __all__ = ["FORMS", "HEADS", "Bundle", "Form"]
 
@@ -207,31 +203,6 @@ class Bundle:
                 received=f"signals of contract {sha256[:12]}",
                 look="retrain and promote: collabrank train DIR, then collabrank promote",
             )
-
-    def save(self, folder: Path, signer: Signer) -> str:
-        """Write the bundle to ``folder`` (replaced whole) and sign it; returns the manifest's SHA-256.
-
-        Raises
-        ------
-        BundleError
-            A head that our own validator refuses.
-        """
-        from models.bundle.disk import write_bundle
-
-        return write_bundle(self, Path(folder), signer)
-
-    @classmethod
-    def load(cls, folder: Path, public_key: PublicKey) -> Bundle:
-        """Read a bundle: signature, then hashes, then our validator, then LightGBM, then the golden rows.
-
-        Raises
-        ------
-        BundleError
-            At the first of these that does not hold; nothing after it has been read.
-        """
-        from models.bundle.disk import read_bundle
-
-        return read_bundle(Path(folder), public_key)
 
 
 def _misfit(expected: str, received: str) -> BundleError:

@@ -18,10 +18,9 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import BundleError
-from models.arrays import Floats, Integers
 
 __all__ = ["Violation", "check_monotone", "violations"]
 
@@ -44,10 +43,10 @@ class Violation:
 class _Leaves:
     """Boxes of one tree's m leaves over the k signals it splits on."""
 
-    signals: Integers
+    signals: Ints
     low: Floats
     high: Floats
-    missing: NDArray[np.bool_]
+    missing: Flags
     value: Floats
 
 
@@ -132,7 +131,7 @@ def _leaves(root: Mapping[str, Any], where: str) -> _Leaves:
     used: dict[int, int] = {}
     _collect(root, used, where)
     k = len(used)
-    rows: list[tuple[Floats, Floats, NDArray[np.bool_], float]] = []
+    rows: list[tuple[Floats, Floats, Flags, float]] = []
     stack = [(root, np.full(k, -np.inf), np.full(k, np.inf), np.ones(k, dtype=bool))]
     while stack:
         node, low, high, missing = stack.pop()

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from marketplace.arrays import Floats, Ints, as_floats
 from marketplace.errors import BundleError
-from models.arrays import Floats, Integers, as_floats
 
 __all__ = [
     "MAX_BYTES",
@@ -198,7 +198,7 @@ def _features(header: dict[str, str], signals: tuple[str, ...], where: str) -> t
     return names, low, high
 
 
-def _integers(value: str, where: str, *, low: int, high: int) -> Integers:
+def _integers(value: str, where: str, *, low: int, high: int) -> Ints:
     if not _INTEGERS.fullmatch(value):
         raise _refuse("whole numbers", _odd(value, _INTEGERS), where)
     numbers = np.array(value.split(), dtype=np.int64)
@@ -234,7 +234,7 @@ def _tree(text: str, number: int, n_features: int, where: str) -> tuple[int, int
     if tuple(key for key, _, _ in pairs) != wanted:
         raise _refuse(f"the fields {', '.join(wanted)}, in this order", f"{[key for key, _, _ in pairs][:20]}", where)
 
-    def integers(key: str, count: int, low: int, high: int) -> Integers:
+    def integers(key: str, count: int, low: int, high: int) -> Ints:
         numbers = _integers(fields[key], f"{where}, {key}", low=low, high=high)
         if len(numbers) != count:
             raise _refuse(f"{count} of {key}", f"{len(numbers)}", where)
@@ -271,7 +271,7 @@ def _tree(text: str, number: int, n_features: int, where: str) -> tuple[int, int
     return leaves, _depth(left.tolist(), right.tolist(), leaf_count.tolist(), internal_count.tolist(), where)
 
 
-def _thresholds(value: str, decision: Integers, where: str) -> Floats:
+def _thresholds(value: str, decision: Ints, where: str) -> Floats:
     """A finite threshold of each node; ``inf`` too, by which LightGBM sends all known values left and NaN right."""
     tokens = value.split(" ") if value else []
     if len(tokens) != len(decision):

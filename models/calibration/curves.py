@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BundleError, TrainingError
-from models.arrays import Floats, Many, as_floats
 
 __all__ = [
     "Blend",

@@ -48,8 +48,8 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincinv
 
+from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BundleError, TrainingError
-from models.arrays import Floats, Many, as_floats
 from models.calibration.curves import Isotonic, pool_adjacent_violators
 
 __all__ = [

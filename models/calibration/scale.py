@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BundleError, TrainingError
-from models.arrays import Floats, Many, as_floats
 from models.calibration.curves import (
     Blend,
     Curve,

@@ -24,10 +24,11 @@ from typing import Any, ParamSpec, TypeVar
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marketplace.errors import BriefError, CollabrankError
+from marketplace.errors import CollabrankError
 from serving.app.meters import Meters
+from serving.problems import refusal
 
-__all__ = ["PROBES", "Answers", "Asked", "answered", "asked", "error_answer", "refusal", "route_of"]
+__all__ = ["PROBES", "Answers", "Asked", "answered", "asked", "error_answer", "route_of"]
 
 _log = logging.getLogger("collabrank.serving")
 P = ParamSpec("P")
@@ -55,13 +56,6 @@ _current: ContextVar[Asked | None] = ContextVar("asked", default=None)
 def asked() -> Asked:
     """The request that is being answered here; a new id where there is none (a direct call, not over HTTP)."""
     return _current.get() or Asked(uuid.uuid4().hex)
-
-
-def refusal(status: int, expected: str, *, received: str, look: str = "/docs.json") -> BriefError:
-    """An error of ours that is answered with ``status``."""
-    error = BriefError(expected, received=received, look=look)
-    error.status = status
-    return error
 
 
 def error_answer(error: CollabrankError, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marketplace.errors import CollabrankError
-from serving.app.answers import error_answer, refusal
-from serving.app.problems import in_plain_words
+from serving.app.answers import error_answer
+from serving.problems import in_plain_words, refusal
 
 __all__ = ["LARGEST", "Limits"]
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from serving.app.answers import answered
 from serving.app.openapi import openapi_page
-from serving.app.plain import plain
+from serving.plain import plain
 
 __all__ = ["Carded", "pages"]
 

@@ -15,7 +15,7 @@ from bentoml.exceptions import BentoMLException
 from starlette.types import ASGIApp
 
 from serving.app.access import Access
-from serving.app.answers import Answers, answered, asked, refusal
+from serving.app.answers import Answers, answered, asked
 from serving.app.limits import Limits
 from serving.app.meters import Meters
 from serving.app.openapi import BODIES
@@ -23,6 +23,7 @@ from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
+from serving.problems import refusal
 from serving.rank import explain_creators, rank_creators
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
 from serving.store import Store

@@ -10,8 +10,9 @@ import scipy.sparse
 
 from benchmarks.plain import fit_ranker, ranker_params
 from marketplace.errors import TrainingError
-from training.heads.booster import fit_booster, fit_side_by_side, group_sizes
+from training.heads.booster import fit_booster, fit_side_by_side
 from training.heads.fit import quasi_poisson
+from training.stats.groups import group_sizes
 
 
 @pytest.fixture(scope="module")

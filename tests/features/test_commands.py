@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from features.commands import app
 from features.indices.declare import INDEX_NAMES
 from features.signals.registry import SIGNALS
-from features.snapshot.model import Snapshot
+from features.snapshot.disk import load_snapshot
 from marketplace.errors import ContractError, SignalError
 
 
@@ -32,12 +32,12 @@ def test_signals_lists_every_signal():
 def test_snapshot_is_kept_at_home_and_card_shows_a_creator(home, wee_folder, monkeypatch):
     told = json.loads(run("snapshot", wee_folder, "--as-of", "2025-04-01", "--json"))
     folder = home / "var" / "snapshot"
-    snapshot = Snapshot.load(folder)
+    snapshot = load_snapshot(folder)
     assert told == {"folder": str(folder), "creators": len(snapshot), "as_of": "2025-04-01T00:00:00+00:00"}
     creator = str(snapshot.creator_ids[0])
     card = json.loads(run("card", wee_folder, creator, "--as-of", "2025-04-01", "--json"))
     assert card == snapshot.card(creator)
-    monkeypatch.setattr("features.indices.cards.build_card", lambda *asked: snapshot.card(asked[1]))
+    monkeypatch.setattr("features.indices.build.build_card", lambda *asked: snapshot.card(asked[1]))
     shown = run("card", wee_folder, creator)
     for index in INDEX_NAMES[:3]:
         assert f"\n{index} " in shown

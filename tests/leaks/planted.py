@@ -29,6 +29,7 @@ import training.data.dataset
 import training.data.labels
 import training.heads.fit
 import training.heads.rankers
+import training.outcomes
 import training.pipeline
 import training.stats.metrics
 from marketplace.contract.tables import TABLES
@@ -94,7 +95,7 @@ def _with_fact(patch: pytest.MonkeyPatch, name: str, rows: Callable[[Marketplace
 def _told(fact: str, **tables: Callable[[Any], Any]) -> Plant:
     def plant(patch: pytest.MonkeyPatch, world: World) -> None:
         own = features.facts.store.FACTS[fact].rows
-        _with_fact(patch, fact, lambda market: own(Twisted(market, **tables)))  # type: ignore[arg-type]
+        _with_fact(patch, fact, lambda market, *of: own(Twisted(market, **tables), *of))  # type: ignore[arg-type]
 
     return plant
 
@@ -584,16 +585,16 @@ LEAKS: tuple[Planted, ...] = (
     Planted("id_as_signal", "the number in a creator's id is a signal", "renaming",
             _matrix(lambda _m, x: x["creator_id"].str.extract(r"(\d+)", expand=False).astype(float)), slow=True),
     Planted("labels_known_later", "labels read rows that were not known by the cut-off", "labels",
-            _set(training.data.labels, "_before", lambda _r, _w: lambda frame, event, day: frame[frame[event] < day])),
+            _set(training.outcomes, "_before", lambda _r, _w: lambda frame, event, day: frame[frame[event] < day])),
     Planted("sales_refunded_later", "labels' sales are as known at the end of the data", "labels",
             _set(training.data.labels, "attributed_days",
                  lambda real, world: lambda market, _day: real(market, _end(world)))),
     Planted("embargo_broken", "sales are labels before their refunds can have come in", "maturity",
-            _set(training.data.labels, "_SALES", lambda _real, _world: pd.Timedelta(0))),
+            _set(training.outcomes, "_SALES", lambda _real, _world: pd.Timedelta(0))),
     Planted("unmatured_as_failures", "an open invitation counts as refused", "maturity",
-            _set(training.data.labels, "_judge", _unsettled_failed)),
+            _set(training.outcomes, "_judge", _unsettled_failed)),
     Planted("deadlines_not_awaited", "content that may still come counts as failed", "maturity",
-            _set(training.data.labels, "_judge",
+            _set(training.outcomes, "_judge",
                  lambda real, _world: lambda rows, day: real(rows, day + pd.Timedelta(days=90)))),
     Planted("random_split", "campaigns are held out at random and not by time", "split", _split(_at_random)),
     Planted("campaign_on_both_sides", "a held-out campaign is trained on as well", "split",

@@ -19,6 +19,9 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
+from features.snapshot.disk import save_snapshot
+from models.bundle.disk import save_bundle
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -72,8 +75,8 @@ def prepared(small_market: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     from models.bundle.signature import read_signer
 
     home = tmp_path_factory.mktemp("prepared")
-    tiny_bundle().save(home / "var" / "bundle", read_signer(home / "var" / "keys"))
-    build_snapshot(open_marketplace(small_market)).save(home / "var" / "snapshot")
+    save_bundle(tiny_bundle(), home / "var" / "bundle", read_signer(home / "var" / "keys"))
+    save_snapshot(build_snapshot(open_marketplace(small_market)), home / "var" / "snapshot")
     return home
 
 
@@ -98,7 +101,7 @@ def promote(home: Path, bundle: Any) -> None:
     """Write ``bundle`` into the home as `collabrank promote` does."""
     from models.bundle.signature import read_signer
 
-    bundle.save(home / "var" / "bundle", read_signer(home / "var" / "keys"))
+    save_bundle(bundle, home / "var" / "bundle", read_signer(home / "var" / "keys"))
 
 
 @pytest.fixture

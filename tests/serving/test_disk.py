@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.snapshot.disk import load_snapshot
+from models.bundle.disk import load_bundle, save_bundle
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-from features.snapshot.model import Snapshot
 from marketplace.errors import BundleError, SnapshotError
-from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key
 from models.ranking import rank
 from models.score import INDEX_NAMES
@@ -48,8 +49,8 @@ def log_lines() -> list[dict[str, Any]]:
 def test_the_ranking_is_the_models_own(client: TestClient, served_home: Path, campaign: dict[str, Any]) -> None:
     answer = client.post("/rank", json={"campaign_id": campaign["campaign_id"], "top": 7})
     assert answer.status_code == 200, answer.text
-    bundle = Bundle.load(served_home / "var" / "bundle", read_public_key())
-    snapshot = Snapshot.load(served_home / "var" / "snapshot")
+    bundle = load_bundle(served_home / "var" / "bundle", read_public_key())
+    snapshot = load_snapshot(served_home / "var" / "snapshot")
     brief = snapshot.campaigns[campaign["campaign_id"]]
     rows, _ = snapshot.candidates(brief, {})
     direct = rank(
@@ -78,7 +79,7 @@ def test_the_ranking_is_the_models_own(client: TestClient, served_home: Path, ca
 
 
 def test_the_card_is_the_snapshots(client: TestClient, served_home: Path) -> None:
-    creator = str(Snapshot.load(served_home / "var" / "snapshot").creator_ids[0])
+    creator = str(load_snapshot(served_home / "var" / "snapshot").creator_ids[0])
     card = client.get(f"/creators/{creator}/card")
     assert card.status_code == 200, card.text
     assert card.json()["creator_id"] == creator
@@ -203,7 +204,7 @@ def test_a_snapshot_of_other_signals_does_not_fit(served_home: Path) -> None:
 def test_a_bundle_signed_by_another_key_is_refused(served_home: Path, bundles: Callable[..., Any]) -> None:
     from models.bundle.signature import Signer
 
-    bundles("6").save(served_home / "var" / "bundle", Signer.new())
+    save_bundle(bundles("6"), served_home / "var" / "bundle", Signer.new())
     with pytest.raises(BundleError, match="signed"):
         load_served(served_home / "var" / "bundle", served_home / "var" / "snapshot")
 

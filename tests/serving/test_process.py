@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from marketplace.tables import open_marketplace
+from models.bundle.disk import save_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -156,9 +157,9 @@ def test_both_workers_take_a_promotion_and_refuse_a_tampered_one(
         assert all(answer.status_code == 200 for answer in asked)
         return {answer.json()["model_version"] for answer in asked}
 
-    replace(bundles(seed=8), model_version="8").save(home / "var" / "bundle", signer)
+    save_bundle(replace(bundles(seed=8), model_version="8"), home / "var" / "bundle", signer)
     wait_for(lambda: versions() == {"8"})
-    replace(bundles(seed=9), model_version="9").save(home / "var" / "bundle", signer)
+    save_bundle(replace(bundles(seed=9), model_version="9"), home / "var" / "bundle", signer)
     signature = home / "var" / "bundle" / "signature"
     good = signature.read_bytes()
     signature.write_bytes(good[:10] + b"AAAA" + good[14:])

@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 
 from marketplace.errors import BriefError, BundleError, TrainingError
 from marketplace.tables import open_marketplace, read_truth
+from models.bundle.disk import bundle_folder
 from training.commands import app
+from training.data.splits import split_of
 from training.heads.hyperparameters import DEFAULT
-from training.pipeline import TrainResult, split_of, train
+from training.pipeline import TrainResult, train
 from training.scoring import SCORES, rank_brief, score_marketplace
 from training.stats.significance import paired_randomisation_test
 from training.tracking.compare import compare_runs
-from training.tracking.promote import bundle_folder
 from training.tracking.registry import CHALLENGER, aliased, find_version
 from training.tracking.store import Store, open_store
 

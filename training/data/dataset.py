@@ -11,16 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.briefs.brief import read_briefs
 from features.signals.build import build_matrix
 from features.signals.registry import SIGNALS
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from models.economics import Economics
 from training.data.labels import build_labels
-from training.heads.booster import Floats
 
 __all__ = ["LEAST_DELIVERED", "LEAST_LABELLED", "TrainingData", "build_training_data"]
 
@@ -57,7 +56,7 @@ class TrainingData:
     signals: tuple[str, ...]
     monotone: tuple[int, ...]
     economics: Economics
-    campaign: NDArray[np.int64]
+    campaign: Ints
     as_of: pd.Timestamp
 
     def __len__(self) -> int:
@@ -68,13 +67,13 @@ class TrainingData:
         return self.rows[name].to_numpy(dtype=np.float64)
 
     @property
-    def reply_known(self) -> NDArray[np.bool_]:
+    def reply_known(self) -> Flags:
         """Rows whose answer is known and was given its full time: what the accept head learns from, bool (n,)."""
         known = self.rows["accepted"].notna().to_numpy(dtype=np.bool_)
         return np.asarray(known & self.rows["reply_matured"].to_numpy(), dtype=np.bool_)
 
     @property
-    def outcome_known(self) -> NDArray[np.bool_]:
+    def outcome_known(self) -> Flags:
         """Labelled rows of settled campaigns, bool (n,).
 
         A campaign with open partnerships has its refusals labelled before its deliveries; half of it would
@@ -84,12 +83,12 @@ class TrainingData:
         return np.asarray((self.rows["status"] == "labelled").to_numpy() & settled, dtype=np.bool_)
 
     @property
-    def lift_known(self) -> NDArray[np.bool_]:
+    def lift_known(self) -> Flags:
         """Delivered rows whose sales have ripened and could be estimated, bool (n,)."""
         return np.isfinite(self.column("lift_usd")) & np.isfinite(self.column("lift_se_usd"))
 
     @property
-    def attributed_known(self) -> NDArray[np.bool_]:
+    def attributed_known(self) -> Flags:
         """Delivered rows whose attributed sales have ripened, bool (n,)."""
         return np.isfinite(self.column("attributed_usd"))
 

@@ -7,13 +7,15 @@ embargo: no outcome that ripened after the cut-off is ever learned from.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import pandas as pd
 
 from marketplace.errors import TrainingError
+from marketplace.tables import Marketplace
 
-__all__ = ["Split", "split_by_time", "time_folds"]
+__all__ = ["Split", "split_by_time", "split_of", "time_folds"]
 
 
 @dataclass(frozen=True)
@@ -101,3 +103,31 @@ def time_folds(campaigns: pd.DataFrame, *, folds: int = 3, first_share: float = 
     blocks = min(folds, n - first)
     edges = [first + (n - first) * i // blocks for i in range(blocks + 1)]
     return [_split(rows, edges[i], edges[i + 1]) for i in range(blocks)]
+
+
+def split_of(market: Marketplace, as_of: str | pd.Timestamp | None) -> Split:
+    """Training and held-out campaigns: the last third held out, or those briefed on or after the day ``as_of``.
+
+    Raises
+    ------
+    TrainingError
+        ``as_of`` is no date, or leaves no campaign on one side.
+    """
+    campaigns = market.frame("campaigns", ["campaign_id", "briefed_at"])
+    if as_of is None:
+        return split_by_time(campaigns)
+    try:
+        day = pd.Timestamp(as_of)
+        day = (day.tz_localize("UTC") if day.tzinfo is None else day.tz_convert("UTC")).floor("D")
+    except ValueError as reason:
+        raise TrainingError("a date as YYYY-MM-DD", received=str(as_of), look="--as-of") from reason
+    briefed = campaigns.drop_duplicates("campaign_id")["briefed_at"]
+    later = int((briefed >= day).sum())
+    if later in (0, len(briefed)):
+        raise TrainingError(
+            "a cut-off with campaigns before it to learn from and after it to measure on",
+            received=f"{day:%Y-%m-%d}: {len(briefed) - later} campaigns before it, {later} from it on",
+            look=f"--as-of; briefs run from {briefed.min():%Y-%m-%d} to {briefed.max():%Y-%m-%d}",
+        )
+    split = split_by_time(campaigns, held_out=later)
+    return dataclasses.replace(split, cutoff=day)

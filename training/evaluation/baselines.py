@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 
 __all__ = ["BASELINES", "baseline_scores", "random_scores"]
 
-Floats = npt.NDArray[np.float64]
 
 BASELINES: Mapping[str, str] = {
     "followers": "follower_count_last",

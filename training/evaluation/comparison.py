@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from training.stats.metrics import (
     Gains,
@@ -36,7 +37,6 @@ from training.stats.significance import Interval, cluster_bootstrap, paired_rand
 
 __all__ = ["METRICS", "Comparison", "Row", "compare", "known_outcomes"]
 
-Floats = npt.NDArray[np.float64]
 Values = dict[str, dict[str, Floats]]
 
 GAIN_SHARE = "oracle_gain_share_at_20"

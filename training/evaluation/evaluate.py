@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features.signals.build import eligible_pairs
+from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.progress import say
 from marketplace.tables import Marketplace, open_marketplace
+from models.bundle.disk import bundle_folder, load_bundle
 from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key
 from models.economics import Economics
+from training.data.splits import split_of
 from training.evaluation.baselines import baseline_scores
 from training.evaluation.ceiling import fit_ceiling
 from training.evaluation.comparison import Comparison, compare, known_outcomes
@@ -30,13 +32,10 @@ from training.evaluation.held_out import HeldOut, gather_held_out
 from training.evaluation.quantities import Coverage, Reading, measure_quantities, observed_quantities
 from training.evaluation.score_file import Missing, ScoreFile, read_scores
 from training.evaluation.standings import WHOLE, Standing, rank_standings
-from training.pipeline import split_of
 from training.stats.metrics import Groups
-from training.tracking.promote import bundle_folder
 
 __all__ = ["CEILING", "CHAMPION", "FILE", "FOR_SCALE", "ORACLE", "SUCCESS", "Evaluation", "evaluate_marketplace"]
 
-Floats = npt.NDArray[np.float64]
 
 CHAMPION = "champion"
 FILE = "file"
@@ -206,7 +205,7 @@ def _champion(*, required: bool) -> Bundle | None:
     if not required and not any(folder.glob("*")):
         say("no champion here: the file is measured on the last third of the campaigns, beside the baselines alone")
         return None
-    return Bundle.load(folder, read_public_key())
+    return load_bundle(folder, read_public_key())
 
 
 def _terms(held_out: HeldOut) -> Economics:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.standings import WHOLE
-from training.tracking.figures import calibration_figure, slice_figure
+from training.figures import calibration_figure, slice_figure
 
 __all__ = ["coverage_figure", "money_figure", "save_figures"]
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from marketplace.arrays import Floats
 from models.bundle.model import Bundle
 from models.calibration.intervals import MoneySpread
 from models.predict import factors, raw_scores
@@ -26,7 +27,6 @@ from training.stats.metrics import Groups
 
 __all__ = ["FIRST", "FirstLift", "first_lifts"]
 
-Floats = npt.NDArray[np.float64]
 
 FIRST = 20
 LEVEL = 0.9

@@ -10,6 +10,8 @@ import pandas as pd
 
 from features.briefs.brief import Brief, read_briefs
 from features.signals.build import build_matrix, eligible_pairs
+from features.time.entities import known_until
+from marketplace.arrays import Floats
 from marketplace.tables import Marketplace, read_truth
 from models.batch import score_pairs
 from models.bundle.model import Bundle
@@ -18,9 +20,8 @@ from training.data.labels import build_labels
 from training.evaluation.baselines import baseline_scores
 from training.evaluation.comparison import Comparison, compare
 from training.evaluation.slices import slice_columns
-from training.heads.booster import Floats
 
-__all__ = ["HeldOut", "gather_held_out", "known_until"]
+__all__ = ["HeldOut", "gather_held_out"]
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,3 @@ def gather_held_out(market: Marketplace, campaign_ids: Sequence[str], *, train_c
             followers=matrix["follower_count_last"].to_numpy(dtype=np.float64),
         ),
     )
-
-
-def known_until(market: Marketplace) -> pd.Timestamp:
-    """The day after the last row of invitations, orders or deliveries became known: how far outcomes can be judged."""
-    latest = [
-        market.frame(table, ["known_at"])["known_at"].max()
-        for table in ("invitations", "orders", "deliveries")
-        if table in market.present
-    ]
-    return pd.Timestamp(max(stamp for stamp in latest if not pd.isna(stamp))).floor("D") + pd.Timedelta(days=1)

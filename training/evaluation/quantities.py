@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from marketplace.arrays import Flags, Floats, Ints
 from models.calibration.intervals import LEVELS
 from models.economics import Economics
 from models.predict import Predictions
@@ -33,8 +34,6 @@ from training.stats.significance import cluster_bootstrap
 
 __all__ = ["Coverage", "Reading", "measure_quantities", "observed_quantities"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 LEAST_ROWS = 30
 """A slice with fewer rows than this is not reported."""
@@ -235,7 +234,7 @@ def _sums(value: Floats, campaign: Ints) -> tuple[Floats, Floats]:
     return np.bincount(places, weights=value).astype(np.float64), np.bincount(places).astype(np.float64)
 
 
-def _parts(slices: pd.DataFrame | None, n: int) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+def _parts(slices: pd.DataFrame | None, n: int) -> Iterator[tuple[str, Flags]]:
     yield WHOLE, np.ones(n, dtype=bool)
     if slices is None:
         return

@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from marketplace.arrays import Flags, Floats
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace
 
@@ -61,7 +61,7 @@ class ScoreFile:
         Eligible creators without a row.
     """
 
-    scores: npt.NDArray[np.float64]
+    scores: Floats
     rows: int
     not_held_out: int
     not_eligible: int
@@ -141,7 +141,7 @@ def read_known_scores(path: str | Path, market: Marketplace) -> pd.DataFrame:
     return rows.astype(dict.fromkeys(KEY, "str"))
 
 
-def _read(file: Path, market: Marketplace) -> tuple[pd.DataFrame | None, list[str], npt.NDArray[np.bool_]]:
+def _read(file: Path, market: Marketplace) -> tuple[pd.DataFrame | None, list[str], Flags]:
     """The columns that can be used, what is wrong with the file, and the rows whose ids are empty or unknown."""
     opened = _open(file)
     rows, problems = _parse(opened)
@@ -282,7 +282,7 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
-def _numbers(raw: pd.Series) -> tuple[npt.NDArray[np.float64], list[str]]:
+def _numbers(raw: pd.Series) -> tuple[Floats, list[str]]:
     """The scores, NaN where they are none, and what is wrong with them."""
     problems: list[str] = []
     score = pd.to_numeric(raw, errors="coerce").astype(np.float64)

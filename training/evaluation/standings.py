@@ -20,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from marketplace.arrays import Floats
 from training.evaluation.comparison import GAIN_SHARE, RELEVANT_GRADE, SLICE_CAMPAIGNS
 from training.stats.metrics import Gains, Groups, auc_within_campaign, average_precision, gains_at_k, ndcg_at_k
 from training.stats.significance import cluster_bootstrap, holm, paired_randomisation_test
 
 __all__ = ["LESS_IS_BETTER", "RANKER_METRICS", "WHOLE", "Standing", "rank_standings"]
 
-Floats = npt.NDArray[np.float64]
 
 REGRET = "regret_usd_at_20"
 RANKER_METRICS: Mapping[str, str] = {

@@ -14,13 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from marketplace.arrays import Floats, Ints
 from marketplace.errors import TrainingError
 
-__all__ = ["DETERMINISTIC", "Floats", "fit_booster", "fit_side_by_side", "group_sizes"]
+__all__ = ["DETERMINISTIC", "fit_booster", "fit_side_by_side"]
 
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -40,7 +39,7 @@ def fit_booster(
     params: Mapping[str, Any],
     rounds: int,
     seed: int = 7,
-    groups: NDArray[np.int64] | None = None,
+    groups: Ints | None = None,
     weights: Floats | None = None,
     init_score: Floats | None = None,
     signals: Sequence[str] | None = None,
@@ -125,14 +124,6 @@ def fit_side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """
     with ThreadPoolExecutor(max_workers=max(1, min(os.cpu_count() or 1, len(items)))) as pool:
         return list(pool.map(work, items))
-
-
-def group_sizes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sizes of the runs of equal values in ``codes`` of shape (n,): what LightGBM calls a group."""
-    if not len(codes):
-        return np.zeros(0, dtype=np.int64)
-    edges = np.flatnonzero(np.diff(codes)) + 1
-    return np.diff(np.concatenate(([0], edges, [len(codes)]))).astype(np.int64)
 
 
 def _require(fine: bool, expected: str, received: str) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
+
+from marketplace.arrays import Flags
 
 __all__ = ["FREE", "MONOTONE", "PLAIN_FEW", "SALES_FEW", "SALES_SIGNS", "Recipe"]
 
@@ -92,7 +93,7 @@ class Recipe:
             return None
         return [self.signs.get(name, sign) for name, sign in zip(signals, own, strict=True)]
 
-    def hidden(self, signals: tuple[str, ...], own: tuple[int, ...]) -> NDArray[np.bool_]:
+    def hidden(self, signals: tuple[str, ...], own: tuple[int, ...]) -> Flags:
         """Which signals the head does not see, bool (k,)."""
         if not self.few:
             return np.zeros(len(signals), dtype=bool)

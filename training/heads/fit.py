@@ -18,13 +18,14 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from marketplace.arrays import Flags, Floats, Ints
 from models.calibration.scale import Scale
 from training.data.dataset import TrainingData
-from training.heads.booster import Floats, fit_booster, fit_side_by_side, group_sizes
+from training.heads.booster import fit_booster, fit_side_by_side
 from training.heads.feature_sets import Recipe
 from training.heads.hyperparameters import DEFAULT, STEP, Shape
+from training.stats.groups import group_sizes
 from training.stats.metrics import Groups, ndcg_at_k
 
 __all__ = [
@@ -41,7 +42,6 @@ __all__ = [
 
 BLOCKS = 5
 
-Flags = NDArray[np.bool_]
 
 SHALLOW: Mapping[str, Any] = MappingProxyType(DEFAULT.lightgbm())
 """LightGBM's parameters of the default shape."""
@@ -137,7 +137,7 @@ def quasi_poisson(weights: Floats) -> Callable[[Floats, Any], tuple[Floats, Floa
     return objective
 
 
-def blocks_of(campaign: NDArray[np.int64], *, shifted: bool = False) -> NDArray[np.int64]:
+def blocks_of(campaign: Ints, *, shifted: bool = False) -> Ints:
     """The block, 0 to `BLOCKS` - 1, of each row, int64 (n,): consecutive campaigns, whole.
 
     ``shifted`` moves the edges by half a block (the first half block then belongs to the last one's block): another

@@ -42,12 +42,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.signals.registry import SIGNALS
+from marketplace.arrays import Floats
 from models.bundle.model import Bundle, Form
 from models.bundle.words import signals_sha256, words_of
 from models.calibration.scale import Calibration, Scale, fit_money, fit_probability
 from models.predict import Predictions, factors, from_raw
 from training.data.dataset import TrainingData
-from training.heads.booster import Floats
 from training.heads.fit import FittedHead, fit_head
 from training.heads.hyperparameters import DEFAULT, Shape
 from training.heads.targets import LEAST_LIFTS, lift_labels, targets_of

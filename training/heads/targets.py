@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from marketplace.arrays import Floats
 from models.calibration.curves import fit_log_linear, pool_adjacent_violators
 from models.calibration.scale import Scale
 from training.data.dataset import TrainingData
-from training.heads.booster import Floats
 from training.heads.feature_sets import FREE, MONOTONE, PLAIN_FEW, SALES_FEW
 from training.heads.fit import Target
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from marketplace.arrays import Flags, Floats
 from marketplace.errors import CollabrankError
 from training.data.dataset import TrainingData
-from training.heads.booster import Floats, fit_side_by_side
+from training.heads.booster import fit_side_by_side
 from training.heads.feature_sets import Recipe
 from training.heads.fit import BLOCKS, FittedHead, Target, blocks_of, choose_head, fit_stages
 from training.heads.hyperparameters import STEP, Shape
@@ -84,7 +84,7 @@ def measure_by_block(data: TrainingData, shape: Shape, *, seed: int, shifted: bo
     for block in range(BLOCKS):
         inside = blocks == block
 
-        def staged(task: tuple[Target, Recipe], inside: NDArray[np.bool_] = inside) -> tuple[Floats, Any]:
+        def staged(task: tuple[Target, Recipe], inside: Flags = inside) -> tuple[Floats, Any]:
             target, recipe = task
             return fit_stages(target, data, recipe, inside=inside, shape=shape, seed=seed)
 
@@ -98,7 +98,7 @@ def measure_by_block(data: TrainingData, shape: Shape, *, seed: int, shifted: bo
 def _so_far(
     data: TrainingData,
     targets: list[Target],
-    rows: NDArray[np.bool_],
+    rows: Flags,
     scores: dict[tuple[str, str], Floats],
     boosters: dict[tuple[str, str], Any],
     *,
@@ -122,7 +122,7 @@ def _so_far(
     return Measured(block, form.form, form.validation, validation_campaigns(part), form.validation_shares)
 
 
-def _part(data: TrainingData, rows: NDArray[np.bool_]) -> TrainingData:
+def _part(data: TrainingData, rows: Flags) -> TrainingData:
     return dataclasses.replace(
         data,
         rows=data.rows[rows].reset_index(drop=True),

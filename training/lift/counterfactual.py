@@ -21,14 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import REPORTING_CURRENCY
 from marketplace.tables import Marketplace
 
 __all__ = ["Baseline", "Panel", "epoch_days", "fit_baseline", "in_usd", "read_panel", "usd_rates", "without_others"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 MEMORIES = (2.0, 4.0, 7.0, 14.0, 28.0, 56.0)
 """Days of memory that the drift may have."""
@@ -192,7 +190,7 @@ class Baseline:
     shared: list[tuple[Ints, Floats]]
 
 
-def fit_baseline(panel: Panel, treated: Mask, *, attributed: Floats, rounds: int = 4) -> Baseline:
+def fit_baseline(panel: Panel, treated: Flags, *, attributed: Floats, rounds: int = 4) -> Baseline:
     """Fit level, index and noise on the days outside ``treated`` (bool, P x T).
 
     A product with next to no day outside has to do with all of its days less the ``attributed`` sales (USD, P x T).
@@ -227,7 +225,7 @@ def fit_baseline(panel: Panel, treated: Mask, *, attributed: Floats, rounds: int
 
 
 def without_others(
-    panel: Panel, baseline: Baseline, treated: Mask, own: Floats, attributed: pd.DataFrame
+    panel: Panel, baseline: Baseline, treated: Flags, own: Floats, attributed: pd.DataFrame
 ) -> tuple[Panel, Baseline]:
     """``panel`` with what other orders visibly did to its days taken out, and the baseline of what is left.
 
@@ -280,7 +278,7 @@ def _other_orders(panel: Panel, attributed: pd.DataFrame) -> list[Floats]:
     return tables
 
 
-def _index(ratio: Floats, usable: Mask, noise: Floats, panel: Panel) -> tuple[Floats, list[tuple[Ints, Floats]]]:
+def _index(ratio: Floats, usable: Flags, noise: Floats, panel: Panel) -> tuple[Floats, list[tuple[Ints, Floats]]]:
     """All products' index times market's and category's deviations, each shrunk, float64 (P, T); `Baseline.shared`."""
     weight = np.where(usable, 1.0 / noise[:, None], 0.0)
     total = weight.sum(axis=0)
@@ -310,7 +308,7 @@ def _index(ratio: Floats, usable: Mask, noise: Floats, panel: Panel) -> tuple[Fl
     return index, shared
 
 
-def _half_squared_steps(residual: Floats, usable: Mask) -> Floats:
+def _half_squared_steps(residual: Floats, usable: Flags) -> Floats:
     """Half the mean squared step from one day to the next, per product; NaN below 20 steps."""
     both = usable[:, 1:] & usable[:, :-1]
     squares = np.where(both, (residual[:, 1:] - residual[:, :-1]) ** 2, 0.0).sum(axis=1)
@@ -319,7 +317,7 @@ def _half_squared_steps(residual: Floats, usable: Mask) -> Floats:
     return halves
 
 
-def _variogram(residual: Floats, usable: Mask) -> tuple[float, float, float]:
+def _variogram(residual: Floats, usable: Flags) -> tuple[float, float, float]:
     """Drift variance, its memory in days, and the mean half squared one-day step, over all products.
 
     Fits ``noise + drift * (1 - exp(-h / memory))`` to half the mean squared steps over h = 1, 2, 3, 5, … days.

@@ -21,13 +21,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize
+
+from marketplace.arrays import Floats, Ints
 
 __all__ = ["Block", "Hyperprior", "Prior", "fit_prior", "posterior", "unshrunk"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _EVALUATIONS = 120
 

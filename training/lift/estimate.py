@@ -22,18 +22,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from features.time.clocks import as_of_day
 from marketplace.tables import Marketplace
 from training.lift.counterfactual import epoch_days, in_usd, usd_rates
 from training.lift.empirical_bayes import Hyperprior, fit_prior, posterior, unshrunk
 from training.lift.evidence import day_number, gather_evidence, sales_kernel, within_window
 from training.lift.one_thread import one_thread
 
-__all__ = ["LIFT_COLUMNS", "as_of_day", "attributed_days", "estimate_lift", "sales_kernel"]
+__all__ = ["LIFT_COLUMNS", "attributed_days", "estimate_lift", "sales_kernel"]
 
-Floats = npt.NDArray[np.float64]
 
 LIFT_COLUMNS = ("attributed_usd", "lift_usd", "lift_se_usd", "lift_raw_usd", "lift_raw_se_usd")
 
@@ -49,13 +48,6 @@ attributed + c attributed^2 + d captured^2``.
 MICRO = 1_000_000
 
 _KEYS = ["campaign_id", "creator_id"]
-
-
-def as_of_day(as_of: pd.Timestamp) -> pd.Timestamp:
-    """``as_of`` floored to 00:00 UTC; a naive instant is UTC."""
-    stamp = pd.Timestamp(as_of)
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    return stamp.floor("D")
 
 
 def attributed_days(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:

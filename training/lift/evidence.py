@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace
 from training.lift.counterfactual import Baseline, Panel, epoch_days, fit_baseline, read_panel, without_others
@@ -35,9 +36,6 @@ __all__ = [
     "within_window",
 ]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 KERNEL_HALF_LIFE = 3.0
 """Days in which the stated sales kernel halves; it counts as `KERNEL_LINES` order lines beside the data's own."""
@@ -118,8 +116,8 @@ class Evidence:
     raw: Panel
     together: bool
     baseline: Baseline
-    treated: Mask
-    untreated: Mask
+    treated: Flags
+    untreated: Flags
     kernel: Floats
     seen: Floats
     blocks: list[Block]
@@ -275,7 +273,7 @@ def families(market: Marketplace, product_ids: npt.NDArray[np.object_]) -> Ints:
     return np.where(known.notna().all(axis=1), code, -1).astype(np.int64)
 
 
-def treated_days(panel: Panel, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def treated_days(panel: Panel, pairs: pd.DataFrame) -> Flags:
     """Days of posting to the end of the window and `WAIT_DAYS` on, by product, bool (P, T)."""
     treated = np.zeros(panel.sales.shape, dtype=bool)
     for age in range(ATTRIBUTION_DAYS + WAIT_DAYS):

@@ -16,14 +16,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
 
+from features.time.clocks import as_of_day
+from marketplace.arrays import Flags, Floats
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
-from training.data.labels import build_outcomes
 from training.lift.checks.imputation import AFTER_SHIFTS, Imputation, impute
 from training.lift.checks.placebo import LEAD, SHIFTS, Placebo, placebo_tests
 from training.lift.checks.sensitivity import Sensitivity, expected_in_windows, sensitivity
@@ -31,15 +31,14 @@ from training.lift.checks.siblings import SiblingCheck, sibling_check
 from training.lift.checks.synthetic_did import SyntheticCheck, synthetic_check
 from training.lift.counterfactual import epoch_days
 from training.lift.empirical_bayes import Prior, fit_prior, posterior
-from training.lift.estimate import HYPERPRIOR, as_of_day, attributed_days
+from training.lift.estimate import HYPERPRIOR, attributed_days
 from training.lift.evidence import Evidence, gather_evidence, within_window
 from training.lift.one_thread import one_thread
 from training.lift.sums import pair_lifts, sum_lifts
+from training.outcomes import build_outcomes
 
 __all__ = ["LEVEL", "Estimate", "LiftReport", "lift_report", "ripe_evidence"]
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 LEVEL = 0.9
 """Of every interval of the report."""
@@ -213,7 +212,7 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
 
 
 @one_thread()
-def ripe_evidence(market: Marketplace, as_of: pd.Timestamp) -> tuple[Evidence, Mask]:
+def ripe_evidence(market: Marketplace, as_of: pd.Timestamp) -> tuple[Evidence, Flags]:
     """What the products' days say as of a day, and which partnerships are ripe, bool (n,).
 
     Raises
@@ -227,7 +226,7 @@ def ripe_evidence(market: Marketplace, as_of: pd.Timestamp) -> tuple[Evidence, M
 
 def _gather(
     market: Marketplace, day: pd.Timestamp
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, Evidence, Mask]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, Evidence, Flags]:
     outcomes = build_outcomes(market, day)
     outcomes = outcomes[outcomes["posted_at"].notna()].reset_index(drop=True)
     rows = outcomes[["invitation_id", *_KEYS, "content_id"]].assign(posted_day=epoch_days(outcomes["posted_at"]))
@@ -246,7 +245,7 @@ def _gather(
     return outcomes, rows, sales, attributed, evidence, ripe
 
 
-def _estimates(evidence: Evidence, prior: Prior, ripe: Mask, usd: Floats) -> tuple[list[Estimate], Estimate]:
+def _estimates(evidence: Evidence, prior: Prior, ripe: Flags, usd: Floats) -> tuple[list[Estimate], Estimate]:
     names = evidence.rows["campaign_id"].to_numpy(dtype=object)
     known = np.unique(names[ripe].astype(str))
     campaign = np.where(ripe, np.searchsorted(known, names.astype(str)), -1).astype(np.int64)

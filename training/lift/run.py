@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from features.time.entities import known_until
 from marketplace.errors import TrainingError
 from marketplace.progress import say
 from marketplace.tables import open_marketplace
-from training.evaluation.held_out import known_until
 from training.lift.report import lift_report
 from training.lift.text import lift_text, save_lift_figures
 from training.lift.truth import lift_truth

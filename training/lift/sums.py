@@ -12,15 +12,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from marketplace.arrays import Floats, Ints
 from training.lift.empirical_bayes import Prior
 from training.lift.evidence import Evidence, ProductDays, days_of_posting, product_days
 
 __all__ = ["SharedError", "days_of_block", "pair_lifts", "sum_lifts"]
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class SharedError:

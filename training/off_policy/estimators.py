@@ -48,6 +48,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import TrainingError
 from training.stats.significance import Interval, cluster_bootstrap
 
@@ -65,9 +66,6 @@ __all__ = [
     "top_policy",
 ]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 ESTIMATORS = ("ips", "snips", "dr")
 

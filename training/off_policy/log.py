@@ -21,22 +21,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.briefs.brief import read_briefs
 from features.signals.build import build_matrix, eligible_pairs
 from features.signals.registry import SIGNALS
+from features.time.entities import known_until
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import ATTRIBUTION_DAYS, GRACE_DAYS, REFUND_DAYS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from models.economics import Economics
 from training.data.dataset import TrainingData
-from training.data.labels import SETTLED_SHARE, build_labels
-from training.evaluation.held_out import known_until
-from training.heads.booster import Floats, fit_booster, fit_side_by_side
+from training.data.labels import build_labels
+from training.heads.booster import fit_booster, fit_side_by_side
 from training.heads.fit import SHALLOW, Target, quasi_poisson
 from training.heads.targets import targets_of
 from training.off_policy.estimators import Log
+from training.outcomes import SETTLED_SHARE
 
 __all__ = ["HOLDBACK", "PolicyData", "model_chances", "model_profits", "read_policy_data", "ripening"]
 
@@ -210,11 +211,11 @@ def _matured(
 
 def _training_data(
     rows: pd.DataFrame,
-    invited: NDArray[np.bool_],
+    invited: Flags,
     *,
     X: Floats,
     economics: Economics,
-    campaign: NDArray[np.int64],
+    campaign: Ints,
     until: pd.Timestamp,
 ) -> TrainingData:
     labels = rows[invited].reset_index(drop=True)
@@ -233,11 +234,11 @@ def _training_data(
 
 def _log(
     campaign_ids: tuple[str, ...],
-    campaign: NDArray[np.int64],
+    campaign: Ints,
     *,
     pairs: pd.DataFrame,
     shown: pd.DataFrame,
-    invited: NDArray[np.bool_],
+    invited: Flags,
     profit: Floats,
 ) -> Log:
     rows = pairs.merge(shown, on=KEY, how="left")
@@ -285,9 +286,7 @@ def _logit(chance: Floats) -> Floats:
     return np.asarray(np.log(chance) - np.log1p(-chance), dtype=np.float64)
 
 
-def model_profits(
-    data: TrainingData, X: Floats, economics: Economics, campaign: NDArray[np.int64], *, seed: int = 7
-) -> Floats:
+def model_profits(data: TrainingData, X: Floats, economics: Economics, campaign: Ints, *, seed: int = 7) -> Floats:
     """Expected profit of inviting each row, USD (n,): heads fitted on the campaigns of the other folds.
 
     Parameters
@@ -315,7 +314,7 @@ def model_profits(
     return economics.utility(found["accept"], found["accept"] * found["deliver"], found["lift"], found["attributed"])
 
 
-def _rows_of(data: TrainingData, rows: NDArray[np.bool_]) -> TrainingData:
+def _rows_of(data: TrainingData, rows: Flags) -> TrainingData:
     return replace(
         data,
         rows=data.rows[rows].reset_index(drop=True),

@@ -11,12 +11,12 @@ import pandas as pd
 
 from features.briefs.brief import read_briefs
 from features.signals.registry import SIGNALS
+from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace, open_marketplace
 from models.batch import score_pairs
 from models.bundle.model import Bundle
 from training.evaluation.score_file import read_known_scores
-from training.heads.booster import Floats
 from training.off_policy.estimators import (
     ESTIMATORS,
     LEAST_CAMPAIGNS,

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from marketplace.arrays import Floats, Ints
 from marketplace.errors import TrainingError
 
 __all__ = [
@@ -30,9 +31,6 @@ __all__ = [
     "ndcg_at_k",
     "oracle_gain_share_at_k",
 ]
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 
 __all__ = ["Interval", "PairedTest", "cluster_bootstrap", "holm", "paired_randomisation_test"]
 
-Floats = npt.NDArray[np.float64]
 
 EXACT_UP_TO = 14
 """Up to this many campaigns every one of the ``2^n`` sign patterns is tried."""

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from training.evaluation.comparison import METRICS
-from training.heads.booster import Floats
 from training.stats.significance import PairedTest, holm, paired_randomisation_test
 from training.tracking.record import BY_CAMPAIGN
 from training.tracking.registry import CHALLENGER, CHAMPION, aliased, find_version

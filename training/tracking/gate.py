@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from marketplace.arrays import Floats
 from marketplace.errors import GateError
 from training.stats.significance import paired_randomisation_test
 from training.tracking.store import json_text
@@ -34,7 +34,6 @@ __all__ = [
     "require_gate",
 ]
 
-Floats = NDArray[np.float64]
 Table = Mapping[str, Mapping[str, Sequence[float | None]]]
 
 CANDIDATE = "candidate"

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from marketplace.errors import GateError
-from marketplace.state import replace_folder, state_folder
+from marketplace.state import replace_folder
+from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from training.tracking.gate import Check, Evidence, check_gate, require_gate
 from training.tracking.registry import (
     CHALLENGER,
@@ -35,7 +36,7 @@ from training.tracking.registry import (
 )
 from training.tracking.store import Store, open_store
 
-__all__ = ["Promotion", "bundle_folder", "promote", "rollback"]
+__all__ = ["Promotion", "promote", "rollback"]
 
 PREVIOUS = "previous_champion"
 """Tag of a version: which version was champion before it was promoted (empty for none)."""
@@ -67,11 +68,6 @@ class Promotion:
     checks: tuple[Check, ...]
     forced: bool
     bundle: Path
-
-
-def bundle_folder() -> Path:
-    """Where the served bundle lies: ``var/bundle``."""
-    return state_folder("bundle")
 
 
 def promote(
@@ -185,15 +181,14 @@ def _recorded(store: Store, version: Version) -> Evidence:
 
 def _serve(store: Store, version: Version, champion: Version | None, tags: Mapping[str, object]) -> None:
     """Write the version's bundle, signed, and let the alias point at it: both or neither."""
-    from models.bundle.model import Bundle
     from models.bundle.signature import read_public_key, read_signer
 
     with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
         key = read_public_key()
-        stored = Bundle.load(fetch_bundle(store, version, Path(scratch)), key)
+        stored = load_bundle(fetch_bundle(store, version, Path(scratch)), key)
         with _alias_restored_on_failure(store, champion), replace_folder(bundle_folder()) as fresh:
-            dataclasses.replace(stored, model_version=str(version.number)).save(fresh, read_signer())
-            Bundle.load(fresh, key)
+            save_bundle(dataclasses.replace(stored, model_version=str(version.number)), fresh, read_signer())
+            load_bundle(fresh, key)
             point_alias(store, CHAMPION, version)
             tag_version(store, version, tags)
     challenger = aliased(store, CHALLENGER)

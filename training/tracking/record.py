@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from marketplace.arrays import Floats
 from training.data.dataset import TrainingData
 from training.evaluation.comparison import Comparison
 from training.evaluation.held_out import HeldOut
 from training.evaluation.table import comparison_text
-from training.heads.booster import Floats
+from training.figures import calibration_figure, gain_figure, importance_figure, slice_figure
 from training.heads.rankers import FittedForm
 from training.heads.validation import validation_campaigns
 from training.stats.metrics import Groups, calibration_table
 from training.stats.significance import cluster_bootstrap
-from training.tracking.figures import calibration_figure, gain_figure, importance_figure, slice_figure
 from training.tracking.gate import CANDIDATE, Evidence
 from training.tracking.store import Run
 

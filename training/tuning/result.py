@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from training.heads.booster import Floats
+from marketplace.arrays import Floats
 from training.heads.hyperparameters import Shape
 from training.stats.significance import PairedTest, paired_randomisation_test
 

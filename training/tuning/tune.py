@@ -23,11 +23,10 @@ from marketplace.state import state_folder, write_whole
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle.words import signals_sha256
 from training.data.dataset import TrainingData, build_training_data
-from training.data.splits import Split
+from training.data.splits import Split, split_of
 from training.heads.fit import BLOCKS
 from training.heads.hyperparameters import DEFAULT, Shape, read_shape
 from training.heads.targets import targets_of
-from training.pipeline import split_of
 from training.tracking.store import Store, open_store
 from training.tuning.result import TuneResult, result_json
 from training.tuning.study import (

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from marketplace.arrays import Floats, Ints
 from marketplace.contract.tables import MARKETS
-from marketplace.simulator.drawing.collaborations import Collaborations, draw_partnership_content, run_campaigns
 from marketplace.simulator.drawing.shards import Ids, Shard
 from marketplace.simulator.mechanisms.briefs import Briefs
+from marketplace.simulator.mechanisms.collaborations import Collaborations, draw_partnership_content, run_campaigns
 from marketplace.simulator.mechanisms.expectation import Expectation
 from marketplace.simulator.mechanisms.fates import draw_fates, net_usd
 from marketplace.simulator.mechanisms.interference import draw_siblings, spill
-from marketplace.simulator.mechanisms.population import DAY, Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, Population
 from marketplace.simulator.record.contents import record_content_days, record_contents
 from marketplace.simulator.record.funnel import (
     record_campaigns,

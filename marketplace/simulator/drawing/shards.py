@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from marketplace.arrays import Floats, Ints
 from marketplace.contract.tables import MARKETS
 from marketplace.simulator.mechanisms.briefs import Briefs
 from marketplace.simulator.mechanisms.fates import draw_fates
-from marketplace.simulator.mechanisms.population import DAY, Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, Population
 from marketplace.simulator.mechanisms.posts import draw_organic_lines, draw_posts
 from marketplace.simulator.mechanisms.sales import Lines
 from marketplace.simulator.record.contents import record_content_days, record_contents

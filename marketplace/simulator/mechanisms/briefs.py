@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import MARKETS
-from marketplace.simulator.mechanisms.population import DAY, HOUR, Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
 from marketplace.simulator.worlds.parameters import World, stream
 
 __all__ = ["Briefs", "draw_briefs"]
@@ -29,11 +29,11 @@ class Briefs:
     category: Ints
     products: Ints
     objective: Ints
-    is_open: NDArray[np.bool_]
+    is_open: Flags
     commission: Floats
     fee: Floats
     fee_usd: Floats
-    sample: NDArray[np.bool_]
+    sample: Flags
     shipping: Floats
     shipping_usd: Floats
     budget: Floats
@@ -44,15 +44,15 @@ class Briefs:
     rate: Floats
     hunch: Floats
     sought: Floats
-    own: NDArray[np.bool_]
+    own: Flags
 
     def __len__(self) -> int:
         return len(self.brand)
 
     @property
-    def evaluation(self) -> NDArray[np.bool_]:
+    def evaluation(self) -> Flags:
         """The last third by time of brief of those shown, whose truth is told for every eligible creator."""
-        flags: NDArray[np.bool_] = self.own & (np.cumsum(self.own) - 1 >= 2 * int(self.own.sum()) // 3)
+        flags: Flags = self.own & (np.cumsum(self.own) - 1 >= 2 * int(self.own.sum()) // 3)
         return flags
 
 
@@ -62,7 +62,7 @@ def _open_markets(world: World, population: Population) -> Ints:
     return enough if len(enough) else np.array([int(np.argmax(there))])
 
 
-def _own(world: World, campaigns: int) -> NDArray[np.bool_]:
+def _own(world: World, campaigns: int) -> Flags:
     """Which campaigns the data show: all, or one seller's, evenly spread."""
     if not world.seller_share:
         return np.ones(campaigns, dtype=bool)

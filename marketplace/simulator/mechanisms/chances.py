@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from marketplace.arrays import Floats, Ints
 from marketplace.simulator.mechanisms.briefs import Briefs
-from marketplace.simulator.mechanisms.population import Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import Population
 from marketplace.simulator.mechanisms.sales import conversion
 from marketplace.simulator.worlds.parameters import World
 

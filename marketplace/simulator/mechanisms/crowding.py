@@ -13,8 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from marketplace.arrays import Floats, Ints
 from marketplace.simulator.mechanisms.expectation import Expectation
-from marketplace.simulator.mechanisms.population import Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import Population
 from marketplace.simulator.worlds.parameters import World
 
 __all__ = ["beside_the_invited"]

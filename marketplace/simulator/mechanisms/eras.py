@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from marketplace.simulator.mechanisms.population import Floats, Ints, Population
+from marketplace.arrays import Floats, Ints
+from marketplace.simulator.mechanisms.population import Population
 from marketplace.simulator.worlds.parameters import World
 
 __all__ = ["by_era", "era"]

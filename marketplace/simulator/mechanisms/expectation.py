@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from marketplace.arrays import Floats, Ints
 from marketplace.simulator.mechanisms.briefs import Briefs
 from marketplace.simulator.mechanisms.chances import (
     History,
@@ -25,7 +26,7 @@ from marketplace.simulator.mechanisms.chances import (
     ship_chance,
 )
 from marketplace.simulator.mechanisms.interference import sibling_means
-from marketplace.simulator.mechanisms.population import Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import Population
 from marketplace.simulator.mechanisms.sales import capture_rate, kept_share, mean_quantity, paid_rate
 from marketplace.simulator.worlds.parameters import World
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import REFUND_DAYS
-from marketplace.simulator.mechanisms.population import DAY, MINUTE, Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, MINUTE, Population
 from marketplace.simulator.mechanisms.sales import Lines, refund_rate
 from marketplace.simulator.worlds.parameters import World, stream
 
@@ -19,9 +20,9 @@ __all__ = ["Fates", "draw_fates", "net_usd"]
 class Fates:
     """One position a line. Instants in microseconds: when each state could be known."""
 
-    cancelled: NDArray[np.bool_]
-    frozen: NDArray[np.bool_]
-    refunded: NDArray[np.bool_]
+    cancelled: Flags
+    frozen: Flags
+    refunded: Flags
     placed_known: Ints
     frozen_known: Ints
     settled_known: Ints

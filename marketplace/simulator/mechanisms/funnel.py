@@ -5,21 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import GRACE_DAYS, REPLY_DAYS
 from marketplace.simulator.mechanisms.briefs import Briefs
 from marketplace.simulator.mechanisms.chances import History, accept_logit, deliver_logit, mean_compliance
-from marketplace.simulator.mechanisms.population import DAY, HOUR, Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
 from marketplace.simulator.worlds.parameters import World
 
 __all__ = ["NONE", "Funnel", "draw_funnel"]
 
 NONE = np.iinfo(np.int64).min
 """An instant that is not there (null in the tables)."""
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

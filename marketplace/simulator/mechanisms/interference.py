@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from marketplace.arrays import Floats, Ints
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from marketplace.simulator.mechanisms.funnel import Funnel
-from marketplace.simulator.mechanisms.population import DAY, Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, Population
 from marketplace.simulator.mechanisms.sales import Lines
 from marketplace.simulator.worlds.parameters import World, stream
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketplace.simulator.mechanisms.population import Floats, Ints
+from marketplace.arrays import Floats, Ints
 from marketplace.simulator.worlds.parameters import World
 
 __all__ = ["Shown", "propensities", "show"]

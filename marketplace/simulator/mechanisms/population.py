@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, ndtr, ndtri
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import CURRENCIES, MARKETS
 from marketplace.simulator.worlds.parameters import CATEGORIES, TRAITS, World, stream
 
-__all__ = ["DAY", "HOUR", "MINUTE", "Floats", "Ints", "Population", "draw_population", "normal_scores"]
+__all__ = ["DAY", "HOUR", "MINUTE", "Population", "draw_population", "normal_scores"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -51,7 +49,7 @@ class Population:
     product_price_usd: Floats
     product_price_score: Floats
     product_margin: Floats
-    product_margin_told: NDArray[np.bool_]
+    product_margin_told: Flags
     product_level: Floats
     product_refund: Floats
     product_launched: Ints
@@ -74,10 +72,10 @@ class Population:
     views_sd: Floats
     capture_share: Floats
     joined: Ints
-    consents: NDArray[np.bool_]
-    managed: NDArray[np.bool_]
+    consents: Flags
+    managed: Flags
     audience: Ints
-    gaming: NDArray[np.bool_]
+    gaming: Flags
     followers_shown: Floats
     followers_bought: Floats
     bought_day: Ints

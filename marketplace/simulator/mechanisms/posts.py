@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.simulator.mechanisms.eras import by_era
-from marketplace.simulator.mechanisms.population import DAY, HOUR, Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
 from marketplace.simulator.mechanisms.sales import Lines, capture_rate, conversion, draw_lines, paid_rate
 from marketplace.simulator.worlds.parameters import World, stream
 
@@ -34,9 +34,9 @@ class Posts:
     original: Ints
 
     @property
-    def is_live(self) -> NDArray[np.bool_]:
+    def is_live(self) -> Flags:
         """Whether each is a live."""
-        flags: NDArray[np.bool_] = self.live_minutes > 0
+        flags: Flags = self.live_minutes > 0
         return flags
 
     def join(self, other: Posts) -> tuple[Posts, Ints]:

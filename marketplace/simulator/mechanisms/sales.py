@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import ATTRIBUTION_DAYS
-from marketplace.simulator.mechanisms.population import DAY, MINUTE, Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, MINUTE, Population
 from marketplace.simulator.worlds.parameters import World
 
 __all__ = [
@@ -26,8 +27,6 @@ __all__ = [
     "refund_rate",
     "sales_kernel",
 ]
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

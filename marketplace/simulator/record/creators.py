@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from marketplace.arrays import Floats
 from marketplace.contract.tables import MARKETS
-from marketplace.simulator.mechanisms.population import DAY, HOUR, Floats, Population
+from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
 from marketplace.simulator.record.write import TableWriter, coded
 from marketplace.simulator.worlds.parameters import stream
 

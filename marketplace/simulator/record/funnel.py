@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from marketplace.arrays import Ints
 from marketplace.contract.tables import GRACE_DAYS, MARKETS
-from marketplace.simulator.drawing.collaborations import Collaborations
 from marketplace.simulator.mechanisms.briefs import Briefs
+from marketplace.simulator.mechanisms.collaborations import Collaborations
 from marketplace.simulator.mechanisms.funnel import NONE
-from marketplace.simulator.mechanisms.population import DAY, HOUR, MINUTE, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, HOUR, MINUTE, Population
 from marketplace.simulator.record.write import TableWriter, coded, numbered
 from marketplace.simulator.worlds.parameters import CATEGORIES, stream
 

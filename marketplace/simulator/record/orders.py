@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from marketplace.arrays import Ints
 from marketplace.contract.tables import MARKETS
 from marketplace.simulator.mechanisms.briefs import Briefs
 from marketplace.simulator.mechanisms.fates import Fates
-from marketplace.simulator.mechanisms.population import Ints, Population
+from marketplace.simulator.mechanisms.population import Population
 from marketplace.simulator.mechanisms.sales import Lines
 from marketplace.simulator.record.write import TableWriter, coded, numbered
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from marketplace.arrays import Floats
 from marketplace.contract.tables import CURRENCIES, MARKETS
 from marketplace.simulator.mechanisms.briefs import Briefs
 from marketplace.simulator.mechanisms.fates import Fates
 from marketplace.simulator.mechanisms.interference import Moved
-from marketplace.simulator.mechanisms.population import DAY, HOUR, Floats, Population
+from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
 from marketplace.simulator.mechanisms.posts import Posts
 from marketplace.simulator.mechanisms.sales import Lines
 from marketplace.simulator.record.write import TableWriter, coded, numbered

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.briefs.brief import brief_columns, read_briefs
+from features.briefs.brief import TERMS, brief_columns, read_briefs
 from features.conversion.model import CONVERSION_SIGNALS
-from features.signals.brief import PRODUCT_SUMS, TERMS, brief_signals
+from features.signals.brief import PRODUCT_SUMS, brief_signals
 from features.signals.registry import SIGNALS, names_of
 from marketplace.errors import BriefError
 from marketplace.tables import Marketplace

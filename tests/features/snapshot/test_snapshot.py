@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.indices.build import INDEX_NAMES, index_scores
-from features.indices.cards import build_card
+from features.indices.build import INDEX_NAMES, build_card, index_scores
 from features.signals.build import build_matrix, eligible_pairs
 from features.signals.registry import SIGNALS
-from features.snapshot.build import default_as_of
-from features.snapshot.model import Snapshot, build_snapshot
+from features.snapshot.build import build_snapshot
+from features.snapshot.disk import load_snapshot, save_snapshot
 from features.snapshot.sparse import Sparse
+from features.time.entities import default_as_of
 from marketplace.errors import BriefError, SnapshotError
 
 
@@ -35,7 +35,7 @@ def taken(wee, campaign):
 @pytest.fixture(scope="module")
 def folder(taken, tmp_path_factory):
     path = tmp_path_factory.mktemp("snapshot") / "snapshot"
-    taken.save(path)
+    save_snapshot(taken, path)
     return path
 
 
@@ -51,7 +51,7 @@ def test_the_matrix_is_build_matrix_bit_for_bit(wee, taken, folder, brief):
     built = build_matrix(wee, pairs)[list(SIGNALS)].to_numpy()
     scores = index_scores(wee, pairs)
     assert np.nansum(built[:, list(SIGNALS).index("brief_products_orders_sum_90d")]) > 0
-    for snapshot in (taken, Snapshot.load(folder)):
+    for snapshot in (taken, load_snapshot(folder)):
         rows, left_out = snapshot.candidates(brief)
         assert snapshot.creator_ids[rows].tolist() == pairs["creator_id"].tolist()
         assert left_out == {"market": len(snapshot) - len(rows)}
@@ -64,7 +64,7 @@ def test_the_matrix_is_build_matrix_bit_for_bit(wee, taken, folder, brief):
 
 
 def test_what_is_saved_is_loaded(taken, folder):
-    loaded = Snapshot.load(folder)
+    loaded = load_snapshot(folder)
     assert loaded.as_of == taken.as_of
     assert loaded.signal_names == tuple(SIGNALS)
     assert loaded.campaigns.keys() == taken.campaigns.keys()
@@ -168,7 +168,7 @@ def test_a_damaged_or_foreign_folder_is_refused(folder, tmp_path):
     import shutil
 
     with pytest.raises(SnapshotError, match="snapshot DIR"):
-        Snapshot.load(tmp_path / "none")
+        load_snapshot(tmp_path / "none")
 
     def broken(name):
         path = tmp_path / name
@@ -179,20 +179,20 @@ def test_a_damaged_or_foreign_folder_is_refused(folder, tmp_path):
     values = np.load(shorter / "creator.npy")
     np.save(shorter / "creator.npy", values[:-1])
     with pytest.raises(SnapshotError, match="creator"):
-        Snapshot.load(shorter)
+        load_snapshot(shorter)
     cut = broken("cut")
     (cut / "category.npy").write_bytes((cut / "category.npy").read_bytes()[:200])
     with pytest.raises(SnapshotError):
-        Snapshot.load(cut)
+        load_snapshot(cut)
     pickled = broken("pickled")
     np.save(pickled / "joined_day.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(SnapshotError):
-        Snapshot.load(pickled)
+        load_snapshot(pickled)
     other = broken("other")
     meta = json.loads((other / "snapshot.json").read_text())
     (other / "snapshot.json").write_text(json.dumps(meta | {"signals": meta["signals"][1:]}))
     with pytest.raises(SnapshotError, match="another version"):
-        Snapshot.load(other)
+        load_snapshot(other)
 
 
 def test_by_default_all_that_has_happened_is_read(wee, wee_frames):

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from marketplace.simulator import BASELINE, World
-from marketplace.simulator.drawing.collaborations import Collaborations, draw_partnership_content, eligible_creators
 from marketplace.simulator.mechanisms.briefs import Briefs, draw_briefs
 from marketplace.simulator.mechanisms.chances import History
+from marketplace.simulator.mechanisms.collaborations import Collaborations, draw_partnership_content, eligible_creators
 from marketplace.simulator.mechanisms.expectation import Expectation, expect
 from marketplace.simulator.mechanisms.fates import draw_fates, net_usd
 from marketplace.simulator.mechanisms.funnel import NONE, Funnel, draw_funnel

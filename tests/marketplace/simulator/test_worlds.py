@@ -17,9 +17,9 @@ import pytest
 from marketplace.checks.check import check
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, WORLDS, World, find_world, simulate
-from marketplace.simulator.drawing.collaborations import Collaborations, draw_partnership_content, eligible_creators
 from marketplace.simulator.mechanisms.briefs import draw_briefs
 from marketplace.simulator.mechanisms.chances import History
+from marketplace.simulator.mechanisms.collaborations import Collaborations, draw_partnership_content, eligible_creators
 from marketplace.simulator.mechanisms.crowding import beside_the_invited
 from marketplace.simulator.mechanisms.eras import era
 from marketplace.simulator.mechanisms.expectation import expect

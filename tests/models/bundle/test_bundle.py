@@ -12,7 +12,7 @@ import pytest
 
 import models.bundle.disk as on_disk
 from marketplace.errors import BriefError, BundleError
-from models.bundle.model import Bundle
+from models.bundle.disk import load_bundle, save_bundle
 from models.bundle.signature import Signer
 from models.bundle.words import SignalWords, signals_sha256, words_of
 from models.calibration.scale import fit_money
@@ -43,7 +43,7 @@ def resign(folder: Path, change) -> None:
 
 @pytest.fixture
 def folder(ranking_bundle, tmp_path):
-    ranking_bundle.save(tmp_path / "bundle", SIGNER)
+    save_bundle(ranking_bundle, tmp_path / "bundle", SIGNER)
     return tmp_path / "bundle"
 
 
@@ -60,21 +60,21 @@ def parsed(monkeypatch):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_loaded_bundle_predicts_the_same_bits_and_saves_the_same_bytes(form, world, request, tmp_path):
     bundle = request.getfixturevalue(form)
-    fingerprint = bundle.save(tmp_path / "a", SIGNER)
-    loaded = Bundle.load(tmp_path / "a", SIGNER.public_key)
+    fingerprint = save_bundle(bundle, tmp_path / "a", SIGNER)
+    loaded = load_bundle(tmp_path / "a", SIGNER.public_key)
     before, after = predict(bundle, world.X, BRIEF), predict(loaded, world.X, BRIEF)
     for name in vars(before):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
     indices, ids = np.full((len(world.X), 8), 50.0), np.arange(len(world.X)).astype(str)
     assert rank(loaded, world.X, indices, ids, BRIEF, top=5) == rank(bundle, world.X, indices, ids, BRIEF, top=5)
-    loaded.save(tmp_path / "b", SIGNER)
-    bundle.save(tmp_path / "c", SIGNER)
+    save_bundle(loaded, tmp_path / "b", SIGNER)
+    save_bundle(bundle, tmp_path / "c", SIGNER)
     assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(tmp_path / "c")
     assert loaded.fingerprint == fingerprint == hashlib.sha256((tmp_path / "a/bundle.json").read_bytes()).hexdigest()
 
 
 def test_the_manifest_says_what_the_model_is(ranking_bundle, folder):
-    loaded = Bundle.load(folder, SIGNER.public_key)
+    loaded = load_bundle(folder, SIGNER.public_key)
     for name in ("form", "signals", "as_of", "run_id", "words", "weights", "metrics", "index_names", "calibration"):
         assert getattr(loaded, name) == getattr(ranking_bundle, name), name
     assert sorted(contents(folder)) == [
@@ -88,9 +88,11 @@ def test_the_manifest_says_what_the_model_is(ranking_bundle, folder):
 
 
 def test_a_new_version_is_a_new_signed_manifest(ranking_bundle, tmp_path):
-    one, two = (replace(ranking_bundle, model_version=version).save(tmp_path / version, SIGNER) for version in "12")
+    one, two = (
+        save_bundle(replace(ranking_bundle, model_version=version), tmp_path / version, SIGNER) for version in "12"
+    )
     assert one != two
-    assert Bundle.load(tmp_path / "2", SIGNER.public_key).model_version == "2"
+    assert load_bundle(tmp_path / "2", SIGNER.public_key).model_version == "2"
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "signature", "golden.json", "heads/lift.txt", "heads/success.txt"])
@@ -100,27 +102,27 @@ def test_one_altered_byte_anywhere_and_nothing_is_parsed(folder, parsed, name, w
     content[int(where * len(content))] ^= 1
     (folder / name).write_bytes(content)
     with pytest.raises(BundleError):
-        Bundle.load(folder, SIGNER.public_key)
+        load_bundle(folder, SIGNER.public_key)
     assert parsed == []
 
 
 def test_another_key_missing_files_and_files_too_many_are_refused_unparsed(folder, parsed):
     with pytest.raises(BundleError, match="signed"):
-        Bundle.load(folder, Signer.new().public_key)
+        load_bundle(folder, Signer.new().public_key)
     (folder / "heads" / "accept.txt").write_text("tree\n")
     with pytest.raises(BundleError, match=r"accept\.txt"):
-        Bundle.load(folder, SIGNER.public_key)
+        load_bundle(folder, SIGNER.public_key)
     (folder / "heads" / "accept.txt").unlink()
     for name in contents(folder):
         content = (folder / name).read_bytes()
         (folder / name).unlink()
         with pytest.raises(BundleError):
-            Bundle.load(folder, SIGNER.public_key)
+            load_bundle(folder, SIGNER.public_key)
         (folder / name).write_bytes(content)
     with pytest.raises(BundleError):
-        Bundle.load(folder / "nowhere", SIGNER.public_key)
+        load_bundle(folder / "nowhere", SIGNER.public_key)
     assert parsed == []
-    Bundle.load(folder, SIGNER.public_key)
+    load_bundle(folder, SIGNER.public_key)
     assert parsed == ["validator", "validator", "lightgbm", "lightgbm"]
 
 
@@ -132,7 +134,7 @@ def test_an_unsafe_head_does_not_reach_lightgbm_even_when_signed(folder, parsed)
     path.write_text(text[:start] + "9" + text[start + 1 :])
     resign(folder, lambda _: None)
     with pytest.raises(BundleError, match="left_child"):
-        Bundle.load(folder, SIGNER.public_key)
+        load_bundle(folder, SIGNER.public_key)
     assert "lightgbm" not in parsed
 
 
@@ -143,13 +145,13 @@ def test_another_tree_in_place_of_ours_fails_the_golden_rows(folder):
     path.write_text(text[:place] + ("1" if text[place] != "1" else "2") + text[place + 1 :])
     resign(folder, lambda _: None)
     with pytest.raises(BundleError, match="raw scores of head lift"):
-        Bundle.load(folder, SIGNER.public_key)
+        load_bundle(folder, SIGNER.public_key)
 
 
 def test_altered_calibration_fails_the_golden_rows(folder):
     resign(folder, lambda manifest: manifest["calibration"]["success"]["curve"]["second"].update(intercept=0.123))
     with pytest.raises(BundleError, match="as stored"):
-        Bundle.load(folder, SIGNER.public_key)
+        load_bundle(folder, SIGNER.public_key)
 
 
 def test_on_another_machine_calibration_may_differ_by_a_hair_and_raw_scores_by_nothing(folder):
@@ -162,13 +164,13 @@ def test_on_another_machine_calibration_may_differ_by_a_hair_and_raw_scores_by_n
 
     rewrite()
     with pytest.raises(BundleError, match="accept as stored"):
-        Bundle.load(folder, SIGNER.public_key)
+        load_bundle(folder, SIGNER.public_key)
     rewrite(arithmetic="another processor")
-    Bundle.load(folder, SIGNER.public_key)
+    load_bundle(folder, SIGNER.public_key)
     golden["raw"]["lift"][3] *= 1 + 1e-14
     rewrite(arithmetic="another processor")
     with pytest.raises(BundleError, match="raw scores"):
-        Bundle.load(folder, SIGNER.public_key)
+        load_bundle(folder, SIGNER.public_key)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_on_another_machine_calibration_may_differ_by_a_hair_and_raw_scores_by_n
 def test_a_signed_manifest_whose_parts_do_not_fit_is_refused(folder, change):
     resign(folder, change)
     with pytest.raises(BundleError):
-        Bundle.load(folder, SIGNER.public_key)
+        load_bundle(folder, SIGNER.public_key)
 
 
 @pytest.mark.parametrize("written", [b"[]", b"{", b"[" * 100_000, b"\xff", b"{}"])
@@ -203,7 +205,7 @@ def test_a_signed_manifest_that_is_no_manifest_is_refused(folder, written):
     (folder / "bundle.json").write_bytes(written)
     (folder / "signature").write_bytes(SIGNER.sign(written))
     with pytest.raises(BundleError):
-        Bundle.load(folder, SIGNER.public_key)
+        load_bundle(folder, SIGNER.public_key)
 
 
 def test_parts_that_do_not_fit_are_refused_in_memory(ranking_bundle, value_bundle, world):
@@ -232,15 +234,15 @@ def test_linear_trees_and_metrics_that_are_no_numbers_are_not_saved(world, ranki
     data = lgb.Dataset(np.nan_to_num(world.X), world.lift, feature_name=list(ranking_bundle.signals))
     linear = lgb.train({"objective": "regression", "linear_tree": True, "verbose": -1}, data, 2)
     with pytest.raises(BundleError):
-        replace(ranking_bundle, heads={**ranking_bundle.heads, "lift": linear}).save(tmp_path / "x", SIGNER)
+        save_bundle(replace(ranking_bundle, heads={**ranking_bundle.heads, "lift": linear}), tmp_path / "x", SIGNER)
     with pytest.raises(BundleError):
-        replace(ranking_bundle, metrics={"auc": np.nan}).save(tmp_path / "x", SIGNER)
+        save_bundle(replace(ranking_bundle, metrics={"auc": np.nan}), tmp_path / "x", SIGNER)
     assert not (tmp_path / "x").exists()
 
 
 def test_a_bundle_without_golden_rows_makes_some_up(ranking_bundle, tmp_path):
-    replace(ranking_bundle, golden=None).save(tmp_path / "x", SIGNER)
-    rows = Bundle.load(tmp_path / "x", SIGNER.public_key).golden
+    save_bundle(replace(ranking_bundle, golden=None), tmp_path / "x", SIGNER)
+    rows = load_bundle(tmp_path / "x", SIGNER.public_key).golden
     assert rows.shape == (16, 5)
     assert np.isnan(rows[0]).all()
 
@@ -254,8 +256,8 @@ def test_a_head_is_stored_up_to_its_best_iteration(world, ranking_bundle, tmp_pa
     lift = lgb.train(parameters, data, 60, [valid], callbacks=[stop], keep_training_booster=True)
     assert 0 < lift.best_iteration < lift.num_trees()
     bundle = replace(ranking_bundle, heads={**ranking_bundle.heads, "lift": lift})
-    bundle.save(tmp_path / "x", SIGNER)
-    loaded = Bundle.load(tmp_path / "x", SIGNER.public_key)
+    save_bundle(bundle, tmp_path / "x", SIGNER)
+    loaded = load_bundle(tmp_path / "x", SIGNER.public_key)
     assert loaded.heads["lift"].num_trees() == lift.best_iteration
     np.testing.assert_array_equal(predict(loaded, world.X, BRIEF).lift, predict(bundle, world.X, BRIEF).lift)
 

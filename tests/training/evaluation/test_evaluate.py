@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from features.signals.build import eligible_pairs
 from marketplace.errors import BundleError, ContractError, TrainingError
 from marketplace.tables import open_marketplace, read_truth
+from models.bundle.disk import bundle_folder, save_bundle
 from models.bundle.signature import read_signer
 from training.commands import app
 from training.evaluation import ceiling as evaluate_ceiling
@@ -24,7 +25,6 @@ from training.evaluation.evaluate import Evaluation, evaluate_marketplace
 from training.evaluation.figures import save_figures
 from training.evaluation.held_out import gather_held_out
 from training.evaluation.report import evaluation_text, print_evaluation
-from training.tracking.promote import bundle_folder
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def champion_home(forms, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLLABRANK_HOME", str(tmp_path_factory.mktemp("home")))
         shutil.rmtree(bundle_folder(), ignore_errors=True)
-        forms["expected_value"].bundle.save(bundle_folder(), read_signer())
+        save_bundle(forms["expected_value"].bundle, bundle_folder(), read_signer())
         yield
 
 

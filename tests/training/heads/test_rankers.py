@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.bundle.disk import save_bundle
 from models.bundle.signature import Signer
 from models.economics import Economics
 from models.predict import predict
@@ -135,7 +136,7 @@ def test_same_seed_same_bytes_other_seed_other_bytes(forms, training_data, tmp_p
 
     def written(many: dict[str, FittedForm], name: str) -> dict[str, bytes]:
         for form in many.values():
-            form.bundle.save(tmp_path / name / form.form, signer)
+            save_bundle(form.bundle, tmp_path / name / form.form, signer)
         folder: Path = tmp_path / name
         return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 

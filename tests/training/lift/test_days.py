@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks.holdback import _of
 from benchmarks.lift_scale import main
+from features.time.entities import known_until
 from marketplace.tables import open_marketplace
 from training.data.labels import build_labels
-from training.evaluation.held_out import known_until
 from training.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
 from training.lift.evidence import days_of_posting
 from training.lift.one_thread import one_thread

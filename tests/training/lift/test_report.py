@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.time.entities import known_until
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from marketplace.errors import TrainingError
 from marketplace.simulator import simulate
 from marketplace.simulator.worlds.families import WORLDS
 from marketplace.tables import Marketplace, open_marketplace
-from training.evaluation.held_out import known_until
 from training.lift.checks.imputation import AFTER_SHIFTS, impute
 from training.lift.checks.placebo import LEAD, SHIFTS, placebo_tests
 from training.lift.checks.sensitivity import sensitivity

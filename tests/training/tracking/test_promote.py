@@ -10,12 +10,13 @@ import pytest
 
 from benchmarks.plain import fit_ranker
 from marketplace.errors import BundleError, GateError
+from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key, read_signer
 from models.calibration.scale import fit_money, fit_probability
 from training.heads.booster import fit_booster
 from training.tracking.gate import Evidence
-from training.tracking.promote import bundle_folder, promote, rollback
+from training.tracking.promote import promote, rollback
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -62,7 +63,7 @@ def candidate(store: Store, gain: float, *, seed: int = 0, champion: int | None 
     evidence = Evidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion)
     with store.run(f"seed {seed}") as run:
         folder = bundle_folder().parent / f"made-{run.id}"
-        small_bundle(seed).save(folder, read_signer())
+        save_bundle(small_bundle(seed), folder, read_signer())
         run.folder(folder, "bundle")
         run.json(evidence.as_dict(), "evidence.json")
         version = register(run, description="made by hand", tags={"form": "lambdarank"})
@@ -75,7 +76,7 @@ def artifacts(store: Store, version: Version) -> Path:
 
 
 def served() -> Bundle:
-    return Bundle.load(bundle_folder(), read_public_key())
+    return load_bundle(bundle_folder(), read_public_key())
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

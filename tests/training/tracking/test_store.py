@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from marketplace.errors import GateError, TrainingError
-from training.tracking.figures import calibration_figure, gain_figure, importance_figure, slice_figure
+from training.figures import calibration_figure, gain_figure, importance_figure, slice_figure
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,

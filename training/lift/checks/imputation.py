@@ -16,18 +16,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from training.lift.evidence import LEVEL_VARIANCE, Evidence
 from training.lift.sums import SharedError
 
 __all__ = ["AFTER_DAYS", "AFTER_SHIFTS", "Contrast", "Imputation", "contrast", "contrast_variance", "impute"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 AFTER_DAYS = 30
 """Days after a window in which sales brought forward would be missing."""
@@ -73,7 +70,7 @@ class Imputation:
     expected: float
 
 
-def impute(evidence: Evidence, ripe: Mask) -> Imputation:
+def impute(evidence: Evidence, ripe: Flags) -> Imputation:
     """Sum what was sold beyond the imputed path.
 
     Parameters
@@ -101,7 +98,7 @@ def impute(evidence: Evidence, ripe: Mask) -> Imputation:
     return Imputation(np.array(sorted(taken), dtype=np.int64), sums[0], sums[1], sums[2], expected)
 
 
-def _complete(start: Ints, ripe: Mask, days: int) -> Mask:
+def _complete(start: Ints, ripe: Flags, days: int) -> Flags:
     """Partnerships of one product all over before the first that is not."""
     end = start + ATTRIBUTION_DAYS + AFTER_DAYS
     cut = days
@@ -114,7 +111,7 @@ def _complete(start: Ints, ripe: Mask, days: int) -> Mask:
         cut = first
 
 
-def _asked(start: Ints, days: int) -> Mask:
+def _asked(start: Ints, days: int) -> Flags:
     """Windows, the days after them, both: bool (3, T)."""
     asked = np.zeros((3, days), dtype=bool)
     for first in start:
@@ -124,7 +121,7 @@ def _asked(start: Ints, days: int) -> Mask:
     return asked
 
 
-def contrast(evidence: Evidence, product: int, asked: Mask) -> Contrast | None:
+def contrast(evidence: Evidence, product: int, asked: Flags) -> Contrast | None:
     """Sales of a product on the ``asked`` days, bool (G, T), beyond the imputed path.
 
     None where too little is untreated.

@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2, norm
 
+from marketplace.arrays import Flags, Ints
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from training.lift.checks.imputation import contrast, contrast_variance
 from training.lift.evidence import Evidence
@@ -23,8 +23,6 @@ from training.lift.sums import SharedError
 
 __all__ = ["LEAD", "SHIFTS", "Placebo", "placebo_tests"]
 
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 SHIFTS = (21, 42)
 """Days by which windows are moved back; for `training.lift.evidence.gather_evidence`, with ``briefs``."""
@@ -73,7 +71,7 @@ class Placebo:
         return self.usd / self.se_usd if self.se_usd > 0 else float("nan")
 
 
-def placebo_tests(evidence: Evidence, chosen: Mask) -> list[Placebo]:
+def placebo_tests(evidence: Evidence, chosen: Flags) -> list[Placebo]:
     """Every placebo test that the marketplace allows.
 
     Parameters
@@ -91,7 +89,7 @@ def placebo_tests(evidence: Evidence, chosen: Mask) -> list[Placebo]:
     return [test for test in tests if test is not None]
 
 
-Asked = list[tuple[int, Ints, Mask]]
+Asked = list[tuple[int, Ints, Flags]]
 """Per product: its row, the campaigns (k,), and the days asked of each, bool (k, T)."""
 
 

@@ -18,16 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from marketplace.arrays import Floats, Ints
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from training.lift.checks.placebo import Placebo
 from training.lift.evidence import Evidence
 
 __all__ = ["Sensitivity", "expected_in_windows", "sensitivity"]
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from marketplace.arrays import Floats
 from marketplace.tables import Marketplace
 from training.lift.evidence import Evidence, days_of_posting, families, product_days
 from training.lift.sums import SharedError
 
 __all__ = ["SiblingCheck", "sibling_check"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _FREE = 100.0
 """A sibling's own lifts have a prior this many times as wide as usual."""

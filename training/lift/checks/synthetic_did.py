@@ -18,13 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from training.lift.evidence import Evidence
 
 __all__ = ["SyntheticCheck", "simplex_least_squares", "synthetic_check", "synthetic_did"]
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 BEFORE_DAYS = 42
 """Days before a window that weights are fitted on."""
@@ -105,7 +104,7 @@ def synthetic_did(treated: Floats, donors: Floats, before: int) -> float:
 
 
 def synthetic_check(
-    evidence: Evidence, lifts: Floats, ripe: Mask, *, brands: npt.NDArray[np.object_], sample: int, seed: int
+    evidence: Evidence, lifts: Floats, ripe: Flags, *, brands: npt.NDArray[np.object_], sample: int, seed: int
 ) -> SyntheticCheck | None:
     """Windows of products, drawn with ``seed``, by both ways; None where fewer than two have donors.
 
@@ -142,10 +141,10 @@ def synthetic_check(
     return SyntheticCheck(len(frame), float(frame["synthetic"].sum()) / count, float(frame["ours"].sum()) / count, se)
 
 
-Window = tuple[int, int, int, npt.NDArray[np.int64]]
+Window = tuple[int, int, int, Ints]
 
 
-def _windows(evidence: Evidence, ripe: Mask) -> list[Window]:
+def _windows(evidence: Evidence, ripe: Flags) -> list[Window]:
     """Product, first and last column, and pairs of each window all of whose partnerships are ripe."""
     windows: list[Window] = []
     pairs = evidence.pairs.sort_values("start", kind="stable")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from marketplace.arrays import Floats, Ints
 from marketplace.progress import track
 from marketplace.simulator.mechanisms.briefs import Briefs
 from marketplace.simulator.mechanisms.chances import History, boosted_chance, compliance_multiple, partnership_rates
@@ -16,7 +17,7 @@ from marketplace.simulator.mechanisms.expectation import Expectation, expect
 from marketplace.simulator.mechanisms.funnel import Funnel, draw_funnel
 from marketplace.simulator.mechanisms.interference import survival
 from marketplace.simulator.mechanisms.lists import Shown, show
-from marketplace.simulator.mechanisms.population import DAY, Floats, Ints, Population
+from marketplace.simulator.mechanisms.population import DAY, Population
 from marketplace.simulator.mechanisms.posts import Posts, view_noise
 from marketplace.simulator.mechanisms.sales import Lines, capture_rate, draw_lines, paid_rate
 from marketplace.simulator.worlds.parameters import World, stream

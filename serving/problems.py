@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from marketplace.errors import BriefError
 
-__all__ = ["in_plain_words"]
+__all__ = ["in_plain_words", "refusal"]
 
 _SHOWN = 80
 
@@ -50,3 +50,10 @@ def _known(place: tuple[int | str, ...], model: type[BaseModel]) -> str:
         if inner is None:
             return "see the page"
     return ", ".join(sorted(inner.model_fields))
+
+
+def refusal(status: int, expected: str, *, received: str, look: str = "/docs.json") -> BriefError:
+    """An error of ours that is answered with ``status``."""
+    error = BriefError(expected, received=received, look=look)
+    error.status = status
+    return error

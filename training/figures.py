@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+from marketplace.arrays import Floats
 
 __all__ = ["calibration_figure", "gain_figure", "importance_figure", "slice_figure"]
 
-Floats = NDArray[np.float64]
 _INK, _SECOND, _QUIET = "#1b4f72", "#c0622d", "#9aa5ad"
 
 
