@@ -21,7 +21,7 @@ from benchmarks.variants import VARIANTS, Fits, Order, available
 from benchmarks.verdicts import cell_shares, judge, world_means
 from marketplace.errors import CollabrankError, TrainingError
 from marketplace.progress import say
-from training.tracking.store import Store, open_store
+from training.tracking import Store, open_store
 
 __all__ = ["EXPERIMENT", "main", "measure"]
 

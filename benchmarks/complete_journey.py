@@ -23,19 +23,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.time.entities import known_until
+from features.time import known_until
 from marketplace.arrays import Floats
-from marketplace.contract.tables import GRACE_DAYS
+from marketplace.contract import GRACE_DAYS
 from marketplace.progress import say
-from marketplace.sources.complete_journey import ingest
+from marketplace.sources import ingest
 from marketplace.tables import open_marketplace
-from training.data.dataset import build_training_data
-from training.data.labels import build_labels
-from training.data.splits import split_by_time
-from training.evaluation.baselines import baseline_scores
-from training.evaluation.comparison import Comparison, compare
-from training.evaluation.held_out import gather_held_out
-from training.heads.rankers import fit_forms
+from training.data import build_labels, build_training_data, split_by_time
+from training.evaluation import Comparison, baseline_scores, compare, gather_held_out
+from training.heads import fit_forms
 
 __all__ = ["main", "measure"]
 

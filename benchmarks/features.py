@@ -25,8 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from features.facts.store import fact_table
-from features.facts.windows import Windows
+from features.facts import Windows, fact_table
 from marketplace.tables import Marketplace
 
 __all__ = ["main"]

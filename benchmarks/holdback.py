@@ -30,11 +30,7 @@ import pandas as pd
 
 from marketplace.arrays import Flags
 from marketplace.tables import Marketplace
-from training.lift.empirical_bayes import Block, Prior, fit_prior
-from training.lift.estimate import HYPERPRIOR
-from training.lift.evidence import TERMS, Evidence
-from training.lift.one_thread import one_thread
-from training.lift.sums import sum_lifts
+from training.lift import HYPERPRIOR, TERMS, Block, Evidence, Prior, fit_prior, one_thread, sum_lifts
 
 __all__ = ["POLICY", "Calibrated", "calibrate", "randomised"]
 
@@ -88,7 +84,7 @@ def randomised(market: Marketplace, rows: pd.DataFrame) -> Flags:
 def calibrate(evidence: Evidence, drawn: Flags, chosen: Flags) -> Calibrated:
     """Total lift of the ``chosen`` partnerships by what the ``drawn`` ones teach, both bool (n,).
 
-    With no partnership drawn, the coefficients are what is taken for likely beforehand (`training.lift.estimate.HYPERPRIOR`).
+    With no partnership drawn, the coefficients are what is taken for likely beforehand (`training.lift.HYPERPRIOR`).
     """
     blocks = [reduced for block in evidence.blocks if (reduced := _of(block, drawn)) is not None]
     prior = (

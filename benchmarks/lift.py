@@ -20,14 +20,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.holdback import calibrate, randomised
-from features.time.entities import known_until
+from features.time import known_until
 from marketplace.progress import say
 from marketplace.simulator import simulate
-from marketplace.simulator.worlds.families import WORLDS
-from marketplace.simulator.worlds.parameters import World
+from marketplace.simulator.worlds import WORLDS, World
 from marketplace.tables import open_marketplace, read_truth
-from training.lift.report import lift_report, ripe_evidence
-from training.lift.truth import lift_truth
+from training.lift import lift_report, lift_truth, ripe_evidence
 
 __all__ = ["by_world", "holdback_curve", "main", "one_holdback", "one_report"]
 

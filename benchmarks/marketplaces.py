@@ -26,10 +26,8 @@ import numpy.typing as npt
 from marketplace.arrays import Floats
 from marketplace.simulator import WORLDS, find_world, simulate
 from marketplace.tables import Marketplace, open_marketplace
-from training.data.dataset import TrainingData, build_training_data
-from training.data.splits import Split, split_of
-from training.evaluation.comparison import compare
-from training.evaluation.held_out import HeldOut, gather_held_out
+from training.data import Split, TrainingData, build_training_data, split_of
+from training.evaluation import HeldOut, compare, gather_held_out
 
 __all__ = ["METRIC", "SIZE", "Drawn", "cells_of", "draw", "gain_shares", "measure_cells", "options", "size_of"]
 

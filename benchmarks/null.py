@@ -24,14 +24,12 @@ import pandas as pd
 
 from marketplace.progress import say
 from marketplace.simulator import simulate
-from marketplace.simulator.worlds.families import find_world
+from marketplace.simulator.worlds import find_world
 from marketplace.tables import open_marketplace
-from training.data.dataset import build_training_data
-from training.data.splits import split_by_time
-from training.evaluation.first import first_lifts
-from training.evaluation.held_out import gather_held_out
-from training.heads.rankers import fit_forms
-from training.stats.metrics import Groups
+from training.data import build_training_data, split_by_time
+from training.evaluation import first_lifts, gather_held_out
+from training.heads import fit_forms
+from training.stats import Groups
 
 __all__ = ["main", "one_market"]
 

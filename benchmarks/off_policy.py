@@ -22,21 +22,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.indices.build import index_scores
-from features.signals.registry import SIGNALS
+from features.indices import index_scores
+from features.signals import SIGNALS
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.progress import say
 from marketplace.simulator import simulate
-from marketplace.simulator.worlds.parameters import BASELINE
+from marketplace.simulator.worlds import BASELINE
 from marketplace.tables import open_marketplace, read_truth
-from training.data.dataset import build_training_data
-from training.data.splits import split_by_time
-from training.evaluation.baselines import baseline_scores
-from training.heads.rankers import fit_forms
-from training.off_policy.estimators import ESTIMATORS, Log, estimate, mixture, soft_policy, top_policy
-from training.off_policy.log import PolicyData, read_policy_data
-from training.off_policy.run import bundle_scores
+from training.data import build_training_data, split_by_time
+from training.evaluation import baseline_scores
+from training.heads import fit_forms
+from training.off_policy import (
+    ESTIMATORS,
+    Log,
+    PolicyData,
+    bundle_scores,
+    estimate,
+    mixture,
+    read_policy_data,
+    soft_policy,
+    top_policy,
+)
 
 __all__ = ["main", "ten_policies"]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
-from training.heads.booster import DETERMINISTIC, fit_booster
+from training.heads import DETERMINISTIC, fit_booster
 
 __all__ = ["fit_ranker", "ranker_params"]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from marketplace.tables import Marketplace
-from training.data.dataset import TrainingData
+from training.data import TrainingData
 
 __all__ = ["LEAST_PROPENSITY", "position_weights", "weights_of"]
 

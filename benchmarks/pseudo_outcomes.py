@@ -25,11 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from marketplace.arrays import Flags, Floats, Ints
-from training.data.dataset import TrainingData
-from training.heads.booster import fit_booster, fit_side_by_side
-from training.heads.feature_sets import SALES_FEW
-from training.heads.fit import SHALLOW, quasi_poisson
-from training.heads.targets import campaign_level, lift_labels
+from training.data import TrainingData
+from training.heads import SALES_FEW, SHALLOW, campaign_level, fit_booster, fit_side_by_side, lift_labels, quasi_poisson
 
 __all__ = ["FOLDS", "LEAST_CHANCE", "PseudoOutcomes", "cross_fitting_folds", "pseudo_outcomes", "robust_label"]
 
@@ -116,7 +113,7 @@ def pseudo_outcomes(
 
 
 def robust_label(data: TrainingData, brands: npt.NDArray[np.object_], *, seed: int) -> tuple[Floats, Floats]:
-    """An alternative to `training.heads.targets.lift_labels` for the lift head: label, standard error, USD, float64 (n,)."""
+    """An alternative to `training.heads.lift_labels` for the lift head: label, standard error, USD, float64 (n,)."""
     found = pseudo_outcomes(data, brands, seed=seed)
     return found.label, found.se
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks.plain import fit_ranker
 from marketplace.arrays import Floats, Ints
-from training.data.dataset import TrainingData
-from training.heads.targets import lift_grades
-from training.stats.groups import group_sizes
+from training.data import TrainingData
+from training.heads import lift_grades
+from training.stats import group_sizes
 
 __all__ = ["installed", "reference_scores"]
 

@@ -70,10 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
-    from features.snapshot.build import build_snapshot
+    from features.snapshot import build_snapshot
     from marketplace.simulator import simulate
     from marketplace.tables import open_marketplace
-    from models.bundle.signature import read_signer
+    from models.bundle import read_signer
 
     market = chosen.market
     if market is None:
@@ -106,10 +106,9 @@ def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
 def _bundle(matrix: np.ndarray, trees: dict[str, int]) -> Any:
     import lightgbm as lgb
 
-    from features.signals.registry import SIGNALS
-    from models.bundle.model import Bundle
-    from models.bundle.words import signals_sha256, words_of
-    from models.calibration.scale import fit_money, fit_probability
+    from features.signals import SIGNALS
+    from models.bundle import Bundle, signals_sha256, words_of
+    from models.calibration import fit_money, fit_probability
 
     rng = np.random.default_rng(7)
     X = matrix[rng.permutation(len(matrix))[:4_000]]

@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.plain import fit_ranker, ranker_params
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import CollabrankError, TrainingError
-from training.stats.metrics import Groups, ndcg_at_k
+from training.stats import Groups, ndcg_at_k
 
 __all__ = ["main"]
 

@@ -17,16 +17,25 @@ from benchmarks.marketplaces import Drawn
 from benchmarks.position_weights import position_weights
 from benchmarks.pseudo_outcomes import robust_label
 from benchmarks.references import installed, reference_scores
-from features.conversion.model import CONVERSION_SIGNALS
+from features.conversion import CONVERSION_SIGNALS
 from marketplace.arrays import Floats
 from models.batch import scores_of
 from models.predict import Predictions
-from training.data.dataset import TrainingData
-from training.heads.feature_sets import FREE
-from training.heads.fit import FittedHead, Target, fit_head
-from training.heads.hyperparameters import DEFAULT, Shape
-from training.heads.rankers import FittedForm, both_forms, validation_share
-from training.heads.targets import EXPECTED_SALES, lift_labels, targets_of
+from training.data import TrainingData
+from training.heads import (
+    DEFAULT,
+    EXPECTED_SALES,
+    FREE,
+    FittedForm,
+    FittedHead,
+    Shape,
+    Target,
+    both_forms,
+    fit_head,
+    lift_labels,
+    targets_of,
+    validation_share,
+)
 
 __all__ = ["VARIANTS", "Fits", "Order", "Variant", "available"]
 
@@ -101,7 +110,7 @@ class Variant:
     labels : function of the training data, optional
         The same data with other labels or signals: heads, gains, calibration and the choice of the form follow them.
     targets : function of the cell and the training data, optional
-        What the heads learn, in place of `training.heads.targets.targets_of`; calibration and the choice of the form stay.
+        What the heads learn, in place of `training.heads.targets_of`; calibration and the choice of the form stay.
     order : str
         What creators are sorted by: the score of the form that training prefers (``preferred``) or of the form
         ``expected_value`` or ``lambdarank``, the mean of both (``hybrid``), the preferred form's ``utility`` without

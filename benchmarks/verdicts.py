@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from marketplace.arrays import Floats, Ints
-from training.stats.significance import holm, paired_randomisation_test
+from training.stats import holm, paired_randomisation_test
 
 __all__ = ["LEVEL", "Verdict", "cell_shares", "judge", "world_means"]
 

@@ -25,9 +25,8 @@ from benchmarks.marketplaces import METRIC, SIZE, cells_of, draw, gain_shares, m
 from benchmarks.references import reference_scores
 from marketplace.errors import CollabrankError
 from marketplace.progress import say
-from training.evaluation.baselines import BASELINES, baseline_scores
-from training.evaluation.ceiling import fit_ceiling
-from training.heads.rankers import fit_forms
+from training.evaluation import BASELINES, baseline_scores, fit_ceiling
+from training.heads import fit_forms
 
 __all__ = ["main", "measure", "summarise"]
 
@@ -103,7 +102,7 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _track(row: Mapping[str, Any]) -> None:
-    from training.tracking.store import open_store
+    from training.tracking import open_store
 
     with open_store().run(f"worlds {row['world']} seed {row['seed']}") as run:
         run.params({name: row[name] for name in ("world", "seed", *SIZE, "chosen")})

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from features.snapshot.disk import save_snapshot
-
 __all__ = ["app", "card", "signals", "snapshot"]
 
 app = typer.Typer()
@@ -30,7 +28,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 @app.command()
 def signals(as_json: AsJson = False) -> None:
     """List every signal: what it says, its unit, and of what it is a signal."""
-    from features.signals.registry import ENTITIES, SIGNALS, names_of
+    from features.signals import ENTITIES, SIGNALS, names_of
 
     if as_json:
         fields = ("name", "entity", "unit", "window", "doc", "monotone")
@@ -48,7 +46,7 @@ def signals(as_json: AsJson = False) -> None:
 @app.command()
 def snapshot(directory: Folder, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Take the snapshot of all creators that the service ranks from, and keep it in var/snapshot."""
-    from features.snapshot.build import build_snapshot
+    from features.snapshot import build_snapshot, save_snapshot
     from marketplace.progress import say
     from marketplace.state import state_folder
     from marketplace.tables import open_marketplace
@@ -72,7 +70,7 @@ def card(
     as_json: AsJson = False,
 ) -> None:
     """Show a creator's score card: the eight indices with intervals, peers and components."""
-    from features.indices.build import build_card
+    from features.indices import build_card
     from marketplace.tables import open_marketplace
 
     shown = build_card(open_marketplace(directory), creator, as_of)

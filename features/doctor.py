@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.snapshot.disk import load_snapshot
+from features.snapshot import load_snapshot
 from marketplace.doctor import Finding, look
 from marketplace.state import state_folder
 

@@ -56,7 +56,7 @@ def simulate(
 @ingest.command("complete-journey")
 def complete_journey(out: Out, as_json: AsJson = False) -> None:
     """Map Complete Journey, a grocer's 27 real coupon campaigns, onto the contract (households stand for creators)."""
-    from marketplace.sources.complete_journey import ingest as run
+    from marketplace.sources import ingest as run
 
     _may_replace(out)
     report = run(out)
@@ -79,7 +79,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Hold a marketplace against the data contract and name every problem at once (exit 2 if there is one)."""
-    from marketplace.checks.check import check as run
+    from marketplace.checks import check as run
 
     report = run(directory)
     if as_json:
@@ -117,8 +117,7 @@ def facts(
     """Hold a marketplace, simulated or real, against what is published about such; print it and save one figure."""
     from marketplace.progress import say
     from marketplace.state import state_folder, write_whole
-    from marketplace.stylised.figure import facts_figure
-    from marketplace.stylised.measure import measure_facts
+    from marketplace.stylised import facts_figure, measure_facts
 
     report, evidence = measure_facts(directory, world=world)
     name = directory.resolve().name
@@ -140,7 +139,7 @@ def facts(
 
 def _may_replace(out: Path) -> None:
     """Refuse to replace a folder that holds anything but a marketplace."""
-    from marketplace.contract.tables import TABLES
+    from marketplace.contract import TABLES
 
     if out.is_dir():
         strange = sorted(entry.name for entry in out.iterdir() if entry.name not in (*TABLES, "truth"))

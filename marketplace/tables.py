@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from marketplace.contract.tables import TABLES, Table, arrow_schema
+from marketplace.contract import TABLES, Table, arrow_schema
 from marketplace.errors import ContractError
 
 __all__ = ["Marketplace", "open_marketplace", "read_truth", "to_arrow"]

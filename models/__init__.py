@@ -6,7 +6,7 @@ No files but the bundle's, no network, no clock.
 
 from __future__ import annotations
 
-from models.bundle.model import Bundle
+from models.bundle import Bundle
 from models.economics import Economics
 from models.predict import Predictions, predict
 from models.ranking import RankedCreator, rank

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Floats, Many, as_floats
-from models.bundle.model import Bundle
+from models.bundle import Bundle
 from models.economics import Economics, Terms
 from models.predict import Predictions, predict
 from models.score import combine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marketplace.doctor import Finding, look
 from marketplace.state import state_folder
-from models.bundle.disk import load_bundle
+from models.bundle import load_bundle
 
 __all__ = ["findings"]
 
@@ -13,7 +13,7 @@ def _bundle() -> str:
     folder = state_folder("bundle")
     if not folder.exists():
         return "nothing promoted yet"
-    from models.bundle.signature import read_public_key
+    from models.bundle import read_public_key
 
     bundle = load_bundle(folder, read_public_key())
     known = f"trained as of {bundle.as_of}, {len(bundle.signals)} signals"

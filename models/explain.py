@@ -21,8 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketplace.arrays import Flags, Floats, Many, as_floats
-from models.bundle.model import Bundle
-from models.bundle.words import SignalWords
+from models.bundle import Bundle, SignalWords
 from models.economics import Economics, Terms
 from models.predict import factors, funnel, money, raw_scores, thread_count
 

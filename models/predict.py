@@ -30,8 +30,7 @@ import numpy as np
 
 from marketplace.arrays import Floats, Many
 from marketplace.errors import BundleError
-from models.calibration.intervals import LEVELS, MoneySpread
-from models.calibration.scale import Calibration
+from models.calibration import LEVELS, Calibration, MoneySpread
 from models.economics import Economics, Terms
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from marketplace.arrays import Flags, Ints, Many, as_floats
 from marketplace.errors import BriefError
-from models.bundle.model import Bundle
+from models.bundle import Bundle
 from models.economics import CURRENCY, Economics, Terms
 from models.explain import Reason
 from models.explain import explain as reasons_of

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from features.indices.declare import INDEX_NAMES
+from features.indices import INDEX_NAMES
 from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BriefError
 

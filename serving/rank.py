@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from features.briefs.brief import Brief
+from features.briefs import Brief
 from marketplace.errors import BriefError
 from models.explain import explain
 from models.ranking import RankedCreator, differing, rank

@@ -20,15 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from features.signals.registry import SIGNALS
-from features.snapshot.disk import load_snapshot
-from features.snapshot.model import Snapshot
+from features.signals import SIGNALS
+from features.snapshot import Snapshot, load_snapshot
 from marketplace.errors import BundleError, CollabrankError, SnapshotError
 from marketplace.state import state_folder
-from models.bundle.disk import load_bundle
-from models.bundle.model import Bundle
-from models.bundle.signature import read_public_key
-from models.bundle.words import signals_sha256
+from models.bundle import Bundle, load_bundle, read_public_key, signals_sha256
 from models.ranking import rank
 
 __all__ = ["Served", "Store", "check_fit", "load_served"]

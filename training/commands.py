@@ -1,7 +1,4 @@
-"""The commands of this room: train, evaluate, lift, off-policy, promote, rollback, score, rank, ui.
-
-``tune`` and ``compare`` are mounted from `training.tuning.commands`.
-"""
+"""The commands of training: train, tune, compare, evaluate, lift, off-policy, promote, rollback, score, rank, ui."""
 
 from __future__ import annotations
 
@@ -11,12 +8,22 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from training.tuning.commands import app as tuning_app
-
-__all__ = ["app", "evaluate", "lift", "off_policy", "promote", "rank", "rollback", "score", "train", "ui"]
+__all__ = [
+    "app",
+    "compare",
+    "evaluate",
+    "lift",
+    "off_policy",
+    "promote",
+    "rank",
+    "rollback",
+    "score",
+    "train",
+    "tune",
+    "ui",
+]
 
 app = typer.Typer()
-app.add_typer(tuning_app)
 
 Folder = Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
@@ -44,7 +51,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Fit both forms on a marketplace, measure them on later campaigns, and register them in MLflow."""
-    from training.evaluation.table import print_comparison
+    from training.evaluation import print_comparison
     from training.pipeline import train as run
 
     if shape is not None and tuned:
@@ -60,15 +67,15 @@ def train(
 
 
 def _shape(directory: Path, as_of: str | None, file: Path | None, tuned: bool) -> Any:
-    from training.heads.hyperparameters import DEFAULT, read_shape
+    from training.heads import DEFAULT, read_shape
 
     if file is not None:
         return read_shape(file)
     if not tuned:
         return DEFAULT
     from marketplace.tables import open_marketplace
-    from training.data.splits import split_of
-    from training.tuning.tune import tuned_shape
+    from training.data import split_of
+    from training.tuning import tuned_shape
 
     market = open_marketplace(directory)
     return tuned_shape(market, split_of(market, as_of))
@@ -114,9 +121,7 @@ def evaluate(
     Beside what brands sort by today and, on simulated marketplaces, the oracle: share of the possible gain, regret in
     USD, order, calibration of chances and money, coverage of the intervals, by slices, with intervals and tests.
     """
-    from training.evaluation.evaluate import evaluate_marketplace
-    from training.evaluation.figures import save_figures
-    from training.evaluation.report import print_evaluation
+    from training.evaluation import evaluate_marketplace, print_evaluation, save_figures
 
     if missing not in ("refuse", "last"):
         raise typer.BadParameter(f"refuse or last, not {missing!r}", param_hint="--missing")
@@ -149,7 +154,7 @@ def lift(
     Placebo tests where nothing was posted, how much hidden confounding would explain the lift away, sibling products,
     sales missing afterwards, and synthetic difference-in-differences; what fails is flagged.
     """
-    from training.lift.run import run_lift
+    from training.lift import run_lift
 
     report, text = run_lift(directory, as_of=as_of, figures=figures)
     print(json.dumps(report, indent=2, sort_keys=True, allow_nan=False) if as_json else text)
@@ -174,7 +179,7 @@ def off_policy(
     as_json: AsJson = False,
 ) -> None:
     """Estimate what inviting by a score would have earned, from the impressions, invitations and outcomes alone."""
-    from training.off_policy.run import evaluate_policy, off_policy_text
+    from training.off_policy import evaluate_policy, off_policy_text
 
     report = evaluate_policy(directory, scores=scores, top=top, soften=soften)
     print(json.dumps(report.as_dict(), indent=2, sort_keys=True) if as_json else off_policy_text(report))
@@ -188,7 +193,7 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Make the newest candidate the champion if it passes the gate, and write the served bundle."""
-    from training.tracking.promote import promote as run
+    from training.tracking import promote as run
 
     _print_promotion(run(version, force=force, reason=reason), as_json)
 
@@ -196,7 +201,7 @@ def promote(
 @app.command()
 def rollback(as_json: AsJson = False) -> None:
     """Make the champion before this one the champion again, and write its bundle."""
-    from training.tracking.promote import rollback as run
+    from training.tracking import rollback as run
 
     _print_promotion(run(), as_json)
 
@@ -265,7 +270,7 @@ def ui(
     import sys
 
     from marketplace.progress import say
-    from training.tracking.store import open_store
+    from training.tracking import open_store
 
     store = open_store()
     command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
@@ -276,3 +281,50 @@ def ui(
     }
     say(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it); store {store.uri}")
     raise typer.Exit(subprocess.call([*command, "--backend-store-uri", store.uri], env=environment))
+
+
+@app.command()
+def tune(
+    directory: Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")],
+    *,
+    minutes: Annotated[float, typer.Option(help="Wall-clock budget; a study goes on where it stopped.")],
+    seed: Annotated[
+        int | None, typer.Option(help="Of draws and fits; a study keeps the one it began with.", show_default="7")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Cut-off as in `train`: only campaigns before it are measured on.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Stop once the study has so many finished trials, if that is sooner.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search the shape of the heads on the training campaigns, and write the best one for `train --tuned`."""
+    from training.tuning import result_json, tune_text
+    from training.tuning import tune as run
+
+    result = run(directory, minutes=minutes, seed=seed, as_of=as_of, trials=trials)
+    print(result_json(result) if as_json else tune_text(result), end="" if as_json else "\n")
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Two or more: a run's id or its first characters, a version's number, champion, challenger. "
+            "The others are tested against the first.",
+            metavar="RUN RUN…",
+        ),
+    ],
+    metric: Annotated[
+        str | None,
+        typer.Option(help="Which metric, campaign by campaign.", show_default="oracle_gain_share_at_20 if all have it"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold runs against each other on the campaigns that all of them measured, with tests, and say what differs."""
+    from training.tracking import compare_runs, compared_text
+
+    found = compare_runs(runs, metric=metric)
+    print(json.dumps(found.as_dict(), indent=2, sort_keys=True) if as_json else compared_text(found))

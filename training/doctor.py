@@ -9,13 +9,12 @@ __all__ = ["findings"]
 
 
 def _store() -> str:
-    from training.tracking.store import default_tracking_uri
+    from training.tracking import default_tracking_uri
 
     uri = default_tracking_uri()
     if uri.startswith("sqlite:") and not state_folder("mlflow", "mlflow.db").exists():
         return f"{uri}, empty: nothing trained yet"
-    from training.tracking.registry import CHAMPION, aliased
-    from training.tracking.store import open_store
+    from training.tracking import CHAMPION, aliased, open_store
 
     champion = aliased(open_store(uri), CHAMPION)
     return f"{uri}, " + (f"champion version {champion.number}" if champion else "no champion yet")

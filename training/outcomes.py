@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features.time.clocks import as_of_day
-from marketplace.contract.tables import ATTRIBUTION_DAYS, GRACE_DAYS, NOT_THE_CREATORS_FAULT, REFUND_DAYS, REPLY_DAYS
+from features.time import as_of_day
+from marketplace.contract import ATTRIBUTION_DAYS, GRACE_DAYS, NOT_THE_CREATORS_FAULT, REFUND_DAYS, REPLY_DAYS
 from marketplace.tables import Marketplace
 
 __all__ = ["CREATOR_GAVE_UP", "NOT_SHIPPED", "SETTLED_SHARE", "build_outcomes"]

@@ -15,29 +15,34 @@ import pandas as pd
 from marketplace.errors import BundleError
 from marketplace.progress import say
 from marketplace.tables import open_marketplace
-from models.bundle.disk import bundle_folder, load_bundle, save_bundle
-from models.bundle.model import Bundle
-from models.bundle.signature import read_public_key, read_signer
-from training.data.dataset import TrainingData, build_training_data
-from training.data.splits import Split, split_of
-from training.evaluation.comparison import Comparison
-from training.evaluation.held_out import HeldOut, gather_held_out
-from training.heads.booster import DETERMINISTIC
-from training.heads.fit import BLOCKS
-from training.heads.hyperparameters import DEFAULT, Shape
-from training.heads.rankers import FittedForm, fit_forms
-from training.tracking.gate import Evidence
-from training.tracking.notes import VersionNotes
-from training.tracking.record import describe, evidence_of, record_form, record_parent
-from training.tracking.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, aliased, point_alias, register
-from training.tracking.store import Run, Store, open_store
+from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, read_signer, save_bundle
+from training.data import Split, TrainingData, build_training_data, split_of
+from training.evaluation import Comparison, HeldOut, gather_held_out
+from training.heads import BLOCKS, DEFAULT, DETERMINISTIC, FittedForm, Shape, fit_forms
+from training.tracking import (
+    CHALLENGER,
+    CHAMPION,
+    EVIDENCE_DIGEST,
+    Evidence,
+    Run,
+    Store,
+    VersionNotes,
+    aliased,
+    describe,
+    evidence_of,
+    open_store,
+    point_alias,
+    record_form,
+    record_parent,
+    register,
+)
 
 __all__ = ["TrainResult", "TrainedForm", "train"]
 
 
 @dataclass(frozen=True)
 class TrainedForm:
-    """One registered candidate: its form, version, run and validation share (see `training.heads.rankers.FittedForm`)."""
+    """One registered candidate: its form, version, run and validation share (see `training.heads.FittedForm`)."""
 
     form: str
     version: int

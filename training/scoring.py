@@ -15,17 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.briefs.brief import Brief, read_briefs
-from features.signals.build import build_matrix, eligible_pairs
-from features.signals.registry import SIGNALS
+from features.briefs import Brief, read_briefs
+from features.signals import SIGNALS, build_matrix, eligible_pairs
 from marketplace.errors import BriefError
 from marketplace.progress import track
 from marketplace.tables import Marketplace, open_marketplace
 from models.batch import score_pairs
-from models.bundle.disk import bundle_folder, load_bundle
-from models.bundle.model import Bundle
-from models.bundle.signature import read_public_key
-from models.bundle.words import signals_sha256
+from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, signals_sha256
 from models.ranking import RankedCreator, rank
 
 __all__ = ["SCORES", "Ranking", "load_champion", "print_ranking", "rank_brief", "score_campaigns", "score_marketplace"]
@@ -114,7 +110,7 @@ def score_campaigns(bundle: Bundle, market: Marketplace, campaign_ids: Sequence[
 
     Sorted by campaign in the order asked, then rank.
     """
-    from features.indices.build import index_scores
+    from features.indices import index_scores
 
     pairs = eligible_pairs(market, campaign_ids)
     if pairs.empty:
@@ -181,7 +177,7 @@ def rank_brief(
     BundleError
         There is no champion that reads today's signals.
     """
-    from features.snapshot.build import build_snapshot
+    from features.snapshot import build_snapshot
 
     if (campaign_id is None) == (brief_file is None):
         raise BriefError(

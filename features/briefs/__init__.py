@@ -1,3 +1,8 @@
 """Briefs: what a brand asks and offers, and the catalogue that completes one written by hand."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from features.briefs.brief import TERMS, Brief, brief_columns, read_briefs
+from features.briefs.catalogue import Catalogue, Product, read_catalogue
+
+__all__ = ["TERMS", "Brief", "Catalogue", "Product", "brief_columns", "read_briefs", "read_catalogue"]

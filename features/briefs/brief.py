@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.facts.sales import DEFAULT_MARGIN_RATE
+from features.facts import DEFAULT_MARGIN_RATE
 from marketplace.arrays import Floats
-from marketplace.contract.tables import REPORTING_CURRENCY
+from marketplace.contract import REPORTING_CURRENCY
 from marketplace.errors import BriefError
 from marketplace.tables import Marketplace
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from features.briefs.brief import Brief, PriceBook
-from features.facts.sales import DEFAULT_MARGIN_RATE
-from marketplace.contract.tables import CURRENCIES, MARKETS
+from features.facts import DEFAULT_MARGIN_RATE
+from marketplace.contract import CURRENCIES, MARKETS
 from marketplace.errors import BriefError
 from marketplace.tables import Marketplace
 

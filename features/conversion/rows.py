@@ -17,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.briefs.catalogue import read_catalogue
-from features.facts.content import promoted_states, view_rows
-from features.facts.windows import Windows
-from features.time.clocks import day_of, known_once, known_states
+from features.briefs import read_catalogue
+from features.facts import Windows, promoted_states, view_rows
+from features.time import day_of, known_once, known_states
 from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
 

@@ -1,3 +1,21 @@
 """Facts: a marketplace's tables as day-grained integer sums that can be read as of any day."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from features.facts.base import MICRO, flag
+from features.facts.content import promoted_states, view_rows
+from features.facts.sales import DEFAULT_MARGIN_RATE
+from features.facts.store import FACTS, fact_table, is_known
+from features.facts.windows import Windows
+
+__all__ = [
+    "DEFAULT_MARGIN_RATE",
+    "FACTS",
+    "MICRO",
+    "Windows",
+    "fact_table",
+    "flag",
+    "is_known",
+    "promoted_states",
+    "view_rows",
+]

@@ -1,4 +1,4 @@
-"""What a fact and its measures are; the declarations are in ``features/facts_*.py``."""
+"""What a fact and its measures are; the declarations are the other modules here."""
 
 from __future__ import annotations
 

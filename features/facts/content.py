@@ -8,7 +8,7 @@ import ibis
 
 from features.facts.base import MICRO, Fact, Measure, fixed, flag, measures
 from features.facts.sales import product_identity
-from features.time.clocks import FOREVER, day_of, known_latest, known_once, known_states, meet, to_usd
+from features.time import FOREVER, day_of, known_latest, known_once, known_states, meet, to_usd
 from marketplace.tables import Marketplace
 
 __all__ = ["CONTENT_FACTS", "FIRST_WEEK_READ_AFTER", "promoted_states", "view_rows"]

@@ -8,8 +8,8 @@ import ibis
 
 from features.facts.base import MICRO, Fact, Measure, fixed, flag, measures
 from features.facts.sales import campaign_identity, product_identity
-from features.time.clocks import FOREVER, known_once, known_states, meet, to_usd
-from marketplace.contract.tables import NOT_THE_CREATORS_FAULT
+from features.time import FOREVER, known_once, known_states, meet, to_usd
+from marketplace.contract import NOT_THE_CREATORS_FAULT
 from marketplace.tables import Marketplace
 
 __all__ = ["PARTNERSHIP_FACTS", "REPLY_SOON_HOURS"]

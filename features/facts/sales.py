@@ -7,7 +7,7 @@ from typing import Any
 import ibis
 
 from features.facts.base import MICRO, Fact, Measure, fixed, flag, measures
-from features.time.clocks import FOREVER, day_of, known_once, known_states, meet, to_usd
+from features.time import FOREVER, day_of, known_once, known_states, meet, to_usd
 from marketplace.tables import Marketplace
 
 __all__ = ["DEFAULT_MARGIN_RATE", "SALES_FACTS", "campaign_identity", "product_identity"]

@@ -29,7 +29,7 @@ from features.facts.base import Fact, Measure
 from features.facts.content import CONTENT_FACTS
 from features.facts.partnership import PARTNERSHIP_FACTS
 from features.facts.sales import SALES_FACTS
-from features.time.clocks import FOREVER
+from features.time import FOREVER
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 

@@ -1,3 +1,21 @@
 """The eight handcrafted indices, 0..100: declarations, evidence, shrinkage, peers, values and cards."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from features.indices.build import build_card, build_category_influence, build_indices, index_scores
+from features.indices.cards import IndexFrame, score_card
+from features.indices.declare import CATEGORY_INDEX, CREATOR_INDEX_NAMES, FOLLOWER_TIERS, INDEX_NAMES, INDICES
+
+__all__ = [
+    "CATEGORY_INDEX",
+    "CREATOR_INDEX_NAMES",
+    "FOLLOWER_TIERS",
+    "INDEX_NAMES",
+    "INDICES",
+    "IndexFrame",
+    "build_card",
+    "build_category_influence",
+    "build_indices",
+    "index_scores",
+    "score_card",
+]

@@ -8,8 +8,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from features.facts.store import is_known
-from features.facts.windows import Windows
+from features.facts import Windows, is_known
 from features.indices.content import JUDGED_AFTER_DAYS
 from features.indices.declare import BARELY_VIEWED_SHARE, BRAND_CAP, WINDOW_DAYS
 from features.indices.events import EVENT_SCALE, EVENT_WINDOWS, MASS_ONE

@@ -50,8 +50,7 @@ from features.indices.reference import (
     weights_of,
 )
 from features.indices.shrinkage import confidence, geometric_index, weighted_index
-from features.time.clocks import as_of_days
-from features.time.entities import default_as_of, known_ids
+from features.time import as_of_days, default_as_of, known_ids
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
@@ -329,8 +328,8 @@ def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> dict[
     SignalError
         The creator was not known by then.
     """
-    from features.signals.build import build_creator
-    from features.time.entities import known_ids
+    from features.signals import build_creator
+    from features.time import known_ids
 
     day = int(as_of_days([default_as_of(market) if as_of is None else as_of])[0])
     at = pd.Timestamp(day, unit="D", tz="UTC")

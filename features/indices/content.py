@@ -15,9 +15,9 @@ from typing import Any
 
 import ibis
 
-from features.facts.base import flag
+from features.facts import flag
 from features.indices.events import seconds_between
-from features.time.clocks import FOREVER, day_of, known_once, known_states, meet
+from features.time import FOREVER, day_of, known_once, known_states, meet
 from marketplace.tables import Marketplace
 
 __all__ = ["JUDGED_AFTER_DAYS", "content_items", "creator_acts", "viewed_items"]

@@ -20,11 +20,11 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from features.facts.base import flag
+from features.facts import flag
 from features.indices.declare import REFERENCE_EVERY_DAYS, WINDOW_DAYS, WINDOW_LONG_DAYS
-from features.time.clocks import FOREVER, day_of, known_once, known_states, meet
+from features.time import FOREVER, day_of, known_once, known_states, meet
 from marketplace.arrays import Floats
-from marketplace.contract.tables import GRACE_DAYS, NOT_THE_CREATORS_FAULT, REPLY_DAYS
+from marketplace.contract import GRACE_DAYS, NOT_THE_CREATORS_FAULT, REPLY_DAYS
 from marketplace.tables import Marketplace
 
 __all__ = [

@@ -10,9 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.facts.base import MICRO
-from features.facts.store import fact_table, is_known
-from features.facts.windows import Windows
+from features.facts import MICRO, Windows, fact_table, is_known
 from features.indices.behaviour import event_evidence, posting_evidence, volume_evidence
 from features.indices.declare import WINDOW_DAYS, WINDOW_LONG_DAYS
 from features.indices.evidence import (

@@ -24,13 +24,11 @@ from typing import Any
 
 import ibis
 
-from features.facts.base import MICRO
-from features.facts.sales import DEFAULT_MARGIN_RATE
-from features.facts.store import fact_table, is_known
+from features.facts import DEFAULT_MARGIN_RATE, MICRO, fact_table, is_known
 from features.indices.declare import WINDOW_DAYS, WINDOW_LONG_DAYS
 from features.indices.events import EVENT_SCALE, MASS_ONE, campaign_terms, first_deliveries
-from features.time.clocks import FOREVER, known_once, known_states, to_usd
-from marketplace.contract.tables import ATTRIBUTION_DAYS, NOT_THE_CREATORS_FAULT
+from features.time import FOREVER, known_once, known_states, to_usd
+from marketplace.contract import ATTRIBUTION_DAYS, NOT_THE_CREATORS_FAULT
 from marketplace.tables import Marketplace
 
 __all__ = ["FREEZE_DAYS", "LIFT_SCALE", "LIFT_SE_ONE", "money_events"]

@@ -1,3 +1,19 @@
 """Signals: the model's features, each declared once for training, serving and the documentation."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from features.signals.brief import PRODUCT_SUMS, brief_signals
+from features.signals.build import build_creator, build_entity, build_matrix, eligible_pairs
+from features.signals.registry import ENTITIES, SIGNALS, names_of
+
+__all__ = [
+    "ENTITIES",
+    "PRODUCT_SUMS",
+    "SIGNALS",
+    "brief_signals",
+    "build_creator",
+    "build_entity",
+    "build_matrix",
+    "eligible_pairs",
+    "names_of",
+]

@@ -11,8 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from features.briefs.brief import TERMS
-from features.facts.windows import Windows
+from features.briefs import TERMS
+from features.facts import Windows
 from features.signals.base import declare
 from marketplace.arrays import Floats
 

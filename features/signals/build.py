@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from features.briefs.brief import brief_columns, read_briefs
-from features.conversion.model import conversion_columns
+from features.briefs import brief_columns, read_briefs
+from features.conversion import conversion_columns
 from features.signals.brief import brief_signals, product_sums
 from features.signals.registry import ENTITIES, SIGNALS, Entity, declared_columns
-from features.time.clocks import as_of_days
+from features.time import as_of_days
 from marketplace.arrays import Floats
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace

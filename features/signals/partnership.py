@@ -6,7 +6,7 @@ from typing import Any
 
 import ibis
 
-from features.facts.windows import Windows
+from features.facts import Windows
 from features.signals.base import at_least_zero, declare, mean, share, shrunk
 
 __all__ = ["ACCEPT_PRIOR", "PARTNERSHIP_SIGNALS"]

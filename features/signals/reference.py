@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from features.facts.store import FACTS
+from features.facts import FACTS
 from features.signals.registry import ENTITIES, SIGNALS, Entity, names_of
 from marketplace.state import write_whole
 
@@ -19,9 +19,9 @@ PAGE = Path("docs/signals.md")
 OPENING = f"""\
 # The signals
 
-<!-- Written by `python -m features.signals.reference` from the declarations in features/. Change those, not this page. -->
+<!-- Written by `python -m features.signals.reference` from the declarations. Change those, not this page. -->
 
-The {len(SIGNALS)} numbers that the models see, each declared once in `features/signals_*.py`. `collabrank signals`
+The {len(SIGNALS)} numbers that the models see, each declared once in `features/signals/`. `collabrank signals`
 lists them on the command line.
 
 - **As of a time.** A signal as of *t* reads only rows whose event and `known_at` both lie before *t*'s midnight (UTC).

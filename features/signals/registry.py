@@ -3,7 +3,7 @@
     from features.signals.registry import SIGNALS
     SIGNALS["net_gmv_sum_28d"].doc
 
-The declarations are in ``features/signals_*.py``; what a signal is, in
+The declarations are in this folder, one module an entity; what a signal is, in
 `features.signals.base`; the sums they are made of, in `features.facts.store`.
 """
 
@@ -14,7 +14,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from features.facts.windows import Windows
+from features.facts import Windows
 from features.signals.base import ENTITIES, Entity, Signal
 from features.signals.brief import BRIEF_SIGNALS
 from features.signals.creator import CREATOR_SIGNALS

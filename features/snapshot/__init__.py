@@ -1,3 +1,9 @@
 """The snapshot: every creator's signals and indices as of one day, to rank from."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from features.snapshot.build import build_snapshot
+from features.snapshot.disk import load_snapshot, save_snapshot
+from features.snapshot.model import Snapshot
+
+__all__ = ["Snapshot", "build_snapshot", "load_snapshot", "save_snapshot"]

@@ -9,19 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.briefs.brief import read_briefs
-from features.briefs.catalogue import read_catalogue
-from features.conversion.model import conversion_of
-from features.facts.store import FACTS, fact_table, is_known
-from features.facts.windows import Windows
-from features.indices.build import build_category_influence, build_indices
-from features.signals.brief import PRODUCT_SUMS
-from features.signals.build import build_entity
-from features.signals.registry import names_of
+from features.briefs import read_briefs, read_catalogue
+from features.conversion import conversion_of
+from features.facts import FACTS, Windows, fact_table, is_known
+from features.indices import build_category_influence, build_indices
+from features.signals import PRODUCT_SUMS, build_entity, names_of
 from features.snapshot.model import Snapshot, SnapshotArrays
 from features.snapshot.sparse import Sparse
-from features.time.clocks import as_of_days
-from features.time.entities import default_as_of, known_ids
+from features.time import as_of_days, default_as_of, known_ids
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import SnapshotError
 from marketplace.tables import Marketplace

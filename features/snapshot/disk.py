@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.briefs.brief import Brief
-from features.briefs.catalogue import Catalogue, Product
-from features.conversion.model import Conversion
-from features.indices.cards import IndexFrame
-from features.indices.declare import CATEGORY_INDEX, CREATOR_INDEX_NAMES, INDEX_NAMES, INDICES
-from features.signals.registry import SIGNALS
+from features.briefs import Brief, Catalogue, Product
+from features.conversion import Conversion
+from features.indices import CATEGORY_INDEX, CREATOR_INDEX_NAMES, INDEX_NAMES, INDICES, IndexFrame
+from features.signals import SIGNALS
 from features.snapshot.model import Snapshot, SnapshotArrays
 from marketplace.errors import SnapshotError
 from marketplace.state import replace_folder

@@ -18,14 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.briefs.brief import Brief, brief_columns
-from features.briefs.catalogue import Catalogue
-from features.conversion.model import CONVERSION_SIGNALS, Conversion
-from features.facts.store import FACTS
-from features.indices.cards import IndexFrame, score_card
-from features.indices.declare import CATEGORY_INDEX, INDEX_NAMES
-from features.signals.brief import PRODUCT_SUMS, brief_signals
-from features.signals.registry import SIGNALS, names_of
+from features.briefs import Brief, Catalogue, brief_columns
+from features.conversion import CONVERSION_SIGNALS, Conversion
+from features.facts import FACTS
+from features.indices import CATEGORY_INDEX, INDEX_NAMES, IndexFrame, score_card
+from features.signals import PRODUCT_SUMS, SIGNALS, brief_signals, names_of
 from features.snapshot.sparse import Sparse
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import BriefError, SnapshotError

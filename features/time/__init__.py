@@ -1,3 +1,31 @@
 """Time: two clocks on whole days, when a thing happened and when it could be known (bitemporal)."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from features.time.clocks import (
+    FOREVER,
+    as_of_day,
+    as_of_days,
+    day_of,
+    known_latest,
+    known_once,
+    known_states,
+    meet,
+    to_usd,
+)
+from features.time.entities import default_as_of, known_ids, known_until
+
+__all__ = [
+    "FOREVER",
+    "as_of_day",
+    "as_of_days",
+    "day_of",
+    "default_as_of",
+    "known_ids",
+    "known_latest",
+    "known_once",
+    "known_states",
+    "known_until",
+    "meet",
+    "to_usd",
+]

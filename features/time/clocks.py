@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Ints
-from marketplace.contract.tables import REPORTING_CURRENCY
+from marketplace.contract import REPORTING_CURRENCY
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 

@@ -1,3 +1,7 @@
 """Check a marketplace against the contract, and report every problem at once."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from marketplace.checks.findings import check
+
+__all__ = ["check"]

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from marketplace.contract.tables import TABLES, Column, Table
+from marketplace.contract import TABLES, Column, Table
 from marketplace.tables import Marketplace
 
 __all__ = ["RawTable", "connect", "files_of", "quote", "view_of_files", "view_of_frame"]

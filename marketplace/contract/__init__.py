@@ -1,3 +1,33 @@
 """The data contract: every table a marketplace hands over, its columns and its words, declared once."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from marketplace.contract.tables import (
+    ATTRIBUTION_DAYS,
+    CURRENCIES,
+    GRACE_DAYS,
+    MARKETS,
+    NOT_THE_CREATORS_FAULT,
+    REFUND_DAYS,
+    REPLY_DAYS,
+    REPORTING_CURRENCY,
+    TABLES,
+    Column,
+    Table,
+    arrow_schema,
+)
+
+__all__ = [
+    "ATTRIBUTION_DAYS",
+    "CURRENCIES",
+    "GRACE_DAYS",
+    "MARKETS",
+    "NOT_THE_CREATORS_FAULT",
+    "REFUND_DAYS",
+    "REPLY_DAYS",
+    "REPORTING_CURRENCY",
+    "TABLES",
+    "Column",
+    "Table",
+    "arrow_schema",
+]

@@ -15,8 +15,7 @@ another. The same arguments give the same bytes.
 
 from __future__ import annotations
 
-from marketplace.simulator.drawing.run import simulate
-from marketplace.simulator.worlds.families import WORLDS, find_world
-from marketplace.simulator.worlds.parameters import BASELINE, World
+from marketplace.simulator.drawing import simulate
+from marketplace.simulator.worlds import BASELINE, WORLDS, World, find_world
 
 __all__ = ["BASELINE", "WORLDS", "World", "find_world", "simulate"]

@@ -60,7 +60,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from marketplace.contract.tables import TABLES
+from marketplace.contract import TABLES
 from marketplace.errors import SourceError
 from marketplace.state import replace_folder
 from marketplace.tables import to_arrow

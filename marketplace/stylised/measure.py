@@ -181,7 +181,7 @@ def measure_facts(directory: str | Path, *, world: str = "baseline") -> tuple[Fa
     ContractError
         No marketplace stands there, or there is no such world.
     """
-    from marketplace.simulator.worlds.families import NOTES, find_world
+    from marketplace.simulator.worlds import NOTES, find_world
 
     find_world(world)
     evidence = Evidence(open_marketplace(directory))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Floats
-from marketplace.contract.tables import ATTRIBUTION_DAYS, REFUND_DAYS, REPLY_DAYS, REPORTING_CURRENCY
+from marketplace.contract import ATTRIBUTION_DAYS, REFUND_DAYS, REPLY_DAYS, REPORTING_CURRENCY
 from marketplace.tables import Marketplace
 
 __all__ = ["LEAST", "Evidence", "NotMeasured", "hill"]

@@ -1,3 +1,21 @@
 """The bundle: the one thing that passes from training to serving, checked, signed and verified."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from models.bundle.disk import bundle_folder, load_bundle, save_bundle
+from models.bundle.model import Bundle, Form
+from models.bundle.signature import read_public_key, read_signer
+from models.bundle.words import SignalWords, signals_sha256, words_of
+
+__all__ = [
+    "Bundle",
+    "Form",
+    "SignalWords",
+    "bundle_folder",
+    "load_bundle",
+    "read_public_key",
+    "read_signer",
+    "save_bundle",
+    "signals_sha256",
+    "words_of",
+]

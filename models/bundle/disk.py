@@ -28,7 +28,7 @@ from models.bundle.monotone import check_monotone
 from models.bundle.signature import PublicKey, Signer
 from models.bundle.validate import MAX_BYTES, canonical_text, check_model_text
 from models.bundle.words import SignalWords
-from models.calibration.scale import Calibration
+from models.calibration import Calibration
 from models.economics import CURRENCY, FORMULA
 
 __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]

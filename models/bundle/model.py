@@ -59,8 +59,7 @@ import numpy as np
 from marketplace.arrays import Floats
 from marketplace.errors import BundleError
 from models.bundle.words import SignalWords
-from models.calibration.intervals import MoneySpread, ProbabilitySpread
-from models.calibration.scale import Calibration
+from models.calibration import Calibration, MoneySpread, ProbabilitySpread
 from models.score import DEFAULT_WEIGHTS, INDEX_NAMES, checked_weights
 
 __all__ = ["FORMS", "HEADS", "Bundle", "Form"]

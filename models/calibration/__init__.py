@@ -1,3 +1,19 @@
 """Calibration: from a head's raw score to a probability or to money, with how sure that is."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from models.calibration.curves import fit_log_linear, pool_adjacent_violators
+from models.calibration.intervals import LEVELS, MoneySpread, ProbabilitySpread
+from models.calibration.scale import Calibration, Scale, fit_money, fit_probability
+
+__all__ = [
+    "LEVELS",
+    "Calibration",
+    "MoneySpread",
+    "ProbabilitySpread",
+    "Scale",
+    "fit_log_linear",
+    "fit_money",
+    "fit_probability",
+    "pool_adjacent_violators",
+]

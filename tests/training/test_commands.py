@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 from marketplace.errors import GateError, TrainingError
 from training import commands
 from training.commands import app
-from training.tuning import commands as commands_tuning
 
 TUNING = ("tune", "compare")
 NAMES = ("train", "evaluate", "lift", "off_policy", "promote", "rollback", "score", "rank", "ui")
@@ -30,7 +29,7 @@ def test_every_command_and_option_has_help(name):
 def test_mounted_commands_have_help(name):
     answer = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
     assert answer.exit_code == 0
-    assert getattr(commands_tuning, name).__doc__.splitlines()[0][:40] in answer.output
+    assert getattr(commands, name).__doc__.splitlines()[0][:40] in answer.output
 
 
 def test_a_shape_is_given_once(home, tmp_path):

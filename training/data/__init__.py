@@ -1,3 +1,9 @@
 """What is learned from: labels, the rows of the heads, and splits by time."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from training.data.dataset import TrainingData, build_training_data
+from training.data.labels import build_labels
+from training.data.splits import Split, split_by_time, split_of
+
+__all__ = ["Split", "TrainingData", "build_labels", "build_training_data", "split_by_time", "split_of"]

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.briefs.brief import read_briefs
-from features.signals.build import build_matrix
-from features.signals.registry import SIGNALS
+from features.briefs import read_briefs
+from features.signals import SIGNALS, build_matrix
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features.time.clocks import as_of_day
+from features.time import as_of_day
 from marketplace.tables import Marketplace
-from training.lift.estimate import attributed_days, estimate_lift
+from training.lift import attributed_days, estimate_lift
 from training.outcomes import build_outcomes
 
 __all__ = ["LABEL_COLUMNS", "build_labels"]

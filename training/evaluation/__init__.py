@@ -1,3 +1,32 @@
 """Evaluation: rankers measured on held-out campaigns, against simple sorts, truth and one another."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from training.evaluation.baselines import BASELINES, baseline_scores
+from training.evaluation.ceiling import fit_ceiling
+from training.evaluation.comparison import METRICS, Comparison, compare
+from training.evaluation.evaluate import evaluate_marketplace
+from training.evaluation.figures import save_figures
+from training.evaluation.first import first_lifts
+from training.evaluation.held_out import HeldOut, gather_held_out
+from training.evaluation.report import print_evaluation
+from training.evaluation.score_file import read_known_scores
+from training.evaluation.table import comparison_text, print_comparison
+
+__all__ = [
+    "BASELINES",
+    "METRICS",
+    "Comparison",
+    "HeldOut",
+    "baseline_scores",
+    "compare",
+    "comparison_text",
+    "evaluate_marketplace",
+    "first_lifts",
+    "fit_ceiling",
+    "gather_held_out",
+    "print_comparison",
+    "print_evaluation",
+    "read_known_scores",
+    "save_figures",
+]

@@ -19,19 +19,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from features.briefs.brief import read_briefs
-from features.signals.build import build_matrix
-from features.signals.registry import SIGNALS
+from features.briefs import read_briefs
+from features.signals import SIGNALS, build_matrix
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace, read_truth
-from models.bundle.model import Bundle
-from models.bundle.words import signals_sha256
-from models.calibration.scale import fit_money, fit_probability
+from models.bundle import Bundle, signals_sha256
+from models.calibration import fit_money, fit_probability
 from models.economics import Economics
-from training.data.dataset import TrainingData
-from training.heads.feature_sets import FREE, MONOTONE, PLAIN_FEW
-from training.heads.fit import Target, fit_head
-from training.heads.targets import campaign_level, money_target
+from training.data import TrainingData
+from training.heads import FREE, MONOTONE, PLAIN_FEW, Target, campaign_level, fit_head, money_target
 
 __all__ = ["ceiling_targets", "fit_ceiling", "noise_free_data"]
 

@@ -23,17 +23,19 @@ import pandas as pd
 
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
-from training.stats.metrics import (
+from training.stats import (
     Gains,
     Groups,
+    Interval,
     auc_within_campaign,
     average_precision,
     calibration_table,
+    cluster_bootstrap,
     expected_calibration_error,
     gains_at_k,
     ndcg_at_k,
+    paired_randomisation_test,
 )
-from training.stats.significance import Interval, cluster_bootstrap, paired_randomisation_test
 
 __all__ = ["METRICS", "Comparison", "Row", "compare", "known_outcomes"]
 
@@ -174,7 +176,7 @@ def compare(
     success : mapping of ranker to float64 (n,), optional
         Success probabilities (of delivery, given an invitation), for the calibration error.
     slices : DataFrame, n rows, optional
-        One column a slice dimension, a value for each row of ``pairs`` (see `training.evaluation.slices.slice_columns`).
+        One column a slice dimension, a value for each row of ``pairs`` (see `training.evaluation.slice_columns`).
     seed : int
         Of the bootstrap and the randomisation test.
 

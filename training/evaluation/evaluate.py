@@ -14,16 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.signals.build import eligible_pairs
+from features.signals import eligible_pairs
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.progress import say
 from marketplace.tables import Marketplace, open_marketplace
-from models.bundle.disk import bundle_folder, load_bundle
-from models.bundle.model import Bundle
-from models.bundle.signature import read_public_key
+from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key
 from models.economics import Economics
-from training.data.splits import split_of
+from training.data import split_of
 from training.evaluation.baselines import baseline_scores
 from training.evaluation.ceiling import fit_ceiling
 from training.evaluation.comparison import Comparison, compare, known_outcomes
@@ -32,7 +30,7 @@ from training.evaluation.held_out import HeldOut, gather_held_out
 from training.evaluation.quantities import Coverage, Reading, measure_quantities, observed_quantities
 from training.evaluation.score_file import Missing, ScoreFile, read_scores
 from training.evaluation.standings import WHOLE, Standing, rank_standings
-from training.stats.metrics import Groups
+from training.stats import Groups
 
 __all__ = ["CEILING", "CHAMPION", "FILE", "FOR_SCALE", "ORACLE", "SUCCESS", "Evaluation", "evaluate_marketplace"]
 
@@ -135,7 +133,7 @@ def evaluate_marketplace(
     ----------
     market_dir : path
     scores : path, optional
-        A Parquet or CSV file; the rules are those of `training.evaluation.score_file`. It is checked before anything is built.
+        A Parquet or CSV file, read by the rules of `training.evaluation.score_file` before anything is built.
     missing : {"refuse", "last"}
         What becomes of eligible creators whom the file leaves out.
     ceiling : bool

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from marketplace.arrays import Floats
-from models.bundle.model import Bundle
-from models.calibration.intervals import MoneySpread
+from models.bundle import Bundle
+from models.calibration import MoneySpread
 from models.predict import factors, raw_scores
-from training.stats.metrics import Groups
+from training.stats import Groups
 
 __all__ = ["FIRST", "FirstLift", "first_lifts"]
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.briefs.brief import Brief, read_briefs
-from features.signals.build import build_matrix, eligible_pairs
-from features.time.entities import known_until
+from features.briefs import Brief, read_briefs
+from features.signals import build_matrix, eligible_pairs
+from features.time import known_until
 from marketplace.arrays import Floats
 from marketplace.tables import Marketplace, read_truth
 from models.batch import score_pairs
-from models.bundle.model import Bundle
+from models.bundle import Bundle
 from models.predict import Predictions
-from training.data.labels import build_labels
+from training.data import build_labels
 from training.evaluation.baselines import baseline_scores
 from training.evaluation.comparison import Comparison, compare
 from training.evaluation.slices import slice_columns
@@ -82,7 +82,7 @@ class HeldOut:
 
 def gather_held_out(market: Marketplace, campaign_ids: Sequence[str], *, train_campaigns: Sequence[str]) -> HeldOut:
     """Signals, indices, outcomes and, for a simulated marketplace, truth of ``campaign_ids``."""
-    from features.indices.build import index_scores
+    from features.indices import index_scores
 
     pairs = eligible_pairs(market, campaign_ids)
     matrix = build_matrix(market, pairs)

@@ -24,13 +24,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from marketplace.arrays import Flags, Floats, Ints
-from models.calibration.intervals import LEVELS
+from models.calibration import LEVELS
 from models.economics import Economics
 from models.predict import Predictions
 from training.evaluation.comparison import KEY, SLICE_CAMPAIGNS
 from training.evaluation.standings import WHOLE
-from training.stats.metrics import calibration_table, expected_calibration_error
-from training.stats.significance import cluster_bootstrap
+from training.stats import calibration_table, cluster_bootstrap, expected_calibration_error
 
 __all__ = ["Coverage", "Reading", "measure_quantities", "observed_quantities"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from features.indices.declare import FOLLOWER_TIERS
+from features.indices import FOLLOWER_TIERS
 from marketplace.tables import Marketplace
 
 __all__ = ["NEW_CREATOR_DAYS", "slice_columns"]

@@ -22,8 +22,17 @@ import pandas as pd
 
 from marketplace.arrays import Floats
 from training.evaluation.comparison import GAIN_SHARE, RELEVANT_GRADE, SLICE_CAMPAIGNS
-from training.stats.metrics import Gains, Groups, auc_within_campaign, average_precision, gains_at_k, ndcg_at_k
-from training.stats.significance import cluster_bootstrap, holm, paired_randomisation_test
+from training.stats import (
+    Gains,
+    Groups,
+    auc_within_campaign,
+    average_precision,
+    cluster_bootstrap,
+    gains_at_k,
+    holm,
+    ndcg_at_k,
+    paired_randomisation_test,
+)
 
 __all__ = ["LESS_IS_BETTER", "RANKER_METRICS", "WHOLE", "Standing", "rank_standings"]
 
@@ -97,7 +106,7 @@ def rank_standings(
     slices: pd.DataFrame | None = None,
     seed: int = 0,
 ) -> tuple[Standing, ...]:
-    """Measure every ranker, on the whole and in every slice seen in `training.evaluation.comparison.SLICE_CAMPAIGNS` campaigns.
+    """Measure every ranker, on the whole and in every slice seen in `training.evaluation.SLICE_CAMPAIGNS` campaigns.
 
     Parameters
     ----------

@@ -20,13 +20,12 @@ from typing import Any
 import numpy as np
 
 from marketplace.arrays import Flags, Floats, Ints
-from models.calibration.scale import Scale
-from training.data.dataset import TrainingData
+from models.calibration import Scale
+from training.data import TrainingData
 from training.heads.booster import fit_booster, fit_side_by_side
 from training.heads.feature_sets import Recipe
 from training.heads.hyperparameters import DEFAULT, STEP, Shape
-from training.stats.groups import group_sizes
-from training.stats.metrics import Groups, ndcg_at_k
+from training.stats import Groups, group_sizes, ndcg_at_k
 
 __all__ = [
     "BLOCKS",

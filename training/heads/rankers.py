@@ -41,18 +41,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.signals.registry import SIGNALS
+from features.signals import SIGNALS
 from marketplace.arrays import Floats
-from models.bundle.model import Bundle, Form
-from models.bundle.words import signals_sha256, words_of
-from models.calibration.scale import Calibration, Scale, fit_money, fit_probability
+from models.bundle import Bundle, Form, signals_sha256, words_of
+from models.calibration import Calibration, Scale, fit_money, fit_probability
 from models.predict import Predictions, factors, from_raw
-from training.data.dataset import TrainingData
+from training.data import TrainingData
 from training.heads.fit import FittedHead, fit_head
 from training.heads.hyperparameters import DEFAULT, Shape
 from training.heads.targets import LEAST_LIFTS, lift_labels, targets_of
-from training.stats.metrics import Groups, gains_at_k
-from training.stats.significance import paired_randomisation_test
+from training.stats import Groups, gains_at_k, paired_randomisation_test
 
 __all__ = ["FittedForm", "both_forms", "fit_forms", "validation_share"]
 

@@ -1,9 +1,9 @@
 """What each head learns from the invitations of the training campaigns: its rows, its target, its weights, its gains.
 
 Six heads: ``accept``, ``deliver``, ``lift`` and ``attributed`` are pointwise, ``success`` and ``lift`` rank
-(`training.heads.rankers` says what they are made into). The money heads multiply a scale: a power of what the creator's next
-video is expected to sell for the brief (`features.conversion.model`), fitted to the labels. Among thousands of eligible
-creators the best lie beyond most that was ever invited; trees are flat there, and the scale is not.
+(`training.heads.rankers` says what they are made into). The money heads multiply a scale: a power of what the
+creator's next video is expected to sell for the brief (`features.conversion`), fitted to the labels. Among thousands of
+eligible creators the best lie beyond most that was ever invited; trees are flat there, and the scale is not.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from marketplace.arrays import Floats
-from models.calibration.curves import fit_log_linear, pool_adjacent_violators
-from models.calibration.scale import Scale
-from training.data.dataset import TrainingData
+from models.calibration import Scale, fit_log_linear, pool_adjacent_violators
+from training.data import TrainingData
 from training.heads.feature_sets import FREE, MONOTONE, PLAIN_FEW, SALES_FEW
 from training.heads.fit import Target
 

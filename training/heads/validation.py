@@ -18,7 +18,7 @@ import numpy as np
 
 from marketplace.arrays import Flags, Floats
 from marketplace.errors import CollabrankError
-from training.data.dataset import TrainingData
+from training.data import TrainingData
 from training.heads.booster import fit_side_by_side
 from training.heads.feature_sets import Recipe
 from training.heads.fit import BLOCKS, FittedHead, Target, blocks_of, choose_head, fit_stages
@@ -69,7 +69,7 @@ def measure(data: TrainingData, shape: Shape, *, seed: int, shifted: bool = Fals
 def measure_by_block(data: TrainingData, shape: Shape, *, seed: int, shifted: bool = False) -> Iterator[Measured]:
     """Yield, block by block, what ``shape`` captures on the campaigns so far.
 
-    The last one is what `training.heads.rankers.fit_forms` would find with the same seed, bit for bit (unless ``shifted``,
+    The last one is what `training.heads.fit_forms` would find with the same seed, bit for bit (unless ``shifted``,
     another assignment of campaigns to blocks: `training.heads.fit.blocks_of`).
 
     Raises

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract.tables import REPORTING_CURRENCY
+from marketplace.contract import REPORTING_CURRENCY
 from marketplace.tables import Marketplace
 
 __all__ = ["Baseline", "Panel", "epoch_days", "fit_baseline", "in_usd", "read_panel", "usd_rates", "without_others"]

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.time.clocks import as_of_day
+from features.time import as_of_day
 from marketplace.tables import Marketplace
 from training.lift.counterfactual import epoch_days, in_usd, usd_rates
 from training.lift.empirical_bayes import Hyperprior, fit_prior, posterior, unshrunk
 from training.lift.evidence import day_number, gather_evidence, sales_kernel, within_window
-from training.lift.one_thread import one_thread
+from training.lift.threads import one_thread
 
 __all__ = ["LIFT_COLUMNS", "attributed_days", "estimate_lift", "sales_kernel"]
 

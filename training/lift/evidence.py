@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace
 from training.lift.counterfactual import Baseline, Panel, epoch_days, fit_baseline, read_panel, without_others
 from training.lift.empirical_bayes import Block

@@ -19,22 +19,33 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from features.time.clocks import as_of_day
+from features.time import as_of_day
 from marketplace.arrays import Flags, Floats
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
-from training.lift.checks.imputation import AFTER_SHIFTS, Imputation, impute
-from training.lift.checks.placebo import LEAD, SHIFTS, Placebo, placebo_tests
-from training.lift.checks.sensitivity import Sensitivity, expected_in_windows, sensitivity
-from training.lift.checks.siblings import SiblingCheck, sibling_check
-from training.lift.checks.synthetic_did import SyntheticCheck, synthetic_check
+from training.lift.checks import (
+    AFTER_SHIFTS,
+    LEAD,
+    SHIFTS,
+    Imputation,
+    Placebo,
+    Sensitivity,
+    SiblingCheck,
+    SyntheticCheck,
+    expected_in_windows,
+    impute,
+    placebo_tests,
+    sensitivity,
+    sibling_check,
+    synthetic_check,
+)
 from training.lift.counterfactual import epoch_days
 from training.lift.empirical_bayes import Prior, fit_prior, posterior
 from training.lift.estimate import HYPERPRIOR, attributed_days
 from training.lift.evidence import Evidence, gather_evidence, within_window
-from training.lift.one_thread import one_thread
 from training.lift.sums import pair_lifts, sum_lifts
+from training.lift.threads import one_thread
 from training.outcomes import build_outcomes
 
 __all__ = ["LEVEL", "Estimate", "LiftReport", "lift_report", "ripe_evidence"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.time.entities import known_until
+from features.time import known_until
 from marketplace.errors import TrainingError
 from marketplace.progress import say
 from marketplace.tables import open_marketplace

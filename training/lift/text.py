@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from training.lift.checks.imputation import AFTER_DAYS
+from training.lift.checks import AFTER_DAYS
 from training.lift.report import LEVEL, Estimate, LiftReport
 from training.lift.truth import LiftTruth
 

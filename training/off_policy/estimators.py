@@ -50,7 +50,7 @@ import numpy.typing as npt
 
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import TrainingError
-from training.stats.significance import Interval, cluster_bootstrap
+from training.stats import Interval, cluster_bootstrap
 
 __all__ = [
     "ESTIMATORS",

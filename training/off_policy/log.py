@@ -22,20 +22,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from features.briefs.brief import read_briefs
-from features.signals.build import build_matrix, eligible_pairs
-from features.signals.registry import SIGNALS
-from features.time.entities import known_until
+from features.briefs import read_briefs
+from features.signals import SIGNALS, build_matrix, eligible_pairs
+from features.time import known_until
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract.tables import ATTRIBUTION_DAYS, GRACE_DAYS, REFUND_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS, GRACE_DAYS, REFUND_DAYS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from models.economics import Economics
-from training.data.dataset import TrainingData
-from training.data.labels import build_labels
-from training.heads.booster import fit_booster, fit_side_by_side
-from training.heads.fit import SHALLOW, Target, quasi_poisson
-from training.heads.targets import targets_of
+from training.data import TrainingData, build_labels
+from training.heads import SHALLOW, Target, fit_booster, fit_side_by_side, quasi_poisson, targets_of
 from training.off_policy.estimators import Log
 from training.outcomes import SETTLED_SHARE
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.briefs.brief import read_briefs
-from features.signals.registry import SIGNALS
+from features.briefs import read_briefs
+from features.signals import SIGNALS
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace, open_marketplace
 from models.batch import score_pairs
-from models.bundle.model import Bundle
-from training.evaluation.score_file import read_known_scores
+from models.bundle import Bundle
+from training.evaluation import read_known_scores
 from training.off_policy.estimators import (
     ESTIMATORS,
     LEAST_CAMPAIGNS,
@@ -70,8 +70,8 @@ def evaluate_policy(
     market_dir : path
         The marketplace's folder.
     scores : path, optional
-        A file of scores (training/evaluation/score_file.py): a campaign without a row does not take part, an eligible creator
-        without one ranks last. The served champion's by default, on the campaigns briefed from its
+        A file of scores (training/evaluation/score_file.py): a campaign without a row does not take part, an eligible
+        creator without one ranks last. The served champion's by default, on the campaigns briefed from its
         cut-off on: it has learned from the outcomes of the others.
     soften : float
         0: exactly the best ``top``. Above: `training.off_policy.estimators.soft_policy` with that spread.
@@ -130,7 +130,7 @@ def evaluate_policy(
 
 def bundle_scores(bundle: Bundle, market: Marketplace, pairs: pd.DataFrame, X: Floats) -> Floats:
     """A bundle's score of every pair, float64 (n,); ``X`` has the signals of `SIGNALS` in order."""
-    from features.indices.build import index_scores
+    from features.indices import index_scores
 
     if pairs.empty:
         return np.zeros(0)

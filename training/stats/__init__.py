@@ -1,3 +1,33 @@
-"""Statistics: ranking metrics and tests of significance."""
+"""Statistics: how good an ordering is (ranking metrics), and whether a difference could be chance (significance)."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from training.stats.groups import group_sizes
+from training.stats.metrics import (
+    Gains,
+    Groups,
+    auc_within_campaign,
+    average_precision,
+    calibration_table,
+    expected_calibration_error,
+    gains_at_k,
+    ndcg_at_k,
+)
+from training.stats.significance import Interval, PairedTest, cluster_bootstrap, holm, paired_randomisation_test
+
+__all__ = [
+    "Gains",
+    "Groups",
+    "Interval",
+    "PairedTest",
+    "auc_within_campaign",
+    "average_precision",
+    "calibration_table",
+    "cluster_bootstrap",
+    "expected_calibration_error",
+    "gains_at_k",
+    "group_sizes",
+    "holm",
+    "ndcg_at_k",
+    "paired_randomisation_test",
+]

@@ -1,3 +1,35 @@
 """Tracking: the MLflow store and registry, what a run leaves there, the gate and promotion."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from training.tracking.compare import compare_runs, compared_text
+from training.tracking.gate import Evidence
+from training.tracking.notes import VersionNotes
+from training.tracking.promotion import promote, rollback
+from training.tracking.record import describe, evidence_of, record_form, record_parent, record_shares
+from training.tracking.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, aliased, point_alias, register
+from training.tracking.store import Run, Store, default_tracking_uri, open_store
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "EVIDENCE_DIGEST",
+    "Evidence",
+    "Run",
+    "Store",
+    "VersionNotes",
+    "aliased",
+    "compare_runs",
+    "compared_text",
+    "default_tracking_uri",
+    "describe",
+    "evidence_of",
+    "open_store",
+    "point_alias",
+    "promote",
+    "record_form",
+    "record_parent",
+    "record_shares",
+    "register",
+    "rollback",
+]

@@ -16,8 +16,8 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
-from training.evaluation.comparison import METRICS
-from training.stats.significance import PairedTest, holm, paired_randomisation_test
+from training.evaluation import METRICS
+from training.stats import PairedTest, holm, paired_randomisation_test
 from training.tracking.record import BY_CAMPAIGN
 from training.tracking.registry import CHALLENGER, CHAMPION, aliased, find_version
 from training.tracking.store import Store, open_store

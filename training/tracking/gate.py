@@ -18,7 +18,7 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from marketplace.errors import GateError
-from training.stats.significance import paired_randomisation_test
+from training.stats import paired_randomisation_test
 from training.tracking.store import json_text
 
 __all__ = [
@@ -230,7 +230,7 @@ def require_gate(checks: Sequence[Check]) -> None:
         raise GateError(
             "a candidate that passes every rule of the gate",
             received="; ".join(f"{check.rule}: {check.figures}" for check in failed),
-            look="training/tracking/gate.py, GATE; `collabrank promote --force --reason TEXT` overrides and is recorded",
+            look="GATE in training/tracking/gate.py; `collabrank promote --force --reason TEXT` overrides, on record",
         )
 
 

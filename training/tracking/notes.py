@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketplace.tables import Marketplace
-from training.data.splits import Split
-from training.evaluation.comparison import Comparison
-from training.heads.hyperparameters import Shape
-from training.stats.significance import PairedTest, holm, paired_randomisation_test
+from training.data import Split
+from training.evaluation import Comparison
+from training.heads import Shape
+from training.stats import PairedTest, holm, paired_randomisation_test
 from training.tracking.gate import best_heuristic
 from training.tracking.registry import CHAMPION, aliased
 from training.tracking.store import Store

@@ -9,15 +9,11 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Floats
-from training.data.dataset import TrainingData
-from training.evaluation.comparison import Comparison
-from training.evaluation.held_out import HeldOut
-from training.evaluation.table import comparison_text
+from training.data import TrainingData
+from training.evaluation import Comparison, HeldOut, comparison_text
 from training.figures import calibration_figure, gain_figure, importance_figure, slice_figure
-from training.heads.rankers import FittedForm
-from training.heads.validation import validation_campaigns
-from training.stats.metrics import Groups, calibration_table
-from training.stats.significance import cluster_bootstrap
+from training.heads import FittedForm, validation_campaigns
+from training.stats import Groups, calibration_table, cluster_bootstrap
 from training.tracking.gate import CANDIDATE, Evidence
 from training.tracking.store import Run
 
@@ -195,7 +191,7 @@ def _interval(values: Floats) -> tuple[float, float, float]:
 
 def _gain_curves(form: FittedForm, held_out: HeldOut) -> tuple[dict[str, Floats], str]:
     """Mean cumulative gain over campaigns by depth: true profit where it is known, else deliveries of the invited."""
-    from training.evaluation.baselines import baseline_scores
+    from training.evaluation import baseline_scores
 
     keys = ["campaign_id", "creator_id"]
     if held_out.truth is not None:

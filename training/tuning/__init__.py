@@ -1,3 +1,8 @@
 """Tuning: search the hyperparameters of the heads with Optuna, on training campaigns alone."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from training.tuning.result import result_json, tune_text
+from training.tuning.run import tune, tuned_shape
+
+__all__ = ["result_json", "tune", "tune_text", "tuned_shape"]

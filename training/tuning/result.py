@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from marketplace.arrays import Floats
-from training.heads.hyperparameters import Shape
-from training.stats.significance import PairedTest, paired_randomisation_test
+from training.heads import Shape
+from training.stats import PairedTest, paired_randomisation_test
 
 __all__ = ["Tried", "TuneResult", "result_json", "tune_text"]
 
@@ -54,7 +54,7 @@ def _shares(kept: Mapping[str, Any]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class TuneResult:
-    """What `training.tuning.tune.tune` found.
+    """What `training.tuning.run.tune` found.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class TuneResult:
         } | {f"trials_{state}": float(count) for state, count in self.states.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: NaN as None. ``shape`` is the best one; `training.heads.hyperparameters.read_shape` reads it back."""
+        """For JSON: NaN as None. ``shape`` is the best one; `training.heads.read_shape` reads it back."""
         return {
             "study": self.study,
             "file": self.file,

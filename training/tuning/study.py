@@ -28,8 +28,7 @@ from typing import Any
 
 from marketplace.errors import TrainingError
 from marketplace.state import state_folder
-from training.heads.fit import BLOCKS
-from training.heads.hyperparameters import RECIPE_CHOICES, STEP, Shape
+from training.heads import BLOCKS, RECIPE_CHOICES, STEP, Shape
 
 __all__ = [
     "SPACE",

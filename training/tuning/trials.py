@@ -1,4 +1,4 @@
-"""The trials of a study: measure the default, search, and measure the best again (see `training.tuning.tune`)."""
+"""The trials of a study: measure the default, search, and measure the best again (see `training.tuning.run`)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ import numpy as np
 
 from marketplace.errors import TrainingError
 from marketplace.progress import say
-from training.data.dataset import TrainingData
-from training.heads.fit import BLOCKS
-from training.heads.hyperparameters import Shape
-from training.heads.validation import Measured, measure_by_block
-from training.tracking.record import record_shares
-from training.tracking.store import Run, Store
+from training.data import TrainingData
+from training.heads import BLOCKS, Measured, Shape, measure_by_block
+from training.tracking import Run, Store, record_shares
 from training.tuning.result import Tried
 from training.tuning.study import Space, distributions, draw, mark_dead, process_mark
 
@@ -33,7 +30,7 @@ class _OutOfTimeError(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """What every measurement of one call of `training.tuning.tune.tune` shares.
+    """What every measurement of one call of `training.tuning.run.tune` shares.
 
     ``space`` is what is searched, ``tell`` takes the news, ``begun`` and ``end`` are the budget's (`time.monotonic`).
     """

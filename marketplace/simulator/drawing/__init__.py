@@ -1,3 +1,7 @@
 """Draw a marketplace from its mechanisms: campaigns in time order, shards of creators, work that can go on."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from marketplace.simulator.drawing.run import simulate
+
+__all__ = ["simulate"]

@@ -10,25 +10,38 @@ from pathlib import Path
 import numpy as np
 
 from marketplace.arrays import Floats, Ints
-from marketplace.contract.tables import MARKETS
+from marketplace.contract import MARKETS
 from marketplace.simulator.drawing.shards import Ids, Shard
-from marketplace.simulator.mechanisms.briefs import Briefs
-from marketplace.simulator.mechanisms.collaborations import Collaborations, draw_partnership_content, run_campaigns
-from marketplace.simulator.mechanisms.expectation import Expectation
-from marketplace.simulator.mechanisms.fates import draw_fates, net_usd
-from marketplace.simulator.mechanisms.interference import draw_siblings, spill
-from marketplace.simulator.mechanisms.population import DAY, Population
-from marketplace.simulator.record.contents import record_content_days, record_contents
-from marketplace.simulator.record.funnel import (
+from marketplace.simulator.mechanisms import (
+    DAY,
+    Briefs,
+    Collaborations,
+    Expectation,
+    Population,
+    draw_fates,
+    draw_partnership_content,
+    draw_siblings,
+    net_usd,
+    run_campaigns,
+    spill,
+)
+from marketplace.simulator.record import (
+    ShopSums,
+    TableWriter,
+    TruthWriter,
+    coded,
+    numbered,
     record_campaigns,
+    record_content_days,
+    record_contents,
     record_invitations,
+    record_orders,
     record_outcomes,
     record_samples,
+    record_shop,
+    shop_sums,
 )
-from marketplace.simulator.record.orders import record_orders
-from marketplace.simulator.record.shop import ShopSums, record_shop, shop_sums
-from marketplace.simulator.record.write import TableWriter, TruthWriter, coded, numbered
-from marketplace.simulator.worlds.parameters import World
+from marketplace.simulator.worlds import World
 
 __all__ = ["RankerGmv", "draw_partnerships"]
 

@@ -13,12 +13,9 @@ from marketplace.progress import say, track
 from marketplace.simulator.drawing.partnerships import draw_partnerships
 from marketplace.simulator.drawing.shards import SHARD_CREATORS, Ids, Shard, draw_shard, only, shards_of
 from marketplace.simulator.drawing.workspace import open_workspace
-from marketplace.simulator.mechanisms.briefs import draw_briefs
-from marketplace.simulator.mechanisms.population import Population, draw_population
-from marketplace.simulator.record.creators import record_creators
-from marketplace.simulator.record.seller import keep_seller
-from marketplace.simulator.record.write import TableWriter, TruthWriter, numbered
-from marketplace.simulator.worlds.parameters import BASELINE, TRAITS, World
+from marketplace.simulator.mechanisms import Population, draw_briefs, draw_population
+from marketplace.simulator.record import TableWriter, TruthWriter, keep_seller, numbered, record_creators
+from marketplace.simulator.worlds import BASELINE, TRAITS, World
 
 __all__ = ["simulate"]
 

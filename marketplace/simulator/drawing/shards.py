@@ -15,17 +15,18 @@ import numpy as np
 import pyarrow as pa
 
 from marketplace.arrays import Floats, Ints
-from marketplace.contract.tables import MARKETS
-from marketplace.simulator.mechanisms.briefs import Briefs
-from marketplace.simulator.mechanisms.fates import draw_fates
-from marketplace.simulator.mechanisms.population import DAY, Population
-from marketplace.simulator.mechanisms.posts import draw_organic_lines, draw_posts
-from marketplace.simulator.mechanisms.sales import Lines
-from marketplace.simulator.record.contents import record_content_days, record_contents
-from marketplace.simulator.record.orders import record_orders
-from marketplace.simulator.record.shop import ShopSums, shop_sums
-from marketplace.simulator.record.write import TableWriter, numbered
-from marketplace.simulator.worlds.parameters import World
+from marketplace.contract import MARKETS
+from marketplace.simulator.mechanisms import DAY, Briefs, Lines, Population, draw_fates, draw_organic_lines, draw_posts
+from marketplace.simulator.record import (
+    ShopSums,
+    TableWriter,
+    numbered,
+    record_content_days,
+    record_contents,
+    record_orders,
+    shop_sums,
+)
+from marketplace.simulator.worlds import World
 
 __all__ = [
     "SHARD_CREATORS",

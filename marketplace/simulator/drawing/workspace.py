@@ -35,9 +35,10 @@ Counts = dict[str, int]
 def sources() -> dict[str, str]:
     """What the bytes of a marketplace hang on besides its arguments: a digest of the code, versions of libraries."""
     digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for file in sorted([*here.glob("*.py"), *here.parent.glob("contract*.py")]):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    marketplace = Path(__file__).parents[2]
+    for folder in ("contract", "simulator"):
+        for file in sorted((marketplace / folder).rglob("*.py")):
+            digest.update(file.relative_to(marketplace).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return {
         "simulator": digest.hexdigest(),
         "numpy": np.__version__,

@@ -1,3 +1,38 @@
 """The mechanisms of a simulated marketplace: who is there, what they do, what sells, and the truth of it."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from marketplace.simulator.mechanisms.briefs import Briefs, draw_briefs
+from marketplace.simulator.mechanisms.collaborations import Collaborations, draw_partnership_content, run_campaigns
+from marketplace.simulator.mechanisms.expectation import Expectation
+from marketplace.simulator.mechanisms.fates import Fates, draw_fates, net_usd
+from marketplace.simulator.mechanisms.funnel import NONE
+from marketplace.simulator.mechanisms.interference import Moved, draw_siblings, spill
+from marketplace.simulator.mechanisms.population import DAY, HOUR, MINUTE, Population, draw_population
+from marketplace.simulator.mechanisms.posts import Posts, draw_organic_lines, draw_posts
+from marketplace.simulator.mechanisms.sales import Lines
+
+__all__ = [
+    "DAY",
+    "HOUR",
+    "MINUTE",
+    "NONE",
+    "Briefs",
+    "Collaborations",
+    "Expectation",
+    "Fates",
+    "Lines",
+    "Moved",
+    "Population",
+    "Posts",
+    "draw_briefs",
+    "draw_fates",
+    "draw_organic_lines",
+    "draw_partnership_content",
+    "draw_population",
+    "draw_posts",
+    "draw_siblings",
+    "net_usd",
+    "run_campaigns",
+    "spill",
+]

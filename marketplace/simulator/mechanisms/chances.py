@@ -11,7 +11,7 @@ from marketplace.arrays import Floats, Ints
 from marketplace.simulator.mechanisms.briefs import Briefs
 from marketplace.simulator.mechanisms.population import Population
 from marketplace.simulator.mechanisms.sales import conversion
-from marketplace.simulator.worlds.parameters import World
+from marketplace.simulator.worlds import World
 
 __all__ = [
     "History",

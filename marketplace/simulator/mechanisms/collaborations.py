@@ -20,7 +20,7 @@ from marketplace.simulator.mechanisms.lists import Shown, show
 from marketplace.simulator.mechanisms.population import DAY, Population
 from marketplace.simulator.mechanisms.posts import Posts, view_noise
 from marketplace.simulator.mechanisms.sales import Lines, capture_rate, draw_lines, paid_rate
-from marketplace.simulator.worlds.parameters import World, stream
+from marketplace.simulator.worlds import World, stream
 
 __all__ = ["Collaborations", "draw_partnership_content", "eligible_creators", "run_campaigns"]
 

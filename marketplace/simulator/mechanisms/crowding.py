@@ -16,7 +16,7 @@ import numpy as np
 from marketplace.arrays import Floats, Ints
 from marketplace.simulator.mechanisms.expectation import Expectation
 from marketplace.simulator.mechanisms.population import Population
-from marketplace.simulator.worlds.parameters import World
+from marketplace.simulator.worlds import World
 
 __all__ = ["beside_the_invited"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from marketplace.arrays import Floats, Ints
 from marketplace.simulator.mechanisms.population import Population
-from marketplace.simulator.worlds.parameters import World
+from marketplace.simulator.worlds import World
 
 __all__ = ["by_era", "era"]
 

@@ -28,7 +28,7 @@ from marketplace.simulator.mechanisms.chances import (
 from marketplace.simulator.mechanisms.interference import sibling_means
 from marketplace.simulator.mechanisms.population import Population
 from marketplace.simulator.mechanisms.sales import capture_rate, kept_share, mean_quantity, paid_rate
-from marketplace.simulator.worlds.parameters import World
+from marketplace.simulator.worlds import World
 
 __all__ = ["Expectation", "expect"]
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract.tables import REFUND_DAYS
+from marketplace.contract import REFUND_DAYS
 from marketplace.simulator.mechanisms.population import DAY, MINUTE, Population
 from marketplace.simulator.mechanisms.sales import Lines, refund_rate
-from marketplace.simulator.worlds.parameters import World, stream
+from marketplace.simulator.worlds import World, stream
 
 __all__ = ["Fates", "draw_fates", "net_usd"]
 

@@ -8,11 +8,11 @@ import numpy as np
 from scipy.special import expit
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract.tables import GRACE_DAYS, REPLY_DAYS
+from marketplace.contract import GRACE_DAYS, REPLY_DAYS
 from marketplace.simulator.mechanisms.briefs import Briefs
 from marketplace.simulator.mechanisms.chances import History, accept_logit, deliver_logit, mean_compliance
 from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
-from marketplace.simulator.worlds.parameters import World
+from marketplace.simulator.worlds import World
 
 __all__ = ["NONE", "Funnel", "draw_funnel"]
 

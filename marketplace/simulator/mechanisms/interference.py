@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from marketplace.arrays import Floats, Ints
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.simulator.mechanisms.funnel import Funnel
 from marketplace.simulator.mechanisms.population import DAY, Population
 from marketplace.simulator.mechanisms.sales import Lines
-from marketplace.simulator.worlds.parameters import World, stream
+from marketplace.simulator.worlds import World, stream
 
 __all__ = ["Moved", "draw_siblings", "sibling_means", "siblings", "spill", "survival"]
 

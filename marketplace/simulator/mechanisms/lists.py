@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketplace.arrays import Floats, Ints
-from marketplace.simulator.worlds.parameters import World
+from marketplace.simulator.worlds import World
 
 __all__ = ["Shown", "propensities", "show"]
 

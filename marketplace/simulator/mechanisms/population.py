@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import expit, ndtr, ndtri
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract.tables import CURRENCIES, MARKETS
-from marketplace.simulator.worlds.parameters import CATEGORIES, TRAITS, World, stream
+from marketplace.contract import CURRENCIES, MARKETS
+from marketplace.simulator.worlds import CATEGORIES, TRAITS, World, stream
 
 __all__ = ["DAY", "HOUR", "MINUTE", "Population", "draw_population", "normal_scores"]
 

@@ -11,7 +11,7 @@ from marketplace.arrays import Flags, Floats, Ints
 from marketplace.simulator.mechanisms.eras import by_era
 from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
 from marketplace.simulator.mechanisms.sales import Lines, capture_rate, conversion, draw_lines, paid_rate
-from marketplace.simulator.worlds.parameters import World, stream
+from marketplace.simulator.worlds import World, stream
 
 __all__ = ["Posts", "draw_organic_lines", "draw_posts", "view_noise"]
 

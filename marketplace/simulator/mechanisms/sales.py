@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.simulator.mechanisms.population import DAY, MINUTE, Population
-from marketplace.simulator.worlds.parameters import World
+from marketplace.simulator.worlds import World
 
 __all__ = [
     "Lines",

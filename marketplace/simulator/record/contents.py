@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from marketplace.simulator.mechanisms.funnel import NONE
-from marketplace.simulator.mechanisms.population import DAY, HOUR, MINUTE, Population
-from marketplace.simulator.mechanisms.posts import Posts
+from marketplace.simulator.mechanisms import DAY, HOUR, MINUTE, NONE, Population, Posts
 from marketplace.simulator.record.write import TableWriter, coded
-from marketplace.simulator.worlds.parameters import World, stream
+from marketplace.simulator.worlds import World, stream
 
 __all__ = ["record_content_days", "record_contents"]
 

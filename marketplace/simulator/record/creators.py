@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from marketplace.arrays import Floats
-from marketplace.contract.tables import MARKETS
-from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
+from marketplace.contract import MARKETS
+from marketplace.simulator.mechanisms import DAY, HOUR, Population
 from marketplace.simulator.record.write import TableWriter, coded
-from marketplace.simulator.worlds.parameters import stream
+from marketplace.simulator.worlds import stream
 
 __all__ = ["record_creators", "usernames"]
 

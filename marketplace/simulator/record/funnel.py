@@ -8,13 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from marketplace.arrays import Ints
-from marketplace.contract.tables import GRACE_DAYS, MARKETS
-from marketplace.simulator.mechanisms.briefs import Briefs
-from marketplace.simulator.mechanisms.collaborations import Collaborations
-from marketplace.simulator.mechanisms.funnel import NONE
-from marketplace.simulator.mechanisms.population import DAY, HOUR, MINUTE, Population
+from marketplace.contract import GRACE_DAYS, MARKETS
+from marketplace.simulator.mechanisms import DAY, HOUR, MINUTE, NONE, Briefs, Collaborations, Population
 from marketplace.simulator.record.write import TableWriter, coded, numbered
-from marketplace.simulator.worlds.parameters import CATEGORIES, stream
+from marketplace.simulator.worlds import CATEGORIES, stream
 
 __all__ = ["record_campaigns", "record_invitations", "record_outcomes", "record_samples"]
 

@@ -6,11 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from marketplace.arrays import Ints
-from marketplace.contract.tables import MARKETS
-from marketplace.simulator.mechanisms.briefs import Briefs
-from marketplace.simulator.mechanisms.fates import Fates
-from marketplace.simulator.mechanisms.population import Population
-from marketplace.simulator.mechanisms.sales import Lines
+from marketplace.contract import MARKETS
+from marketplace.simulator.mechanisms import Briefs, Fates, Lines, Population
 from marketplace.simulator.record.write import TableWriter, coded, numbered
 
 __all__ = ["record_orders"]

@@ -7,15 +7,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from marketplace.arrays import Floats
-from marketplace.contract.tables import CURRENCIES, MARKETS
-from marketplace.simulator.mechanisms.briefs import Briefs
-from marketplace.simulator.mechanisms.fates import Fates
-from marketplace.simulator.mechanisms.interference import Moved
-from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
-from marketplace.simulator.mechanisms.posts import Posts
-from marketplace.simulator.mechanisms.sales import Lines
+from marketplace.contract import CURRENCIES, MARKETS
+from marketplace.simulator.mechanisms import DAY, HOUR, Briefs, Fates, Lines, Moved, Population, Posts
 from marketplace.simulator.record.write import TableWriter, coded, numbered
-from marketplace.simulator.worlds.parameters import CATEGORIES, World, stream
+from marketplace.simulator.worlds import CATEGORIES, World, stream
 
 __all__ = ["ShopSums", "draw_demand", "foreseen", "record_shop", "shop_sales", "shop_sums"]
 

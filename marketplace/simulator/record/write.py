@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from marketplace.contract.tables import TABLES
-from marketplace.simulator.mechanisms.funnel import NONE
+from marketplace.contract import TABLES
+from marketplace.simulator.mechanisms import NONE
 
 __all__ = ["PARQUET", "TableWriter", "TruthWriter", "coded", "numbered"]
 

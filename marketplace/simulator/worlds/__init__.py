@@ -1,3 +1,8 @@
 """Worlds: the parameters of a simulated marketplace, and the families that depart from the baseline."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from marketplace.simulator.worlds.families import NOTES, WORLDS, find_world
+from marketplace.simulator.worlds.parameters import BASELINE, CATEGORIES, TRAITS, World, stream
+
+__all__ = ["BASELINE", "CATEGORIES", "NOTES", "TRAITS", "WORLDS", "World", "find_world", "stream"]

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketplace.checks.check import EXAMPLES, Finding, check
+from marketplace.checks.findings import EXAMPLES, Finding, check
 from marketplace.contract.tables import TABLES, Column, Table
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace, open_marketplace

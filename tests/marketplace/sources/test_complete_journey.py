@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from marketplace.checks.check import check
+from marketplace.checks.findings import check
 from marketplace.errors import SourceError
 from marketplace.sources import complete_journey as module
 from marketplace.sources.complete_journey import IngestReport, map_tables, read_source

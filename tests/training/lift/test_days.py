@@ -20,8 +20,8 @@ from marketplace.tables import open_marketplace
 from training.data.labels import build_labels
 from training.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
 from training.lift.evidence import days_of_posting
-from training.lift.one_thread import one_thread
 from training.lift.report import lift_report
+from training.lift.threads import one_thread
 
 HYPERPRIOR = Hyperprior(np.array([0.5, 0.1]), np.array([0.3, 0.2]), np.array([100.0, 0.1]))
 

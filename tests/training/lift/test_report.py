@@ -16,9 +16,9 @@ from marketplace.errors import TrainingError
 from marketplace.simulator import simulate
 from marketplace.simulator.worlds.families import WORLDS
 from marketplace.tables import Marketplace, open_marketplace
+from training.lift.checks.confounding import sensitivity
 from training.lift.checks.imputation import AFTER_SHIFTS, impute
 from training.lift.checks.placebo import LEAD, SHIFTS, placebo_tests
-from training.lift.checks.sensitivity import sensitivity
 from training.lift.checks.siblings import sibling_check
 from training.lift.checks.synthetic_did import simplex_least_squares, synthetic_did
 from training.lift.counterfactual import epoch_days

@@ -16,7 +16,7 @@ from models.bundle.signature import read_public_key, read_signer
 from models.calibration.scale import fit_money, fit_probability
 from training.heads.booster import fit_booster
 from training.tracking.gate import Evidence
-from training.tracking.promote import promote, rollback
+from training.tracking.promotion import promote, rollback
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,

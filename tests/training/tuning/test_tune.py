@@ -29,9 +29,9 @@ from training.tracking.store import Store, open_store
 from training.tuning import study as tune_study
 from training.tuning import trials as tune_trials
 from training.tuning.result import Tried, TuneResult, tune_text
+from training.tuning.run import tune
 from training.tuning.study import SPACE, Range, draw, mark_dead, open_study, process_mark, studies_file, study_name
 from training.tuning.trials import Work, best_trials, measure_default, search
-from training.tuning.tune import tune
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = Shape(max_rounds=20, recipes="strict")

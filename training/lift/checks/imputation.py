@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from training.lift.evidence import LEVEL_VARIANCE, Evidence
 from training.lift.sums import SharedError
 

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.stats import chi2, norm
 
 from marketplace.arrays import Flags, Ints
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from training.lift.checks.imputation import contrast, contrast_variance
 from training.lift.evidence import Evidence
 from training.lift.sums import SharedError

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from training.lift.evidence import Evidence
 
 __all__ = ["SyntheticCheck", "simplex_least_squares", "synthetic_check", "synthetic_did"]

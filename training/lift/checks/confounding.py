@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketplace.arrays import Floats, Ints
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from training.lift.checks.placebo import Placebo
 from training.lift.evidence import Evidence
 

@@ -16,18 +16,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.signals.registry import SIGNALS
+from features.signals import SIGNALS
 from marketplace.errors import TrainingError
 from marketplace.progress import countdown, say
 from marketplace.state import state_folder, write_whole
 from marketplace.tables import Marketplace, open_marketplace
-from models.bundle.words import signals_sha256
-from training.data.dataset import TrainingData, build_training_data
-from training.data.splits import Split, split_of
-from training.heads.fit import BLOCKS
-from training.heads.hyperparameters import DEFAULT, Shape, read_shape
-from training.heads.targets import targets_of
-from training.tracking.store import Store, open_store
+from models.bundle import signals_sha256
+from training.data import Split, TrainingData, build_training_data, split_of
+from training.heads import BLOCKS, DEFAULT, Shape, read_shape, targets_of
+from training.tracking import Store, open_store
 from training.tuning.result import TuneResult, result_json
 from training.tuning.study import (
     SPACE,

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import duckdb
 
 from marketplace.checks.raw import SQL_TYPE, RawTable, connect, files_of, quote, view_of_files, view_of_frame
-from marketplace.contract.tables import REPORTING_CURRENCY, TABLES, Column, Table
+from marketplace.contract import REPORTING_CURRENCY, TABLES, Column, Table
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from marketplace.errors import GateError
 from marketplace.state import replace_folder
-from models.bundle.disk import bundle_folder, load_bundle, save_bundle
+from models.bundle import bundle_folder, load_bundle, save_bundle
 from training.tracking.gate import Check, Evidence, check_gate, require_gate
 from training.tracking.registry import (
     CHALLENGER,
@@ -181,7 +181,7 @@ def _recorded(store: Store, version: Version) -> Evidence:
 
 def _serve(store: Store, version: Version, champion: Version | None, tags: Mapping[str, object]) -> None:
     """Write the version's bundle, signed, and let the alias point at it: both or neither."""
-    from models.bundle.signature import read_public_key, read_signer
+    from models.bundle import read_public_key, read_signer
 
     with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
         key = read_public_key()
