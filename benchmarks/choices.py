@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 
 def measure(world: str, seed: int, variants: Sequence[str], *, creators: int, campaigns: int, days: int) -> Row:
-    """One marketplace: its facts, and of each variant ``share``, ``form``, ``validation`` and ``seconds``.
+    """One marketplace: its facts, and of each variant ``share``, ``ranker``, ``validation`` and ``seconds``.
 
     A share is None where it is not defined or the variant cannot be fitted there; the latter is said.
 
@@ -54,8 +54,11 @@ def measure(world: str, seed: int, variants: Sequence[str], *, creators: int, ca
         found: dict[str, Row] = {name: {"share": None} for name in variants}
         for name, one in orders.items():
             found[name] = {
-                "share": shares[name], "form": one.form, "validation": one.validation, "seconds": round(one.seconds, 1)
-            }  # fmt: skip
+                "share": shares[name],
+                "ranker": one.ranker,
+                "validation": one.validation,
+                "seconds": round(one.seconds, 1),
+            }
         return {**drawn.facts, "cores": os.cpu_count(), "variants": found}
 
 
@@ -82,8 +85,8 @@ def _track(store: Store, row: Mapping[str, Any]) -> None:
         parent.params(facts)
         for name, one in row["variants"].items():
             with store.run(name, parent=parent, command="benchmarks.choices") as run:
-                shape = VARIANTS[name].shape.as_dict() if one.get("form") else {}
-                run.params({**facts, **shape, "variant": name, "form": one.get("form", "")})
+                hyperparameters = VARIANTS[name].hyperparameters.as_dict() if one.get("ranker") else {}
+                run.params({**facts, **hyperparameters, "variant": name, "ranker": one.get("ranker", "")})
                 run.tags({"about": VARIANTS[name].about})
                 values = {
                     METRIC: one["share"],

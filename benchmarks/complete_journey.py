@@ -5,7 +5,7 @@ the 19th begins) and ranks the households that the last 9 were sent to. Figures 
 campaigns: ``auc_within_campaign`` (chance that a household which redeems is ranked above one that does
 not; ties count one half) and ``ndcg_at_10`` (gain 3 for a household that redeems, 0 else).
 
-Both forms of the model are shown twice: by success probability, which is what the figures
+Both rankers of the model are shown twice: by success probability, which is what the figures
 ask for, and by the score that brands see, which also weighs money and the indices. The simple
 sorts know exactly what the model knows.
 """
@@ -31,7 +31,7 @@ from marketplace.sources import ingest
 from marketplace.tables import open_marketplace
 from training.data import build_labels, build_training_data, split_by_time
 from training.evaluation import Comparison, baseline_scores, compare, gather_held_out
-from training.heads import fit_forms
+from training.heads import fit_rankers
 
 __all__ = ["main", "measure"]
 
@@ -52,15 +52,15 @@ def measure(folder: Path, *, seed: int) -> Comparison:
     split = split_by_time(market.frame("campaigns", ["campaign_id", "briefed_at"]))
     data = build_training_data(market, split.train, as_of=split.cutoff)
     say(f"{len(split.train)} campaigns, {len(data)} invitations known on {split.cutoff:%Y-%m-%d}")
-    forms = fit_forms(data, seed=seed)
+    rankers = fit_rankers(data, seed=seed)
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     scores: dict[str, Floats] = {}
     success: dict[str, Floats] = {}
-    for form in forms:
-        frame, predictions = held_out.score(form.bundle)
-        scores[f"{form.form}, success"] = predictions.success_probability
-        scores[f"{form.form}, score"] = frame["score"].to_numpy(dtype=np.float64)
-        success[f"{form.form}, success"] = predictions.success_probability
+    for ranker in rankers:
+        frame, predictions = held_out.score(ranker.bundle)
+        scores[f"{ranker.name}, success"] = predictions.success_probability
+        scores[f"{ranker.name}, score"] = frame["score"].to_numpy(dtype=np.float64)
+        success[f"{ranker.name}, success"] = predictions.success_probability
     scores |= baseline_scores(held_out.X, indices=held_out.indices, seed=seed)
     for name, signal in SORTS.items():
         scores[name] = np.nan_to_num(held_out.X[signal].to_numpy(dtype=np.float64), nan=-np.inf)
@@ -69,14 +69,14 @@ def measure(folder: Path, *, seed: int) -> Comparison:
         held_out.pairs,
         # The last campaign's grace days end after the source's last row; nothing more is to come of it.
         labels=build_labels(market, known_until(market) + pd.Timedelta(days=GRACE_DAYS + 1)),
-        champion=f"{forms[-1].form}, success",
+        champion=f"{rankers[-1].ranker}, success",
         success=success,
         seed=seed,
     )
 
 
 def _rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """One row a ranker, best AUC first: estimate and 95 % interval of each metric, and p against the chosen form."""
+    """One row a ranker, best AUC first: estimate and 95 % interval of each metric, and p against the chosen ranker."""
     rows: list[dict[str, Any]] = []
     for ranker in comparison.rankers:
         found: dict[str, Any] = {"ranker": ranker}

@@ -30,7 +30,7 @@ import pandas as pd
 
 from marketplace.arrays import Flags
 from marketplace.tables import Marketplace
-from training.lift import HYPERPRIOR, TERMS, Block, Evidence, Prior, fit_prior, one_thread, sum_lifts
+from training.lift import HYPERPRIOR, TERMS, Block, LiftEvidence, Prior, fit_prior, one_thread, sum_lifts
 
 __all__ = ["POLICY", "Calibrated", "calibrate", "randomised"]
 
@@ -81,7 +81,7 @@ def randomised(market: Marketplace, rows: pd.DataFrame) -> Flags:
 
 
 @one_thread()
-def calibrate(evidence: Evidence, drawn: Flags, chosen: Flags) -> Calibrated:
+def calibrate(evidence: LiftEvidence, drawn: Flags, chosen: Flags) -> Calibrated:
     """Total lift of the ``chosen`` partnerships by what the ``drawn`` ones teach, both bool (n,).
 
     With no partnership drawn, the coefficients are what is taken for likely beforehand (`training.lift.HYPERPRIOR`).
@@ -117,7 +117,7 @@ def calibrate(evidence: Evidence, drawn: Flags, chosen: Flags) -> Calibrated:
     )
 
 
-def _factor(evidence: Evidence, blocks: list[Block], drawn: Flags) -> tuple[float, float]:
+def _factor(evidence: LiftEvidence, blocks: list[Block], drawn: Flags) -> tuple[float, float]:
     """Lift of those drawn over what the coefficients of the others foretell, and its standard error."""
     rest = [reduced for block in evidence.blocks if (reduced := _of(block, ~drawn)) is not None]
     precision, pull = FACTOR_SD**-2.0, FACTOR_SD**-2.0

@@ -1,8 +1,8 @@
 """Where nothing lifts anything, does a ranker claim that its first twenty do? ``python -m benchmarks.null``.
 
 Marketplaces of the world ``null`` are drawn until enough campaigns were held
-out; in each both forms are trained on the first two thirds of the campaigns.
-For every held-out campaign the mean predicted lift of a form's first 20 is
+out; in each both rankers are trained on the first two thirds of the campaigns.
+For every held-out campaign the mean predicted lift of a ranker's first 20 is
 taken with its 90 % interval (`training.evaluation.first`). The claim: the interval
 holds zero in at least 88 of 100 campaigns.
 
@@ -28,7 +28,7 @@ from marketplace.simulator.worlds import find_world
 from marketplace.tables import open_marketplace
 from training.data import build_training_data, split_by_time
 from training.evaluation import first_lifts, gather_held_out
-from training.heads import fit_forms
+from training.heads import fit_rankers
 from training.stats import Groups
 
 __all__ = ["main", "one_market"]
@@ -39,22 +39,22 @@ TARGET = 0.88
 def one_market(
     folder: Path, *, creators: int, campaigns: int, days: int, seed: int, world: str
 ) -> list[dict[str, Any]]:
-    """Simulate, fit both forms, look at the first 20 of each held-out campaign; one row a form and campaign."""
+    """Simulate, fit both rankers, look at the first 20 of each held-out campaign; one row a ranker and campaign."""
     simulate(folder, creators=creators, campaigns=campaigns, days=days, seed=seed, world=find_world(world))
     market = open_marketplace(folder)
     split = split_by_time(market.frame("campaigns", ["campaign_id", "briefed_at"]))
-    forms = fit_forms(build_training_data(market, split.train, as_of=split.cutoff), seed=seed)
+    rankers = fit_rankers(build_training_data(market, split.train, as_of=split.cutoff), seed=seed)
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     groups = Groups.of(held_out.pairs["campaign_id"].to_numpy(), held_out.pairs["creator_id"].to_numpy())
     found: list[dict[str, Any]] = []
-    for form in forms:
-        frame, _ = held_out.score(form.bundle)
-        X = np.ascontiguousarray(held_out.X[list(form.bundle.signals)].to_numpy(dtype=np.float64))
-        for one in first_lifts(form.bundle, X, groups=groups, scores=frame["score"].to_numpy(dtype=np.float64)):
+    for ranker in rankers:
+        frame, _ = held_out.score(ranker.bundle)
+        X = np.ascontiguousarray(held_out.X[list(ranker.bundle.signals)].to_numpy(dtype=np.float64))
+        for one in first_lifts(ranker.bundle, X, groups=groups, scores=frame["score"].to_numpy(dtype=np.float64)):
             found.append(
                 {
-                    "seed": seed, "form": form.form, "campaign_id": one.campaign_id, "mean": one.mean, "low": one.low,
-                    "high": one.high, "holds_zero": one.holds_zero, "claims": one.claims,
+                    "seed": seed, "ranker": ranker.name, "campaign_id": one.campaign_id, "mean": one.mean,
+                    "low": one.low, "high": one.high, "holds_zero": one.holds_zero, "claims": one.claims,
                 }
             )  # fmt: skip
     return found
@@ -85,14 +85,14 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.json:
         print(json.dumps({"rows": rows, "target": TARGET}, default=float))
         return 0
-    by_seed = frame.groupby(["form", "seed"]).agg(
+    by_seed = frame.groupby(["ranker", "seed"]).agg(
         campaigns=("mean", "size"), holds_zero=("holds_zero", "sum"), claims=("claims", "sum"),
         mean_usd=("mean", "mean"), low_usd=("low", "mean"), high_usd=("high", "mean"),
     )  # fmt: skip
     print(by_seed.to_string(float_format="{:.1f}".format))
-    for form, some in frame.groupby("form"):
+    for ranker, some in frame.groupby("ranker"):
         print(
-            f"{form}: the 90 % interval of the first 20's mean lift holds zero in {int(some['holds_zero'].sum())} of "
+            f"{ranker}: the 90 % interval of the first 20's mean lift holds zero in {int(some['holds_zero'].sum())} of "
             f"{len(some)} campaigns ({some['holds_zero'].mean():.3f}; at least {TARGET}), lies above it in "
             f"{int(some['claims'].sum())}"
         )

@@ -32,7 +32,7 @@ from marketplace.simulator.worlds import BASELINE
 from marketplace.tables import open_marketplace, read_truth
 from training.data import build_training_data, split_by_time
 from training.evaluation import baseline_scores
-from training.heads import fit_forms
+from training.heads import fit_rankers
 from training.off_policy import (
     ESTIMATORS,
     Log,
@@ -76,7 +76,7 @@ def one_market(folder: Path, *, creators: int, campaigns: int, days: int, seed: 
     simulate(folder, creators=creators, campaigns=campaigns, days=days, seed=seed, world=WORLD)
     market = open_marketplace(folder)
     split = split_by_time(market.frame("campaigns", ["campaign_id", "briefed_at"]))
-    champion = fit_forms(build_training_data(market, split.train, as_of=split.cutoff), seed=seed)[-1].bundle
+    champion = fit_rankers(build_training_data(market, split.train, as_of=split.cutoff), seed=seed)[-1].bundle
     data: PolicyData = read_policy_data(market, seed=seed)
     kept = np.isin(np.array(data.log.campaign_ids), split.held_out)
     rows = kept[data.log.campaign]

@@ -129,7 +129,7 @@ def _bundle(matrix: np.ndarray, trees: dict[str, int]) -> Any:
     }
     raw = {name: head.predict(X, raw_score=True) for name, head in heads.items()}
     return Bundle(
-        form="expected_value",
+        ranker="expected_value",
         signals=tuple(SIGNALS),
         heads=heads,
         calibration={

@@ -33,7 +33,7 @@ __all__ = ["main"]
 
 QUERY_ROWS = 100
 EXAMPLE: Mapping[str, Any] = {"num_leaves": 31, "learning_rate": 0.1, "min_data_in_leaf": 50, "min_sum_hessian": 5.0}
-"""Shape of the trees on the public data: that of the example's own configuration, without its bagging."""
+"""Hyperparameters of the trees on the public data: that of the example's own configuration, without its bagging."""
 
 
 def made_up(rows: int, signals: int, *, seed: int) -> tuple[Floats, Floats, Ints]:

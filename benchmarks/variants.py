@@ -26,11 +26,11 @@ from training.heads import (
     DEFAULT,
     EXPECTED_SALES,
     FREE,
-    FittedForm,
     FittedHead,
-    Shape,
+    FittedRanker,
+    Hyperparameters,
     Target,
-    both_forms,
+    both_rankers,
     fit_head,
     lift_labels,
     targets_of,
@@ -76,7 +76,7 @@ def _position_debiased(drawn: Drawn, data: TrainingData) -> list[Target]:
 
 
 def _unconstrained(_: Drawn, data: TrainingData) -> list[Target]:
-    return [dataclasses.replace(target, recipes=(FREE,)) for target in targets_of(data)]
+    return [dataclasses.replace(target, feature_sets=(FREE,)) for target in targets_of(data)]
 
 
 def _classic_gain(_: Drawn, data: TrainingData) -> list[Target]:
@@ -105,22 +105,22 @@ class Variant:
     ----------
     about : str
         What is done otherwise, in a line.
-    shape : Shape
+    hyperparameters : Hyperparameters
         Of the heads.
     labels : function of the training data, optional
-        The same data with other labels or signals: heads, gains, calibration and the choice of the form follow them.
+        The same data with other labels or signals: heads, gains, calibration and the choice of the ranker follow them.
     targets : function of the cell and the training data, optional
-        What the heads learn, in place of `training.heads.targets_of`; calibration and the choice of the form stay.
+        What the heads learn, in place of `training.heads.targets_of`; calibration and the choice of the ranker stay.
     order : str
-        What creators are sorted by: the score of the form that training prefers (``preferred``) or of the form
-        ``expected_value`` or ``lambdarank``, the mean of both (``hybrid``), the preferred form's ``utility`` without
+        What creators are sorted by: the score of the ranker that training prefers (``preferred``) or of the ranker
+        ``expected_value`` or ``lambdarank``, the mean of both (``hybrid``), the preferred ranker's ``utility`` without
         the indices, or one of `benchmarks.references`.
     against : str
         The variant that it differs from in one thing.
     """
 
     about: str
-    shape: Shape = DEFAULT
+    hyperparameters: Hyperparameters = DEFAULT
     labels: Callable[[TrainingData], TrainingData] | None = None
     targets: Callable[[Drawn, TrainingData], list[Target]] | None = None
     order: str = "preferred"
@@ -129,10 +129,10 @@ class Variant:
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
-        "default": Variant("what train registers: the form that it prefers"),
-        "expected_value": Variant("the pointwise form, whichever is preferred", order="expected_value"),
-        "lambdarank": Variant("the ranking form, whichever is preferred", order="lambdarank"),
-        "hybrid": Variant("the mean of both forms' standings within a campaign", order="hybrid"),
+        "default": Variant("what train registers: the ranker that it prefers"),
+        "expected_value": Variant("the pointwise ranker, whichever is preferred", order="expected_value"),
+        "lambdarank": Variant("the ranking ranker, whichever is preferred", order="lambdarank"),
+        "hybrid": Variant("the mean of both rankers' standings within a campaign", order="hybrid"),
         "utility_only": Variant("sorted by expected profit alone, indices without a weight", order="utility"),
         "lift_raw": Variant("lift as estimated before shrinkage", labels=_raw_lift),
         "attributed": Variant("attributed sales in place of lift, as marketplaces do", labels=_attributed),
@@ -143,10 +143,12 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "no_conversion": Variant("without the signals of conversion", labels=_without_conversion),
         "position_debiased": Variant("rows weigh 1 / sqrt(propensity)", targets=_position_debiased),
         "unconstrained": Variant("all signals, none held to a direction, in every head", targets=_unconstrained),
-        "loose": Variant("each head's freest recipe", shape=Shape(recipes="loose")),
-        "strict": Variant("each head's most constrained recipe", shape=Shape(recipes="strict")),
-        "larger_trees": Variant("16 leaves, 5 deep", shape=Shape(num_leaves=16, max_depth=5)),
-        "more_rounds": Variant("up to 480 trees a head", shape=Shape(max_rounds=480)),
+        "loose": Variant("each head's freest feature set", hyperparameters=Hyperparameters(feature_sets="loose")),
+        "strict": Variant(
+            "each head's most constrained feature set", hyperparameters=Hyperparameters(feature_sets="strict")
+        ),
+        "larger_trees": Variant("16 leaves, 5 deep", hyperparameters=Hyperparameters(num_leaves=16, max_depth=5)),
+        "more_rounds": Variant("up to 480 trees a head", hyperparameters=Hyperparameters(max_rounds=480)),
         "classic_gain": Variant(
             "ranking heads with gains of 2^grade - 1", targets=_classic_gain, order="lambdarank", against="lambdarank"
         ),
@@ -172,16 +174,16 @@ class Order:
     ----------
     scores : float64 (n,)
         More is better.
-    form : str
-        The form that gave them; empty where it was not one.
+    ranker : str
+        The ranker that gave them; empty where it was not one.
     validation : float or None
-        `training.heads.rankers.validation_share` of that form by the labels of ``default``, so that variants compare.
+        `training.heads.rankers.validation_share` of that ranker by the labels of ``default``, so that variants compare.
     seconds : float
         What it took, beyond what variants before it had already fitted.
     """
 
     scores: Floats
-    form: str
+    ranker: str
     validation: float | None
     seconds: float
 
@@ -193,7 +195,7 @@ class Fits:
         self._drawn = drawn
         self._usual = {target.name: target for target in targets_of(drawn.data)}
         self._heads: dict[str, FittedHead] = {}
-        self._forms: dict[object, list[FittedForm]] = {}
+        self._rankers: dict[object, list[FittedRanker]] = {}
         self._scored: dict[int, tuple[Floats, Predictions]] = {}
 
     def order(self, name: str) -> Order:
@@ -206,59 +208,65 @@ class Fits:
         """
         started = time.perf_counter()
         variant = VARIANTS[name]
-        form: FittedForm | None = None
+        ranker: FittedRanker | None = None
         if variant.order.startswith("one-stage "):
             drawn = self._drawn
             found = reference_scores(drawn.data, drawn.matrix, seed=drawn.seed, names=[variant.order])
             scores = found[variant.order]
         elif variant.order == "hybrid":
-            scores = self._hybrid(self.forms(variant))
+            scores = self._hybrid(self.rankers(variant))
         else:
-            forms = self.forms(variant)
-            form = next((one for one in forms if one.form == variant.order), forms[-1])
-            score, predictions = self._score(form)
+            rankers = self.rankers(variant)
+            ranker = next((one for one in rankers if one.ranker == variant.order), rankers[-1])
+            score, predictions = self._score(ranker)
             scores = predictions.utility if variant.order == "utility" else score
-        validation = None if form is None else validation_share(self._drawn.data, form.out_of_fold.utility)[0]
-        return Order(scores, form.form if form else "", validation, time.perf_counter() - started)
+        validation = None if ranker is None else validation_share(self._drawn.data, ranker.out_of_fold.utility)[0]
+        return Order(scores, ranker.name if ranker else "", validation, time.perf_counter() - started)
 
-    def forms(self, variant: Variant) -> list[FittedForm]:
-        """Both forms of a variant, the preferred one last, as `training.heads.rankers.fit_forms` gives them."""
-        key = (variant.shape, variant.labels, variant.targets)
-        if key not in self._forms:
+    def rankers(self, variant: Variant) -> list[FittedRanker]:
+        """Both rankers of a variant, the preferred one last, as `training.heads.rankers.fit_rankers` gives them."""
+        key = (variant.hyperparameters, variant.labels, variant.targets)
+        if key not in self._rankers:
             data = self._drawn.data if variant.labels is None else variant.labels(self._drawn.data)
             targets = targets_of(data) if variant.targets is None else variant.targets(self._drawn, data)
-            self._forms[key] = both_forms(data, {one.name: self._head(one, data, variant.shape) for one in targets})
-        return self._forms[key]
+            self._rankers[key] = both_rankers(
+                data, {one.name: self._head(one, data, variant.hyperparameters) for one in targets}
+            )
+        return self._rankers[key]
 
-    def _head(self, target: Target, data: TrainingData, shape: Shape) -> FittedHead:
+    def _head(self, target: Target, data: TrainingData, hyperparameters: Hyperparameters) -> FittedHead:
         seed = self._drawn.seed
-        if shape != DEFAULT or data.X is not self._drawn.data.X or not _same(target, self._usual[target.name]):
-            return fit_head(target, data, seed=seed, shape=shape)
+        if (
+            hyperparameters != DEFAULT
+            or data.X is not self._drawn.data.X
+            or not _same(target, self._usual[target.name])
+        ):
+            return fit_head(target, data, seed=seed, hyperparameters=hyperparameters)
         if target.name not in self._heads:
             self._heads[target.name] = fit_head(target, data, seed=seed)
         return self._heads[target.name]
 
-    def _score(self, form: FittedForm) -> tuple[Floats, Predictions]:
-        if id(form) not in self._scored:
-            frame, predictions = self._drawn.held_out.score(form.bundle)
-            self._scored[id(form)] = frame["score"].to_numpy(dtype=np.float64), predictions
-        return self._scored[id(form)]
+    def _score(self, ranker: FittedRanker) -> tuple[Floats, Predictions]:
+        if id(ranker) not in self._scored:
+            frame, predictions = self._drawn.held_out.score(ranker.bundle)
+            self._scored[id(ranker)] = frame["score"].to_numpy(dtype=np.float64), predictions
+        return self._scored[id(ranker)]
 
-    def _hybrid(self, forms: list[FittedForm]) -> Floats:
+    def _hybrid(self, rankers: list[FittedRanker]) -> Floats:
         """The score of `models.score.combine` with the mean of both standings where the utility's stands."""
-        held_out, bundle = self._drawn.held_out, forms[-1].bundle
+        held_out, bundle = self._drawn.held_out, rankers[-1].bundle
 
         def score(utility: Floats, weights: Mapping[str, float]) -> Floats:
             campaigns = held_out.pairs["campaign_id"].to_numpy(dtype=object)
             return scores_of(campaigns, utility, held_out.indices, weights=weights, index_names=bundle.index_names)
 
-        standings = [score(self._score(form)[1].utility, {"model": 1.0}) for form in forms]
+        standings = [score(self._score(ranker)[1].utility, {"model": 1.0}) for ranker in rankers]
         return score(np.mean(standings, axis=0), bundle.weights)
 
 
 def _same(one: Target, other: Target) -> bool:
     """Whether a head would learn the same from both, of the same data."""
-    plain = ("head", "objective", "recipes", "gains", "scale")
+    plain = ("head", "objective", "feature sets", "gains", "scale")
     return (
         all(getattr(one, name) == getattr(other, name) for name in plain)
         and np.array_equal(one.rows, other.rows)

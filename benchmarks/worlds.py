@@ -1,8 +1,8 @@
 """How much of the possible gain rankers capture, world by world: ``python -m benchmarks.worlds``.
 
-For every world and seed a marketplace is drawn, both forms are fitted on the first two thirds of its campaigns, and
-``oracle_gain_share_at_20`` is measured on the last third: of the form that training itself chooses (``champion``), of
-each form, of what brands sort by today, of other libraries' rankers where they are installed
+For every world and seed a marketplace is drawn, both rankers are fitted on the first two thirds of its campaigns, and
+``oracle_gain_share_at_20`` is measured on the last third: of the ranker that training itself chooses (``champion``), of
+each ranker, of what brands sort by today, of other libraries' rankers where they are installed
 (`benchmarks.references`), and of the informed ceiling. The table has the mean over seeds; ``lead`` is the champion's
 lead over the best heuristic *on average over the seeds*, with its standard error over them.
 
@@ -26,7 +26,7 @@ from benchmarks.references import reference_scores
 from marketplace.errors import CollabrankError
 from marketplace.progress import say
 from training.evaluation import BASELINES, baseline_scores, fit_ceiling
-from training.heads import fit_forms
+from training.heads import fit_rankers
 
 __all__ = ["main", "measure", "summarise"]
 
@@ -34,7 +34,7 @@ HEURISTICS = (*BASELINES, "indices_only")
 
 
 def measure(world: str, seed: int, *, creators: int, campaigns: int, days: int, ceiling: bool) -> dict[str, Any]:
-    """One marketplace: size, seconds, which form was chosen, and each ranker's share of the possible gain.
+    """One marketplace: size, seconds, which ranker was chosen, and each ranker's share of the possible gain.
 
     Raises
     ------
@@ -43,10 +43,10 @@ def measure(world: str, seed: int, *, creators: int, campaigns: int, days: int, 
     """
     with draw(world, seed, creators=creators, campaigns=campaigns, days=days) as drawn:
         started = time.perf_counter()
-        forms = fit_forms(drawn.data, seed=seed)
+        rankers = fit_rankers(drawn.data, seed=seed)
         fitted = drawn.build_seconds + time.perf_counter() - started
         held_out = drawn.held_out
-        bundles = {form.form: form.bundle for form in forms}
+        bundles = {ranker.name: ranker.bundle for ranker in rankers}
         if ceiling:
             as_of = drawn.split.cutoff
             bundles["informed_ceiling"] = fit_ceiling(drawn.market, drawn.split.train, as_of=as_of, seed=seed)
@@ -55,9 +55,9 @@ def measure(world: str, seed: int, *, creators: int, campaigns: int, days: int, 
         scores |= baseline_scores(held_out.X, indices=held_out.indices, seed=seed)
         shares = gain_shares(drawn, scores)
     return {
-        **drawn.facts, "fit_seconds": round(fitted, 1), "cores": os.cpu_count(), "chosen": forms[-1].form,
-        "validation": {form.form: form.validation for form in forms},
-        "shares": {"champion": shares[forms[-1].form], **shares},
+        **drawn.facts, "fit_seconds": round(fitted, 1), "cores": os.cpu_count(), "chosen": rankers[-1].ranker,
+        "validation": {ranker.name: ranker.validation for ranker in rankers},
+        "shares": {"champion": shares[rankers[-1].ranker], **shares},
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The command line: mounts each room's commands and prints errors plainly. It holds no logic."""
+"""The command line: mounts each package's commands and prints errors plainly. It holds no logic."""
 
 from __future__ import annotations
 

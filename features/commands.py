@@ -1,4 +1,4 @@
-"""The commands of this room: signals, snapshot, card."""
+"""The commands of this package: signals, snapshot, card."""
 
 from __future__ import annotations
 

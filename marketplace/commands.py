@@ -1,4 +1,4 @@
-"""The commands of this room: simulate, ingest, check, facts."""
+"""The commands of this package: simulate, ingest, check, facts."""
 
 from __future__ import annotations
 

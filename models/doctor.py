@@ -17,7 +17,7 @@ def _bundle() -> str:
 
     bundle = load_bundle(folder, read_public_key())
     known = f"trained as of {bundle.as_of}, {len(bundle.signals)} signals"
-    return f"version {bundle.model_version}, form {bundle.form}, {known}"
+    return f"version {bundle.model_version}, ranker {bundle.ranker}, {known}"
 
 
 def findings() -> list[Finding]:

@@ -8,7 +8,7 @@ independent::
 
     Var U = worth^2 Var P(success) + sample^2 Var P(accept) + P(success)^2 (margin^2 Var lift + commission^2 Var attr.)
 
-(in form ``expected_value`` success is accept * deliver and the two derivatives
+(in ranker ``expected_value`` success is accept * deliver and the two derivatives
 follow), with lift's own points (10 and 90 %, or 5 and 95 %) in place of +-1.28
 or +-1.64 for the sales' part. Lift and attributed sales rise together while one earns and the other
 costs, so leaving out their covariance widens the interval rather than
@@ -50,7 +50,7 @@ class FittedModel(Protocol):
     """What predicting takes of a model: `models.bundle.model.Bundle` has it, and whatever else has these four."""
 
     @property
-    def form(self) -> str: ...
+    def ranker(self) -> str: ...
     @property
     def signals(self) -> tuple[str, ...]: ...
     @property
@@ -162,7 +162,7 @@ def factors(bundle: FittedModel, matrix: Floats) -> dict[str, Floats]:
 def funnel(bundle: FittedModel, raw: dict[str, Floats]) -> tuple[Floats, Floats, Floats]:
     """P(accept), P(deliver | accept) and their product.
 
-    In form ``lambdarank`` success and acceptance are calibrated apart; acceptance, which success implies, is never
+    In ranker ``lambdarank`` success and acceptance are calibrated apart; acceptance, which success implies, is never
     taken below it.
     """
     value = {
@@ -170,7 +170,7 @@ def funnel(bundle: FittedModel, raw: dict[str, Floats]) -> tuple[Floats, Floats,
         for quantity in ("success", "accept", "deliver")
         if quantity in bundle.calibration
     }
-    if bundle.form == "expected_value":
+    if bundle.ranker == "expected_value":
         return value["accept"], value["deliver"], value["accept"] * value["deliver"]
     success = value["success"]
     accept = np.maximum(value["accept"], success)
@@ -198,7 +198,7 @@ def from_raw(
     }
     worth = economics.worth(lift, attributed)
     utility = economics.utility(accept, success, lift, attributed)
-    if bundle.form == "expected_value":
+    if bundle.ranker == "expected_value":
         rates = (deliver * worth - economics.sample_cost_usd) ** 2 * variance["accept"]
         rates = rates + (accept * worth) ** 2 * variance["deliver"]
     else:

@@ -16,11 +16,11 @@ from models.explain import explain as reasons_of
 from models.predict import Predictions, predict
 from models.score import combine
 
-__all__ = ["Interval", "RankedCreator", "differing", "positions", "rank", "top_rows"]
+__all__ = ["MoneyInterval", "RankedCreator", "differing", "positions", "rank", "top_rows"]
 
 
 @dataclass(frozen=True)
-class Interval:
+class MoneyInterval:
     """An expected amount with its 80 % interval; USD."""
 
     expected: float
@@ -41,11 +41,11 @@ class RankedCreator:
     row: int
     position: int
     score: float
-    utility: Interval
+    utility: MoneyInterval
     success_probability: float
     accept_probability: float
     deliver_probability: float
-    lift: Interval
+    lift: MoneyInterval
     attributed: float
     indices: Mapping[str, float | None]
     reasons: tuple[Reason, ...] = ()
@@ -153,11 +153,11 @@ def rank(
                 row=row,
                 position=place,
                 score=float(score[row]),
-                utility=Interval(one["utility"], one["utility_low"], one["utility_high"]),
+                utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
                 success_probability=one["success_probability"],
                 accept_probability=one["accept"],
                 deliver_probability=one["deliver"],
-                lift=Interval(one["lift"], one["lift_low"], one["lift_high"]),
+                lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
                 attributed=one["attributed"],
                 indices={
                     name: None if np.isnan(value) else float(value)

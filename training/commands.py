@@ -41,44 +41,50 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same bundle.")] = 7,
-    shape: Annotated[
+    hyperparameters: Annotated[
         Path | None,
-        typer.Option(help="A JSON file with the shape of the heads, such as `tune` writes.", metavar="FILE"),
+        typer.Option(help="A JSON file with the hyperparameters of the heads, such as `tune` writes.", metavar="FILE"),
     ] = None,
     tuned: Annotated[
-        bool, typer.Option("--tuned", help="The best shape that `tune` found on this data up to this cut-off.")
+        bool,
+        typer.Option("--tuned", help="The best hyperparameters that `tune` found on this data up to this cut-off."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fit both forms on a marketplace, measure them on later campaigns, and register them in MLflow."""
+    """Fit both rankers on a marketplace, measure them on later campaigns, and register them in MLflow."""
     from training.evaluation import print_comparison
     from training.pipeline import train as run
 
-    if shape is not None and tuned:
-        raise typer.BadParameter("one of --shape FILE and --tuned", param_hint="--tuned")
-    result = run(directory, as_of=as_of, seed=seed, shape=_shape(directory, as_of, shape, tuned))
+    if hyperparameters is not None and tuned:
+        raise typer.BadParameter("one of --hyperparameters FILE and --tuned", param_hint="--tuned")
+    result = run(
+        directory, as_of=as_of, seed=seed, hyperparameters=_hyperparameters(directory, as_of, hyperparameters, tuned)
+    )
     if as_json:
         print(json.dumps(result.as_dict(), indent=2, sort_keys=True))
         return
     print_comparison(result.comparison)
-    for form in result.forms:
-        mark = "  <- challenger" if form.version == result.challenger else ""
-        print(f"version {form.version}  {form.form:<15} validation {form.validation:+.3f}  run {form.run_id}{mark}")
+    for ranker in result.rankers:
+        mark = "  <- challenger" if ranker.version == result.challenger else ""
+        print(
+            f"version {ranker.version}  {ranker.name:<15} validation {ranker.validation:+.3f}"
+            f"  run {ranker.run_id}{mark}"
+        )
 
 
-def _shape(directory: Path, as_of: str | None, file: Path | None, tuned: bool) -> Any:
-    from training.heads import DEFAULT, read_shape
+def _hyperparameters(directory: Path, as_of: str | None, file: Path | None, tuned: bool) -> Any:
+    from training.heads import DEFAULT, read_hyperparameters
 
     if file is not None:
-        return read_shape(file)
+        return read_hyperparameters(file)
     if not tuned:
         return DEFAULT
     from marketplace.tables import open_marketplace
     from training.data import split_of
-    from training.tuning import tuned_shape
+    from training.tuning import tuned_hyperparameters
 
     market = open_marketplace(directory)
-    return tuned_shape(market, split_of(market, as_of))
+    return tuned_hyperparameters(market, split_of(market, as_of))
 
 
 @app.command()
@@ -212,7 +218,7 @@ def _print_promotion(done: Any, as_json: bool) -> None:
         answer = {
             "version": done.version,
             "previous": done.previous,
-            "form": done.form,
+            "ranker": done.ranker,
             "forced": done.forced,
             "bundle": str(done.bundle),
             "checks": checks,
@@ -224,7 +230,8 @@ def _print_promotion(done: Any, as_json: bool) -> None:
     before = "none" if done.previous is None else f"version {done.previous}"
     forced = " (forced)" if done.forced else ""
     print(
-        f"champion is now version {done.version}, form {done.form}{forced}; before: {before}; bundle in {done.bundle}"
+        f"champion is now version {done.version}, ranker {done.ranker}{forced}; before: {before}; "
+        f"bundle in {done.bundle}"
     )
 
 
@@ -299,7 +306,7 @@ def tune(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search the shape of the heads on the training campaigns, and write the best one for `train --tuned`."""
+    """Search the hyperparameters of the heads on the training campaigns, and write the best one for `train --tuned`."""
     from training.tuning import result_json, tune_text
     from training.tuning import tune as run
 

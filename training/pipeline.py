@@ -18,12 +18,12 @@ from marketplace.tables import open_marketplace
 from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, read_signer, save_bundle
 from training.data import Split, TrainingData, build_training_data, split_of
 from training.evaluation import Comparison, HeldOut, gather_held_out
-from training.heads import BLOCKS, DEFAULT, DETERMINISTIC, FittedForm, Shape, fit_forms
+from training.heads import BLOCKS, DEFAULT, DETERMINISTIC, FittedRanker, Hyperparameters, fit_rankers
 from training.tracking import (
     CHALLENGER,
     CHAMPION,
     EVIDENCE_DIGEST,
-    Evidence,
+    GateEvidence,
     Run,
     Store,
     VersionNotes,
@@ -32,19 +32,19 @@ from training.tracking import (
     evidence_of,
     open_store,
     point_alias,
-    record_form,
     record_parent,
+    record_ranker,
     register,
 )
 
-__all__ = ["TrainResult", "TrainedForm", "train"]
+__all__ = ["TrainResult", "TrainedRanker", "train"]
 
 
 @dataclass(frozen=True)
-class TrainedForm:
-    """One registered candidate: its form, version, run and validation share (see `training.heads.FittedForm`)."""
+class TrainedRanker:
+    """One registered candidate: the ranker's name, version, run and validation share (`training.heads`)."""
 
-    form: str
+    name: str
     version: int
     run_id: str
     validation: float
@@ -56,7 +56,7 @@ class TrainResult:
 
     Attributes
     ----------
-    forms : tuple of TrainedForm
+    rankers : tuple of TrainedRanker
         In the order of registration: the one that validated better last.
     challenger : int
         The version that now has the alias.
@@ -66,7 +66,7 @@ class TrainResult:
     seconds : float
     """
 
-    forms: tuple[TrainedForm, ...]
+    rankers: tuple[TrainedRanker, ...]
     challenger: int
     comparison: Comparison
     cutoff: pd.Timestamp
@@ -77,7 +77,7 @@ class TrainResult:
         return {
             "challenger": self.challenger,
             "cutoff": f"{self.cutoff:%Y-%m-%d}",
-            "forms": [dataclasses.asdict(form) for form in self.forms],
+            "rankers": [dataclasses.asdict(ranker) for ranker in self.rankers],
             "comparison": self.comparison.as_dict(),
             "seconds": round(self.seconds, 1),
         }
@@ -88,10 +88,10 @@ def train(
     as_of: str | pd.Timestamp | None = None,
     seed: int = 7,
     *,
-    shape: Shape = DEFAULT,
+    hyperparameters: Hyperparameters = DEFAULT,
     store: Store | None = None,
 ) -> TrainResult:
-    """Fit both forms, measure them on later campaigns, track and register them.
+    """Fit both rankers, measure them on later campaigns, track and register them.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def train(
         out. By default the day of the first of the last third of the campaigns.
     seed : int
         Of every random draw; the same seed gives the same bundles, byte for byte.
-    shape : Shape
+    hyperparameters : Hyperparameters
         Of all heads.
     store : Store, optional
         `training.tracking.store.open_store` by default. The runs go to the marketplace's own experiment there.
@@ -118,32 +118,41 @@ def train(
     say(f"{len(split.train)} campaigns to learn from, {len(split.held_out)} held out from {split.cutoff:%Y-%m-%d} on")
     data = build_training_data(market, split.train, as_of=split.cutoff)
     say(f"{len(data)} invitations x {len(data.signals)} signals; {int(data.lift_known.sum())} estimated lifts")
-    forms = fit_forms(data, seed=seed, shape=shape)
-    say("heads fitted: " + ", ".join(f"{form.form} validates at {form.validation:.3f}" for form in forms))
+    rankers = fit_rankers(data, seed=seed, hyperparameters=hyperparameters)
+    say("heads fitted: " + ", ".join(f"{ranker.name} validates at {ranker.validation:.3f}" for ranker in rankers))
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     fingerprint = market.fingerprint()
     store = (store or open_store()).of_marketplace(market_dir, fingerprint)
-    champion = _current_champion(store, forms[-1].bundle, cutoff=split.cutoff)
-    bundles = {form.form: form.bundle for form in forms} | {f"version {n}": b for n, b in champion.items()}
-    comparison = held_out.compare(bundles, champion=forms[-1].form)
-    notes = VersionNotes.begin(store, market, split, shape, fingerprint=fingerprint)
+    champion = _current_champion(store, rankers[-1].bundle, cutoff=split.cutoff)
+    bundles = {ranker.name: ranker.bundle for ranker in rankers} | {f"version {n}": b for n, b in champion.items()}
+    comparison = held_out.compare(bundles, champion=rankers[-1].name)
+    notes = VersionNotes.begin(store, market, split, hyperparameters, fingerprint=fingerprint)
     with store.run(f"train {split.cutoff:%Y-%m-%d} seed {seed}") as parent:
-        parent.params(_params(market_dir, split, data, seed=seed, fingerprint=fingerprint) | shape.as_dict())
+        parent.params(_params(market_dir, split, data, seed=seed, fingerprint=fingerprint) | hyperparameters.as_dict())
         record_parent(parent, data, held_out, comparison, source=str(market_dir), fingerprint=fingerprint)
         done = [
             _register(
                 parent,
-                form,
+                ranker,
                 data,
                 held_out,
                 comparison,
                 notes=notes,
-                params={"form": form.form, **shape.as_dict(), "seed": seed, "cutoff": f"{split.cutoff:%Y-%m-%d}"},
+                params={
+                    "ranker": ranker.name,
+                    **hyperparameters.as_dict(),
+                    "seed": seed,
+                    "cutoff": f"{split.cutoff:%Y-%m-%d}",
+                },
                 evidence=evidence_of(
-                    comparison, form.form, fingerprint=fingerprint, champion=next(iter(champion), None), bundles=bundles
+                    comparison,
+                    ranker.name,
+                    fingerprint=fingerprint,
+                    champion=next(iter(champion), None),
+                    bundles=bundles,
                 ),
             )
-            for form in forms
+            for ranker in rankers
         ]
     return TrainResult(tuple(done), done[-1].version, comparison, split.cutoff, time.perf_counter() - started)
 
@@ -192,35 +201,35 @@ def _params(
 
 def _register(
     parent: Run,
-    form: FittedForm,
+    ranker: FittedRanker,
     data: TrainingData,
     held_out: HeldOut,
     comparison: Comparison,
     *,
     notes: VersionNotes,
     params: Mapping[str, object],
-    evidence: Evidence,
-) -> TrainedForm:
-    with parent.store.run(form.form, parent=parent) as run:
+    evidence: GateEvidence,
+) -> TrainedRanker:
+    with parent.store.run(ranker.name, parent=parent) as run:
         run.params(params)
-        metrics = record_form(run, form, data, held_out, comparison)
-        bundle = dataclasses.replace(form.bundle, run_id=run.id, metrics=metrics)
+        metrics = record_ranker(run, ranker, data, held_out, comparison)
+        bundle = dataclasses.replace(ranker.bundle, run_id=run.id, metrics=metrics)
         with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
             save_bundle(bundle, Path(scratch) / "bundle", read_signer())
             run.folder(Path(scratch) / "bundle", "bundle")
         run.json(evidence.as_dict(), "evidence.json")
         version = register(
             run,
-            description=describe(form, comparison, data) + "\n" + notes.text(form.form, comparison),
+            description=describe(ranker, comparison, data) + "\n" + notes.text(ranker.name, comparison),
             tags={
-                "form": form.form,
+                "ranker": ranker.name,
                 "data_fingerprint": evidence.fingerprint,
                 "as_of": bundle.as_of,
                 EVIDENCE_DIGEST: evidence.digest(),
-                **notes.tags(form.form, comparison),
+                **notes.tags(ranker.name, comparison),
             },
         )
-        run.rename(f"{form.form} v{version.number}")
-        run.tags({"form": form.form, "model_version": version.number, "data_fingerprint": evidence.fingerprint})
+        run.rename(f"{ranker.name} v{version.number}")
+        run.tags({"ranker": ranker.name, "model_version": version.number, "data_fingerprint": evidence.fingerprint})
     point_alias(parent.store, CHALLENGER, version)
-    return TrainedForm(form.form, version.number, run.id, form.validation)
+    return TrainedRanker(ranker.name, version.number, run.id, ranker.validation)

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.conversion.rows import TRAITS, Evidence, Posts, Shelf
+from features.conversion.rows import TRAITS, ConversionData, Posts, Shelf
 from marketplace.arrays import Floats, Ints
 
 __all__ = ["ROUNDS", "TASTES", "Fitted", "active", "fit_conversion", "packed"]
@@ -66,7 +66,7 @@ class Fitted:
     brand_spread : float64 (`TASTES`,)
         Prior variances of ``brands``.
     fixed : float64 (c + 6 + `TRAITS`,)
-        Categories, live, partnership, price, its square, log share of posts, squared price distance, `Evidence.traits`.
+        Categories, live, partnership, price, its square, log share of posts, squared price distance, traits.
     captured : float64 (5,)
         Constant, log followers, log posts, log share of posts, partnership.
     category_share : float64 (m, c)
@@ -100,7 +100,7 @@ def packed(rows: Ints, columns: Ints, size: int) -> Ints:
     return np.asarray(rows * size - rows * (rows + 1) // 2 + columns, dtype=np.int64)
 
 
-def fit_conversion(evidence: Evidence, *, rounds: int = ROUNDS, seed: int = 0) -> Fitted:
+def fit_conversion(evidence: ConversionData, *, rounds: int = ROUNDS, seed: int = 0) -> Fitted:
     """Fit the model; ``seed`` is of the tastes' starting points. The same evidence gives the same bits."""
     return _Fit(evidence, seed).run(rounds)
 
@@ -129,7 +129,7 @@ class _Means:
 class _Fit:
     """The state of one fit; `run` gives the outcome."""
 
-    def __init__(self, evidence: Evidence, seed: int) -> None:
+    def __init__(self, evidence: ConversionData, seed: int) -> None:
         self.posts, self.shelf = evidence.posts, evidence.shelf
         posts, shelf = self.posts, self.shelf
         self.m, self.c = len(evidence.creator_ids), len(shelf.category_price)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.conversion.fit import FAR_PRICE, Fitted, active, fit_conversion, packed
-from features.conversion.rows import TRAITS, Evidence, read_evidence
+from features.conversion.rows import TRAITS, ConversionData, read_conversion_data
 from marketplace.arrays import Floats, Ints
 from marketplace.progress import track
 from marketplace.tables import Marketplace
@@ -202,7 +202,7 @@ def conversion_of(market: Marketplace, day: int) -> Conversion | None:
     due = day // REFIT_DAYS * REFIT_DAYS
     kept = _FITS.setdefault(market, OrderedDict())
     if due not in kept:
-        evidence = read_evidence(market, due)
+        evidence = read_conversion_data(market, due)
         enough = (
             evidence is not None
             and len(evidence.posts) >= LEAST_POSTS
@@ -257,7 +257,7 @@ def _shown(market: Marketplace, periods: list[int]) -> Iterable[int]:
     return track(periods, "  conversion, four weeks at a time", total=len(periods))
 
 
-def _laid_out(evidence: Evidence, fitted: Fitted) -> Conversion:
+def _laid_out(evidence: ConversionData, fitted: Fitted) -> Conversion:
     shelf, c = evidence.shelf, len(evidence.shelf.category_price)
     size = len(fitted.spread)
     cover = np.zeros(fitted.cover.shape[1])
@@ -282,7 +282,7 @@ def _with_nobody(table: Floats, nobody: Floats) -> Floats:
     return np.ascontiguousarray(np.vstack([table, nobody]).T)
 
 
-def _expected_views(evidence: Evidence) -> Floats:
+def _expected_views(evidence: ConversionData) -> Floats:
     """exp(m + (v + s2) / 2) of the posterior of each creator's mean log views and variance; one who is not known last.
 
     Means are drawn to a line in log followers, variances to the usual one, by how few videos there are.

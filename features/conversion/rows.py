@@ -23,7 +23,16 @@ from features.time import day_of, known_once, known_states
 from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
 
-__all__ = ["OWN_CATEGORIES", "TRAITS", "USUAL_VIEWS", "WINDOW_DAYS", "Evidence", "Posts", "Shelf", "read_evidence"]
+__all__ = [
+    "OWN_CATEGORIES",
+    "TRAITS",
+    "USUAL_VIEWS",
+    "WINDOW_DAYS",
+    "ConversionData",
+    "Posts",
+    "Shelf",
+    "read_conversion_data",
+]
 
 
 WINDOW_DAYS = 365
@@ -36,7 +45,7 @@ USUAL_VIEWS = 500.0
 """Views that the usual click and engagement rates weigh beside a creator's own."""
 
 TRAITS = 3
-"""Columns of `Evidence.traits`."""
+"""Columns of `ConversionData.traits`."""
 
 _NEEDS = ("contents", "content_days", "orders", "products")
 
@@ -50,7 +59,7 @@ class Posts:
     Attributes
     ----------
     creator, product : int64 (n,)
-        Places in `Evidence.creator_ids` and `Shelf`.
+        Places in `ConversionData.creator_ids` and `Shelf`.
     views, orders : float64 (n,)
         Views (above 0) and order lines that no ad led to, until now.
     live, partnership : float64 (n,)
@@ -95,7 +104,7 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ConversionData:
     """All that is known before one day.
 
     Attributes
@@ -120,7 +129,7 @@ class Evidence:
     log_views_squared: Floats
 
 
-def read_evidence(market: Marketplace, day: int) -> Evidence | None:
+def read_conversion_data(market: Marketplace, day: int) -> ConversionData | None:
     """What is known before ``day`` (whole days from 1970-01-01); None where the marketplace lacks the tables."""
     if not all(name in market.present for name in _NEEDS):
         return None
@@ -139,7 +148,7 @@ def read_evidence(market: Marketplace, day: int) -> Evidence | None:
     shelf = _shelf(product, list(product_ids), known, _levels(market, day))
     windows, asked = _people()
     sums = windows.compute(market, people, asked)
-    return Evidence(
+    return ConversionData(
         posts=Posts(
             creator=np.searchsorted(creator_ids, rows["creator_id"].to_numpy(dtype=object)).astype(np.int64),
             product=product.astype(np.int64),
@@ -226,7 +235,7 @@ def _people() -> tuple[Windows, dict[str, Any]]:
 
 
 def _traits(sums: dict[str, Floats]) -> Floats:
-    """`Evidence.traits`; rates are drawn to that of all as if `USUAL_VIEWS` more views had had it."""
+    """`ConversionData.traits`; rates are drawn to that of all as if `USUAL_VIEWS` more views had had it."""
     columns = [sums["log_followers"]]
     for part, whole in (("clicks", "clicks_known_views"), ("engagements", "views")):
         rate = np.nansum(sums[part]) / max(float(np.nansum(sums[whole])), 1.0)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from marketplace.stylised.measure import FactsReport
 from marketplace.stylised.people import reach
-from marketplace.stylised.readings import Evidence, NotMeasured
+from marketplace.stylised.readings import NotMeasured, Readings
 from marketplace.stylised.sales import creator_gmv
 
 __all__ = ["facts_figure"]
@@ -20,13 +20,13 @@ _INK, _SECOND, _QUIET = "#1b4f72", "#c0622d", "#9aa5ad"
 _COLOURS = {"pass": "#3d7a4f", "fail": "#b03a2e", "broken on purpose": _SECOND}
 
 
-def facts_figure(report: FactsReport, evidence: Evidence, *, title: str) -> bytes:
+def facts_figure(report: FactsReport, evidence: Readings, *, title: str) -> bytes:
     """A PNG of six panels; a panel that cannot be drawn says why. The same facts give the same bytes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13.0, 8.0), layout="constrained", dpi=110)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    panels: tuple[tuple[str, Callable[[Any, Evidence], None]], ...] = (
+    panels: tuple[tuple[str, Callable[[Any, Readings], None]], ...] = (
         ("Followers: share of creators with more", _followers),
         ("Views of a video by followers", _views),
         ("Engagement a view by followers", _engagement),
@@ -48,7 +48,7 @@ def facts_figure(report: FactsReport, evidence: Evidence, *, title: str) -> byte
     return sink.getvalue()
 
 
-def _followers(axes: Any, evidence: Evidence) -> None:
+def _followers(axes: Any, evidence: Readings) -> None:
     values = np.sort(evidence.followers.to_numpy(dtype=np.float64))[::-1]
     axes.loglog(values, np.arange(1, len(values) + 1) / len(values), color=_INK)
     axes.set_xlabel("followers")
@@ -65,15 +65,15 @@ def _by_followers(axes: Any, frame: pd.DataFrame, column: str, what: str) -> Non
     axes.set_ylabel(what)
 
 
-def _views(axes: Any, evidence: Evidence) -> None:
+def _views(axes: Any, evidence: Readings) -> None:
     _by_followers(axes, reach(evidence), "log_views", "organic views, geometric mean")
 
 
-def _engagement(axes: Any, evidence: Evidence) -> None:
+def _engagement(axes: Any, evidence: Readings) -> None:
     _by_followers(axes, reach(evidence), "log_engagement", "interactions a view")
 
 
-def _lorenz(axes: Any, evidence: Evidence) -> None:
+def _lorenz(axes: Any, evidence: Readings) -> None:
     gmv = np.sort(creator_gmv(evidence))
     if gmv.sum() <= 0:
         raise NotMeasured("no creator sold anything")
@@ -83,7 +83,7 @@ def _lorenz(axes: Any, evidence: Evidence) -> None:
     axes.set_ylabel("share of GMV")
 
 
-def _delays(axes: Any, evidence: Evidence) -> None:
+def _delays(axes: Any, evidence: Readings) -> None:
     orders = evidence.orders[evidence.orders.refunded]
     if orders.empty:
         raise NotMeasured("no refund")

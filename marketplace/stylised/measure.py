@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Literal
 
 from marketplace.stylised.people import engagement_peak, fake_engagement, follower_tail, views_elasticity
-from marketplace.stylised.readings import Evidence, NotMeasured
+from marketplace.stylised.readings import NotMeasured, Readings
 from marketplace.stylised.sales import earnings_tail, gmv_gini, live_refunds, live_sales, refund_delay, top_share
 from marketplace.stylised.work import acceptance, on_time, sales_noise, sample_posting, small_return
 from marketplace.tables import open_marketplace
 
-__all__ = ["FACTS", "Fact", "FactsReport", "Measured", "measure_facts"]
+__all__ = ["STYLISED_FACTS", "FactsReport", "Measured", "StylisedFact", "measure_facts"]
 
 State = Literal["pass", "fail", "broken on purpose", "not measured"]
 _ASSUMED = "no public figure found"
 
 
 @dataclass(frozen=True)
-class Fact:
+class StylisedFact:
     """One fact: ``key``, what it says, the published value with its source, and the band, both ends included."""
 
     key: str
@@ -40,7 +40,7 @@ class Fact:
 class Measured:
     """One fact on one marketplace. ``value`` is None where it could not be measured, and ``why`` says why."""
 
-    fact: Fact
+    fact: StylisedFact
     value: float | None
     state: State
     why: str = ""
@@ -97,10 +97,12 @@ _MEASURES = {
     "on_time": on_time,
 }
 
-FACTS = (
-    Fact("follower_tail", "Pareto tail exponent of followers", "assumed 1 to 1.5", _ASSUMED, 0.8, 2.0),
-    Fact("earnings_tail", "Pareto tail exponent of creators' commission", "assumed about 2", _ASSUMED, 1.3, 3.0),
-    Fact(
+STYLISED_FACTS = (
+    StylisedFact("follower_tail", "Pareto tail exponent of followers", "assumed 1 to 1.5", _ASSUMED, 0.8, 2.0),
+    StylisedFact(
+        "earnings_tail", "Pareto tail exponent of creators' commission", "assumed about 2", _ASSUMED, 1.3, 3.0
+    ),
+    StylisedFact(
         "views_elasticity",
         "elasticity of a video's views to followers",
         "weak and far from linear; about .10 assumed",
@@ -108,7 +110,7 @@ FACTS = (
         0.02,
         0.30,
     ),
-    Fact(
+    StylisedFact(
         "engagement_peak",
         "engagement an inverted U over followers: t of the squared log of followers",
         "negative",
@@ -116,7 +118,7 @@ FACTS = (
         -math.inf,
         -2.0,
     ),
-    Fact(
+    StylisedFact(
         "small_return",
         "net sales for one USD of cost, smallest third of creators over largest third",
         "about 3 (nano: 1,000 USD for 50; macro: 6,000 for over 1,000)",
@@ -124,7 +126,7 @@ FACTS = (
         1.5,
         20.0,
     ),
-    Fact(
+    StylisedFact(
         "sales_noise",
         "coefficient of variation of sales, a creator-campaign invited",
         "about 10",
@@ -132,8 +134,8 @@ FACTS = (
         4.0,
         20.0,
     ),
-    Fact("gmv_gini", "Gini of GMV over creators", "assumed about .8", _ASSUMED, 0.65, 0.92),
-    Fact(
+    StylisedFact("gmv_gini", "Gini of GMV over creators", "assumed about .8", _ASSUMED, 0.65, 0.92),
+    StylisedFact(
         "top_share",
         "share of a brand's sales by creators it invited that the top 5 of 200 make, the mean over brands",
         ".80 of a brand's sales by 5 of its 200 creators, as an example",
@@ -141,8 +143,10 @@ FACTS = (
         0.50,
         0.95,
     ),
-    Fact("sample_posting", "share of samples received that end in content", "assumed .30 to .80", _ASSUMED, 0.30, 0.80),
-    Fact(
+    StylisedFact(
+        "sample_posting", "share of samples received that end in content", "assumed .30 to .80", _ASSUMED, 0.30, 0.80
+    ),
+    StylisedFact(
         "live_sales",
         "rank correlation of interaction and orders a view, over lives' creators",
         "positive",
@@ -150,7 +154,7 @@ FACTS = (
         0.05,
         1.0,
     ),
-    Fact(
+    StylisedFact(
         "live_refunds",
         "rank correlation of interaction and refunded share, over lives' creators",
         "positive: up to 11.7 points, 30 % of the mean rate, for one sd of interaction",
@@ -158,7 +162,7 @@ FACTS = (
         0.02,
         1.0,
     ),
-    Fact(
+    StylisedFact(
         "fake_engagement",
         "share of creators whose followers came at once, or whose followers or engagement stand far out",
         "assumed .45 to .55; .34 to .61 impacted by growth anomalies or inauthentic comments",
@@ -166,14 +170,16 @@ FACTS = (
         0.45,
         0.55,
     ),
-    Fact("refund_delay", "median days from order to refund", "assumed one to three weeks", _ASSUMED, 7.0, 21.0),
-    Fact("acceptance", "share of invitations accepted", "assumed; swept from .05 to .40", _ASSUMED, 0.05, 0.40),
-    Fact("on_time", "share of deliveries by their due date", "assumed; swept from .50 to .90", _ASSUMED, 0.50, 0.90),
+    StylisedFact("refund_delay", "median days from order to refund", "assumed one to three weeks", _ASSUMED, 7.0, 21.0),
+    StylisedFact("acceptance", "share of invitations accepted", "assumed; swept from .05 to .40", _ASSUMED, 0.05, 0.40),
+    StylisedFact(
+        "on_time", "share of deliveries by their due date", "assumed; swept from .50 to .90", _ASSUMED, 0.50, 0.90
+    ),
 )
 """Every fact, in the order printed."""
 
 
-def measure_facts(directory: str | Path, *, world: str = "baseline") -> tuple[FactsReport, Evidence]:
+def measure_facts(directory: str | Path, *, world: str = "baseline") -> tuple[FactsReport, Readings]:
     """Measure every fact on the marketplace in ``directory``; facts that ``world`` breaks on purpose are marked so.
 
     Raises
@@ -184,9 +190,9 @@ def measure_facts(directory: str | Path, *, world: str = "baseline") -> tuple[Fa
     from marketplace.simulator.worlds import NOTES, find_world
 
     find_world(world)
-    evidence = Evidence(open_marketplace(directory))
+    evidence = Readings(open_marketplace(directory))
     measured = []
-    for fact in FACTS:
+    for fact in STYLISED_FACTS:
         try:
             value = _MEASURES[fact.key](evidence)
         except NotMeasured as reason:

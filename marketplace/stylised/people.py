@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Flags, Floats
-from marketplace.stylised.readings import LEAST, Evidence, NotMeasured, hill
+from marketplace.stylised.readings import LEAST, NotMeasured, Readings, hill
 
 __all__ = ["engagement_peak", "fake_engagement", "follower_tail", "grew_at_once", "reach", "views_elasticity"]
 
@@ -18,7 +18,7 @@ _LEAP = 6.0
 """Standard deviations above the middle growth beyond which followers came at once: one ordinary reading in 10^9."""
 
 
-def reach(evidence: Evidence) -> pd.DataFrame:
+def reach(evidence: Readings) -> pd.DataFrame:
     """Of every creator with a video seen: ``log_followers``, ``log_views`` (mean over videos), ``log_engagement``.
 
     Engagement is interactions for one view, over all of the creator's videos.
@@ -38,18 +38,18 @@ def reach(evidence: Evidence) -> pd.DataFrame:
     return frame.assign(log_engagement=np.log(frame.interactions / frame.views))
 
 
-def follower_tail(evidence: Evidence) -> float:
+def follower_tail(evidence: Readings) -> float:
     """Hill's exponent of the top tenth of followers."""
     return hill(np.asarray(evidence.followers, dtype=np.float64))
 
 
-def views_elasticity(evidence: Evidence) -> float:
+def views_elasticity(evidence: Readings) -> float:
     """Slope of the mean log of a video's organic views on the log of followers, over creators."""
     frame = reach(evidence)
     return float(np.polyfit(frame.log_followers, frame.log_views, 1)[0])
 
 
-def engagement_peak(evidence: Evidence) -> float:
+def engagement_peak(evidence: Readings) -> float:
     """t value of the square in a regression of log engagement a view on log followers and its square."""
     frame = reach(evidence)
     x = frame.log_followers.to_numpy()
@@ -71,7 +71,7 @@ def _far(values: Floats) -> Flags:
     return far
 
 
-def grew_at_once(evidence: Evidence) -> pd.Series[bool]:
+def grew_at_once(evidence: Readings) -> pd.Series[bool]:
     """By creator: whether followers ever grew between two readings as no ordinary growth explains.
 
     That is by a twentieth at least, and by `_LEAP` standard deviations more than the middle of all growth, both read
@@ -89,7 +89,7 @@ def grew_at_once(evidence: Evidence) -> pd.Series[bool]:
     return leaps
 
 
-def fake_engagement(evidence: Evidence) -> float:
+def fake_engagement(evidence: Readings) -> float:
     """Share of creators who show one of the signs of fraud that counts can show.
 
     Followers that came at once (`grew_at_once`), engagement a view far above the others', or followers far above

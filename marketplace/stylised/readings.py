@@ -12,7 +12,7 @@ from marketplace.arrays import Floats
 from marketplace.contract import ATTRIBUTION_DAYS, REFUND_DAYS, REPLY_DAYS, REPORTING_CURRENCY
 from marketplace.tables import Marketplace
 
-__all__ = ["LEAST", "Evidence", "NotMeasured", "hill"]
+__all__ = ["LEAST", "NotMeasured", "Readings", "hill"]
 
 LEAST = 30
 """Fewer observations than this say nothing about a share, a slope or a tail."""
@@ -39,7 +39,7 @@ def hill(values: Floats, *, top: float = 0.1) -> float:
     return float(1.0 / np.mean(np.log(positive[:count] / positive[count])))
 
 
-class Evidence:
+class Readings:
     """The frames of one marketplace that the facts read. Money is in USD at each currency's mean rate."""
 
     def __init__(self, market: Marketplace) -> None:

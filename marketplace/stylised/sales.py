@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Floats
-from marketplace.stylised.readings import LEAST, Evidence, NotMeasured, hill
+from marketplace.stylised.readings import LEAST, NotMeasured, Readings, hill
 
 __all__ = [
     "creator_gmv",
@@ -23,7 +23,7 @@ __all__ = [
 _GROUP, _TOP = 200, 5
 
 
-def creator_gmv(evidence: Evidence) -> Floats:
+def creator_gmv(evidence: Readings) -> Floats:
     """Attributed GMV of each creator there is, in USD, zero where they sold nothing; by creator_id."""
     creators = np.sort(evidence.frame("creators", ["creator_id"]).creator_id.unique())
     if len(creators) < LEAST:
@@ -40,12 +40,12 @@ def gini(values: Floats) -> float:
     return float((2 * place - n - 1) @ ordered / (n * ordered.sum()))
 
 
-def gmv_gini(evidence: Evidence) -> float:
+def gmv_gini(evidence: Readings) -> float:
     """Gini of GMV over all creators, those without a sale included."""
     return gini(creator_gmv(evidence))
 
 
-def programmes(evidence: Evidence) -> list[Floats]:
+def programmes(evidence: Readings) -> list[Floats]:
     """Of each brand that invited `LEAST` creators or more: the USD that each of them sold in its campaigns."""
     campaigns = evidence.frame("campaigns", ["campaign_id", "brand_id"]).drop_duplicates("campaign_id")
     brand_of = campaigns.set_index("campaign_id").brand_id
@@ -60,7 +60,7 @@ def programmes(evidence: Evidence) -> list[Floats]:
     return [part for part in each if len(part) >= LEAST and part.sum() > 0]
 
 
-def top_share(evidence: Evidence) -> float:
+def top_share(evidence: Readings) -> float:
     """Share of the sales of a brand's campaigns that the top 5 of 200 invited creators make, the mean over brands.
 
     The same share of them, one at least, where a brand invited more or fewer (`programmes`).
@@ -72,13 +72,13 @@ def top_share(evidence: Evidence) -> float:
     return float(np.mean(tops))
 
 
-def earnings_tail(evidence: Evidence) -> float:
+def earnings_tail(evidence: Readings) -> float:
     """Hill's exponent of the top tenth of creators' commission, in USD."""
     earned = evidence.orders.groupby("creator_id").commission.sum()
     return hill(earned.to_numpy(dtype=np.float64))
 
 
-def _lives(evidence: Evidence) -> pd.DataFrame:
+def _lives(evidence: Readings) -> pd.DataFrame:
     """Of each creator with lives that sold: interactions, orders and refunds a view or order."""
     lives = evidence.views[evidence.views.format == "LIVE"]
     seen = lives.groupby("creator_id")[["views", "interactions"]].sum()
@@ -98,13 +98,13 @@ def _lives(evidence: Evidence) -> pd.DataFrame:
     )
 
 
-def live_sales(evidence: Evidence) -> float:
+def live_sales(evidence: Readings) -> float:
     """Spearman's correlation, over creators, of interactions a view of their lives and orders a view."""
     frame = _lives(evidence)
     return float(frame.interaction.corr(frame.orders, method="spearman"))
 
 
-def live_refunds(evidence: Evidence) -> float:
+def live_refunds(evidence: Readings) -> float:
     """Spearman's correlation, over creators, of interactions a view of their lives and the refunded share."""
     frame = _lives(evidence)
     if frame.refunds.max() == 0:
@@ -112,7 +112,7 @@ def live_refunds(evidence: Evidence) -> float:
     return float(frame.interaction.corr(frame.refunds, method="spearman"))
 
 
-def refund_delay(evidence: Evidence) -> float:
+def refund_delay(evidence: Readings) -> float:
     """Median days from an order to the first row that shows a refund, of orders old enough to have had theirs."""
     orders = evidence.frame("orders", ["order_id", "sku_id", "ordered_at", "refunded_quantity", "known_at"])
     back = orders[(orders.refunded_quantity > 0) & (orders.ordered_at < evidence.end - pd.Timedelta(days=45))]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from marketplace.stylised.readings import LEAST, Evidence, NotMeasured
+from marketplace.stylised.readings import LEAST, NotMeasured, Readings
 
 __all__ = ["acceptance", "on_time", "sales_noise", "sample_posting", "small_return"]
 
 
-def acceptance(evidence: Evidence) -> float:
+def acceptance(evidence: Readings) -> float:
     """Share accepted of the invitations that have had their time and that the seller did not withdraw."""
     decision = evidence.invitations.decision
     asked = decision[decision != "WITHDRAWN_BY_SELLER"]
     return float((asked == "ACCEPT").mean())
 
 
-def on_time(evidence: Evidence) -> float:
+def on_time(evidence: Readings) -> float:
     """Share of the deliveries for campaigns long past that came by their due date."""
     frame = evidence.frame("deliveries", ["invitation_id", "posted_at", "due_at"]).dropna()
     frame = frame[frame.invitation_id.isin(evidence.matured.invitation_id)]
@@ -26,7 +26,7 @@ def on_time(evidence: Evidence) -> float:
     return float((frame.posted_at <= frame.due_at).mean())
 
 
-def sample_posting(evidence: Evidence) -> float:
+def sample_posting(evidence: Readings) -> float:
     """Share of the samples that arrived, for campaigns long past, for which content was delivered."""
     samples = evidence.frame("samples", ["sample_id", "invitation_id", "delivered_at"])
     arrived = samples[samples.delivered_at.notna()].drop_duplicates("sample_id")
@@ -37,13 +37,13 @@ def sample_posting(evidence: Evidence) -> float:
     return float(arrived.invitation_id.isin(posted).mean())
 
 
-def _pair_sales(evidence: Evidence) -> pd.Series[float]:
+def _pair_sales(evidence: Readings) -> pd.Series[float]:
     orders = evidence.orders[evidence.orders.campaign_id.notna()]
     sales: pd.Series[float] = orders.groupby(["campaign_id", "creator_id"]).net.sum()
     return sales
 
 
-def sales_noise(evidence: Evidence) -> float:
+def sales_noise(evidence: Readings) -> float:
     """Standard deviation over mean of the net sales of a campaign and a creator invited to it, zeros included."""
     pairs = evidence.matured[["campaign_id", "creator_id"]].drop_duplicates()
     sales = _pair_sales(evidence).reindex(pd.MultiIndex.from_frame(pairs)).fillna(0.0)
@@ -52,7 +52,7 @@ def sales_noise(evidence: Evidence) -> float:
     return float(sales.std() / sales.mean())
 
 
-def small_return(evidence: Evidence) -> float:
+def small_return(evidence: Readings) -> float:
     """Net sales for one USD of fee, goods, shipping and commission: smallest third of the delivered over largest."""
     delivered = evidence.frame("deliveries", ["invitation_id", "campaign_id", "creator_id"])
     delivered = delivered[delivered.invitation_id.isin(evidence.matured.invitation_id)]

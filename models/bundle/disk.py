@@ -36,13 +36,13 @@ __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "s
 MANIFEST = "bundle.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.json"
-VERSION = 2
-"""Of the layout; a reader refuses another. 2: spreads of money keep 90 % tails and what is unsure for all rows."""
+VERSION = 3
+"""Of the layout; a reader refuses another. 3: ``form`` became ``ranker``."""
 
 _MAX_MANIFEST = 16 * 2**20
 _ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}
 _KEYS = {
-    "version", "form", "model_version", "run_id", "as_of", "signals", "contract_sha256", "words", "heads", "files",
+    "version", "ranker", "model_version", "run_id", "as_of", "signals", "contract_sha256", "words", "heads", "files",
     "calibration", "economics", "weights", "index_names", "metrics",
 }  # fmt: skip
 
@@ -70,7 +70,7 @@ def save_bundle(bundle: Bundle, folder: str | Path, signer: Signer) -> str:
     manifest = _json(
         {
             "version": VERSION,
-            "form": bundle.form,
+            "ranker": bundle.ranker,
             "model_version": bundle.model_version,
             "run_id": bundle.run_id,
             "as_of": bundle.as_of,
@@ -121,7 +121,7 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
         check_model_text(files[_head_file(name)], signals=signals, name=name)
     try:
         bundle = Bundle(
-            form=content["form"],
+            ranker=content["ranker"],
             signals=signals,
             heads={name: _booster(files[_head_file(name)]) for name in names},
             calibration={name: Calibration.from_dict(one) for name, one in content["calibration"].items()},

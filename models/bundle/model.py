@@ -1,14 +1,14 @@
 """The bundle: the one thing that passes from training to serving.
 
-How to build one in memory, for either form. ``calibration`` says for every
+How to build one in memory, for either ranker. ``calibration`` says for every
 quantity which head it reads; fit each with `models.calibration.scale.fit_probability`
 or `fit_money` on out-of-fold raw scores (``Booster.predict(X, raw_score=True)``).
 
-Form ``lambdarank``: two ranking heads; all four quantities are read from them
+Ranker ``lambdarank``: two ranking heads; all four quantities are read from them
 (``accept`` and ``attributed`` may have a pointwise head of their own)::
 
     Bundle(
-        form="lambdarank",
+        ranker="lambdarank",
         signals=tuple(SIGNALS),
         heads={"success": success_booster, "lift": lift_booster},
         calibration={
@@ -23,10 +23,10 @@ Form ``lambdarank``: two ranking heads; all four quantities are read from them
         run_id=run_id, metrics=metrics, golden=X[:16],
     )
 
-Form ``expected_value``: pointwise heads multiplied; ``method="identity"`` takes a regression head's score as money::
+Ranker ``expected_value``: pointwise heads multiplied; ``method="identity"`` takes a regression head's score as money::
 
     Bundle(
-        form="expected_value",
+        ranker="expected_value",
         heads={"accept": ..., "deliver": ..., "lift": ..., "attributed": ...},
         calibration={
             "accept": fit_probability("accept", a, label=accepted, campaign=campaign),      # every invitation
@@ -62,17 +62,17 @@ from models.bundle.words import SignalWords
 from models.calibration import Calibration, MoneySpread, ProbabilitySpread
 from models.score import DEFAULT_WEIGHTS, INDEX_NAMES, checked_weights
 
-__all__ = ["FORMS", "HEADS", "Bundle", "Form"]
+__all__ = ["HEADS", "RANKERS", "Bundle", "RankerName"]
 
-Form = Literal["lambdarank", "expected_value"]
+RankerName = Literal["lambdarank", "expected_value"]
 
-FORMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+RANKERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "lambdarank": ("success", "accept", "lift", "attributed"),
         "expected_value": ("accept", "deliver", "lift", "attributed"),
     }
 )
-"""Form to the quantities that its calibration gives."""
+"""Each ranker's quantities, which its calibration gives."""
 
 HEADS = ("success", "accept", "deliver", "lift", "attributed")
 """Every head that a bundle may hold; file names are made from these alone."""
@@ -88,14 +88,14 @@ class Bundle:
 
     Parameters
     ----------
-    form : {"lambdarank", "expected_value"}
+    ranker : {"lambdarank", "expected_value"}
         How the quantities come about (see the top of this file).
     signals : tuple of str
         The matrix's columns, in order.
     heads : mapping of str to lightgbm.Booster
         Names from `HEADS`.
     calibration : mapping of str to Calibration
-        One for each quantity of the form.
+        One for each quantity of the ranker.
     as_of : str
         Labels known before this day trained it (ISO date).
     run_id, model_version : str
@@ -119,7 +119,7 @@ class Bundle:
         The parts do not fit each other.
     """
 
-    form: Form
+    ranker: RankerName
     signals: tuple[str, ...]
     heads: Mapping[str, lgb.Booster]
     calibration: Mapping[str, Calibration]
@@ -147,8 +147,8 @@ class Bundle:
         checked_weights(self.weights, self.index_names)
 
     def _check_shape(self) -> None:
-        if self.form not in FORMS:
-            raise _misfit(f"a form among {', '.join(FORMS)}", repr(self.form))
+        if self.ranker not in RANKERS:
+            raise _misfit(f"a ranker among {', '.join(RANKERS)}", repr(self.ranker))
         if len(set(self.signals)) != len(self.signals) or not all(map(_NAME.fullmatch, self.signals)):
             raise _misfit("signals with different names of letters, digits and underscores", f"{self.signals[:5]}")
         if not self.signals:
@@ -163,8 +163,8 @@ class Bundle:
             raise _misfit("words for the bundle's own signals", f"words for {unknown[:3]}")
 
     def _check_calibration(self) -> None:
-        if set(self.calibration) != set(FORMS[self.form]):
-            raise _misfit(f"calibration of {', '.join(FORMS[self.form])}", ", ".join(sorted(self.calibration)))
+        if set(self.calibration) != set(RANKERS[self.ranker]):
+            raise _misfit(f"calibration of {', '.join(RANKERS[self.ranker])}", ", ".join(sorted(self.calibration)))
         used = {calibration.head for calibration in self.calibration.values()}
         if set(self.heads) != used or not used <= set(HEADS):
             raise _misfit(f"heads {sorted(used)}, which the calibration reads", f"{sorted(self.heads)}")
@@ -174,7 +174,7 @@ class Bundle:
                 raise _misfit(f"a {wanted.__name__} for {quantity}", type(calibration.spread).__name__)
             if calibration.scale is not None and calibration.scale.signal not in self.signals:
                 raise _misfit("a scale that is one of the signals", calibration.scale.signal)
-            if quantity in _OWN_HEADS[self.form] and calibration.head != quantity:
+            if quantity in _OWN_HEADS[self.ranker] and calibration.head != quantity:
                 raise _misfit(f"{quantity} read from its own head", calibration.head)
 
     def _check_head(self, name: str, booster: lgb.Booster) -> None:

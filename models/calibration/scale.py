@@ -2,7 +2,7 @@
 
 A `Calibration` names the head it reads, the monotone curve it applies, where
 wanted the signal that scales it (lift in prices of the product, say), and the
-spread about its answer. Several calibrations may read one head: in the form
+spread about its answer. Several calibrations may read one head: in the ranker
 ``lambdarank`` the success head serves both ``success`` and ``accept``.
 """
 

@@ -22,7 +22,7 @@ from marketplace.tables import open_marketplace
 from training.evaluation.held_out import gather_held_out
 from training.heads.feature_sets import MONOTONE
 from training.heads.fit import fit_head
-from training.heads.hyperparameters import Shape
+from training.heads.hyperparameters import Hyperparameters
 from training.heads.targets import EXPECTED_SALES, lift_labels, targets_of
 
 SMALL = ["--creators", "600", "--campaigns", "60", "--days", "200"]
@@ -33,7 +33,7 @@ def row(seed, world="baseline", **shares):
         "world": world, "seed": seed, "creators": 600, "campaigns": 60, "days": 200, "cores": 2,
         "held_out": 20, "invitations": 1_300, "lifts": 150,
         "variants": {
-            name: {"share": share, "form": "expected_value", "validation": 0.5, "seconds": 1.0}
+            name: {"share": share, "ranker": "expected_value", "validation": 0.5, "seconds": 1.0}
             for name, share in shares.items()
         },
     }  # fmt: skip
@@ -118,13 +118,13 @@ def test_rows_of_one_cell_are_put_together():
 # Variants
 
 
-def test_default_sorts_as_what_train_prefers(fits, drawn, forms):
-    preferred = list(forms.values())[-1]
+def test_default_sorts_as_what_train_prefers(fits, drawn, rankers):
+    preferred = list(rankers.values())[-1]
     order = fits.order("default")
-    assert order.form == preferred.form
+    assert order.ranker == preferred.ranker
     assert order.validation == preferred.validation
     assert (order.scores == drawn.held_out.score(preferred.bundle)[0]["score"].to_numpy()).all()
-    assert (fits.order(preferred.form).scores == order.scores).all()
+    assert (fits.order(preferred.ranker).scores == order.scores).all()
     assert gain_shares(drawn, {"a": order.scores, "b": order.scores})["b"] > 0.3
 
 
@@ -149,12 +149,12 @@ def test_a_variant_that_changes_nothing_equals_default(fits, drawn, monkeypatch)
 
 def test_hybrid_lies_between_the_forms(fits, drawn):
     hybrid = fits.order("hybrid")
-    assert (hybrid.form, hybrid.validation) == ("", None)
+    assert (hybrid.ranker, hybrid.validation) == ("", None)
     orders = pd.DataFrame({name: fits.order(name).scores for name in ("expected_value", "lambdarank", "hybrid")})
     close = orders.groupby(drawn.held_out.pairs["campaign_id"].to_numpy()).corr("spearman")
     apart = close.xs("expected_value", level=1)["lambdarank"]
-    for form in ("expected_value", "lambdarank"):
-        assert (close.xs("hybrid", level=1)[form] > apart).all()
+    for ranker in ("expected_value", "lambdarank"):
+        assert (close.xs("hybrid", level=1)[ranker] > apart).all()
 
 
 def test_attributed_labels_are_exact_and_free_of_lift(training_data):
@@ -179,16 +179,16 @@ def test_doubly_robust_lift_heads_learn_from_refusals_and_the_others_stay(drawn,
 
 def test_without_conversion_nothing_is_read_of_it(fits, drawn):
     names = [*CONVERSION_SIGNALS, EXPECTED_SALES]
-    usual, without = (fits.forms(VARIANTS[name]) for name in ("default", "no_conversion"))
+    usual, without = (fits.rankers(VARIANTS[name]) for name in ("default", "no_conversion"))
     split = [head.booster.feature_importance()[drawn.data.signals.index(n)]
-             for form in usual for head in form.heads.values() for n in names]  # fmt: skip
+             for ranker in usual for head in ranker.heads.values() for n in names]  # fmt: skip
     assert sum(split) > 0
-    for form in without:
-        assert form.bundle.calibration["lift"].scale is None or form.form == "lambdarank"
-        for head in form.heads.values():
+    for ranker in without:
+        assert ranker.bundle.calibration["lift"].scale is None or ranker.name == "lambdarank"
+        for head in ranker.heads.values():
             assert not any(head.booster.feature_importance()[drawn.data.signals.index(n)] for n in names)
-    alone = fits.forms(VARIANTS["trees_alone"])
-    assert all(head.scale is None for form in alone for head in form.heads.values())
+    alone = fits.rankers(VARIANTS["trees_alone"])
+    assert all(head.scale is None for ranker in alone for head in ranker.heads.values())
     assert fits.order("trees_alone").scores.tolist() != fits.order("default").scores.tolist()
 
 
@@ -209,10 +209,10 @@ def test_position_weights_read_the_log_before_the_cutoff(drawn, training_data):
 
 @pytest.mark.parametrize("name", ["accept", "lift", "rank_success"])
 def test_position_weights_act_on_every_kind_of_head(drawn, training_data, name):
-    shape = Shape(max_rounds=20)
+    shape = Hyperparameters(max_rounds=20)
 
     def fitted(targets):
-        target = dataclasses.replace(next(t for t in targets if t.name == name), recipes=(MONOTONE,))
+        target = dataclasses.replace(next(t for t in targets if t.name == name), feature_sets=(MONOTONE,))
         return fit_head(target, training_data, seed=7, shape=shape).booster.predict(training_data.X, raw_score=True)
 
     usual = fitted(targets_of(training_data))

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.training.test_lift_report import TREATED, gather, shop
 
 from benchmarks.holdback import POLICY, _of, calibrate, randomised
 from marketplace.tables import Marketplace
+from tests.training.lift.test_report import TREATED, gather, shop
 from training.lift.empirical_bayes import Block
 from training.lift.estimate import HYPERPRIOR
 

@@ -7,7 +7,7 @@ import pytest
 import training.data.dataset
 import training.heads.fit
 from tests.leaks.worlds import World, make_world
-from training.heads.hyperparameters import STEP, Shape
+from training.heads.hyperparameters import STEP, Hyperparameters
 
 
 @pytest.fixture(scope="session")
@@ -21,4 +21,4 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """So little data is enough here, and one number of trees to choose from."""
     monkeypatch.setattr(training.data.dataset, "LEAST_LABELLED", 20)
     monkeypatch.setattr(training.data.dataset, "LEAST_DELIVERED", 0)
-    monkeypatch.setitem(training.heads.fit.fit_head.__kwdefaults__, "shape", Shape(max_rounds=STEP))
+    monkeypatch.setitem(training.heads.fit.fit_head.__kwdefaults__, "shape", Hyperparameters(max_rounds=STEP))

@@ -15,8 +15,8 @@ NOT_SEEN = (
     "226 and on 1,154 invitations: a creator's share of acceptances over the whole period, or the simulator's true "
     "chance of acceptance, in every profile reading's follower count, stays under the bound of `too_good`.",
     "What a fold of the training campaigns tells of another through its *signals*: later campaigns' signals hold the "
-    "outcomes of earlier ones, as they do when a brief is ranked. Out-of-fold scores choose recipe and calibration and "
-    "are measured on nobody; the held-out campaigns come after all that is learned from.",
+    "outcomes of earlier ones, as they do when a brief is ranked. Out-of-fold scores choose feature set and "
+    "calibration and are measured on nobody; the held-out campaigns come after all that is learned from.",
     "What the estimated lift of one training campaign tells of another: its prior is fitted on all of them together.",
     "A human who looks at the held-out campaigns and changes the code until they look good.",
     "A signal that follows the outcome weakly (AUC within campaigns under the bound) and is not told apart by time, "

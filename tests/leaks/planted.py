@@ -566,7 +566,7 @@ LEAKS: tuple[Planted, ...] = (
             _together(_references_anew, _set(features.indices.reference, "known_creators", _all_creators)),
             slow=True),
     Planted("conversion_fitted_later", "the conversion model of a day was fitted four weeks after it", "signals",
-            _together(_fits_anew, _set(features.conversion.model, "read_evidence",
+            _together(_fits_anew, _set(features.conversion.model, "read_conversion_data",
                                        lambda real, _w: lambda market, day: real(market, day + 28)))),
     Planted("conversion_views_ahead", "conversion reads view counters four weeks ahead", "signals",
             _together(_fits_anew, _set(features.conversion.rows, "view_rows", _views_ahead))),

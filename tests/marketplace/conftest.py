@@ -1,4 +1,4 @@
-"""A marketplace that keeps the contract, made from the declarations alone, for the tests of this room."""
+"""A marketplace that keeps the contract, made from the declarations alone, for the tests of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The room's commands: what they print, what a program reads, how they refuse."""
+"""The package's commands: what they print, what a program reads, how they refuse."""
 
 from __future__ import annotations
 

@@ -54,14 +54,14 @@ def grow(
 
 @pytest.fixture(scope="session")
 def ranking_bundle(world: World) -> Bundle:
-    """Form lambdarank, without a scale."""
+    """Ranker lambdarank, without a scale."""
     grade = (world.accepted + 2 * world.delivered).astype(int)
     money_grade = np.digitize(world.lift, np.quantile(world.lift, [0.25, 0.5, 0.75]))
     success = grow(world.X, grade, objective="lambdarank", group=60)
     lift = grow(world.X, money_grade, objective="lambdarank", group=60)
     s, r = success.predict(world.X, raw_score=True), lift.predict(world.X, raw_score=True)
     return Bundle(
-        form="lambdarank",
+        ranker="lambdarank",
         signals=SIGNALS,
         heads={"success": success, "lift": lift},
         calibration={
@@ -80,7 +80,7 @@ def ranking_bundle(world: World) -> Bundle:
 
 @pytest.fixture(scope="session")
 def value_bundle(world: World) -> Bundle:
-    """Form expected_value, lift in prices of the product."""
+    """Ranker expected_value, lift in prices of the product."""
     X, came = world.X, world.accepted > 0
     scale = Scale("price_last_all", low=1.0, high=500.0, missing=20.0)
     unit = world.lift / scale.of(X[:, 1])
@@ -92,7 +92,7 @@ def value_bundle(world: World) -> Bundle:
     }
     raw = {name: head.predict(X, raw_score=True) for name, head in heads.items()}
     return Bundle(
-        form="expected_value",
+        ranker="expected_value",
         signals=SIGNALS,
         heads=heads,
         calibration={

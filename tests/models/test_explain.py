@@ -12,21 +12,21 @@ from models.explain import explain, shap_parts
 from models.predict import factors, from_raw, raw_scores
 
 BRIEF = SimpleNamespace(margin_rate=0.45, commission_rate=0.1, flat_fee_usd=4.0, sample_cost_usd=6.0)
-FORMS = ["ranking_bundle", "value_bundle"]
+RANKERS = ["ranking_bundle", "value_bundle"]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_parts_add_up_to_the_raw_score(form, world, request):
-    bundle = request.getfixturevalue(form)
+@pytest.mark.parametrize("ranker", RANKERS)
+def test_parts_add_up_to_the_raw_score(ranker, world, request):
+    bundle = request.getfixturevalue(ranker)
     raw, parts = raw_scores(bundle, world.X[:40]), shap_parts(bundle, world.X[:40])
     for name, part in parts.items():
         assert part.shape == (40, 6)
         np.testing.assert_allclose(part.sum(axis=1), raw[name], atol=1e-9)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_reason_is_the_profit_that_goes_without_its_signals_part(form, world, request):
-    bundle = request.getfixturevalue(form)
+@pytest.mark.parametrize("ranker", RANKERS)
+def test_a_reason_is_the_profit_that_goes_without_its_signals_part(ranker, world, request):
+    bundle = request.getfixturevalue(ranker)
     X = world.X[:30]
     raw, parts, economics = raw_scores(bundle, X), shap_parts(bundle, X), Economics.of(BRIEF)
     whole = from_raw(bundle, raw, factors(bundle, X), economics).utility

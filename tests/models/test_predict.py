@@ -58,16 +58,16 @@ def test_expected_value_multiplies_its_heads(value_bundle, world):
     np.testing.assert_allclose(found.utility, accept * (deliver * (0.45 * lift - 4 - 0.1 * attributed) - 6), atol=1e-9)
 
 
-@pytest.mark.parametrize("form", ["ranking_bundle", "value_bundle"])
-def test_utilitys_interval_is_the_delta_method_with_numeric_derivatives(form, world, request):
-    bundle = request.getfixturevalue(form)
+@pytest.mark.parametrize("ranker", ["ranking_bundle", "value_bundle"])
+def test_utilitys_interval_is_the_delta_method_with_numeric_derivatives(ranker, world, request):
+    bundle = request.getfixturevalue(ranker)
     X = world.X[:50]
     found, economics = predict(bundle, X, BRIEF), Economics.of(BRIEF)
     raw = raw_scores(bundle, X)
     factor = {name: 1.0 if one.scale is None else one.scale.of(X[:, 1]) for name, one in bundle.calibration.items()}
     variance = {name: one.variance(raw[one.head], factor[name]) for name, one in bundle.calibration.items()}
     at = {"accept": found.accept, "deliver": found.deliver, "lift": found.lift, "attributed": found.attributed}
-    if bundle.form == "lambdarank":
+    if bundle.ranker == "lambdarank":
         at["success"] = found.success_probability
 
     def utility(**moved):
@@ -91,9 +91,9 @@ def test_utilitys_interval_is_the_delta_method_with_numeric_derivatives(form, wo
     )
 
 
-@pytest.mark.parametrize("form", ["ranking_bundle", "value_bundle"])
-def test_a_row_has_the_same_prediction_whatever_stands_beside_it(form, world, request, monkeypatch):
-    bundle = request.getfixturevalue(form)
+@pytest.mark.parametrize("ranker", ["ranking_bundle", "value_bundle"])
+def test_a_row_has_the_same_prediction_whatever_stands_beside_it(ranker, world, request, monkeypatch):
+    bundle = request.getfixturevalue(ranker)
     whole = predict(bundle, world.X, BRIEF)
     mixed = np.random.default_rng(1).permutation(len(world.X))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -33,9 +33,9 @@ def candidates(world):
     return X, indices, np.array([f"c{number:04d}" for number in rng.permutation(300)])
 
 
-@pytest.mark.parametrize("form", ["ranking_bundle", "value_bundle"])
-def test_permuting_the_candidates_changes_nothing_but_rows(form, candidates, request):
-    bundle = request.getfixturevalue(form)
+@pytest.mark.parametrize("ranker", ["ranking_bundle", "value_bundle"])
+def test_permuting_the_candidates_changes_nothing_but_rows(ranker, candidates, request):
+    bundle = request.getfixturevalue(ranker)
     X, indices, ids = candidates
     before = rank(bundle, X, indices, ids, BRIEF, top=25)
     mixed = np.random.default_rng(3).permutation(len(ids))

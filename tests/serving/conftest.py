@@ -45,7 +45,7 @@ def tiny_bundle(version: str = "1", *, seed: int = 7) -> Any:
     success, lift = (heads[name].predict(X, raw_score=True) for name in ("success", "lift"))
     money = 80.0 * grade + rng.normal(size=n)
     return Bundle(
-        form="lambdarank",
+        ranker="lambdarank",
         signals=tuple(SIGNALS),
         heads=heads,
         calibration={

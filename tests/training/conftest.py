@@ -1,4 +1,4 @@
-"""Made once for this room's tests: the training rows and both forms of the small marketplace, MLflow's tables."""
+"""Made once for this package's tests: the training rows and both rankers of the small marketplace, MLflow's tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from marketplace.state import state_folder
 from marketplace.tables import open_marketplace
 from training.data.dataset import TrainingData, build_training_data
 from training.data.splits import Split, split_by_time
-from training.heads.rankers import FittedForm, fit_forms
+from training.heads.rankers import FittedRanker, fit_rankers
 from training.tracking.store import Store, open_store
 
 
@@ -29,9 +29,9 @@ def training_data(small_market: Path, small_split: Split) -> TrainingData:
 
 
 @pytest.fixture(scope="session")
-def forms(training_data: TrainingData) -> dict[str, FittedForm]:
-    """Both forms, seed 7, by name."""
-    return {form.form: form for form in fit_forms(training_data, seed=7)}
+def rankers(training_data: TrainingData) -> dict[str, FittedRanker]:
+    """Both rankers, seed 7, by name."""
+    return {ranker.name: ranker for ranker in fit_rankers(training_data, seed=7)}
 
 
 @pytest.fixture(scope="session")

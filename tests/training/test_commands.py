@@ -1,4 +1,4 @@
-"""The room's commands as a person meets them."""
+"""The package's commands as a person meets them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_mounted_commands_have_help(name):
 
 
 def test_a_shape_is_given_once(home, tmp_path):
-    answer = CliRunner().invoke(app, ["train", str(tmp_path), "--tuned", "--shape", "x.json"])
+    answer = CliRunner().invoke(app, ["train", str(tmp_path), "--tuned", "--hyperparameters", "x.json"])
     assert answer.exit_code == 2
     assert "one of" in answer.output
 

@@ -46,19 +46,19 @@ def promoted(trained: tuple[Store, TrainResult]) -> dict:
 
 def test_two_versions_and_the_challenger(trained):
     store, result = trained
-    assert {form.form for form in result.forms} == {"lambdarank", "expected_value"}
-    assert result.challenger == result.forms[-1].version
+    assert {ranker.name for ranker in result.rankers} == {"lambdarank", "expected_value"}
+    assert result.challenger == result.rankers[-1].version
     assert aliased(store, CHALLENGER).number == result.challenger
     version = find_version(store, result.challenger)
     assert "Held out" in version.description
-    assert version.tags["form"] == result.forms[-1].form
+    assert version.tags["ranker"] == result.rankers[-1].ranker
 
 
 def test_a_version_says_what_changed_what_it_beat_where_and_by_which_test(trained):
     store, result = trained
-    for form in result.forms:
-        version = find_version(store, form.version)
-        evidence = store.read_json(form.run_id, "evidence.json")
+    for ranker in result.rankers:
+        version = find_version(store, ranker.version)
+        evidence = store.read_json(ranker.run_id, "evidence.json")
         rankers = evidence["metrics"]["oracle_gain_share_at_20"]
         ours, theirs = rankers["candidate"], rankers[version.tags["compared_with"]]
         wins, ties, losses = (int(n) for n in version.tags["win_tie_loss"].split("/"))
@@ -74,10 +74,10 @@ def test_a_version_says_what_changed_what_it_beat_where_and_by_which_test(traine
 def test_runs_belong_to_the_marketplace_and_carry_its_shape(trained, small_market):
     store, result = trained
     fingerprint = open_marketplace(small_market).fingerprint()
-    for form in result.forms:
-        run = store.client.get_run(form.run_id)
+    for ranker in result.rankers:
+        run = store.client.get_run(ranker.run_id)
         assert store.client.get_experiment(run.info.experiment_id).name == f"small-{fingerprint[:8]}"
-        assert run.info.run_name == f"{form.form} v{form.version}"
+        assert run.info.run_name == f"{ranker.name} v{ranker.version}"
         assert {name: run.data.params[name] for name in DEFAULT.as_dict()} == {
             name: str(value) for name, value in DEFAULT.as_dict().items()
         }
@@ -85,10 +85,10 @@ def test_runs_belong_to_the_marketplace_and_carry_its_shape(trained, small_marke
 
 def test_compare_reads_what_train_recorded(trained):
     store, result = trained
-    one, other = (form.version for form in result.forms)
+    one, other = (ranker.version for ranker in result.rankers)
     found = compare_runs([str(one), str(other)], store=store)
     assert found.metric == "oracle_gain_share_at_20"
-    values = [result.comparison.values[found.metric][form.form] for form in result.forms]
+    values = [result.comparison.values[found.metric][ranker.name] for ranker in result.rankers]
     assert found.tests[0] == paired_randomisation_test(values[1], values[0])
     by_share = compare_runs([str(one), str(other)], metric="validation_share", store=store)
     assert by_share.campaigns != found.campaigns
@@ -96,8 +96,8 @@ def test_compare_reads_what_train_recorded(trained):
 
 def test_runs_hold_what_a_reader_looks_for(trained):
     store, result = trained
-    for form in result.forms:
-        run = store.client.get_run(form.run_id)
+    for ranker in result.rankers:
+        run = store.client.get_run(ranker.run_id)
         assert set(run.data.metrics) >= {*METRICS, "validation_share", "head/lift/loss", "head/lift/constant_loss"}
         assert any(name.startswith("slice/market-") for name in run.data.metrics)
         parent = store.client.get_run(run.data.tags["mlflow.parentRunId"])
@@ -105,9 +105,9 @@ def test_runs_hold_what_a_reader_looks_for(trained):
         assert len(parent.data.params["data_fingerprint"]) == 64
         assert {i.dataset.name for i in parent.inputs.dataset_inputs} == {"training invitations", "held-out pairs"}
         for path in ("calibration", "gain", "importance", "by_market", "by_follower_tier"):
-            assert store.fetch(form.run_id, f"figures/{path}.png").stat().st_size > 2_000
-        assert store.fetch(form.run_id, "heads/lift.txt").read_text().startswith("tree")
-        evidence = store.read_json(form.run_id, "evidence.json")
+            assert store.fetch(ranker.run_id, f"figures/{path}.png").stat().st_size > 2_000
+        assert store.fetch(ranker.run_id, "heads/lift.txt").read_text().startswith("tree")
+        evidence = store.read_json(ranker.run_id, "evidence.json")
         rankers = set(evidence["metrics"]["oracle_gain_share_at_20"])
         assert rankers >= {"candidate", "gmv", "category_gmv", "followers"}
         assert not rankers & {"lambdarank", "expected_value"}
@@ -115,8 +115,8 @@ def test_runs_hold_what_a_reader_looks_for(trained):
 
 def test_better_than_chance_on_campaigns_never_seen(trained):
     _, result = trained
-    for form in result.forms:
-        assert result.comparison.row(form.form, "oracle_gain_share_at_20").low > 0
+    for ranker in result.rankers:
+        assert result.comparison.row(ranker.name, "oracle_gain_share_at_20").low > 0
 
 
 def test_promoted_then_measured_beside_the_baselines(promoted, small_market):

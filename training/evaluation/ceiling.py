@@ -27,7 +27,7 @@ from models.bundle import Bundle, signals_sha256
 from models.calibration import fit_money, fit_probability
 from models.economics import Economics
 from training.data import TrainingData
-from training.heads import FREE, MONOTONE, PLAIN_FEW, Target, campaign_level, fit_head, money_target
+from training.heads import FEW, FREE, MONOTONE, Target, campaign_level, fit_head, money_target
 
 __all__ = ["ceiling_targets", "fit_ceiling", "noise_free_data"]
 
@@ -41,7 +41,7 @@ TOLD = {
 
 
 def fit_ceiling(market: Marketplace, train_campaigns: Sequence[str], *, as_of: pd.Timestamp, seed: int = 7) -> Bundle:
-    """The form ``expected_value`` fitted on the truth of the training campaigns' invited.
+    """The ranker ``expected_value`` fitted on the truth of the training campaigns' invited.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def fit_ceiling(market: Marketplace, train_campaigns: Sequence[str], *, as_of: p
             scale_values=None if scale is None else data.X[:, data.signals.index(scale.signal)],
         )
     return Bundle(
-        form="expected_value",
+        ranker="expected_value",
         signals=data.signals,
         heads={name: head.booster for name, head in heads.items()},
         calibration=calibration,
@@ -117,8 +117,11 @@ def ceiling_targets(data: TrainingData) -> list[Target]:
     n = len(data)
     everyone, ones = np.ones(n, dtype=np.bool_), np.ones(n)
     level = campaign_level(data, data.column("attributed_usd"))
-    chances = (("accept", "accepted", (MONOTONE, FREE)), ("deliver", "delivered", (PLAIN_FEW, MONOTONE)))
+    chances = (("accept", "accepted", (MONOTONE, FREE)), ("deliver", "delivered", (FEW, MONOTONE)))
     return [
-        *(Target(head, everyone, data.column(of), ones, "cross_entropy", recipes) for head, of, recipes in chances),
+        *(
+            Target(head, everyone, data.column(of), ones, "cross_entropy", feature_sets)
+            for head, of, feature_sets in chances
+        ),
         *(money_target(head, data, data.column(f"{head}_usd"), 1.0 / level) for head in ("lift", "attributed")),
     ]

@@ -24,9 +24,9 @@ import pandas as pd
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from training.stats import (
+    BootstrapInterval,
     Gains,
     Groups,
-    Interval,
     auc_within_campaign,
     average_precision,
     calibration_table,
@@ -289,7 +289,7 @@ def _rows(values: Values, gains: Mapping[str, Gains], champion: str, seed: int) 
             if metric == GAIN_SHARE:
                 gain = gains[name]
                 above = np.where(gain.stake > 0, gain.found - gain.chance, np.nan)
-                interval: Interval = cluster_bootstrap(above, gain.stake, seed=seed)
+                interval: BootstrapInterval = cluster_bootstrap(above, gain.stake, seed=seed)
             else:
                 interval = cluster_bootstrap(each, seed=seed)
             test = paired_randomisation_test(each, by_ranker[champion], seed=seed)

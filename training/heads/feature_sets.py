@@ -1,7 +1,7 @@
-"""The shapes of a head that are tried, and the signals that a small head is held to.
+"""The feature sets of a head that are tried, and the signals that a small head is held to.
 
 On a few hundred noisy labels a head that may choose among all signals finds
-some that fit by chance. A *few* recipe shows it only signals that speak of the
+some that fit by chance. A *few* feature set shows it only signals that speak of the
 matter, each held to the direction that common sense gives it; the out-of-fold
 loss decides whether that pays.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from marketplace.arrays import Flags
 
-__all__ = ["FREE", "MONOTONE", "PLAIN_FEW", "SALES_FEW", "SALES_SIGNS", "Recipe"]
+__all__ = ["FEW", "FREE", "MONOTONE", "SALES_FEW", "SALES_SIGNS", "FeatureSet"]
 
 SALES_SIGNS: Mapping[str, int] = MappingProxyType(
     {
@@ -68,8 +68,8 @@ SALES_SIGNS: Mapping[str, int] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One shape of a head.
+class FeatureSet:
+    """What one head may be shown, and the directions it is held to.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Recipe:
     few : bool
         Whether the head sees only the signals of ``signs`` (of those with a direction, where that is empty).
     signs : mapping of signal to -1, 0 or +1
-        Directions for this recipe, before the signals' own.
+        Directions for this feature set, before the signals' own.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Recipe:
         return np.asarray(np.array(own) == 0, dtype=np.bool_)
 
 
-PLAIN_FEW = Recipe("few monotone", monotone=True, few=True)
-SALES_FEW = Recipe("sales signals, monotone", monotone=True, few=True, signs=SALES_SIGNS)
-MONOTONE = Recipe("monotone", monotone=True)
-FREE = Recipe("free", monotone=False)
+FEW = FeatureSet("few monotone", monotone=True, few=True)
+SALES_FEW = FeatureSet("sales signals, monotone", monotone=True, few=True, signs=SALES_SIGNS)
+MONOTONE = FeatureSet("monotone", monotone=True)
+FREE = FeatureSet("free", monotone=False)

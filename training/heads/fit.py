@@ -1,12 +1,12 @@
-"""Fit one head: choose its shape and its number of trees on whole campaigns left out, then fit it on all.
+"""Fit one head: choose its hyperparameters and its number of trees on whole campaigns left out, then fit it on all.
 
 The campaigns, in order of brief, are cut into `BLOCKS` consecutive blocks; each
 block is predicted by boosters that never saw it. (Every other block may serve
 in fitting: expanding windows would leave the first campaigns without a
 prediction and the first boosters with next to no data. What a fold cannot see
 is decided by campaigns; signals are as of each brief in any case.) The
-out-of-fold scores choose the recipe, calibrate the head and choose between the
-forms.
+out-of-fold scores choose the feature set, calibrate the head and choose between the
+rankers.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from marketplace.arrays import Flags, Floats, Ints
 from models.calibration import Scale
 from training.data import TrainingData
 from training.heads.booster import fit_booster, fit_side_by_side
-from training.heads.feature_sets import Recipe
-from training.heads.hyperparameters import DEFAULT, STEP, Shape
+from training.heads.feature_sets import FeatureSet
+from training.heads.hyperparameters import DEFAULT, STEP, Hyperparameters
 from training.stats import Groups, group_sizes, ndcg_at_k
 
 __all__ = [
@@ -43,7 +43,7 @@ BLOCKS = 5
 
 
 SHALLOW: Mapping[str, Any] = MappingProxyType(DEFAULT.lightgbm())
-"""LightGBM's parameters of the default shape."""
+"""LightGBM's parameters of the default hyperparameters."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Target:
         Rows of the data that it learns from.
     y, weights : float64 (n,)
         Target and weight; read at ``rows`` alone. A ranked row's weight scales its pull on the trees; the loss by which
-        a ranking's recipe and rounds are chosen counts rows alike.
+        a ranking's feature set and rounds are chosen counts rows alike.
     objective : str
         ``binary``, ``cross_entropy`` (targets between 0 and 1), ``lambdarank``, ``quasi_poisson`` or another of
         LightGBM's.
-    recipes : tuple of Recipe
+    feature_sets : tuple of FeatureSet
         Tried in this order; a later one must be better than those before it, not equal.
     gains : tuple of float
         For ``lambdarank``: what each grade is worth.
@@ -76,7 +76,7 @@ class Target:
     y: Floats
     weights: Floats
     objective: str
-    recipes: tuple[Recipe, ...]
+    feature_sets: tuple[FeatureSet, ...]
     gains: tuple[float, ...] = ()
     scale: Scale | None = None
 
@@ -99,14 +99,14 @@ class FittedHead:
     Attributes
     ----------
     booster : lightgbm.Booster
-        Fitted on all of the target's rows; while a shape is being measured, on those of some blocks.
+        Fitted on all of the target's rows; while a set of hyperparameters is being measured, on those of some blocks.
     out_of_fold : float64 (n,)
         Raw score of every row of the data by a booster that did not see its campaign.
-    recipe : str
+    feature_set : str
     rounds : int
     loss, constant_loss : float
-        Out-of-fold loss of the chosen recipe, and of a constant (for ``lambdarank``: minus nDCG, of ties).
-    losses : mapping of recipe to float
+        Out-of-fold loss of the chosen feature set, and of a constant (for ``lambdarank``: minus nDCG, of ties).
+    losses : mapping of feature set to float
         The best of each.
     scale : Scale or None
         The target's.
@@ -114,7 +114,7 @@ class FittedHead:
 
     booster: Any
     out_of_fold: Floats
-    recipe: str
+    feature_set: str
     rounds: int
     loss: float
     constant_loss: float
@@ -147,26 +147,40 @@ def blocks_of(campaign: Ints, *, shifted: bool = False) -> Ints:
     return np.asarray(np.minimum(moved * BLOCKS // count, BLOCKS - 1), dtype=np.int64)
 
 
-def fit_head(target: Target, data: TrainingData, *, seed: int, shape: Shape = DEFAULT) -> FittedHead:
-    """Choose recipe and rounds out of fold, then fit on all rows of the target."""
+def fit_head(
+    target: Target, data: TrainingData, *, seed: int, hyperparameters: Hyperparameters = DEFAULT
+) -> FittedHead:
+    """Choose feature set and rounds out of fold, then fit on all rows of the target."""
     blocks = blocks_of(data.campaign)
-    recipes = shape.recipes_of(target.recipes)
-    tasks = [(recipe, block) for recipe in recipes for block in range(BLOCKS)]
+    feature_sets = hyperparameters.feature_sets_of(target.feature_sets)
+    tasks = [(feature_set, block) for feature_set in feature_sets for block in range(BLOCKS)]
 
-    def staged(task: tuple[Recipe, int]) -> Floats:
-        recipe, block = task
-        return fit_stages(target, data, recipe, inside=blocks == block, shape=shape, seed=seed)[0]
+    def staged(task: tuple[FeatureSet, int]) -> Floats:
+        feature_set, block = task
+        return fit_stages(
+            target, data, feature_set, inside=blocks == block, hyperparameters=hyperparameters, seed=seed
+        )[0]
 
-    scores = {recipe.name: np.empty((shape.max_rounds // STEP, len(data))) for recipe in recipes}
-    for (recipe, block), answer in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
-        scores[recipe.name][:, blocks == block] = answer
-    recipe, found = choose_head(target, data, scores)
-    booster = _fit(target, data, target.rows, recipe, rounds=found.rounds, seed=seed, shape=shape)
+    scores = {
+        feature_set.name: np.empty((hyperparameters.max_rounds // STEP, len(data))) for feature_set in feature_sets
+    }
+    for (feature_set, block), answer in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
+        scores[feature_set.name][:, blocks == block] = answer
+    feature_set, found = choose_head(target, data, scores)
+    booster = _fit(
+        target, data, target.rows, feature_set, rounds=found.rounds, seed=seed, hyperparameters=hyperparameters
+    )
     return dataclasses.replace(found, booster=booster)
 
 
 def fit_stages(
-    target: Target, data: TrainingData, recipe: Recipe, *, inside: Flags, shape: Shape, seed: int
+    target: Target,
+    data: TrainingData,
+    feature_set: FeatureSet,
+    *,
+    inside: Flags,
+    hyperparameters: Hyperparameters,
+    seed: int,
 ) -> tuple[Floats, Any]:
     """Fit on the target's rows outside of ``inside``, bool (n,), and score those inside at every number of trees.
 
@@ -176,36 +190,44 @@ def fit_stages(
         Raw scores after STEP, 2 STEP, … trees.
     booster : lightgbm.Booster
     """
-    booster = _fit(target, data, target.rows & ~inside, recipe, rounds=shape.max_rounds, seed=seed, shape=shape)
+    booster = _fit(
+        target,
+        data,
+        target.rows & ~inside,
+        feature_set,
+        rounds=hyperparameters.max_rounds,
+        seed=seed,
+        hyperparameters=hyperparameters,
+    )
     X = data.X[inside]
-    scores = np.empty((shape.max_rounds // STEP, len(X)))
+    scores = np.empty((hyperparameters.max_rounds // STEP, len(X)))
     for stage in range(len(scores)):
         part = booster.predict(X, raw_score=True, start_iteration=stage * STEP, num_iteration=STEP, num_threads=1)
         scores[stage] = part if stage == 0 else scores[stage - 1] + part
     return scores, booster
 
 
-def choose_head(target: Target, data: TrainingData, scores: Mapping[str, Floats]) -> tuple[Recipe, FittedHead]:
-    """The recipe and the number of trees of least out-of-fold loss; the head is still without its booster.
+def choose_head(target: Target, data: TrainingData, scores: Mapping[str, Floats]) -> tuple[FeatureSet, FittedHead]:
+    """The feature set and the number of trees of least out-of-fold loss; the head is still without its booster.
 
-    ``scores``: name of a recipe to raw out-of-fold scores, float64 (stages, n), as `fit_stages` gives them.
+    ``scores``: name of a feature set to raw out-of-fold scores, float64 (stages, n), as `fit_stages` gives them.
     """
-    best: tuple[float, Recipe, int, Floats] | None = None
+    best: tuple[float, FeatureSet, int, Floats] | None = None
     losses: dict[str, float] = {}
-    for recipe in target.recipes:
-        if recipe.name not in scores:
+    for feature_set in target.feature_sets:
+        if feature_set.name not in scores:
             continue
-        by_stage = [_loss(target, data, row) for row in scores[recipe.name]]
+        by_stage = [_loss(target, data, row) for row in scores[feature_set.name]]
         stage = int(np.argmin(by_stage))
-        losses[recipe.name] = by_stage[stage]
+        losses[feature_set.name] = by_stage[stage]
         if best is None or by_stage[stage] < best[0]:
-            best = (by_stage[stage], recipe, (stage + 1) * STEP, scores[recipe.name][stage])
-    assert best is not None  # there is at least one recipe
-    loss, recipe, rounds, out_of_fold = best
-    return recipe, FittedHead(
+            best = (by_stage[stage], feature_set, (stage + 1) * STEP, scores[feature_set.name][stage])
+    assert best is not None  # there is at least one feature set
+    loss, feature_set, rounds, out_of_fold = best
+    return feature_set, FittedHead(
         booster=None,
         out_of_fold=out_of_fold,
-        recipe=recipe.name,
+        feature_set=feature_set.name,
         rounds=rounds,
         loss=loss,
         constant_loss=_loss(dataclasses.replace(target, scale=None), data, np.zeros(len(data))),
@@ -215,13 +237,20 @@ def choose_head(target: Target, data: TrainingData, scores: Mapping[str, Floats]
 
 
 def _fit(
-    target: Target, data: TrainingData, rows: Flags, recipe: Recipe, *, rounds: int, seed: int, shape: Shape
+    target: Target,
+    data: TrainingData,
+    rows: Flags,
+    feature_set: FeatureSet,
+    *,
+    rounds: int,
+    seed: int,
+    hyperparameters: Hyperparameters,
 ) -> Any:
     X = data.X[rows]
     # A constant column is never split on; the head keeps all the signals in their order.
-    X[:, recipe.hidden(data.signals, data.monotone)] = 0.0
+    X[:, feature_set.hidden(data.signals, data.monotone)] = 0.0
     y, weights = target.y[rows], target.weights[rows]
-    params = shape.lightgbm()
+    params = hyperparameters.lightgbm()
     init = None
     if target.objective == "quasi_poisson":
         params["objective"] = quasi_poisson(weights)
@@ -232,7 +261,7 @@ def _fit(
         params["objective"] = target.objective
     if target.gains:
         params["label_gain"] = list(target.gains)
-        params["lambdarank_truncation_level"] = shape.lambdarank_truncation_level
+        params["lambdarank_truncation_level"] = hyperparameters.lambdarank_truncation_level
     return fit_booster(
         X,
         y,
@@ -244,7 +273,7 @@ def _fit(
         weights=None if target.gains and bool((weights == 1.0).all()) else weights,
         init_score=init,
         signals=data.signals,
-        monotone=recipe.directions(data.signals, data.monotone),
+        monotone=feature_set.directions(data.signals, data.monotone),
     )
 
 

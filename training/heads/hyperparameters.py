@@ -1,6 +1,6 @@
-"""The shape of the heads: what tuning may change, and what it is by default.
+"""The hyperparameters of the heads: what tuning may change, and what it is by default.
 
-One shape holds for all heads of both forms. What a head learns from, its
+One set holds for all heads of both rankers. What a head learns from, its
 objective and its directions are no matter of shape (`training.heads.targets.targets_of`,
 `training.heads.feature_sets`).
 """
@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from marketplace.errors import TrainingError
-from training.heads.feature_sets import Recipe
+from training.heads.feature_sets import FeatureSet
 
-__all__ = ["DEFAULT", "RECIPE_CHOICES", "STEP", "Shape", "read_shape"]
+__all__ = ["DEFAULT", "FEATURE_SET_CHOICES", "STEP", "Hyperparameters", "read_hyperparameters"]
 
 STEP = 20
-"""Numbers of trees tried: STEP, 2 STEP, … up to the shape's ``max_rounds``."""
+"""Numbers of trees tried: STEP, 2 STEP, … up to the hyperparameters' ``max_rounds``."""
 
-RECIPE_CHOICES = ("tried", "strict", "loose")
-"""Which of a head's recipes may be chosen: all of them by out-of-fold loss, only its most constrained, its freest."""
+FEATURE_SET_CHOICES = ("tried", "strict", "loose")
+"""Which of a head's feature sets may be chosen: all by out-of-fold loss, only its most constrained, its freest."""
 
 _FRACTIONS = ("learning_rate", "feature_fraction", "bagging_fraction")
 _LEAST = {
@@ -37,7 +37,7 @@ _LEAST = {
 
 
 @dataclass(frozen=True)
-class Shape:
+class Hyperparameters:
     """LightGBM's parameters by their own names, and two of ours.
 
     The defaults suit a few thousand rows and dozens of signals: trees of six leaves on a part of the signals each.
@@ -52,8 +52,8 @@ class Shape:
         Most trees of a head, a multiple of `STEP`; how many it gets is decided out of fold.
     lambdarank_truncation_level : int
         Of the ranking heads.
-    recipes : str
-        One of `RECIPE_CHOICES`.
+    feature_sets : str
+        One of `FEATURE_SET_CHOICES`.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class Shape:
     bagging_fraction: float = 0.8
     max_rounds: int = 240
     lambdarank_truncation_level: int = 30
-    recipes: str = "tried"
+    feature_sets: str = "tried"
 
     def __post_init__(self) -> None:
         for one in dataclasses.fields(self):
@@ -84,20 +84,24 @@ class Shape:
             # Written so that NaN is refused too.
             _require(least <= getattr(self, name) < 1e6, f"{name} of {least} or more", str(getattr(self, name)))
         _require(self.max_rounds % STEP == 0, f"max_rounds as a multiple of {STEP}", str(self.max_rounds))
-        _require(self.recipes in RECIPE_CHOICES, f"recipes as one of {', '.join(RECIPE_CHOICES)}", self.recipes)
+        _require(
+            self.feature_sets in FEATURE_SET_CHOICES,
+            f"feature sets as one of {', '.join(FEATURE_SET_CHOICES)}",
+            self.feature_sets,
+        )
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Shape:
+    def of(cls, values: Mapping[str, Any]) -> Hyperparameters:
         """From a mapping; what it does not name is as by default.
 
         Raises
         ------
         TrainingError
-            A name that is no part of a shape, or a value out of range.
+            A name that is no part of a set of hyperparameters, or a value out of range.
         """
         names = [one.name for one in dataclasses.fields(cls)]
         unknown = sorted(set(values) - set(names))
-        _require(not unknown, f"parts of a shape: {', '.join(names)}", ", ".join(unknown))
+        _require(not unknown, f"parts of a set of hyperparameters: {', '.join(names)}", ", ".join(unknown))
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
@@ -106,16 +110,16 @@ class Shape:
 
     def lightgbm(self) -> dict[str, Any]:
         """LightGBM's parameters, all but the objective's own."""
-        own = {"max_rounds", "recipes", "lambdarank_truncation_level"}
+        own = {"max_rounds", "feature_sets", "lambdarank_truncation_level"}
         return {name: value for name, value in self.as_dict().items() if name not in own} | {
             "bagging_freq": 1,
             "max_bin": 63,
             "monotone_constraints_method": "basic",
         }
 
-    def recipes_of(self, recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:
-        """Those of a target's recipes, most constrained first, that this shape allows."""
-        return {"tried": recipes, "strict": recipes[:1], "loose": recipes[-1:]}[self.recipes]
+    def feature_sets_of(self, feature_sets: tuple[FeatureSet, ...]) -> tuple[FeatureSet, ...]:
+        """Those of a target's feature sets, most constrained first, that this hyperparameters allows."""
+        return {"tried": feature_sets, "strict": feature_sets[:1], "loose": feature_sets[-1:]}[self.feature_sets]
 
     def changes_from(self, other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Name to (``other``'s value, ours) of what differs; what ``other`` does not tell is left out."""
@@ -123,25 +127,25 @@ class Shape:
         return {name: (other[name], mine[name]) for name in mine if name in other and other[name] != mine[name]}
 
 
-def read_shape(file: Path) -> Shape:
-    """The shape in a JSON file: an object of its parts, or one that has such an object as ``shape``.
+def read_hyperparameters(file: Path) -> Hyperparameters:
+    """The hyperparameters in a JSON file: an object of them, or one with such an object as ``hyperparameters``.
 
     Raises
     ------
     TrainingError
-        The file cannot be read, is no such JSON, or names something that is no shape.
+        The file cannot be read, is no such JSON, or names something that is no hyperparameters.
     """
     try:
         raw = json.loads(file.read_text())
     except (OSError, ValueError) as reason:
         raise TrainingError(
-            "a JSON file with the shape of the heads",
+            "a JSON file with the hyperparameters of the heads",
             received=f"{file}: {reason}",
             look="docs/tuning.md; `collabrank tune DIR` writes one",
         ) from reason
-    found = raw.get("shape", raw) if isinstance(raw, dict) else raw
-    _require(isinstance(found, dict), "a JSON object of a shape's parts", f"{file}: {str(raw)[:60]}")
-    return Shape.of(found)
+    found = raw.get("hyperparameters", raw) if isinstance(raw, dict) else raw
+    _require(isinstance(found, dict), "a JSON object of a set of hyperparameters' parts", f"{file}: {str(raw)[:60]}")
+    return Hyperparameters.of(found)
 
 
 def _require(fine: bool, expected: str, received: str) -> None:
@@ -149,5 +153,5 @@ def _require(fine: bool, expected: str, received: str) -> None:
         raise TrainingError(expected, received=received, look="training/heads/hyperparameters.py; docs/tuning.md")
 
 
-DEFAULT = Shape()
+DEFAULT = Hyperparameters()
 """What `collabrank train` fits unless it is told otherwise."""

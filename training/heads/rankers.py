@@ -1,4 +1,4 @@
-"""The two forms of the model, fitted on the same rows.
+"""The two rankers of the model, fitted on the same rows.
 
 ``lambdarank``: two ranking heads, query = campaign.
 
@@ -18,7 +18,7 @@ they multiply what the creator's next video is expected to sell
 (`training.heads.targets`).
 
 Ranking heads order the creators of one campaign and say nothing of money, so
-the form ``lambdarank`` takes acceptance from the pointwise head and reads both
+the ranker ``lambdarank`` takes acceptance from the pointwise head and reads both
 lift and attributed sales from the lift head, in units of the product's price:
 two sums of money that are set against each other must be drawn together to the
 same degree, or the surest sellers are punished for their commission. All
@@ -43,16 +43,16 @@ import numpy as np
 
 from features.signals import SIGNALS
 from marketplace.arrays import Floats
-from models.bundle import Bundle, Form, signals_sha256, words_of
+from models.bundle import Bundle, RankerName, signals_sha256, words_of
 from models.calibration import Calibration, Scale, fit_money, fit_probability
 from models.predict import Predictions, factors, from_raw
 from training.data import TrainingData
 from training.heads.fit import FittedHead, fit_head
-from training.heads.hyperparameters import DEFAULT, Shape
+from training.heads.hyperparameters import DEFAULT, Hyperparameters
 from training.heads.targets import LEAST_LIFTS, lift_labels, targets_of
 from training.stats import Groups, gains_at_k, paired_randomisation_test
 
-__all__ = ["FittedForm", "both_forms", "fit_forms", "validation_share"]
+__all__ = ["FittedRanker", "both_rankers", "fit_rankers", "validation_share"]
 
 PRICE = "brief_price_brief"
 """The signal in whose units a ranking head's money is told."""
@@ -64,15 +64,15 @@ realised lifts on simulated marketplaces (.80 and .94 on seeds 11 to 13)."""
 
 PREFERENCE = 0.01
 """One-sided p below which ``lambdarank`` is preferred. Validation sees the invited alone; among all the eligible, whom
-no label speaks of, the pointwise form goes on where the ranking one is flat, so the evidence must be strong."""
+no label speaks of, the pointwise ranker goes on where the ranking one is flat, so the evidence must be strong."""
 
 VALIDATION_DEPTH = 10
 """How many invited creators a campaign's validation picks."""
 
 
 @dataclass(frozen=True)
-class FittedForm:
-    """One fitted form.
+class FittedRanker:
+    """One fitted ranker.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class FittedForm:
         For every row of the data, each by boosters that did not see its campaign.
     validation : float
         Share of the best possible estimated profit above chance that the out-of-fold utility captures among
-        the invited, `VALIDATION_DEPTH` a campaign: 0 = random, 1 = best. The forms are chosen by it.
+        the invited, `VALIDATION_DEPTH` a campaign: 0 = random, 1 = best. The rankers are chosen by it.
     validation_shares : float64 (campaigns,)
         The same, campaign by campaign.
     """
@@ -95,29 +95,29 @@ class FittedForm:
     validation_shares: Floats
 
     @property
-    def form(self) -> str:
+    def name(self) -> str:
         """``lambdarank`` or ``expected_value``."""
-        return self.bundle.form
+        return self.bundle.ranker
 
 
-def fit_forms(data: TrainingData, *, seed: int, shape: Shape = DEFAULT) -> list[FittedForm]:
-    """Fit both forms; the one to be preferred comes last (see `both_forms`).
+def fit_rankers(data: TrainingData, *, seed: int, hyperparameters: Hyperparameters = DEFAULT) -> list[FittedRanker]:
+    """Fit both rankers; the one to be preferred comes last (see `both_rankers`).
 
     Raises
     ------
     TrainingError
         Too little to fit a head on.
     """
-    return both_forms(data, {target.name: fit_head(target, data, seed=seed, shape=shape)
+    return both_rankers(data, {target.name: fit_head(target, data, seed=seed, hyperparameters=hyperparameters)
                              for target in targets_of(data)})  # fmt: skip
 
 
-def both_forms(data: TrainingData, heads: Mapping[str, FittedHead]) -> list[FittedForm]:
-    """Both forms of fitted heads, by `Target.name`; the one to be preferred comes last.
+def both_rankers(data: TrainingData, heads: Mapping[str, FittedHead]) -> list[FittedRanker]:
+    """Both rankers of fitted heads, by `Target.name`; the one to be preferred comes last.
 
     That is ``expected_value``, unless ``lambdarank`` validates better by more than chance (paired
     randomisation test over the training campaigns, one-sided p < `PREFERENCE`): on few campaigns the
-    difference is mostly noise, and the pointwise form is the better calibrated.
+    difference is mostly noise, and the pointwise ranker is the better calibrated.
     """
     pointwise, ranked = _expected_value(data, heads), _lambdarank(data, heads)
     test = paired_randomisation_test(ranked.validation_shares, pointwise.validation_shares)
@@ -125,7 +125,7 @@ def both_forms(data: TrainingData, heads: Mapping[str, FittedHead]) -> list[Fitt
     return [pointwise, ranked] if better else [ranked, pointwise]
 
 
-def _expected_value(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedForm:
+def _expected_value(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedRanker:
     used = {name: heads[name] for name in ("accept", "deliver", "lift", "attributed")}
     lift, lift_se, attributed = lift_labels(data)
     plain, plain_se = _plain_lifts(data)
@@ -142,7 +142,7 @@ def _expected_value(data: TrainingData, heads: Mapping[str, FittedHead]) -> Fitt
     return _finish("expected_value", data, used, calibration)
 
 
-def _lambdarank(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedForm:
+def _lambdarank(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedRanker:
     used = {"success": heads["rank_success"], "accept": heads["accept"], "lift": heads["rank_lift"]}
     lift, lift_se, attributed = lift_labels(data)
     plain, plain_se = _plain_lifts(data)
@@ -204,11 +204,11 @@ def _money(
 
 
 def _finish(
-    form: Form, data: TrainingData, heads: Mapping[str, FittedHead], calibration: Mapping[str, Calibration]
-) -> FittedForm:
+    ranker: RankerName, data: TrainingData, heads: Mapping[str, FittedHead], calibration: Mapping[str, Calibration]
+) -> FittedRanker:
     used = {one.head for one in calibration.values()}
     bundle = Bundle(
-        form=form,
+        ranker=ranker,
         signals=data.signals,
         heads={name: head.booster for name, head in heads.items() if name in used},
         calibration=calibration,
@@ -220,11 +220,11 @@ def _finish(
     raw = {name: head.out_of_fold for name, head in heads.items()}
     out_of_fold = from_raw(bundle, raw, factors(bundle, data.X), data.economics)
     validation, shares = validation_share(data, out_of_fold.utility)
-    return FittedForm(bundle, heads, out_of_fold, validation, shares)
+    return FittedRanker(bundle, heads, out_of_fold, validation, shares)
 
 
 def validation_share(data: TrainingData, utility: Floats) -> tuple[float, Floats]:
-    """`FittedForm.validation` and `FittedForm.validation_shares` of the out-of-fold ``utility``, float64 (n,)."""
+    """`FittedRanker.validation` and `FittedRanker.validation_shares` of the out-of-fold ``utility``, float64 (n,)."""
     profit = data.realised_profit()
     rows = np.isfinite(profit)
     if not rows.any():

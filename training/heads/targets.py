@@ -13,7 +13,7 @@ import numpy as np
 from marketplace.arrays import Floats
 from models.calibration import Scale, fit_log_linear, pool_adjacent_violators
 from training.data import TrainingData
-from training.heads.feature_sets import FREE, MONOTONE, PLAIN_FEW, SALES_FEW
+from training.heads.feature_sets import FEW, FREE, MONOTONE, SALES_FEW
 from training.heads.fit import Target
 
 __all__ = [
@@ -61,7 +61,7 @@ def targets_of(data: TrainingData, *, lift_label: tuple[Floats, Floats] | None =
             np.nan_to_num(data.column("delivered")),
             ones,
             "binary",
-            (PLAIN_FEW, MONOTONE),
+            (FEW, MONOTONE),
         ),
         # The variance of a sale grows with the square of its size: weight mean/variance makes campaigns of dear
         # and of cheap products speak alike, and noisy estimates less.
@@ -92,8 +92,8 @@ def money_target(head: str, data: TrainingData, label: Floats, weights: Floats) 
     """The pointwise target of ``label``, USD (n,), NaN where not known; ``weights`` (n,) are read where it is known."""
     rows = np.isfinite(label)
     scale = _sales_scale(data, label, weights) if rows.any() else None
-    recipes = (SALES_FEW, MONOTONE)
-    return Target(head, rows, np.nan_to_num(label), np.nan_to_num(weights), "quasi_poisson", recipes, scale=scale)
+    feature_sets = (SALES_FEW, MONOTONE)
+    return Target(head, rows, np.nan_to_num(label), np.nan_to_num(weights), "quasi_poisson", feature_sets, scale=scale)
 
 
 def _sales_scale(data: TrainingData, label: Floats, weights: Floats) -> Scale | None:

@@ -1,10 +1,10 @@
-"""How well a shape of the heads validates within the training campaigns, block by block.
+"""How well a set of hyperparameters of the heads validates within the training campaigns, block by block.
 
-The measure is the one that forms are chosen by: the share of the best possible
+The measure is the one that rankers are chosen by: the share of the best possible
 estimated profit above chance that the out-of-fold utility captures among the
-invited (`training.heads.rankers.FittedForm.validation`), of the form that training
+invited (`training.heads.rankers.FittedRanker.validation`), of the ranker that training
 would prefer. After each block of campaigns the share so far is told, so that a
-hopeless shape need not be measured to its end. Held-out campaigns play no part.
+hopeless hyperparameters need not be measured to its end. Held-out campaigns play no part.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from marketplace.arrays import Flags, Floats
 from marketplace.errors import CollabrankError
 from training.data import TrainingData
 from training.heads.booster import fit_side_by_side
-from training.heads.feature_sets import Recipe
+from training.heads.feature_sets import FeatureSet
 from training.heads.fit import BLOCKS, FittedHead, Target, blocks_of, choose_head, fit_stages
-from training.heads.hyperparameters import STEP, Shape
-from training.heads.rankers import both_forms
+from training.heads.hyperparameters import STEP, Hyperparameters
+from training.heads.rankers import both_rankers
 from training.heads.targets import targets_of
 
 __all__ = ["Measured", "measure", "measure_by_block", "validation_campaigns"]
@@ -37,8 +37,8 @@ class Measured:
     ----------
     block : int
         The last block that counted, from 0.
-    form : str
-        The form that training would prefer on them; empty where they hold too little to tell.
+    ranker : str
+        The ranker that training would prefer on them; empty where they hold too little to tell.
     share : float
         Pooled over the campaigns so far; NaN where they hold too little to tell.
     campaigns : tuple of str
@@ -48,28 +48,30 @@ class Measured:
     """
 
     block: int
-    form: str
+    ranker: str
     share: float
     campaigns: tuple[str, ...]
     shares: Floats
 
 
 def validation_campaigns(data: TrainingData) -> tuple[str, ...]:
-    """Ids, ascending, of the campaigns with settled outcomes: one each for `FittedForm.validation_shares`."""
+    """Ids, ascending, of the campaigns with settled outcomes: one each for `FittedRanker.validation_shares`."""
     known = np.isfinite(data.realised_profit())
     return tuple(sorted({str(name) for name in data.rows["campaign_id"].to_numpy()[known]}))
 
 
-def measure(data: TrainingData, shape: Shape, *, seed: int, shifted: bool = False) -> Measured:
+def measure(data: TrainingData, hyperparameters: Hyperparameters, *, seed: int, shifted: bool = False) -> Measured:
     """All blocks of `measure_by_block`."""
-    *_, last = measure_by_block(data, shape, seed=seed, shifted=shifted)
+    *_, last = measure_by_block(data, hyperparameters, seed=seed, shifted=shifted)
     return last
 
 
-def measure_by_block(data: TrainingData, shape: Shape, *, seed: int, shifted: bool = False) -> Iterator[Measured]:
-    """Yield, block by block, what ``shape`` captures on the campaigns so far.
+def measure_by_block(
+    data: TrainingData, hyperparameters: Hyperparameters, *, seed: int, shifted: bool = False
+) -> Iterator[Measured]:
+    """Yield, block by block, what ``hyperparameters`` captures on the campaigns so far.
 
-    The last one is what `training.heads.fit_forms` would find with the same seed, bit for bit (unless ``shifted``,
+    The last one is what `training.heads.fit_rankers` would find with the same seed, bit for bit (unless ``shifted``,
     another assignment of campaigns to blocks: `training.heads.fit.blocks_of`).
 
     Raises
@@ -79,19 +81,26 @@ def measure_by_block(data: TrainingData, shape: Shape, *, seed: int, shifted: bo
     """
     targets = targets_of(data)
     blocks = blocks_of(data.campaign, shifted=shifted)
-    tasks = [(target, recipe) for target in targets for recipe in shape.recipes_of(target.recipes)]
-    scores = {(t.name, recipe.name): np.empty((shape.max_rounds // STEP, len(data))) for t, recipe in tasks}
+    tasks = [
+        (target, feature_set)
+        for target in targets
+        for feature_set in hyperparameters.feature_sets_of(target.feature_sets)
+    ]
+    scores = {
+        (t.name, feature_set.name): np.empty((hyperparameters.max_rounds // STEP, len(data)))
+        for t, feature_set in tasks
+    }
     for block in range(BLOCKS):
         inside = blocks == block
 
-        def staged(task: tuple[Target, Recipe], inside: Flags = inside) -> tuple[Floats, Any]:
-            target, recipe = task
-            return fit_stages(target, data, recipe, inside=inside, shape=shape, seed=seed)
+        def staged(task: tuple[Target, FeatureSet], inside: Flags = inside) -> tuple[Floats, Any]:
+            target, feature_set = task
+            return fit_stages(target, data, feature_set, inside=inside, hyperparameters=hyperparameters, seed=seed)
 
         boosters: dict[tuple[str, str], Any] = {}
-        for (target, recipe), (found, booster) in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
-            scores[target.name, recipe.name][:, inside] = found
-            boosters[target.name, recipe.name] = booster
+        for (target, feature_set), (found, booster) in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
+            scores[target.name, feature_set.name][:, inside] = found
+            boosters[target.name, feature_set.name] = booster
         yield _so_far(data, targets, blocks <= block, scores, boosters, block=block)
 
 
@@ -109,17 +118,17 @@ def _so_far(
     try:
         heads: dict[str, FittedHead] = {}
         for target in targets:
-            own = {recipe: found[:, rows] for (name, recipe), found in scores.items() if name == target.name}
+            own = {feature_set: found[:, rows] for (name, feature_set), found in scores.items() if name == target.name}
             mine = dataclasses.replace(target, rows=target.rows[rows], y=target.y[rows], weights=target.weights[rows])
-            recipe, head = choose_head(mine, part, own)
-            heads[target.name] = dataclasses.replace(head, booster=boosters[target.name, recipe.name])
-        form = both_forms(part, heads)[-1]
+            feature_set, head = choose_head(mine, part, own)
+            heads[target.name] = dataclasses.replace(head, booster=boosters[target.name, feature_set.name])
+        ranker = both_rankers(part, heads)[-1]
     except (CollabrankError, ValueError, ZeroDivisionError):
         # The first blocks of a small marketplace may hold no delivery at all; the last block holds what training has.
         if part is data:
             raise
         return Measured(block, "", float("nan"), (), np.zeros(0))
-    return Measured(block, form.form, form.validation, validation_campaigns(part), form.validation_shares)
+    return Measured(block, ranker.name, ranker.validation, validation_campaigns(part), ranker.validation_shares)
 
 
 def _part(data: TrainingData, rows: Flags) -> TrainingData:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from training.lift.empirical_bayes import Block, Prior, fit_prior
 from training.lift.estimate import HYPERPRIOR, attributed_days, estimate_lift
-from training.lift.evidence import TERMS, Evidence
+from training.lift.evidence import TERMS, LiftEvidence
 from training.lift.report import lift_report, ripe_evidence
 from training.lift.run import run_lift
 from training.lift.sums import sum_lifts
@@ -15,7 +15,7 @@ __all__ = [
     "HYPERPRIOR",
     "TERMS",
     "Block",
-    "Evidence",
+    "LiftEvidence",
     "Prior",
     "attributed_days",
     "estimate_lift",

@@ -98,7 +98,7 @@ def fit_prior(blocks: Sequence[Block], hyperprior: Hyperprior) -> Prior:
     count = len(hyperprior.variance)
 
     def totals(variance: Floats) -> tuple[float, Floats, Floats]:
-        """Evidence but for rho; precision (q, q) and target (q,) of rho."""
+        """LiftEvidence but for rho; precision (q, q) and target (q,) of rho."""
         evidence, precision, target = 0.0, np.diag(hyperprior.sd**-2.0), hyperprior.mean * hyperprior.sd**-2.0
         for stack in stacks:
             own, seen, heard = _weigh(stack, stack.spread @ variance)

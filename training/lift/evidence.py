@@ -24,7 +24,7 @@ from training.lift.empirical_bayes import Block
 __all__ = [
     "LEVEL_VARIANCE",
     "TERMS",
-    "Evidence",
+    "LiftEvidence",
     "ProductDays",
     "day_number",
     "days_of_posting",
@@ -80,7 +80,7 @@ def sales_kernel(age: Ints, lines: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class LiftEvidence:
     """Everything that the product days say, for one marketplace as of one day.
 
     Attributes
@@ -141,7 +141,7 @@ def gather_evidence(
     kin: bool = False,
     blocks: bool = True,
     raw: Panel | None = None,
-) -> Evidence | None:
+) -> LiftEvidence | None:
     """The evidence on the partnerships ``rows`` as known before ``day``; None without days.
 
     Parameters
@@ -157,9 +157,9 @@ def gather_evidence(
     kin : bool
         Nor are the days on which another product of the same brand and category has a partnership in force.
     blocks : bool
-        False where only the counterfactual is wanted: `Evidence.blocks` is then empty.
+        False where only the counterfactual is wanted: `LiftEvidence.blocks` is then empty.
     raw : Panel, optional
-        `Evidence.raw` of the same partnerships and day, which saves reading it again.
+        `LiftEvidence.raw` of the same partnerships and day, which saves reading it again.
     """
     pairs = _pairs(market, rows, day)
     together = len(pairs) > 0 and bool(pairs["row"].value_counts().max() > MANY_PRODUCTS)
@@ -205,7 +205,7 @@ def gather_evidence(
     found = [_block(panel, baseline, part, kernel, seen) for part in parts]
     places = [part.index.to_numpy(dtype=np.int64) for part in parts]
     untreated = np.isfinite(panel.sales) & ~clear
-    return Evidence(rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, found, places)
+    return LiftEvidence(rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, found, places)
 
 
 def within_window(rows: pd.DataFrame, attributed: pd.DataFrame) -> pd.DataFrame:

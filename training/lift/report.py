@@ -43,7 +43,7 @@ from training.lift.checks import (
 from training.lift.counterfactual import epoch_days
 from training.lift.empirical_bayes import Prior, fit_prior, posterior
 from training.lift.estimate import HYPERPRIOR, attributed_days
-from training.lift.evidence import Evidence, gather_evidence, within_window
+from training.lift.evidence import LiftEvidence, gather_evidence, within_window
 from training.lift.sums import pair_lifts, sum_lifts
 from training.lift.threads import one_thread
 from training.outcomes import build_outcomes
@@ -190,7 +190,7 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
     # One sum of everything has no clear days and no siblings.
     if not evidence.together:
 
-        def again(**clear: Any) -> Evidence | None:
+        def again(**clear: Any) -> LiftEvidence | None:
             return gather_evidence(
                 market, rows, sales, day=day, attributed=attributed, blocks=False, raw=evidence.raw, **clear
             )
@@ -223,7 +223,7 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
 
 
 @one_thread()
-def ripe_evidence(market: Marketplace, as_of: pd.Timestamp) -> tuple[Evidence, Flags]:
+def ripe_evidence(market: Marketplace, as_of: pd.Timestamp) -> tuple[LiftEvidence, Flags]:
     """What the products' days say as of a day, and which partnerships are ripe, bool (n,).
 
     Raises
@@ -237,7 +237,7 @@ def ripe_evidence(market: Marketplace, as_of: pd.Timestamp) -> tuple[Evidence, F
 
 def _gather(
     market: Marketplace, day: pd.Timestamp
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, Evidence, Flags]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, LiftEvidence, Flags]:
     outcomes = build_outcomes(market, day)
     outcomes = outcomes[outcomes["posted_at"].notna()].reset_index(drop=True)
     rows = outcomes[["invitation_id", *_KEYS, "content_id"]].assign(posted_day=epoch_days(outcomes["posted_at"]))
@@ -256,7 +256,7 @@ def _gather(
     return outcomes, rows, sales, attributed, evidence, ripe
 
 
-def _estimates(evidence: Evidence, prior: Prior, ripe: Flags, usd: Floats) -> tuple[list[Estimate], Estimate]:
+def _estimates(evidence: LiftEvidence, prior: Prior, ripe: Flags, usd: Floats) -> tuple[list[Estimate], Estimate]:
     names = evidence.rows["campaign_id"].to_numpy(dtype=object)
     known = np.unique(names[ripe].astype(str))
     campaign = np.where(ripe, np.searchsorted(known, names.astype(str)), -1).astype(np.int64)
@@ -277,7 +277,7 @@ def _estimates(evidence: Evidence, prior: Prior, ripe: Flags, usd: Floats) -> tu
 
 
 def _overall(
-    evidence: Evidence, prior: Prior, learned: Estimate, imputation: Imputation | None
+    evidence: LiftEvidence, prior: Prior, learned: Estimate, imputation: Imputation | None
 ) -> tuple[float, Estimate]:
     """How far the imputed sum is from the learned one, and what is reported in all."""
     if imputation is None or not len(imputation.rows):

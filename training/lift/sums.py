@@ -15,7 +15,7 @@ import numpy as np
 
 from marketplace.arrays import Floats, Ints
 from training.lift.empirical_bayes import Prior
-from training.lift.evidence import Evidence, ProductDays, days_of_posting, product_days
+from training.lift.evidence import LiftEvidence, ProductDays, days_of_posting, product_days
 
 __all__ = ["SharedError", "days_of_block", "pair_lifts", "sum_lifts"]
 
@@ -27,7 +27,7 @@ class SharedError:
     share carry over.
     """
 
-    def __init__(self, evidence: Evidence, count: int) -> None:
+    def __init__(self, evidence: LiftEvidence, count: int) -> None:
         self.baseline, self.days, self.count = evidence.baseline, evidence.panel.days, count
         place = np.arange(self.days)
         self._memory = np.exp(-np.abs(place[:, None] - place) / evidence.baseline.memory)
@@ -56,7 +56,7 @@ class SharedError:
         return np.maximum(found, 0.0)
 
 
-def days_of_block(evidence: Evidence, number: int) -> ProductDays:
+def days_of_block(evidence: LiftEvidence, number: int) -> ProductDays:
     """The days that block ``number`` of ``evidence`` was made from."""
     part = evidence.pairs.iloc[evidence.block_pairs[number]]
     return product_days(
@@ -69,7 +69,7 @@ def days_of_block(evidence: Evidence, number: int) -> ProductDays:
     )
 
 
-def sum_lifts(evidence: Evidence, prior: Prior, groups: Sequence[Ints]) -> list[tuple[Floats, Floats]]:
+def sum_lifts(evidence: LiftEvidence, prior: Prior, groups: Sequence[Ints]) -> list[tuple[Floats, Floats]]:
     """Posterior mean and standard deviation of the summed lifts of groups of partnerships, USD.
 
     Parameters
@@ -113,7 +113,7 @@ def sum_lifts(evidence: Evidence, prior: Prior, groups: Sequence[Ints]) -> list[
     return [(mean[a:b], sd[a:b]) for a, b in pairwise(offset.tolist())]
 
 
-def pair_lifts(evidence: Evidence, prior: Prior) -> Floats:
+def pair_lifts(evidence: LiftEvidence, prior: Prior) -> Floats:
     """Posterior mean of the lift of each pair of partnership and product, USD, float64 (len(evidence.pairs),)."""
     mean = np.zeros(len(evidence.pairs))
     for block, pairs in zip(evidence.blocks, evidence.block_pairs, strict=True):

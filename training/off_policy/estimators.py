@@ -50,7 +50,7 @@ import numpy.typing as npt
 
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import TrainingError
-from training.stats import Interval, cluster_bootstrap
+from training.stats import BootstrapInterval, cluster_bootstrap
 
 __all__ = [
     "ESTIMATORS",
@@ -143,9 +143,9 @@ class OffPolicyValue:
 
     Attributes
     ----------
-    estimates : estimator -> Interval
+    estimates : estimator -> BootstrapInterval
         ``ips``, ``snips`` and, where a model was given, ``dr``, each with its 90 % cluster-bootstrap interval.
-    logged : Interval
+    logged : BootstrapInterval
         What the older policy's own invitations earned, a campaign, however many it sent.
     effective : float
         Effective sample size, in invitations.
@@ -159,8 +159,8 @@ class OffPolicyValue:
     logged_invitations : int
     """
 
-    estimates: Mapping[str, Interval]
-    logged: Interval
+    estimates: Mapping[str, BootstrapInterval]
+    logged: BootstrapInterval
     effective: float
     matched: int
     largest_share: float
@@ -305,7 +305,7 @@ def estimate(
         )
     invited = float(p.sum()) / count
 
-    def interval(values: Floats, weights: Floats | None = None) -> Interval:
+    def interval(values: Floats, weights: Floats | None = None) -> BootstrapInterval:
         return cluster_bootstrap(values, weights, level=LEVEL, draws=draws, seed=seed)
 
     gained = log.per_campaign(weight * profit)

@@ -329,9 +329,9 @@ def _mean_of(target: Target, data: TrainingData, X: Floats, *, seed: int) -> Flo
     money = target.objective == "quasi_poisson"
     if mean <= 0 or (not money and mean >= 1):
         return np.full(len(X), mean)
-    recipe = target.recipes[0]
+    feature_set = target.feature_sets[0]
     fitted = data.X[target.rows]
-    fitted[:, recipe.hidden(data.signals, data.monotone)] = 0.0
+    fitted[:, feature_set.hidden(data.signals, data.monotone)] = 0.0
     booster = fit_booster(
         fitted,
         y,
@@ -341,7 +341,7 @@ def _mean_of(target: Target, data: TrainingData, X: Floats, *, seed: int) -> Flo
         weights=weights,
         init_score=np.full(len(y), np.log(mean)) if money else None,
         signals=data.signals,
-        monotone=recipe.directions(data.signals, data.monotone),
+        monotone=feature_set.directions(data.signals, data.monotone),
     )
     if not money:
         return np.asarray(booster.predict(X, num_threads=1), dtype=np.float64)

@@ -13,12 +13,18 @@ from training.stats.metrics import (
     gains_at_k,
     ndcg_at_k,
 )
-from training.stats.significance import Interval, PairedTest, cluster_bootstrap, holm, paired_randomisation_test
+from training.stats.significance import (
+    BootstrapInterval,
+    PairedTest,
+    cluster_bootstrap,
+    holm,
+    paired_randomisation_test,
+)
 
 __all__ = [
+    "BootstrapInterval",
     "Gains",
     "Groups",
-    "Interval",
     "PairedTest",
     "auc_within_campaign",
     "average_precision",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 
-__all__ = ["Interval", "PairedTest", "cluster_bootstrap", "holm", "paired_randomisation_test"]
+__all__ = ["BootstrapInterval", "PairedTest", "cluster_bootstrap", "holm", "paired_randomisation_test"]
 
 
 EXACT_UP_TO = 14
@@ -26,7 +26,7 @@ _BLOCK = 4_000_000
 
 
 @dataclass(frozen=True)
-class Interval:
+class BootstrapInterval:
     """An estimate with its bootstrap interval; all three NaN where nothing could be measured."""
 
     estimate: float
@@ -98,7 +98,7 @@ def cluster_bootstrap(
     level: float = 0.95,
     draws: int = 2_000,
     seed: int = 0,
-) -> Interval:
+) -> BootstrapInterval:
     """Percentile interval of ``sum(values) / sum(weights)`` over campaigns drawn with replacement.
 
     Parameters
@@ -117,13 +117,13 @@ def cluster_bootstrap(
     known = ~(np.isnan(top) | np.isnan(bottom))
     top, bottom = top[known], bottom[known]
     if top.size == 0 or not bottom.sum() > 0:
-        return Interval(float("nan"), float("nan"), float("nan"))
+        return BootstrapInterval(float("nan"), float("nan"), float("nan"))
     estimate = float(top.sum() / bottom.sum())
     times = _times_drawn(top.size, draws, seed)
     denominator = times @ bottom
     ratios = (times @ top)[denominator > 0] / denominator[denominator > 0]
     low, high = np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Interval(estimate, float(low), float(high))
+    return BootstrapInterval(estimate, float(low), float(high))
 
 
 def holm(p: npt.ArrayLike) -> Floats:

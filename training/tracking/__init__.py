@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from training.tracking.compare import compare_runs, compared_text
-from training.tracking.gate import Evidence
+from training.tracking.gate import GateEvidence
 from training.tracking.notes import VersionNotes
 from training.tracking.promotion import promote, rollback
-from training.tracking.record import describe, evidence_of, record_form, record_parent, record_shares
+from training.tracking.record import describe, evidence_of, record_parent, record_ranker, record_shares
 from training.tracking.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, aliased, point_alias, register
 from training.tracking.store import Run, Store, default_tracking_uri, open_store
 
@@ -14,7 +14,7 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "EVIDENCE_DIGEST",
-    "Evidence",
+    "GateEvidence",
     "Run",
     "Store",
     "VersionNotes",
@@ -27,8 +27,8 @@ __all__ = [
     "open_store",
     "point_alias",
     "promote",
-    "record_form",
     "record_parent",
+    "record_ranker",
     "record_shares",
     "register",
     "rollback",

@@ -168,8 +168,8 @@ def find_run(store: Store, asked: str) -> RunMetrics:
         by_campaign = store.read_json(raw.info.run_id, BY_CAMPAIGN)
     except (TrainingError, MlflowException) as reason:
         raise _refused(
-            "runs with values by campaign: a form of `collabrank train`, or a trial of `collabrank tune` that came to "
-            "its end",
+            "runs with values by campaign: a ranker of `collabrank train`, or a trial of `collabrank tune` that came "
+            "to its end",
             f"{asked}: {raw.info.run_name}, {raw.info.status.lower()} {raw.data.tags.get('state', '')}".strip(),
         ) from reason
     metrics = {name: float(value) for name, value in raw.data.metrics.items() if name in (*METRICS, "validation_share")}

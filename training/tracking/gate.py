@@ -26,7 +26,7 @@ __all__ = [
     "GATE",
     "Calibrated",
     "Check",
-    "Evidence",
+    "GateEvidence",
     "NoCollapse",
     "NotWorse",
     "best_heuristic",
@@ -37,7 +37,7 @@ __all__ = [
 Table = Mapping[str, Mapping[str, Sequence[float | None]]]
 
 CANDIDATE = "candidate"
-"""What the form itself is called in its evidence."""
+"""What the ranker under judgement is called in its evidence."""
 _NOT_A_HEURISTIC = frozenset({CANDIDATE, "champion", "random", "oracle", "lambdarank", "expected_value"})
 
 
@@ -96,7 +96,7 @@ GATE: tuple[Rule, ...] = (
 
 
 @dataclass(frozen=True)
-class Evidence:
+class GateEvidence:
     """What a run measured on its held-out campaigns.
 
     Attributes
@@ -106,7 +106,7 @@ class Evidence:
     campaigns : tuple of str
         The held-out campaigns; every list below has one value a campaign, in this order, None where undefined.
     metrics : mapping metric -> ranker -> values
-        The form itself is the ranker ``candidate``; heuristics go by their names.
+        The ranker under judgement is called ``candidate``; heuristics go by their names.
     slices : mapping "slice=value" -> metric -> ranker -> values
     calibration : mapping head -> {"error": float, "rows": int}
     champion_version : int or None
@@ -121,7 +121,7 @@ class Evidence:
     champion_version: int | None = None
 
     @classmethod
-    def of(cls, raw: Mapping[str, Any]) -> Evidence:
+    def of(cls, raw: Mapping[str, Any]) -> GateEvidence:
         """From the JSON artifact.
 
         Raises
@@ -172,9 +172,9 @@ class Check:
 
 
 def check_gate(
-    candidate: Evidence,
+    candidate: GateEvidence,
     *,
-    champion: Evidence | None = None,
+    champion: GateEvidence | None = None,
     champion_version: int | None = None,
     rules: Sequence[Rule] = GATE,
 ) -> list[Check]:
@@ -182,7 +182,7 @@ def check_gate(
 
     Parameters
     ----------
-    candidate, champion : Evidence
+    candidate, champion : GateEvidence
     champion_version : int, optional
         The champion's version number; with ``champion`` or alone (then the candidate must have measured it).
 
@@ -237,9 +237,9 @@ def require_gate(checks: Sequence[Check]) -> None:
 class _Reference:
     """Pairs the candidate's values with those of what it is measured against."""
 
-    def __init__(self, candidate: Evidence, champion: Evidence | None, version: int | None) -> None:
+    def __init__(self, candidate: GateEvidence, champion: GateEvidence | None, version: int | None) -> None:
         self.candidate = candidate
-        self.champion: Evidence | None = None
+        self.champion: GateEvidence | None = None
         self.version = version
         if version is None or candidate.champion_version == version:
             return
@@ -282,7 +282,7 @@ def best_heuristic(values: Mapping[str, Sequence[float | None]]) -> str:
     return max(names, key=lambda name: (_mean(_array(values[name])), name))
 
 
-def _table(evidence: Evidence, slice_name: str | None) -> Table:
+def _table(evidence: GateEvidence, slice_name: str | None) -> Table:
     return evidence.metrics if slice_name is None else evidence.slices.get(slice_name, {})
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from marketplace.tables import Marketplace
 from training.data import Split
 from training.evaluation import Comparison
-from training.heads import Shape
+from training.heads import Hyperparameters
 from training.stats import PairedTest, holm, paired_randomisation_test
 from training.tracking.gate import best_heuristic
 from training.tracking.registry import CHAMPION, aliased
@@ -41,12 +41,14 @@ class VersionNotes:
     last: str
 
     @classmethod
-    def begin(cls, store: Store, market: Marketplace, split: Split, shape: Shape, *, fingerprint: str) -> VersionNotes:
+    def begin(
+        cls, store: Store, market: Marketplace, split: Split, hyperparameters: Hyperparameters, *, fingerprint: str
+    ) -> VersionNotes:
         """Read what the champion was made of from its own run."""
         briefed = market.frame("campaigns", ["campaign_id", "briefed_at"]).drop_duplicates("campaign_id")
         held_out = briefed.loc[briefed["campaign_id"].isin(split.held_out), "briefed_at"]
         champion = aliased(store, CHAMPION)
-        now = {**shape.as_dict(), "cutoff": f"{split.cutoff:%Y-%m-%d}", "data_fingerprint": fingerprint}
+        now = {**hyperparameters.as_dict(), "cutoff": f"{split.cutoff:%Y-%m-%d}", "data_fingerprint": fingerprint}
         if champion is None:
             changes: tuple[str, ...] = ("the first: no champion to change from",)
         else:
@@ -56,7 +58,7 @@ class VersionNotes:
                 f"{name} {then[name][:12]} -> {str(value)[:12]}"
                 for name, value in now.items()
                 if name in then and then[name] != str(value)
-            ) or (f"nothing: shape, data and cut-off are those of champion version {champion.number}",)
+            ) or (f"nothing: hyperparameters, data and cut-off are those of champion version {champion.number}",)
         return cls(
             changes,
             None if champion is None else champion.number,
@@ -64,13 +66,13 @@ class VersionNotes:
             f"{held_out.max():%Y-%m-%d}",
         )
 
-    def text(self, form: str, comparison: Comparison) -> str:
+    def text(self, ranker: str, comparison: Comparison) -> str:
         """For the description, in Markdown."""
         against = "" if self.champion is None else f" against champion version {self.champion}"
         headline = comparison.metrics[0]
-        tests = _tests(comparison, form)
+        tests = _tests(comparison, ranker)
         corrected = dict(zip(tests, holm([test.p for test in tests.values()]).tolist(), strict=True))
-        campaigns = comparison.row(form, headline).campaigns
+        campaigns = comparison.row(ranker, headline).campaigns
         rows = "\n".join(
             f"| {name} | {test.difference:+.3f} | {_p(test.p)} | {_p(corrected[name])} "
             f"| {test.wins}/{test.ties}/{test.losses} |"
@@ -84,14 +86,14 @@ class VersionNotes:
             f"{rows}\n"
         )
 
-    def tags(self, form: str, comparison: Comparison) -> dict[str, object]:
+    def tags(self, ranker: str, comparison: Comparison) -> dict[str, object]:
         """The same in short, against the champion where it was measured beside, else the best heuristic."""
         headline = comparison.metrics[0]
         values = comparison.values[headline]
         champion = f"version {self.champion}"
         name = champion if champion in values else best_heuristic({k: v.tolist() for k, v in values.items()})
-        test = _tests(comparison, form)[name]
-        ours, theirs = comparison.row(form, headline), comparison.row(name, headline)
+        test = _tests(comparison, ranker)[name]
+        ours, theirs = comparison.row(ranker, headline), comparison.row(name, headline)
         return {
             "changed": "; ".join(self.changes)[:1000],
             "beat": name if test.difference > 0 and test.p < 0.05 else "",
@@ -109,10 +111,10 @@ class VersionNotes:
         }
 
 
-def _tests(comparison: Comparison, form: str) -> dict[str, PairedTest]:
-    """The form against every other ranker on the headline metric, the most beaten last."""
+def _tests(comparison: Comparison, ranker: str) -> dict[str, PairedTest]:
+    """The ranker against every other ranker on the headline metric, the most beaten last."""
     values = comparison.values[comparison.metrics[0]]
-    found = {name: paired_randomisation_test(values[form], each) for name, each in values.items() if name != form}
+    found = {name: paired_randomisation_test(values[ranker], each) for name, each in values.items() if name != ranker}
     return dict(sorted(found.items(), key=lambda one: (np.nan_to_num(one[1].difference), one[0])))
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from marketplace.errors import GateError
 from marketplace.state import replace_folder
 from models.bundle import bundle_folder, load_bundle, save_bundle
-from training.tracking.gate import Check, Evidence, check_gate, require_gate
+from training.tracking.gate import Check, GateEvidence, check_gate, require_gate
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -52,7 +52,7 @@ class Promotion:
         The champion now.
     previous : int or None
         The champion before.
-    form : str
+    ranker : str
         Of the champion now.
     checks : tuple of Check
         The gate's verdicts; empty for a rollback.
@@ -64,7 +64,7 @@ class Promotion:
 
     version: int
     previous: int | None
-    form: str
+    ranker: str
     checks: tuple[Check, ...]
     forced: bool
     bundle: Path
@@ -120,7 +120,7 @@ def promote(
     return Promotion(
         candidate.number,
         None if champion is None else champion.number,
-        candidate.tags.get("form", ""),
+        candidate.tags.get("ranker", ""),
         tuple(checks),
         bool(force and failed) or bool(force and not checks),
         bundle_folder(),
@@ -149,7 +149,7 @@ def rollback(*, store: Store | None = None) -> Promotion:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     # The predecessor keeps its own `previous_champion`, so rolling back twice goes back two steps.
     _serve(store, before, champion, {"restored_at": now, "restored_from": champion.number})
-    return Promotion(before.number, champion.number, before.tags.get("form", ""), (), False, bundle_folder())
+    return Promotion(before.number, champion.number, before.tags.get("ranker", ""), (), False, bundle_folder())
 
 
 def _weigh(store: Store, candidate: Version, champion: Version | None, *, force: bool) -> list[Check]:
@@ -166,9 +166,9 @@ def _weigh(store: Store, candidate: Version, champion: Version | None, *, force:
         raise
 
 
-def _recorded(store: Store, version: Version) -> Evidence:
+def _recorded(store: Store, version: Version) -> GateEvidence:
     """The evidence that the version's run recorded, refused where it is not the one that the version was made with."""
-    evidence = Evidence.of(store.read_json(version.run_id, EVIDENCE_ARTIFACT))
+    evidence = GateEvidence.of(store.read_json(version.run_id, EVIDENCE_ARTIFACT))
     digest = version.tags.get(EVIDENCE_DIGEST, "")
     if digest and evidence.digest() != digest:
         raise GateError(

@@ -12,9 +12,9 @@ from marketplace.arrays import Floats
 from training.data import TrainingData
 from training.evaluation import Comparison, HeldOut, comparison_text
 from training.figures import calibration_figure, gain_figure, importance_figure, slice_figure
-from training.heads import FittedForm, validation_campaigns
+from training.heads import FittedRanker, validation_campaigns
 from training.stats import Groups, calibration_table, cluster_bootstrap
-from training.tracking.gate import CANDIDATE, Evidence
+from training.tracking.gate import CANDIDATE, GateEvidence
 from training.tracking.store import Run
 
 __all__ = [
@@ -22,8 +22,8 @@ __all__ = [
     "describe",
     "evidence_of",
     "head_metrics",
-    "record_form",
     "record_parent",
+    "record_ranker",
     "record_shares",
 ]
 
@@ -58,31 +58,31 @@ def record_parent(
     run.tags({"data_fingerprint": fingerprint, "data_source": source})
 
 
-def record_form(
-    run: Run, form: FittedForm, data: TrainingData, held_out: HeldOut, comparison: Comparison
+def record_ranker(
+    run: Run, ranker: FittedRanker, data: TrainingData, held_out: HeldOut, comparison: Comparison
 ) -> dict[str, float]:
-    """One form's run, all but its bundle; the metrics that the bundle carries along are returned."""
+    """One ranker's run, all but its bundle; the metrics that the bundle carries along are returned."""
     metrics = {
-        row.metric: row.estimate for row in comparison.rows if row.ranker == form.form and np.isfinite(row.estimate)
+        row.metric: row.estimate for row in comparison.rows if row.ranker == ranker.name and np.isfinite(row.estimate)
     }
-    metrics["validation_share"] = form.validation
-    calibration = comparison.calibration.get(form.form)
+    metrics["validation_share"] = ranker.validation
+    calibration = comparison.calibration.get(ranker.name)
     if calibration is not None and np.isfinite(calibration["error"]):
         metrics["success_calibration_error"] = float(calibration["error"])
-    run.metrics(metrics | head_metrics(form) | _slice_metrics(form, comparison))
-    run.params({f"head.{name}.recipe": head.recipe for name, head in form.heads.items()})
-    run.params({f"head.{name}.rounds": head.rounds for name, head in form.heads.items()})
+    run.metrics(metrics | head_metrics(ranker) | _slice_metrics(ranker, comparison))
+    run.params({f"head.{name}.feature_set": head.feature_set for name, head in ranker.heads.items()})
+    run.params({f"head.{name}.rounds": head.rounds for name, head in ranker.heads.items()})
     record_shares(
         run,
         {
-            metric: dict(zip(comparison.campaigns, by_ranker[form.form].tolist(), strict=True))
+            metric: dict(zip(comparison.campaigns, by_ranker[ranker.name].tolist(), strict=True))
             for metric, by_ranker in comparison.values.items()
         }
-        | {"validation_share": dict(zip(validation_campaigns(data), form.validation_shares.tolist(), strict=True))},
+        | {"validation_share": dict(zip(validation_campaigns(data), ranker.validation_shares.tolist(), strict=True))},
     )
-    for name, booster in form.bundle.heads.items():
+    for name, booster in ranker.bundle.heads.items():
         run.text(booster.model_to_string(), f"heads/{name}.txt")
-    _figures(run, form, data, held_out, comparison)
+    _figures(run, ranker, data, held_out, comparison)
     return metrics
 
 
@@ -91,21 +91,21 @@ def record_shares(run: Run, metrics: Mapping[str, Mapping[str, float]]) -> None:
     run.json(metrics, BY_CAMPAIGN)
 
 
-def head_metrics(form: FittedForm) -> dict[str, float]:
-    """Out-of-fold loss of each head beside that of a constant, and of every recipe that was tried."""
+def head_metrics(ranker: FittedRanker) -> dict[str, float]:
+    """Out-of-fold loss of each head beside that of a constant, and of every feature set that was tried."""
     found: dict[str, float] = {}
-    for name, head in form.heads.items():
+    for name, head in ranker.heads.items():
         found[f"head/{name}/loss"] = head.loss
         found[f"head/{name}/constant_loss"] = head.constant_loss
-        found |= {f"head/{name}/loss {recipe}": loss for recipe, loss in head.losses.items()}
+        found |= {f"head/{name}/loss {feature_set}": loss for feature_set, loss in head.losses.items()}
     return found
 
 
 def evidence_of(
-    comparison: Comparison, form: str, *, fingerprint: str, champion: int | None, bundles: Mapping[str, Any]
-) -> Evidence:
-    """What the gate reads: the form as ``candidate``, the champion of the day, the heuristics; no other model."""
-    names = {form: CANDIDATE} | ({} if champion is None else {f"version {champion}": "champion"})
+    comparison: Comparison, ranker: str, *, fingerprint: str, champion: int | None, bundles: Mapping[str, Any]
+) -> GateEvidence:
+    """What the gate reads: the ranker as ``candidate``, the champion of the day, the heuristics; no other model."""
+    names = {ranker: CANDIDATE} | ({} if champion is None else {f"version {champion}": "champion"})
     others = set(bundles) - set(names)
 
     def of(values: Mapping[str, Mapping[str, Floats]]) -> dict[str, dict[str, list[float | None]]]:
@@ -118,8 +118,8 @@ def evidence_of(
             for metric, by_ranker in values.items()
         }
 
-    found = comparison.calibration.get(form, {"error": float("nan"), "rows": 0})
-    return Evidence(
+    found = comparison.calibration.get(ranker, {"error": float("nan"), "rows": 0})
+    return GateEvidence(
         fingerprint,
         comparison.campaigns,
         of(comparison.values),
@@ -129,55 +129,57 @@ def evidence_of(
     )
 
 
-def describe(form: FittedForm, comparison: Comparison, data: TrainingData) -> str:
+def describe(ranker: FittedRanker, comparison: Comparison, data: TrainingData) -> str:
     """The version's description, in Markdown: what it is, what it learned from, how it did."""
     headline = comparison.metrics[0]
-    ours = comparison.row(form.form, headline)
-    heads = ", ".join(f"{name} ({head.recipe}, {head.rounds} trees)" for name, head in form.heads.items())
+    ours = comparison.row(ranker.name, headline)
+    heads = ", ".join(f"{name} ({head.feature_set}, {head.rounds} trees)" for name, head in ranker.heads.items())
     rows = [row for row in comparison.rows if row.metric == headline]
     table = "\n".join(f"| {row.ranker} | {row.estimate:.3f} | {row.low:.3f} .. {row.high:.3f} |" for row in rows)
     return (
-        f"Form **{form.form}**, learned from {len(data)} invitations known before {data.as_of:%Y-%m-%d} "
+        f"Ranker **{ranker.name}**, learned from {len(data)} invitations known before {data.as_of:%Y-%m-%d} "
         f"({int(data.lift_known.sum())} estimated lifts).\n\n"
         f"Heads: {heads}.\n\n"
-        f"Validation within training: {form.validation:.3f}. Held out, {ours.campaigns} campaigns:\n\n"
+        f"Validation within training: {ranker.validation:.3f}. Held out, {ours.campaigns} campaigns:\n\n"
         f"| ranker | {headline} | 95 % interval |\n| --- | --- | --- |\n{table}\n"
     )
 
 
-def _slice_metrics(form: FittedForm, comparison: Comparison) -> dict[str, float]:
+def _slice_metrics(ranker: FittedRanker, comparison: Comparison) -> dict[str, float]:
     found: dict[str, float] = {}
     for slice_name, values in comparison.slices.items():
         for metric, by_ranker in values.items():
-            known = by_ranker[form.form][np.isfinite(by_ranker[form.form])]
+            known = by_ranker[ranker.name][np.isfinite(by_ranker[ranker.name])]
             if known.size:
                 found[f"slice/{slice_name}/{metric}"] = float(known.mean())
     return found
 
 
-def _figures(run: Run, form: FittedForm, data: TrainingData, held_out: HeldOut, comparison: Comparison) -> None:
+def _figures(run: Run, ranker: FittedRanker, data: TrainingData, held_out: HeldOut, comparison: Comparison) -> None:
     accepted, delivered = data.reply_known, data.outcome_known
     tables = {
-        "accept, out of fold": calibration_table(form.out_of_fold.accept[accepted], data.column("accepted")[accepted]),
+        "accept, out of fold": calibration_table(
+            ranker.out_of_fold.accept[accepted], data.column("accepted")[accepted]
+        ),
         "success, out of fold": calibration_table(
-            form.out_of_fold.success_probability[delivered], data.column("delivered")[delivered]
+            ranker.out_of_fold.success_probability[delivered], data.column("delivered")[delivered]
         ),
     }
-    if form.form in comparison.calibration:
-        tables["success, held out"] = comparison.calibration[form.form]["table"]
+    if ranker.name in comparison.calibration:
+        tables["success, held out"] = comparison.calibration[ranker.name]["table"]
     run.figure(calibration_figure(tables), "figures/calibration.png")
     importance = {
         name: dict(zip(data.signals, booster.feature_importance("gain").tolist(), strict=True))
-        for name, booster in form.bundle.heads.items()
+        for name, booster in ranker.bundle.heads.items()
     }
     run.json(importance, "importance.json")
     run.figure(importance_figure(importance), "figures/importance.png")
-    curves, what = _gain_curves(form, held_out)
+    curves, what = _gain_curves(ranker, held_out)
     run.figure(gain_figure(curves, depth=CURVE_DEPTH, what=what), "figures/gain.png")
     headline = comparison.metrics[0]
     for by in ("market", "follower_tier"):
         values = {
-            name.split("=", 1)[1]: _interval(metrics[headline][form.form])
+            name.split("=", 1)[1]: _interval(metrics[headline][ranker.name])
             for name, metrics in comparison.slices.items()
             if name.startswith(f"{by}=") and headline in metrics
         }
@@ -189,7 +191,7 @@ def _interval(values: Floats) -> tuple[float, float, float]:
     return interval.estimate, interval.low, interval.high
 
 
-def _gain_curves(form: FittedForm, held_out: HeldOut) -> tuple[dict[str, Floats], str]:
+def _gain_curves(ranker: FittedRanker, held_out: HeldOut) -> tuple[dict[str, Floats], str]:
     """Mean cumulative gain over campaigns by depth: true profit where it is known, else deliveries of the invited."""
     from training.evaluation import baseline_scores
 
@@ -202,7 +204,7 @@ def _gain_curves(form: FittedForm, held_out: HeldOut) -> tuple[dict[str, Floats]
         value = held_out.pairs.merge(known, on=keys, how="left")["delivered"].to_numpy(np.float64)
         what = "deliveries a campaign, of those invited"
     rows = np.flatnonzero(np.isfinite(value))
-    scores = {form.form: held_out.score(form.bundle)[0]["score"].to_numpy(np.float64)}
+    scores = {ranker.name: held_out.score(ranker.bundle)[0]["score"].to_numpy(np.float64)}
     baselines = baseline_scores(held_out.X)
     scores |= {name: baselines[name] for name in CURVE_RANKERS}
     curves: dict[str, Floats] = {}

@@ -1,6 +1,6 @@
 """The registered model ``collabrank``: its versions and the aliases that point at them.
 
-A version is one fitted form. ``challenger`` is the newest candidate,
+A version is one fitted ranker. ``challenger`` is the newest candidate,
 ``champion`` the one that is served. The bundle of a version is the artifact
 folder ``bundle`` of the run that made it; the figures that the gate weighs are
 that run's artifact ``evidence.json``.

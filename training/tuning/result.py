@@ -1,4 +1,4 @@
-"""What a study found, in words and as JSON: the best shapes beside the default, twice measured."""
+"""What a study found, in words and as JSON: the best hyperparameters beside the default, twice measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from marketplace.arrays import Floats
-from training.heads import Shape
+from training.heads import Hyperparameters
 from training.stats import PairedTest, paired_randomisation_test
 
 __all__ = ["Tried", "TuneResult", "result_json", "tune_text"]
@@ -19,27 +19,29 @@ __all__ = ["Tried", "TuneResult", "result_json", "tune_text"]
 
 @dataclass(frozen=True)
 class Tried:
-    """One shape, measured in the search and, where ``again_share`` is not NaN, a second time.
+    """One set of hyperparameters, measured in the search and, where ``again_share`` is not NaN, a second time.
 
     The second time the campaigns are assigned to other blocks and the fits have another seed. ``by_campaign`` and
     ``again_by_campaign`` hold each campaign's share, NaN where nothing is at stake in it.
     """
 
     label: str
-    shape: Shape
-    form: str
+    hyperparameters: Hyperparameters
+    ranker: str
     share: float
     by_campaign: Mapping[str, float]
     again_share: float
     again_by_campaign: Mapping[str, float]
 
     @classmethod
-    def of(cls, label: str, shape: Shape, kept: Mapping[str, Any], again: Mapping[str, Any] | None) -> Tried:
+    def of(
+        cls, label: str, hyperparameters: Hyperparameters, kept: Mapping[str, Any], again: Mapping[str, Any] | None
+    ) -> Tried:
         """From the attributes that a study keeps."""
         return cls(
             label,
-            shape,
-            str(kept["form"]),
+            hyperparameters,
+            str(kept["ranker"]),
             float(kept["share"]),
             _shares(kept),
             math.nan if again is None else float(again["share"]),
@@ -59,8 +61,8 @@ class TuneResult:
     Attributes
     ----------
     study, file, fingerprint, cutoff, run_id : str
-        The study's name, where its best shape is written, the marketplace's fingerprint, the cut-off day and the
-        parent run.
+        The study's name, where its best hyperparameters are written, the marketplace's fingerprint, the cut-off day
+        and the parent run.
     seed : int
     states : mapping of str to int
         Trials complete, pruned and failed, the default not among them.
@@ -102,7 +104,7 @@ class TuneResult:
         } | {f"trials_{state}": float(count) for state, count in self.states.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: NaN as None. ``shape`` is the best one; `training.heads.read_shape` reads it back."""
+        """For JSON: NaN as None; `training.heads.read_hyperparameters` reads ``hyperparameters`` back, the best ones."""
         return {
             "study": self.study,
             "file": self.file,
@@ -112,7 +114,7 @@ class TuneResult:
             "run": self.run_id,
             "trials": dict(self.states),
             "best": self.best.label,
-            "shape": self.best.shape.as_dict(),
+            "hyperparameters": self.best.hyperparameters.as_dict(),
             "default": self._one(self.default),
             "tried": [self._one(one) for one in self.tried],
         }
@@ -120,8 +122,8 @@ class TuneResult:
     def _one(self, one: Tried) -> dict[str, Any]:
         found: dict[str, Any] = {
             "label": one.label,
-            "form": one.form,
-            "shape": one.shape.as_dict(),
+            "ranker": one.ranker,
+            "hyperparameters": one.hyperparameters.as_dict(),
             "validation_share": one.share,
             "again_validation_share": one.again_share if math.isfinite(one.again_share) else None,
         }
@@ -170,12 +172,12 @@ def tune_text(result: TuneResult) -> str:
     if best is result.default:
         lines.append("no trial did better than the default")
     else:
-        changes = best.shape.changes_from(result.default.shape.as_dict())
+        changes = best.hyperparameters.changes_from(result.default.hyperparameters.as_dict())
         lines.append(
             f"{best.label} changes " + ", ".join(f"{k} {_short(a)} -> {_short(b)}" for k, (a, b) in changes.items())
         )
         lines.append(_verdict(result))
-    lines.append(f"written to {result.file}: `collabrank train DIR --tuned`, or --shape FILE")
+    lines.append(f"written to {result.file}: `collabrank train DIR --tuned`, or --hyperparameters FILE")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
-"""Search the shape of the heads on a marketplace's training campaigns: the whole of ``collabrank tune``.
+"""Search the hyperparameters of the heads on a marketplace's training campaigns: the whole of ``collabrank tune``.
 
-What is maximised is what forms are chosen by: the out-of-fold validation share
+What is maximised is what rankers are chosen by: the out-of-fold validation share
 within the training campaigns (`training.heads.validation`). Held-out campaigns are
 not read. The best of many trials flatters, so the best few and the default are
 measured again with other blocks and another seed, and both numbers are told.
@@ -23,7 +23,7 @@ from marketplace.state import state_folder, write_whole
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import signals_sha256
 from training.data import Split, TrainingData, build_training_data, split_of
-from training.heads import BLOCKS, DEFAULT, Shape, read_shape, targets_of
+from training.heads import BLOCKS, DEFAULT, Hyperparameters, read_hyperparameters, targets_of
 from training.tracking import Store, open_store
 from training.tuning.result import TuneResult, result_json
 from training.tuning.study import (
@@ -36,30 +36,30 @@ from training.tuning.study import (
 )
 from training.tuning.trials import Work, best_trials, fail_dead, measure_default, search
 
-__all__ = ["shape_file", "tune", "tuned_shape"]
+__all__ = ["hyperparameters_file", "tune", "tuned_hyperparameters"]
 
 
-def shape_file(name: str) -> Path:
-    """Where the best shape of the study of that name is written: ``var/tune/NAME.json``."""
+def hyperparameters_file(name: str) -> Path:
+    """Where the best hyperparameters of the study of that name is written: ``var/tune/NAME.json``."""
     return state_folder("tune", f"{name}.json")
 
 
-def tuned_shape(market: Marketplace, split: Split) -> Shape:
-    """The best shape of the study of this marketplace and cut-off.
+def tuned_hyperparameters(market: Marketplace, split: Split) -> Hyperparameters:
+    """The best hyperparameters of the study of this marketplace and cut-off.
 
     Raises
     ------
     TrainingError
         There is none.
     """
-    file = shape_file(_name_of(market, split, SPACE))
+    file = hyperparameters_file(_name_of(market, split, SPACE))
     if not file.exists():
         raise TrainingError(
             f"a study of this marketplace, tuned up to {split.cutoff:%Y-%m-%d}",
             received=f"no {file}",
             look="`collabrank tune DIR --minutes N` with the same --as-of; changed data need a new study",
         )
-    return read_shape(file)
+    return read_hyperparameters(file)
 
 
 def tune(
@@ -71,9 +71,9 @@ def tune(
     trials: int | None = None,
     store: Store | None = None,
     space: Space = SPACE,
-    default: Shape = DEFAULT,
+    default: Hyperparameters = DEFAULT,
 ) -> TuneResult:
-    """Begin the study of this marketplace, or go on with it, and write the best shape found to a file.
+    """Begin the study of this marketplace, or go on with it, and write the best hyperparameters found to a file.
 
     Parameters
     ----------
@@ -91,13 +91,13 @@ def tune(
     store : Store, optional
         `training.tracking.store.open_store` by default.
     space, default
-        What is searched, and the shape that trials are compared with.
+        What is searched, and the hyperparameters that trials are compared with.
 
     Raises
     ------
     ContractError, TrainingError
         The tables cannot be read or hold too little; no time or no trials; the study's database cannot be used; the
-        budget ends before the default shape is measured. What was measured before stays in the study.
+        budget ends before the default hyperparameters is measured. What was measured before stays in the study.
     """
     begun = time.monotonic()
     _require(math.isfinite(minutes) and minutes > 0, "more than 0 minutes", f"{minutes:g}", "--minutes")
@@ -132,7 +132,7 @@ def tune(
         known_default, tried, states = best_trials(work)
         result = TuneResult(
             study=name,
-            file=str(shape_file(name)),
+            file=str(hyperparameters_file(name)),
             fingerprint=fingerprint,
             cutoff=f"{split.cutoff:%Y-%m-%d}",
             seed=work.seed,
@@ -158,7 +158,7 @@ def _name_of(market: Marketplace, split: Split, space: Space) -> str:
     )
 
 
-def _fitting(space: Space, data: TrainingData, default: Shape) -> Space:
+def _fitting(space: Space, data: TrainingData, default: Hyperparameters) -> Space:
     """``space`` without leaves so large that LightGBM finds no split on the head with the fewest rows."""
     leaf = space.get("min_data_in_leaf")
     if not isinstance(leaf, Range):

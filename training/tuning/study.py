@@ -28,7 +28,7 @@ from typing import Any
 
 from marketplace.errors import TrainingError
 from marketplace.state import state_folder
-from training.heads import BLOCKS, RECIPE_CHOICES, STEP, Shape
+from training.heads import BLOCKS, FEATURE_SET_CHOICES, STEP, Hyperparameters
 
 __all__ = [
     "SPACE",
@@ -89,10 +89,10 @@ SPACE: Space = MappingProxyType(
         "bagging_fraction": Range(0.5, 1.0),
         "max_rounds": Range(120, 360, step=3 * STEP),
         "lambdarank_truncation_level": Range(10, 60),
-        "recipes": Choice(RECIPE_CHOICES),
+        "feature sets": Choice(FEATURE_SET_CHOICES),
     }
 )
-"""What is searched, by parts of `training.heads.hyperparameters.Shape`; the default shape lies within."""
+"""What is searched, by fields of `training.heads.Hyperparameters`; the default lies within."""
 
 
 def studies_file() -> Path:
@@ -182,7 +182,7 @@ def open_study(name: str, *, seed: int | None) -> Iterator[Any]:
             study_name=name,
             direction="maximize",
             load_if_exists=True,
-            # Judged from the second block on; a value is a difference from the default shape on the same campaigns.
+            # Judged from the second block on; a value is a difference from the default on the same campaigns.
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
         )
         known = study.user_attrs
@@ -252,8 +252,8 @@ def distributions(space: Space) -> dict[str, Any]:
     return found
 
 
-def draw(trial: Any, space: Space, default: Shape) -> Shape:
-    """The shape that ``trial`` tries: its draws from ``space``, the rest from ``default``."""
+def draw(trial: Any, space: Space, default: Hyperparameters) -> Hyperparameters:
+    """The hyperparameters that ``trial`` tries: its draws from ``space``, the rest from ``default``."""
     drawn: dict[str, Any] = {}
     for name, one in space.items():
         if isinstance(one, Choice):
@@ -263,7 +263,7 @@ def draw(trial: Any, space: Space, default: Shape) -> Shape:
         else:
             # Three digits are more than the measure can tell apart, and people read them in tables and plots.
             drawn[name] = float(f"{trial.suggest_float(name, one.low, one.high, log=one.log):.3g}")
-    return Shape.of(default.as_dict() | drawn)
+    return Hyperparameters.of(default.as_dict() | drawn)
 
 
 def process_mark() -> str:

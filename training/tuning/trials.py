@@ -13,7 +13,7 @@ import numpy as np
 from marketplace.errors import TrainingError
 from marketplace.progress import say
 from training.data import TrainingData
-from training.heads import BLOCKS, Measured, Shape, measure_by_block
+from training.heads import BLOCKS, Hyperparameters, Measured, measure_by_block
 from training.tracking import Run, Store, record_shares
 from training.tuning.result import Tried
 from training.tuning.study import Space, distributions, draw, mark_dead, process_mark
@@ -25,7 +25,7 @@ TOP = 3
 
 
 class _OutOfTimeError(Exception):
-    """The budget ended while a shape was being measured."""
+    """The budget ended while a set of hyperparameters was being measured."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Work:
     store: Store
     parent: Run
     space: Space
-    default: Shape
+    default: Hyperparameters
     tell: Callable[[str], None]
     begun: float
     end: float
@@ -50,20 +50,20 @@ class Work:
         """The study's."""
         return int(self.study.user_attrs["seed"])
 
-    def params(self, shape: Shape) -> dict[str, object]:
-        """Of a shape's run: by the names that the forms of `collabrank train` use, so that they lie side by side."""
-        return {**shape.as_dict(), "seed": self.seed, "cutoff": f"{self.data.as_of:%Y-%m-%d}"}
+    def params(self, hyperparameters: Hyperparameters) -> dict[str, object]:
+        """A run's parameters, by the names that `collabrank train` uses, so that they lie side by side."""
+        return {**hyperparameters.as_dict(), "seed": self.seed, "cutoff": f"{self.data.as_of:%Y-%m-%d}"}
 
     def measured(
         self,
-        shape: Shape,
+        hyperparameters: Hyperparameters,
         *,
         until: float,
         again: bool = False,
         each: Callable[[Measured], None] = lambda _: None,
     ) -> Measured:
         """All blocks; ``again``: with the other blocks and another seed. Time is looked at after every block."""
-        for found in measure_by_block(self.data, shape, seed=self.seed + int(again), shifted=again):
+        for found in measure_by_block(self.data, hyperparameters, seed=self.seed + int(again), shifted=again):
             each(found)
             if found.block < BLOCKS - 1 and time.monotonic() > until:
                 raise _OutOfTimeError
@@ -85,7 +85,7 @@ def measure_default(work: Work) -> None:
     if kept is None:
         kept = _default_kept(work)
         work.study.set_user_attr("default", kept)
-        work.tell(f"default: validation_share {kept['share']:.3f} ({kept['form']}), {kept['seconds']:.0f} s")
+        work.tell(f"default: validation_share {kept['share']:.3f} ({kept['ranker']}), {kept['seconds']:.0f} s")
     if any(trial.user_attrs.get("default") for trial in work.study.get_trials(deepcopy=False)):
         return
     work.study.add_trial(
@@ -113,7 +113,7 @@ def _default_kept(work: Work) -> dict[str, Any]:
             found = work.measured(work.default, until=work.end, each=each)
         except _OutOfTimeError:
             raise TrainingError(
-                "enough minutes to measure the default shape once",
+                "enough minutes to measure the default hyperparameters once",
                 received=f"a budget that ended before {BLOCKS} blocks of campaigns were measured",
                 look="--minutes; the study is as it was",
             ) from None
@@ -124,7 +124,7 @@ def _default_kept(work: Work) -> dict[str, Any]:
 
 
 def search(work: Work, trials: int | None) -> None:
-    """Try shapes until the time is over that measuring the best again leaves, or until ``trials`` are finished."""
+    """Try hyperparameters until only the time to measure the best again is left, or ``trials`` are finished."""
     from optuna.study import MaxTrialsCallback
     from optuna.trial import TrialState
 
@@ -158,7 +158,7 @@ def _objective(work: Work, trial: Any) -> float:
 
     trial.set_user_attr("process", process_mark())
     steps = work.study.user_attrs["default"]["steps"]
-    shape = draw(trial, work.space, work.default)
+    hyperparameters = draw(trial, work.space, work.default)
     began = time.monotonic()
     ended = ""
 
@@ -175,9 +175,9 @@ def _objective(work: Work, trial: Any) -> float:
     stopped: Exception | None = None
     with work.store.run(f"trial {trial.number}", parent=work.parent, command="tune") as run:
         trial.set_user_attr("run", run.id)
-        run.params(work.params(shape))
+        run.params(work.params(hyperparameters))
         try:
-            found = work.measured(shape, until=_search_end(work), each=each)
+            found = work.measured(hyperparameters, until=_search_end(work), each=each)
         except (optuna.TrialPruned, _OutOfTimeError) as reason:
             stopped = reason
             ended = "pruned" if isinstance(reason, optuna.TrialPruned) else "out of time"
@@ -196,28 +196,29 @@ def _objective(work: Work, trial: Any) -> float:
             work.study.stop()
         assert stopped is not None  # how else could nothing have been found
         raise stopped
-    for name, value in {**_attributes(shape, found), "seconds": seconds}.items():
+    for name, value in {**_attributes(hyperparameters, found), "seconds": seconds}.items():
         trial.set_user_attr(name, value)
     base = work.study.user_attrs["default"]["share"]
     work.tell(
-        f"trial {trial.number}: validation_share {found.share:.3f} ({found.form}; default {base:.3f}), {seconds:.0f} s"
+        f"trial {trial.number}: validation_share {found.share:.3f} ({found.ranker}; default {base:.3f}), "
+        f"{seconds:.0f} s"
     )
     return found.share
 
 
 def _record(run: Run, found: Measured, *, seconds: float) -> None:
-    """What a shape's measurement leaves in its run: the share, and each campaign's."""
-    run.params({"form": found.form})
+    """What a set of hyperparameters' measurement leaves in its run: the share, and each campaign's."""
+    run.params({"ranker": found.ranker})
     run.metrics({"validation_share": found.share, "seconds": seconds})
-    run.tags({"state": "complete", "form": found.form})
+    run.tags({"state": "complete", "ranker": found.ranker})
     record_shares(run, {"validation_share": dict(zip(found.campaigns, found.shares.tolist(), strict=True))})
 
 
-def _attributes(shape: Shape, found: Measured) -> dict[str, Any]:
+def _attributes(hyperparameters: Hyperparameters, found: Measured) -> dict[str, Any]:
     return {
-        "shape": shape.as_dict(),
+        "hyperparameters": hyperparameters.as_dict(),
         "share": found.share,
-        "form": found.form,
+        "ranker": found.ranker,
         "campaigns": list(found.campaigns),
         "shares": [float(x) if np.isfinite(x) else None for x in found.shares],
     }
@@ -240,19 +241,19 @@ def best_trials(work: Work) -> tuple[Tried, tuple[Tried, ...], dict[str, int]]:
 
 
 def _tried(work: Work, label: str, kept: Mapping[str, Any]) -> Tried:
-    """One shape with its share in the search and, where there is or was time, measured again."""
-    shape = Shape.of(kept["shape"])
+    """One set of hyperparameters with its share in the search and, where there is or was time, measured again."""
+    hyperparameters = Hyperparameters.of(kept["hyperparameters"])
     known = work.study.user_attrs.get(f"again {label}")
     if known is None and time.monotonic() < work.end:
         try:
             work.tell(f"{label}: measuring again with other blocks and another seed")
-            found = work.measured(shape, until=work.end, again=True)
+            found = work.measured(hyperparameters, until=work.end, again=True)
         except _OutOfTimeError:
             work.tell(f"{label}: no time to measure again")
         except TrainingError as reason:
             # Leaves that are just small enough for one assignment of campaigns can be too large for another.
             work.tell(f"{label}: cannot be fitted on the other blocks: {reason.received}")
         else:
-            known = _attributes(shape, found)
+            known = _attributes(hyperparameters, found)
             work.study.set_user_attr(f"again {label}", known)
-    return Tried.of(label, shape, kept, known)
+    return Tried.of(label, hyperparameters, kept, known)

@@ -11,7 +11,7 @@ import pytest
 from features.briefs.brief import read_briefs
 from features.conversion.fit import TASTES, fit_conversion, packed
 from features.conversion.model import CONVERSION_SIGNALS, REFIT_DAYS, Conversion, conversion_columns, conversion_of
-from features.conversion.rows import TRAITS, Evidence, Posts, Shelf, read_evidence
+from features.conversion.rows import TRAITS, ConversionData, Posts, Shelf, read_conversion_data
 from features.signals.build import build_matrix
 from marketplace.tables import Marketplace
 
@@ -36,7 +36,7 @@ def evidence_of(posts, shelf, creators):
     order = np.lexsort((posts.product, posts.creator))
     posts = Posts(**{one.name: getattr(posts, one.name)[order] for one in dataclasses.fields(Posts)})
     ids = np.array([f"c{i:05d}" for i in range(creators)], dtype=object)
-    return Evidence(posts, shelf, ids, np.zeros((creators, TRAITS)), nothing, nothing, nothing)
+    return ConversionData(posts, shelf, ids, np.zeros((creators, TRAITS)), nothing, nothing, nothing)
 
 
 def drawn(rng, *, creators=400, per_creator=30, caught=0.0, tastes=0.0, general=0.6):
@@ -257,17 +257,17 @@ def rows(evidence):
 
 
 def test_posts_are_read_as_known_on_the_day(shop):
-    early = read_evidence(shop, day("2024-01-10"))
+    early = read_conversion_data(shop, day("2024-01-10"))
     # Of v1 70 unbought views of the first day; the second day's came in late. One order waits to be cancelled.
     assert rows(early) == [("b1", 70, 2, 0, 0), ("b1", 80, 0, 1, 0), ("b2", 80, 0, 1, 0), ("b2", 70, 0, 0, 0)]
-    late = read_evidence(shop, day("2024-01-30"))
+    late = read_conversion_data(shop, day("2024-01-30"))
     # v3 was deleted; b's cancellation, d and the delivery are known; c was led by an ad.
     assert rows(late) == [("b1", 120, 1, 0, 0), ("b1", 80, 0, 1, 1), ("b2", 80, 1, 1, 1)]
     assert late.shelf.level.tolist() == [4.0, 4.0]  # the median of 2, 4, 9, and the usual one where none is told
     assert late.creator_ids.tolist() == ["c1"]  # c2 joined later
     np.testing.assert_allclose(late.shelf.price, 0.0)  # one product a category
-    assert read_evidence(shop, day("2024-01-04")) is None
-    assert read_evidence(shop, day("2025-01-20")) is None  # nothing of the last year
+    assert read_conversion_data(shop, day("2024-01-04")) is None
+    assert read_conversion_data(shop, day("2025-01-20")) is None  # nothing of the last year
 
 
 def test_a_marketplace_that_tells_no_views_has_no_conversion(hand):

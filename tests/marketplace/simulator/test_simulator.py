@@ -14,7 +14,7 @@ from marketplace.checks.findings import check
 from marketplace.contract.tables import REFUND_DAYS, TABLES
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, World, simulate
-from marketplace.simulator.worlds.families import parameters as world_module
+from marketplace.simulator.worlds import parameters as world_module
 from marketplace.tables import Marketplace, open_marketplace, read_truth
 
 TINY = {"creators": 150, "campaigns": 6, "days": 75}

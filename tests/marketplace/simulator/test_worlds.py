@@ -29,8 +29,8 @@ from marketplace.simulator.mechanisms.interference import draw_siblings, sibling
 from marketplace.simulator.mechanisms.lists import show
 from marketplace.simulator.mechanisms.population import DAY, draw_population
 from marketplace.simulator.record.shop import draw_demand, foreseen
+from marketplace.simulator.worlds import parameters as world_module
 from marketplace.simulator.worlds.families import NOTES
-from marketplace.simulator.worlds.families import parameters as world_module
 from marketplace.simulator.worlds.parameters import stream
 from marketplace.tables import Marketplace, open_marketplace, read_truth
 

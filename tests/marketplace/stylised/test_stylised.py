@@ -17,16 +17,16 @@ from marketplace.errors import ContractError
 from marketplace.simulator import simulate
 from marketplace.simulator.worlds.families import NOTES
 from marketplace.sources.complete_journey import IngestReport
-from marketplace.stylised.measure import FACTS, measure_facts
+from marketplace.stylised.measure import STYLISED_FACTS, measure_facts
 from marketplace.stylised.people import engagement_peak, fake_engagement, grew_at_once, reach, views_elasticity
-from marketplace.stylised.readings import Evidence, NotMeasured, hill
+from marketplace.stylised.readings import NotMeasured, Readings, hill
 from marketplace.stylised.sales import gini, refund_delay, top_share
 from marketplace.tables import Marketplace, open_marketplace
 
 NOW = pd.Timestamp("2026-01-01", tz="UTC")
 
 
-def people(followers: np.ndarray, views: np.ndarray, likes: np.ndarray) -> Evidence:
+def people(followers: np.ndarray, views: np.ndarray, likes: np.ndarray) -> Readings:
     """One video a creator, with as many views and likes."""
     n = len(followers)
     who = [f"c{i:04d}" for i in range(n)]
@@ -42,7 +42,7 @@ def people(followers: np.ndarray, views: np.ndarray, likes: np.ndarray) -> Evide
         "share_count": 0,
         "known_at": NOW,
     }
-    return Evidence(
+    return Readings(
         Marketplace.from_frames(
             {
                 "creator_snapshots": pd.DataFrame(snapshots),
@@ -107,7 +107,7 @@ def test_followers_that_came_at_once_are_told_from_growth_however_many_bought(sh
             "known_at": NOW,
         }
     ).sample(frac=1.0, random_state=5)
-    told = grew_at_once(Evidence(Marketplace.from_frames({"creator_snapshots": snapshots})))
+    told = grew_at_once(Readings(Marketplace.from_frames({"creator_snapshots": snapshots})))
     np.testing.assert_array_equal(told.sort_index().to_numpy(), bought)
 
 
@@ -142,7 +142,7 @@ def test_the_top_of_a_brands_programme_counts_its_own_sales_alone() -> None:
         "invitations": pd.DataFrame({"campaign_id": np.repeat(["k0", "k1"], 40), "creator_id": who}),
         "fx_rates": pd.DataFrame({"currency": ["USD"], "usd_rate": [1.0]}),
     }
-    assert top_share(Evidence(Marketplace.from_frames(tables))) == pytest.approx(61 / 100)
+    assert top_share(Readings(Marketplace.from_frames(tables))) == pytest.approx(61 / 100)
 
 
 @pytest.mark.slow
@@ -172,7 +172,7 @@ def test_refund_delay_counts_from_the_order_to_the_first_row_that_shows_it() -> 
         for back, days in ((0, 1), (1, 11), (1, 30))
     ]
     late = {**rows[0], "order_id": "last", "ordered_at": NOW, "known_at": NOW}
-    assert refund_delay(Evidence(Marketplace.from_frames({"orders": pd.DataFrame([*rows, late])}))) == 11.0
+    assert refund_delay(Readings(Marketplace.from_frames({"orders": pd.DataFrame([*rows, late])}))) == 11.0
 
 
 def test_all_facts_of_a_simulated_marketplace(small_market: Path) -> None:
@@ -198,7 +198,7 @@ def test_what_a_world_breaks_on_purpose_is_said_so(small_market: Path) -> None:
     for one in held.facts:
         broken = before[one.fact.key] == "fail" and one.fact.key in NOTES["gaming"].breaks
         assert one.state == ("broken on purpose" if broken else before[one.fact.key])
-    assert {key for note in NOTES.values() for key in note.breaks} <= {fact.key for fact in FACTS}
+    assert {key for note in NOTES.values() for key in note.breaks} <= {fact.key for fact in STYLISED_FACTS}
     with pytest.raises(ContractError, match="a world: baseline"):
         measure_facts(small_market, world="mars")
 
@@ -214,7 +214,7 @@ def test_real_data_say_by_name_what_they_lack(complete_journey: tuple[Path, Inge
 def test_the_command_prints_every_fact_and_saves_one_figure(small_market: Path, home: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["facts", str(small_market)], catch_exceptions=False)
     assert result.exit_code == 0
-    for fact in FACTS:
+    for fact in STYLISED_FACTS:
         assert fact.key in result.stdout
         assert fact.published in result.stdout
         assert fact.source in result.stdout
@@ -224,8 +224,8 @@ def test_the_command_prints_every_fact_and_saves_one_figure(small_market: Path, 
     answer = CliRunner().invoke(app, ["facts", str(small_market), "--json", "--figure", str(file)])
     told = json.loads(answer.stdout)
     assert told["figure"] == str(file)
-    assert [one["key"] for one in told["facts"]] == [fact.key for fact in FACTS]
-    assert sum(told["counts"].values()) == len(FACTS)
+    assert [one["key"] for one in told["facts"]] == [fact.key for fact in STYLISED_FACTS]
+    assert sum(told["counts"].values()) == len(STYLISED_FACTS)
     assert file.read_bytes() == figure.read_bytes()
 
 

@@ -20,7 +20,7 @@ from models.predict import predict
 from models.ranking import rank
 
 BRIEF = SimpleNamespace(margin_rate=0.45, commission_rate=0.1, flat_fee_usd=4.0, sample_cost_usd=6.0)
-FORMS = ["ranking_bundle", "value_bundle"]
+RANKERS = ["ranking_bundle", "value_bundle"]
 SIGNER = Signer.new()
 
 
@@ -57,9 +57,9 @@ def parsed(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_loaded_bundle_predicts_the_same_bits_and_saves_the_same_bytes(form, world, request, tmp_path):
-    bundle = request.getfixturevalue(form)
+@pytest.mark.parametrize("ranker", RANKERS)
+def test_a_loaded_bundle_predicts_the_same_bits_and_saves_the_same_bytes(ranker, world, request, tmp_path):
+    bundle = request.getfixturevalue(ranker)
     fingerprint = save_bundle(bundle, tmp_path / "a", SIGNER)
     loaded = load_bundle(tmp_path / "a", SIGNER.public_key)
     before, after = predict(bundle, world.X, BRIEF), predict(loaded, world.X, BRIEF)
@@ -75,7 +75,7 @@ def test_a_loaded_bundle_predicts_the_same_bits_and_saves_the_same_bytes(form, w
 
 def test_the_manifest_says_what_the_model_is(ranking_bundle, folder):
     loaded = load_bundle(folder, SIGNER.public_key)
-    for name in ("form", "signals", "as_of", "run_id", "words", "weights", "metrics", "index_names", "calibration"):
+    for name in ("ranker", "signals", "as_of", "run_id", "words", "weights", "metrics", "index_names", "calibration"):
         assert getattr(loaded, name) == getattr(ranking_bundle, name), name
     assert sorted(contents(folder)) == [
         "bundle.json",
@@ -179,7 +179,7 @@ def test_on_another_machine_calibration_may_differ_by_a_hair_and_raw_scores_by_n
         lambda m: m.update(version=1),
         lambda m: m.update(more=1),
         lambda m: m.pop("metrics"),
-        lambda m: m.update(form="voting"),
+        lambda m: m.update(ranker="voting"),
         lambda m: m.update(heads=["../../etc/passwd"]),
         lambda m: m.update(heads=[]),
         lambda m: m.update(heads="lift"),
@@ -211,7 +211,7 @@ def test_a_signed_manifest_that_is_no_manifest_is_refused(folder, written):
 def test_parts_that_do_not_fit_are_refused_in_memory(ranking_bundle, value_bundle, world):
     other = fit_money("lift", [0.0, 1], label=[0.0, 1])
     wrong = [
-        {"form": "voting"},
+        {"ranker": "voting"},
         {"signals": ("a", "a", "b", "c", "d")},
         {"signals": ("a b", "b", "c", "d", "e")},
         {"signals": ranking_bundle.signals[:4]},

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.errors import BundleError
-from models.bundle.model import validate
+from models.bundle import validate
 from models.bundle.validate import canonical_text, check_model_text
 
 NAMES = ("a", "b", "c", "d")

@@ -12,7 +12,7 @@ from marketplace.errors import TrainingError
 from marketplace.tables import open_marketplace
 from training.data.dataset import build_training_data
 from training.data.splits import split_by_time
-from training.heads.feature_sets import FREE, MONOTONE, PLAIN_FEW, SALES_FEW, SALES_SIGNS
+from training.heads.feature_sets import FEW, FREE, MONOTONE, SALES_FEW, SALES_SIGNS
 
 
 def test_rows_are_in_order_of_brief_and_arrays_fit(training_data):
@@ -84,5 +84,5 @@ def test_recipes_hide_and_direct():
     assert MONOTONE.directions(signals, own) == [0, 0, 1]
     assert SALES_FEW.directions(signals, own) == [1, 0, 1]
     assert SALES_FEW.hidden(signals, own).tolist() == [False, True, True]
-    assert PLAIN_FEW.hidden(signals, own).tolist() == [True, True, False]
+    assert FEW.hidden(signals, own).tolist() == [True, True, False]
     assert not MONOTONE.hidden(signals, own).any()

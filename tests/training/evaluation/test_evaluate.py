@@ -28,12 +28,12 @@ from training.evaluation.report import evaluation_text, print_evaluation
 
 
 @pytest.fixture(scope="module")
-def champion_home(forms, tmp_path_factory):
-    """A home whose champion is the small marketplace's pointwise form; set while this module's tests run."""
+def champion_home(rankers, tmp_path_factory):
+    """A home whose champion is the small marketplace's pointwise ranker; set while this module's tests run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLLABRANK_HOME", str(tmp_path_factory.mktemp("home")))
         shutil.rmtree(bundle_folder(), ignore_errors=True)
-        save_bundle(forms["expected_value"].bundle, bundle_folder(), read_signer())
+        save_bundle(rankers["expected_value"].bundle, bundle_folder(), read_signer())
         yield
 
 

@@ -1,4 +1,4 @@
-"""The shape of the heads: its ranges, its file, and that it reaches LightGBM."""
+"""The hyperparameters of the heads: its ranges, its file, and that it reaches LightGBM."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from marketplace.errors import TrainingError
 from training.heads.feature_sets import FREE, MONOTONE
 from training.heads.fit import BLOCKS, blocks_of, fit_head
-from training.heads.hyperparameters import DEFAULT, STEP, Shape, read_shape
+from training.heads.hyperparameters import DEFAULT, STEP, Hyperparameters, read_hyperparameters
 from training.heads.targets import targets_of
 
 
@@ -29,48 +29,54 @@ from training.heads.targets import targets_of
         {"lambda_l2": float("inf")},
         {"max_rounds": STEP + 1},
         {"max_rounds": 0},
-        {"recipes": "secret"},
-        {"recipes": 3},
+        {"feature sets": "secret"},
+        {"feature sets": 3},
         {"charm": 1},
     ],
 )
 def test_what_is_no_shape_is_refused(values):
     with pytest.raises(TrainingError):
-        Shape.of(values)
+        Hyperparameters.of(values)
 
 
 def test_a_file_holds_a_shape_or_an_object_with_one(tmp_path):
-    shape = Shape(num_leaves=9, lambda_l2=1)
-    assert shape.lambda_l2 == 1.0
-    for content in (shape.as_dict(), {"shape": shape.as_dict(), "study": "any"}, {"num_leaves": 9, "lambda_l2": 1}):
-        (tmp_path / "shape.json").write_text(json.dumps(content))
-        assert read_shape(tmp_path / "shape.json") == shape
-    assert shape.changes_from(DEFAULT.as_dict()) == {"num_leaves": (6, 9), "lambda_l2": (10.0, 1.0)}
+    hyperparameters = Hyperparameters(num_leaves=9, lambda_l2=1)
+    assert hyperparameters.lambda_l2 == 1.0
+    for content in (
+        hyperparameters.as_dict(),
+        {"hyperparameters": hyperparameters.as_dict(), "study": "any"},
+        {"num_leaves": 9, "lambda_l2": 1},
+    ):
+        (tmp_path / "hyperparameters.json").write_text(json.dumps(content))
+        assert read_hyperparameters(tmp_path / "hyperparameters.json") == hyperparameters
+    assert hyperparameters.changes_from(DEFAULT.as_dict()) == {"num_leaves": (6, 9), "lambda_l2": (10.0, 1.0)}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", "3", '{"shape": 3}', '{"num_leaves": "6"}', '{"leaves": 6}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", "3", '{"hyperparameters": 3}', '{"num_leaves": "6"}', '{"leaves": 6}']
+)
 def test_a_file_that_holds_none_is_refused(tmp_path, content):
-    (tmp_path / "shape.json").write_text(content)
+    (tmp_path / "hyperparameters.json").write_text(content)
     with pytest.raises(TrainingError):
-        read_shape(tmp_path / "shape.json")
+        read_hyperparameters(tmp_path / "hyperparameters.json")
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(TrainingError, match=r"tuning\.md"):
-        read_shape(tmp_path / "none.json")
+        read_hyperparameters(tmp_path / "none.json")
 
 
 def test_recipes_are_tried_or_the_most_or_the_least_constrained():
     both = (MONOTONE, FREE)
-    assert Shape().recipes_of(both) == both
-    assert Shape(recipes="strict").recipes_of(both) == (MONOTONE,)
-    assert Shape(recipes="loose").recipes_of(both) == (FREE,)
+    assert Hyperparameters().feature_sets_of(both) == both
+    assert Hyperparameters(feature_sets="strict").feature_sets_of(both) == (MONOTONE,)
+    assert Hyperparameters(feature_sets="loose").feature_sets_of(both) == (FREE,)
 
 
 def test_a_shape_reaches_the_booster(training_data):
     target = next(t for t in targets_of(training_data) if t.head == "accept")
-    shape = Shape(num_leaves=3, max_depth=2, max_rounds=40, recipes="strict", lambda_l2=3.5)
-    head = fit_head(target, training_data, seed=7, shape=shape)
+    hyperparameters = Hyperparameters(num_leaves=3, max_depth=2, max_rounds=40, feature_sets="strict", lambda_l2=3.5)
+    head = fit_head(target, training_data, seed=7, hyperparameters=hyperparameters)
     text = head.booster.model_to_string()
     assert "[lambda_l2: 3.5]" in text
     assert head.rounds <= 40

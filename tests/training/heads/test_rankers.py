@@ -1,4 +1,4 @@
-"""The two forms: their targets by hand, their fit on a simulated marketplace."""
+"""The two rankers: their targets by hand, their fit on a simulated marketplace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.bundle.signature import Signer
 from models.economics import Economics
 from models.predict import predict
 from training.heads.fit import BLOCKS, quasi_poisson
-from training.heads.rankers import FittedForm, fit_forms
+from training.heads.rankers import FittedRanker, fit_rankers
 from training.heads.targets import GRADES, campaign_level, lift_gains, lift_grades, targets_of, utility_gains
 
 
@@ -91,23 +91,23 @@ def test_campaign_level_is_positive_even_without_sales(training_data):
     assert (campaign_level(training_data, training_data.column("attributed_usd")) > 0).all()
 
 
-def test_heads_beat_a_constant_out_of_fold(forms):
-    for form in forms.values():
-        for name, head in form.heads.items():
-            assert head.loss < head.constant_loss, f"{form.form} {name}"
+def test_heads_beat_a_constant_out_of_fold(rankers):
+    for ranker in rankers.values():
+        for name, head in ranker.heads.items():
+            assert head.loss < head.constant_loss, f"{ranker.name} {name}"
 
 
-def test_out_of_fold_is_not_in_sample(forms, training_data):
-    head = forms["expected_value"].heads["accept"]
+def test_out_of_fold_is_not_in_sample(rankers, training_data):
+    head = rankers["expected_value"].heads["accept"]
     inside = head.booster.predict(training_data.X, raw_score=True)
     blocks = training_data.campaign * BLOCKS // (training_data.campaign.max() + 1)
     assert not np.isclose(inside, head.out_of_fold).all()
     assert set(blocks) == set(range(BLOCKS))
 
 
-def test_predictions_are_in_range_and_money_keeps_its_mean(forms, training_data):
-    for form in forms.values():
-        found = form.out_of_fold
+def test_predictions_are_in_range_and_money_keeps_its_mean(rankers, training_data):
+    for ranker in rankers.values():
+        found = ranker.out_of_fold
         for probability in (found.accept, found.deliver, found.success_probability):
             assert ((probability >= 0) & (probability <= 1)).all()
         assert np.isfinite(found.utility).all()
@@ -121,8 +121,8 @@ def test_predictions_are_in_range_and_money_keeps_its_mean(forms, training_data)
         assert found.accept[answered].mean() == pytest.approx(rate, abs=0.05)
 
 
-def test_bundle_predicts_what_its_boosters_say(forms, training_data):
-    bundle = forms["expected_value"].bundle
+def test_bundle_predicts_what_its_boosters_say(rankers, training_data):
+    bundle = rankers["expected_value"].bundle
     terms = training_data.economics.take(slice(0, 50))
     found = predict(bundle, training_data.X[:50], terms)
     assert isinstance(terms, Economics)
@@ -131,15 +131,15 @@ def test_bundle_predicts_what_its_boosters_say(forms, training_data):
     assert (np.argsort(raw, kind="stable") == np.argsort(found.accept, kind="stable")).all()
 
 
-def test_same_seed_same_bytes_other_seed_other_bytes(forms, training_data, tmp_path):
+def test_same_seed_same_bytes_other_seed_other_bytes(rankers, training_data, tmp_path):
     signer = Signer.new()
 
-    def written(many: dict[str, FittedForm], name: str) -> dict[str, bytes]:
-        for form in many.values():
-            save_bundle(form.bundle, tmp_path / name / form.form, signer)
+    def written(many: dict[str, FittedRanker], name: str) -> dict[str, bytes]:
+        for ranker in many.values():
+            save_bundle(ranker.bundle, tmp_path / name / ranker.name, signer)
         folder: Path = tmp_path / name
         return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
-    first = written(forms, "first")
-    assert written({f.form: f for f in fit_forms(training_data, seed=7)}, "again") == first
-    assert written({f.form: f for f in fit_forms(training_data, seed=8)}, "other") != first
+    first = written(rankers, "first")
+    assert written({f.ranker: f for f in fit_rankers(training_data, seed=7)}, "again") == first
+    assert written({f.ranker: f for f in fit_rankers(training_data, seed=8)}, "other") != first

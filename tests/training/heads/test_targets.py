@@ -11,7 +11,7 @@ from models.calibration.scale import Scale
 from models.predict import predict
 from training.data.dataset import TrainingData
 from training.heads.fit import SHALLOW, fit_head, quasi_poisson
-from training.heads.rankers import fit_forms
+from training.heads.rankers import fit_rankers
 from training.heads.targets import EXPECTED_SALES, LEAST_LIFTS, lift_labels, money_target, targets_of
 
 
@@ -69,13 +69,13 @@ def test_a_head_starts_from_its_scale(training_data):
                    target.scale.high)  # fmt: skip
     factor = held**target.scale.power
     level = np.log((w * y).sum() / (w * factor).sum())
-    recipe = next(one for one in target.recipes if one.name == head.recipe)
+    feature_set = next(one for one in target.feature_sets if one.name == head.feature_set)
     X = training_data.X[rows]
-    X[:, recipe.hidden(training_data.signals, training_data.monotone)] = 0.0
+    X[:, feature_set.hidden(training_data.signals, training_data.monotone)] = 0.0
     params = {
         **SHALLOW,
         "objective": quasi_poisson(w),
-        "monotone_constraints": recipe.directions(training_data.signals, training_data.monotone),
+        "monotone_constraints": feature_set.directions(training_data.signals, training_data.monotone),
         "deterministic": True, "force_row_wise": True, "num_threads": 1, "verbosity": -1, "seed": 3,
     }  # fmt: skip
     own = lightgbm.train(
@@ -88,12 +88,12 @@ def test_a_head_starts_from_its_scale(training_data):
 
 def test_money_goes_on_where_nobody_was_invited(training_data):
     """Twice the expected sales of the best ever invited are more than his; trees alone end there."""
-    form = next(form for form in fit_forms(training_data, seed=7) if form.form == "expected_value")
-    scale = form.bundle.calibration["lift"].scale
+    ranker = next(ranker for ranker in fit_rankers(training_data, seed=7) if ranker.name == "expected_value")
+    scale = ranker.bundle.calibration["lift"].scale
     assert scale.power > 0
     rows = np.flatnonzero(np.isfinite(lift_labels(training_data)[0]))[:1]
     X = np.repeat(training_data.X[rows], 3, axis=0)
     X[:, training_data.signals.index(EXPECTED_SALES)] = (scale.high / 4, scale.high / 2, scale.high)
-    lift = predict(form.bundle, X, training_data.economics.take(np.repeat(rows, 3))).lift
+    lift = predict(ranker.bundle, X, training_data.economics.take(np.repeat(rows, 3))).lift
     assert lift[1] >= 2**scale.power * lift[0] * (1 - 1e-9)
     assert lift[2] >= 2**scale.power * lift[1] * (1 - 1e-9)

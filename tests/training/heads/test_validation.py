@@ -1,4 +1,4 @@
-"""Measuring a shape: the same number that training chooses forms by, and nothing of the campaigns held out."""
+"""Measuring hyperparameters: the number that training chooses rankers by, and nothing of the campaigns held out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from training.heads.hyperparameters import DEFAULT
 from training.heads.validation import measure_by_block, validation_campaigns
 
 
-def test_the_last_block_is_what_training_finds(forms, training_data):
+def test_the_last_block_is_what_training_finds(rankers, training_data):
     found = list(measure_by_block(training_data, DEFAULT, seed=7))
     assert [one.block for one in found] == list(range(BLOCKS))
     last = found[-1]
-    assert last.share == forms[last.form].validation
-    np.testing.assert_array_equal(last.shares, forms[last.form].validation_shares)
+    assert last.share == rankers[last.ranker].validation
+    np.testing.assert_array_equal(last.shares, rankers[last.ranker].validation_shares)
     assert last.campaigns == validation_campaigns(training_data)
     for before, after in itertools.pairwise(found):
         assert set(before.campaigns) <= set(after.campaigns)

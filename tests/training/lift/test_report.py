@@ -24,7 +24,7 @@ from training.lift.checks.synthetic_did import simplex_least_squares, synthetic_
 from training.lift.counterfactual import epoch_days
 from training.lift.empirical_bayes import fit_prior, posterior
 from training.lift.estimate import HYPERPRIOR, attributed_days
-from training.lift.evidence import Evidence, gather_evidence, within_window
+from training.lift.evidence import LiftEvidence, gather_evidence, within_window
 from training.lift.report import LiftReport, lift_report
 from training.lift.run import run_lift
 from training.lift.sums import pair_lifts, sum_lifts
@@ -114,7 +114,9 @@ def shop(
 END = START + pd.Timedelta(days=DAYS)
 
 
-def gather(market: Marketplace, *, shifts: tuple[int, ...] = (), briefs: bool = False, kin: bool = False) -> Evidence:
+def gather(
+    market: Marketplace, *, shifts: tuple[int, ...] = (), briefs: bool = False, kin: bool = False
+) -> LiftEvidence:
     deliveries = market.frame("deliveries")
     rows = deliveries[["invitation_id", "campaign_id", "creator_id", "content_id"]].assign(
         posted_day=epoch_days(deliveries["posted_at"])

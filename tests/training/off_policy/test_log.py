@@ -16,8 +16,8 @@ from marketplace.contract.tables import ATTRIBUTION_DAYS, GRACE_DAYS, REFUND_DAY
 from marketplace.errors import BundleError, ContractError, TrainingError
 from marketplace.tables import Marketplace, open_marketplace
 from training.commands import app
+from training.off_policy import run as off_policy_run
 from training.off_policy.estimators import estimate, invitation_weights, top_policy
-from training.off_policy.estimators import run as off_policy_run
 from training.off_policy.log import PolicyData, read_policy_data
 
 IMPRESSION_TABLES = ("campaigns", "creators", "invitations", "orders", "deliveries", "impressions")
@@ -162,11 +162,11 @@ def test_a_bad_file_is_refused_with_all_that_is_wrong(small_market, data, tmp_pa
         off_policy_run.evaluate_policy(small_market, scores=tmp_path / "missing.parquet")
 
 
-def test_a_champion_too_young_is_refused_with_what_would_do(small_market, forms, monkeypatch):
+def test_a_champion_too_young_is_refused_with_what_would_do(small_market, rankers, monkeypatch):
     campaigns = open_marketplace(small_market).frame("campaigns").sort_values("briefed_at", ignore_index=True)
     day = campaigns["briefed_at"].iloc[-12].floor("D")
     later = campaigns[campaigns["briefed_at"] >= day]
-    bundle = dataclasses.replace(forms["expected_value"].bundle, as_of=f"{day:%Y-%m-%d}")
+    bundle = dataclasses.replace(rankers["expected_value"].bundle, as_of=f"{day:%Y-%m-%d}")
     monkeypatch.setattr("training.scoring.load_champion", lambda: bundle)
     monkeypatch.setattr(off_policy_run, "read_policy_data", lambda *_, **__: pytest.fail("refused before it is read"))
     with pytest.raises(TrainingError) as refusal:
@@ -190,10 +190,10 @@ def test_without_a_champion_it_says_so(home, small_market):
         off_policy_run.evaluate_policy(small_market)
 
 
-def test_a_champion_is_judged_on_campaigns_after_its_cutoff_alone(quick, small_market, forms, monkeypatch):
+def test_a_champion_is_judged_on_campaigns_after_its_cutoff_alone(quick, small_market, rankers, monkeypatch):
     briefed = open_marketplace(small_market).frame("campaigns").set_index("campaign_id")["briefed_at"]
     day = briefed[list(quick.log.campaign_ids)].sort_values().iloc[10].floor("D")
-    bundle = dataclasses.replace(forms["expected_value"].bundle, as_of=f"{day:%Y-%m-%d}")
+    bundle = dataclasses.replace(rankers["expected_value"].bundle, as_of=f"{day:%Y-%m-%d}")
     monkeypatch.setattr("training.scoring.load_champion", lambda: bundle)
     report = off_policy_run.evaluate_policy(small_market, top=30)
     later = briefed[list(quick.log.campaign_ids)] >= day

@@ -18,7 +18,7 @@ CAMPAIGNS = [f"ca_{i:02d}" for i in range(12)]
 METRIC = "oracle_gain_share_at_20"
 
 
-def a_run(store: Store, values, *, name="form", campaigns=CAMPAIGNS, metric=METRIC, fingerprint="a" * 64, **params):
+def a_run(store: Store, values, *, name="ranker", campaigns=CAMPAIGNS, metric=METRIC, fingerprint="a" * 64, **params):
     with store.run(name) as run:
         run.params(params)
         run.metrics({metric: float(np.nanmean(values))})
@@ -99,7 +99,7 @@ def test_what_cannot_be_compared_says_why(store):
 def test_a_prefix_of_two_runs_is_refused(store):
     # Ids are random: of 17 runs at most, two begin with the same digit.
     runs = [a_run(store, np.ones(12)) for _ in range(3)]
-    from training.tracking.store import compare as module
+    from training.tracking import compare as module
 
     seen = {}
     for run in runs:

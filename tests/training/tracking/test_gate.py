@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from marketplace.errors import GateError
-from training.tracking.gate import GATE, Calibrated, Evidence, NoCollapse, NotWorse, check_gate, require_gate
+from training.tracking.gate import GATE, Calibrated, GateEvidence, NoCollapse, NotWorse, check_gate, require_gate
 
 CAMPAIGNS = tuple(f"c{i:02d}" for i in range(30))
 RNG = np.random.default_rng(1)
@@ -21,11 +21,11 @@ RULES = (
 )
 
 
-def evidence(candidate=BASE, *, metric="profit", slices=None, error=0.05, rows=500, **more) -> Evidence:
+def evidence(candidate=BASE, *, metric="profit", slices=None, error=0.05, rows=500, **more) -> GateEvidence:
     rankers = {"candidate": list(candidate), "followers": list(BASE - 0.2), "gmv": list(BASE), "random": [0.9] * 30}
     calibration = {"success": {"error": error, "rows": rows}}
-    raw = Evidence(more.pop("fingerprint", "f"), CAMPAIGNS, {metric: rankers}, slices or {}, calibration, **more)
-    return Evidence.of(json.loads(json.dumps(raw.as_dict())))
+    raw = GateEvidence(more.pop("fingerprint", "f"), CAMPAIGNS, {metric: rankers}, slices or {}, calibration, **more)
+    return GateEvidence.of(json.loads(json.dumps(raw.as_dict())))
 
 
 def verdicts(*args, **kwargs) -> dict[str, bool]:
@@ -104,7 +104,7 @@ def test_champion_measured_by_the_candidates_run():
 
 
 def test_champion_of_the_same_data_is_paired_by_campaign_whatever_the_order():
-    champion = Evidence("f", CAMPAIGNS[::-1], {"profit": {"candidate": list(BASE[::-1] - 0.01)}})
+    champion = GateEvidence("f", CAMPAIGNS[::-1], {"profit": {"candidate": list(BASE[::-1] - 0.01)}})
     checks = check_gate(evidence(BASE), champion=champion, champion_version=2, rules=RULES)
     assert checks[0].passed
     assert "difference +0.010" in checks[0].figures
@@ -112,7 +112,7 @@ def test_champion_of_the_same_data_is_paired_by_campaign_whatever_the_order():
 
 
 def test_champion_of_other_data_cannot_be_paired():
-    champion = Evidence("other", CAMPAIGNS, {"profit": {"candidate": list(BASE)}})
+    champion = GateEvidence("other", CAMPAIGNS, {"profit": {"candidate": list(BASE)}})
     with pytest.raises(GateError, match="same campaigns"):
         check_gate(evidence(BASE), champion=champion, champion_version=2, rules=RULES)
 
@@ -125,7 +125,7 @@ def test_campaigns_without_a_value_are_left_out():
 
 def test_evidence_of_another_shape_is_refused_in_plain_words():
     with pytest.raises(GateError, match="train again"):
-        Evidence.of({"fingerprint": "f"})
+        GateEvidence.of({"fingerprint": "f"})
 
 
 def test_the_gate_names_a_metric_for_simulated_and_for_real_marketplaces():

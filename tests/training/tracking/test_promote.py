@@ -15,7 +15,8 @@ from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key, read_signer
 from models.calibration.scale import fit_money, fit_probability
 from training.heads.booster import fit_booster
-from training.tracking.gate import Evidence
+from training.tracking import promotion
+from training.tracking.gate import GateEvidence
 from training.tracking.promotion import promote, rollback
 from training.tracking.registry import (
     CHALLENGER,
@@ -28,7 +29,6 @@ from training.tracking.registry import (
     tag_version,
 )
 from training.tracking.store import Store
-from training.tracking.store import promote as promotion
 
 CAMPAIGNS = tuple(f"c{i:02d}" for i in range(20))
 RNG = np.random.default_rng(5)
@@ -44,7 +44,7 @@ def small_bundle(seed: int) -> Bundle:
     lift = fit_booster(X, money, params={"objective": "regression", "min_data_in_leaf": 5}, rounds=3, seed=seed)
     s, r = success.predict(X, raw_score=True), lift.predict(X, raw_score=True)
     return Bundle(
-        form="lambdarank",
+        ranker="lambdarank",
         signals=("one", "two", "three"),
         heads={"success": success, "lift": lift},
         calibration={
@@ -60,13 +60,13 @@ def small_bundle(seed: int) -> Bundle:
 def candidate(store: Store, gain: float, *, seed: int = 0, champion: int | None = None) -> Version:
     """A registered version whose values lie ``gain`` above the best heuristic's."""
     rankers = {"candidate": list(BASE + gain), "gmv": list(BASE), "champion": list(BASE + 0.05)}
-    evidence = Evidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion)
+    evidence = GateEvidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion)
     with store.run(f"seed {seed}") as run:
         folder = bundle_folder().parent / f"made-{run.id}"
         save_bundle(small_bundle(seed), folder, read_signer())
         run.folder(folder, "bundle")
         run.json(evidence.as_dict(), "evidence.json")
-        version = register(run, description="made by hand", tags={"form": "lambdarank"})
+        version = register(run, description="made by hand", tags={"ranker": "lambdarank"})
     point_alias(store, CHALLENGER, version)
     return version
 
@@ -217,13 +217,17 @@ def test_an_altered_artifact_is_refused(store):
 
 
 def test_evidence_changed_after_registering_is_refused(store):
-    evidence = Evidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": {"candidate": list(BASE), "gmv": list(BASE + 0.2)}})
+    evidence = GateEvidence(
+        "f",
+        CAMPAIGNS,
+        {"oracle_gain_share_at_20": {"candidate": list(BASE), "gmv": list(BASE + 0.2)}},
+    )
     version = candidate(store, 0.1)
     tag_version(store, version, {"evidence_sha256": evidence.digest()})
     with pytest.raises(GateError, match="changed since"):
         promote(store=store)
     path = artifacts(store, version) / "evidence.json"
-    tag_version(store, version, {"evidence_sha256": Evidence.of(json.loads(path.read_text())).digest()})
+    tag_version(store, version, {"evidence_sha256": GateEvidence.of(json.loads(path.read_text())).digest()})
     assert promote(store=store).version == version.number
 
 

@@ -66,7 +66,7 @@ def test_a_run_keeps_what_it_is_given(store, tmp_path):
     with store.run("parent") as parent, store.run("child", parent=parent) as run:
         run.params({"seed": 7, "heads": {"a": 1}})
         run.metrics({"ndcg_at_10": 0.5, "undefined": math.nan, "slice/market=ID": 0.25})
-        run.tags({"form": "lambdarank"})
+        run.tags({"ranker": "lambdarank"})
         run.json({"b": [1.0, math.nan], "a": np.float64(2.0)}, "evidence.json")
         run.folder(tmp_path, "bundle")
         run.figure(slice_figure({"ID": (0.1, 0.0, 0.2)}, metric="ndcg_at_10", by="market"), "figures/slice.png")
@@ -76,7 +76,7 @@ def test_a_run_keeps_what_it_is_given(store, tmp_path):
     assert kept.data.params == {"seed": "7", "heads": "{'a': 1}"}
     assert kept.data.metrics == {"ndcg_at_10": 0.5, "slice/market-ID": 0.25}
     assert kept.data.tags["mlflow.parentRunId"] == parent.id
-    assert kept.data.tags["form"] == "lambdarank"
+    assert kept.data.tags["ranker"] == "lambdarank"
     assert kept.inputs.dataset_inputs[0].dataset.name == "demo"
     assert kept.inputs.dataset_inputs[0].dataset.digest == "f" * 36
     assert store.read_json(run.id, "evidence.json") == {"a": 2.0, "b": [1.0, None]}
@@ -105,13 +105,13 @@ def test_versions_aliases_and_tags(tmp_path):
     bundle.mkdir()
     (bundle / "bundle.json").write_text("{}")
     made = []
-    for form in ("expected_value", "lambdarank"):
-        with store.run(form) as run:
+    for ranker in ("expected_value", "lambdarank"):
+        with store.run(ranker) as run:
             run.folder(bundle, "bundle")
-            made.append(register(run, description=f"form {form}", tags={"form": form}))
+            made.append(register(run, description=f"ranker {ranker}", tags={"ranker": ranker}))
     assert [version.number for version in made] == [1, 2]
     assert newest(store) == made[1]
-    assert find_version(store, 1).description == "form expected_value"
+    assert find_version(store, 1).description == "ranker expected_value"
     with pytest.raises(GateError, match="no such version"):
         find_version(store, 9)
     assert aliased(store, CHAMPION) is None

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from marketplace.errors import TrainingError
 from training.commands import app
 from training.data.dataset import TrainingData
-from training.heads.hyperparameters import DEFAULT, Shape, read_shape
+from training.heads.hyperparameters import DEFAULT, Hyperparameters, read_hyperparameters
 from training.stats.significance import paired_randomisation_test
 from training.tracking.store import Store, open_store
 from training.tuning import study as tune_study
@@ -34,19 +34,19 @@ from training.tuning.study import SPACE, Range, draw, mark_dead, open_study, pro
 from training.tuning.trials import Work, best_trials, measure_default, search
 
 ROOT = Path(__file__).resolve().parents[3]
-SMALL = Shape(max_rounds=20, recipes="strict")
+SMALL = Hyperparameters(max_rounds=20, feature_sets="strict")
 NARROW = {"learning_rate": Range(0.02, 0.2, log=True), "num_leaves": Range(3, 8)}
 
 
-def drawn(name: str, count: int, *, seed: int | None = None) -> list[Shape]:
-    """The shapes of a study's next trials, each told a value that depends on it alone."""
-    shapes = []
+def drawn(name: str, count: int, *, seed: int | None = None) -> list[Hyperparameters]:
+    """The hyperparameters of a study's next trials, each told a value that depends on it alone."""
+    candidates = []
     with open_study(name, seed=seed) as study:
         for _ in range(count):
             trial = study.ask()
-            shapes.append(draw(trial, SPACE, DEFAULT))
-            study.tell(trial, -abs(math.log(shapes[-1].learning_rate / 0.05)))
-    return shapes
+            candidates.append(draw(trial, SPACE, DEFAULT))
+            study.tell(trial, -abs(math.log(candidates[-1].learning_rate / 0.05)))
+    return candidates
 
 
 def test_the_default_lies_within_the_space():
@@ -61,20 +61,20 @@ def test_the_default_lies_within_the_space():
 
 def test_draws_depend_on_seed_and_trial_number_and_not_on_the_process(home):
     whole = drawn("one", 14, seed=3)
-    parts = [shape for count in (5, 1, 8) for shape in drawn("other", count, seed=3)]
+    parts = [hyperparameters for count in (5, 1, 8) for hyperparameters in drawn("other", count, seed=3)]
     assert parts == whole
     assert len(set(whole)) == len(whole)
     assert drawn("third", 3, seed=4) != whole[:3]
-    for shape in whole:
-        assert float(f"{shape.learning_rate:.3g}") == shape.learning_rate
+    for hyperparameters in whole:
+        assert float(f"{hyperparameters.learning_rate:.3g}") == hyperparameters.learning_rate
 
 
 def test_two_processes_at_once_draw_nothing_twice(home):
     with open_study("both", seed=3) as one, open_study("both", seed=None) as other:
         trials = [study.ask() for _ in range(6) for study in (one, other)]
-        shapes = [draw(trial, SPACE, DEFAULT) for trial in trials]
+        candidates = [draw(trial, SPACE, DEFAULT) for trial in trials]
     assert sorted(trial.number for trial in trials) == list(range(12))
-    assert len(set(shapes)) == 12
+    assert len(set(candidates)) == 12
 
 
 def test_a_study_is_named_after_what_it_depends_on(tmp_path):
@@ -170,7 +170,7 @@ def test_trials_of_processes_that_are_gone_are_failed_and_no_others(home, monkey
 
 @pytest.fixture
 def begin(store: Store, training_data: TrainingData):
-    """Begin or go on with a study of the small marketplace, in shapes that take about a second each."""
+    """Begin or go on with a study of the small marketplace, in hyperparameters that take about a second each."""
     from contextlib import contextmanager
 
     @contextmanager
@@ -197,7 +197,7 @@ def test_a_search_measures_records_goes_on_prunes_and_stops_in_time(begin, store
         trial = work.study.trials[1]
         run = runs["trial 1"]
         assert run.data.metrics["validation_share"] == trial.value
-        assert run.data.params["learning_rate"] == str(trial.user_attrs["shape"]["learning_rate"])
+        assert run.data.params["learning_rate"] == str(trial.user_attrs["hyperparameters"]["learning_rate"])
         assert set(run.data.params) == set(runs["default"].data.params)
         recorded = store.read_json(run.info.run_id, "by_campaign.json")["validation_share"]
         assert list(recorded.values()) == trial.user_attrs["shares"]
@@ -244,7 +244,7 @@ def test_a_shape_that_cannot_be_fitted_fails_alone(begin):
         )  # fmt: skip
         assert work.study.trials[-1].state == TrialState.FAIL
         assert "cannot be fitted" in told[-1]
-        kept = {**work.study.user_attrs["default"], "shape": {"min_data_in_leaf": 5000}}
+        kept = {**work.study.user_attrs["default"], "hyperparameters": {"min_data_in_leaf": 5000}}
         again = tune_trials._tried(study_of_it, "trial 9", kept)
         assert math.isnan(again.again_share)
 
@@ -254,7 +254,7 @@ def made_up(label: str, shift: float, *, again: float = math.nan) -> Tried:
     names = [f"ca_{i:02d}" for i in range(30)]
     first, second = rng.uniform(0, 1, 30), rng.uniform(0, 1, 30)
     return Tried(
-        label, DEFAULT if label == "default" else Shape(num_leaves=9), "expected_value",
+        label, DEFAULT if label == "default" else Hyperparameters(num_leaves=9), "expected_value",
         0.5 + shift, dict(zip(names, (first + shift).tolist(), strict=True)),
         again, {} if math.isnan(again) else dict(zip(names, (second + again).tolist(), strict=True)),
     )  # fmt: skip
@@ -323,12 +323,12 @@ def test_a_study_goes_on_after_kill_9_and_train_takes_what_it_found(home, small_
     assert "default: validation_share" not in done.stderr  # kept from before
     found = json.loads(done.stdout)
     assert states_of(home)[len(before) - 1] == "FAIL"
-    # So small a marketplace may refuse a shape that is drawn: a failed trial, too, but told as such.
+    # So small a marketplace may refuse a set of hyperparameters that is drawn: a failed trial, too, but told as such.
     assert found["trials"]["failed"] == 1 + done.stderr.count("cannot be fitted: ")
     assert found["trials"]["complete"] + found["trials"]["pruned"] == len(before)
     assert found["default"]["again_validation_share"] is not None
-    shape = read_shape(Path(found["file"]))
-    assert shape.as_dict() == found["shape"]
+    hyperparameters = read_hyperparameters(Path(found["file"]))
+    assert hyperparameters.as_dict() == found["hyperparameters"]
     store = open_store()
     runs = store.client.search_runs([e.experiment_id for e in store.client.search_experiments()])
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -338,10 +338,12 @@ def test_a_study_goes_on_after_kill_9_and_train_takes_what_it_found(home, small_
     assert "RUNNING" not in by_name.values()
     answer = CliRunner().invoke(app, ["train", str(small_market), "--tuned", "--json"])
     assert answer.exit_code == 0, answer.output
-    made = json.loads(answer.stdout)["forms"][-1]
+    made = json.loads(answer.stdout)["rankers"][-1]
     params = store.params(made["run_id"])
-    assert {name: params[name] for name in found["shape"]} == {k: str(v) for k, v in found["shape"].items()}
-    if found["best"] != "default" and made["form"] == found["tried"][0]["form"]:
+    assert {name: params[name] for name in found["hyperparameters"]} == {
+        k: str(v) for k, v in found["hyperparameters"].items()
+    }
+    if found["best"] != "default" and made["ranker"] == found["tried"][0]["ranker"]:
         # The search measured what training does, bit for bit.
         assert made["validation"] == found["tried"][0]["validation_share"]
 
@@ -365,8 +367,8 @@ def test_two_processes_share_a_study_within_their_budget(home, small_market):
     most = max(sum(one["trials"].values()) for one in found)
     assert 4 <= most <= 5  # who saw four finished stops; the other's trial under way may be a fifth
     with open_study(found[0]["study"], seed=None) as study:
-        shapes = [json.dumps(trial.params, sort_keys=True) for trial in study.trials]
-    assert len(set(shapes)) == len(shapes)
+        candidates = [json.dumps(trial.params, sort_keys=True) for trial in study.trials]
+    assert len(set(candidates)) == len(candidates)
     taken = (time.monotonic() - began) / 2
     again = time.monotonic()
     result = CliRunner().invoke(app, ["tune", str(small_market), "--minutes", "0.5", "--json"])

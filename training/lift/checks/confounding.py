@@ -22,7 +22,7 @@ import numpy as np
 from marketplace.arrays import Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
 from training.lift.checks.placebo import Placebo
-from training.lift.evidence import Evidence
+from training.lift.evidence import LiftEvidence
 
 __all__ = ["Sensitivity", "expected_in_windows", "sensitivity"]
 
@@ -53,7 +53,7 @@ class Sensitivity:
     campaigns_robust: int
 
 
-def expected_in_windows(evidence: Evidence, group: Ints) -> Floats:
+def expected_in_windows(evidence: LiftEvidence, group: Ints) -> Floats:
     """What the products would have sold in the windows of each group of partnerships, USD, float64 (G,).
 
     A product's day counts once for a group, however many of its windows it lies in. ``group`` int64 (n,), -1: none.

@@ -20,7 +20,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
-from training.lift.evidence import LEVEL_VARIANCE, Evidence
+from training.lift.evidence import LEVEL_VARIANCE, LiftEvidence
 from training.lift.sums import SharedError
 
 __all__ = ["AFTER_DAYS", "AFTER_SHIFTS", "Contrast", "Imputation", "contrast", "contrast_variance", "impute"]
@@ -70,12 +70,12 @@ class Imputation:
     expected: float
 
 
-def impute(evidence: Evidence, ripe: Flags) -> Imputation:
+def impute(evidence: LiftEvidence, ripe: Flags) -> Imputation:
     """Sum what was sold beyond the imputed path.
 
     Parameters
     ----------
-    evidence : Evidence
+    evidence : LiftEvidence
         Gathered with `AFTER_SHIFTS`, so that the days after are not taken for untreated.
     ripe : bool (n,)
         Partnerships that may count; others end what is looked at of their products.
@@ -121,7 +121,7 @@ def _asked(start: Ints, days: int) -> Flags:
     return asked
 
 
-def contrast(evidence: Evidence, product: int, asked: Flags) -> Contrast | None:
+def contrast(evidence: LiftEvidence, product: int, asked: Flags) -> Contrast | None:
     """Sales of a product on the ``asked`` days, bool (G, T), beyond the imputed path.
 
     None where too little is untreated.
@@ -144,12 +144,12 @@ def contrast(evidence: Evidence, product: int, asked: Flags) -> Contrast | None:
     return Contrast(column, influence, variance, influence @ ratio, weight.sum(axis=1))
 
 
-def contrast_variance(evidence: Evidence, product: int, column: Ints, influence: Floats) -> float:
+def contrast_variance(evidence: LiftEvidence, product: int, column: Ints, influence: Floats) -> float:
     """Variance, USD^2, of the estimate that moves with the ratios on the days ``column`` by ``influence`` (n,)."""
     return float(influence @ _covariance(evidence, product, column) @ influence)
 
 
-def _covariance(evidence: Evidence, product: int, column: Ints) -> Floats:
+def _covariance(evidence: LiftEvidence, product: int, column: Ints) -> Floats:
     baseline = evidence.baseline
     covariance: Floats = LEVEL_VARIANCE + baseline.drift * np.exp(-np.abs(column[:, None] - column) / baseline.memory)
     # Sales are counts: the variance of a day's ratio falls with what is expected.

@@ -18,7 +18,7 @@ from scipy.stats import chi2, norm
 from marketplace.arrays import Flags, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
 from training.lift.checks.imputation import contrast, contrast_variance
-from training.lift.evidence import Evidence
+from training.lift.evidence import LiftEvidence
 from training.lift.sums import SharedError
 
 __all__ = ["LEAD", "SHIFTS", "Placebo", "placebo_tests"]
@@ -71,12 +71,12 @@ class Placebo:
         return self.usd / self.se_usd if self.se_usd > 0 else float("nan")
 
 
-def placebo_tests(evidence: Evidence, chosen: Flags) -> list[Placebo]:
+def placebo_tests(evidence: LiftEvidence, chosen: Flags) -> list[Placebo]:
     """Every placebo test that the marketplace allows.
 
     Parameters
     ----------
-    evidence : Evidence
+    evidence : LiftEvidence
         Gathered with `SHIFTS` and ``briefs``, so that the placebo's days were not fitted to.
     chosen : bool (n,)
         Partnerships whose windows are moved.
@@ -93,7 +93,7 @@ Asked = list[tuple[int, Ints, Flags]]
 """Per product: its row, the campaigns (k,), and the days asked of each, bool (k, T)."""
 
 
-def _shifted(evidence: Evidence, pairs: pd.DataFrame, shift: int) -> tuple[Asked, int]:
+def _shifted(evidence: LiftEvidence, pairs: pd.DataFrame, shift: int) -> tuple[Asked, int]:
     asked: Asked = []
     windows = 0
     for _, part in pairs.groupby("product", sort=True):
@@ -112,7 +112,7 @@ def _shifted(evidence: Evidence, pairs: pd.DataFrame, shift: int) -> tuple[Asked
     return asked, windows
 
 
-def _lead(evidence: Evidence, pairs: pd.DataFrame) -> tuple[Asked, int]:
+def _lead(evidence: LiftEvidence, pairs: pd.DataFrame) -> tuple[Asked, int]:
     asked: Asked = []
     windows = 0
     for _, part in pairs.dropna(subset=["brief_start"]).groupby("product", sort=True):
@@ -131,7 +131,7 @@ def _lead(evidence: Evidence, pairs: pd.DataFrame) -> tuple[Asked, int]:
     return asked, windows
 
 
-def _test(evidence: Evidence, name: str, asked: Asked, windows: int) -> Placebo | None:
+def _test(evidence: LiftEvidence, name: str, asked: Asked, windows: int) -> Placebo | None:
     count = max((int(codes.max()) for _, codes, _ in asked), default=-1) + 1
     # The last group is the sum of all.
     shared = SharedError(evidence, count + 1)

@@ -18,7 +18,7 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from marketplace.tables import Marketplace
-from training.lift.evidence import Evidence, days_of_posting, families, product_days
+from training.lift.evidence import LiftEvidence, days_of_posting, families, product_days
 from training.lift.sums import SharedError
 
 __all__ = ["SiblingCheck", "sibling_check"]
@@ -42,12 +42,12 @@ class SiblingCheck:
         return self.share / self.se
 
 
-def sibling_check(market: Marketplace, evidence: Evidence, lifts: Floats) -> SiblingCheck | None:
+def sibling_check(market: Marketplace, evidence: LiftEvidence, lifts: Floats) -> SiblingCheck | None:
     """What siblings sold while a partnership of another product was in force; None where no product has siblings.
 
     Parameters
     ----------
-    evidence : Evidence
+    evidence : LiftEvidence
         Gathered with ``kin``, so that what was sold besides is not taken for what is usual.
     lifts : float64 (n,)
         Lift of each partnership, USD.
@@ -93,7 +93,7 @@ def sibling_check(market: Marketplace, evidence: Evidence, lifts: Floats) -> Sib
     return SiblingCheck(pull / information, float(np.sqrt(variance)) / information, count)
 
 
-def _lift_by_day(evidence: Evidence, lifts: Floats) -> Floats:
+def _lift_by_day(evidence: LiftEvidence, lifts: Floats) -> Floats:
     """USD of lift by product and day, float64 (P, T); a partnership for several products is spread evenly."""
     pairs, panel = evidence.pairs, evidence.panel
     each = np.nan_to_num(lifts) / np.maximum(np.bincount(pairs["row"], minlength=len(lifts)), 1)

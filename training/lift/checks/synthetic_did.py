@@ -20,7 +20,7 @@ import pandas as pd
 
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
-from training.lift.evidence import Evidence
+from training.lift.evidence import LiftEvidence
 
 __all__ = ["SyntheticCheck", "simplex_least_squares", "synthetic_check", "synthetic_did"]
 
@@ -104,7 +104,7 @@ def synthetic_did(treated: Floats, donors: Floats, before: int) -> float:
 
 
 def synthetic_check(
-    evidence: Evidence, lifts: Floats, ripe: Flags, *, brands: npt.NDArray[np.object_], sample: int, seed: int
+    evidence: LiftEvidence, lifts: Floats, ripe: Flags, *, brands: npt.NDArray[np.object_], sample: int, seed: int
 ) -> SyntheticCheck | None:
     """Windows of products, drawn with ``seed``, by both ways; None where fewer than two have donors.
 
@@ -144,7 +144,7 @@ def synthetic_check(
 Window = tuple[int, int, int, Ints]
 
 
-def _windows(evidence: Evidence, ripe: Flags) -> list[Window]:
+def _windows(evidence: LiftEvidence, ripe: Flags) -> list[Window]:
     """Product, first and last column, and pairs of each window all of whose partnerships are ripe."""
     windows: list[Window] = []
     pairs = evidence.pairs.sort_values("start", kind="stable")
@@ -158,7 +158,7 @@ def _windows(evidence: Evidence, ripe: Flags) -> list[Window]:
     return windows
 
 
-def _one(evidence: Evidence, product: int, first: int, last: int) -> float | None:
+def _one(evidence: LiftEvidence, product: int, first: int, last: int) -> float | None:
     """USD of one window; None with too few days before or too few donors."""
     panel, treated = evidence.panel, evidence.treated
     before = np.arange(max(0, first - BEFORE_DAYS), first)
