@@ -70,10 +70,10 @@ def card(
     as_json: AsJson = False,
 ) -> None:
     """Show a creator's score card: the eight indices with intervals, peers and components."""
-    from features.indices import build_card
+    from features.snapshot import score_card_of
     from marketplace.tables import open_marketplace
 
-    shown = build_card(open_marketplace(directory), creator, as_of)
+    shown = score_card_of(open_marketplace(directory), creator, as_of)
     if as_json:
         print(json.dumps(shown, indent=2))
         return

@@ -10,6 +10,8 @@ import pytest
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
+# Tests change code and tables under way; those of the cache switch it on for themselves.
+os.environ["COLLABRANK_CACHE"] = "off"
 
 
 @pytest.fixture(scope="session")

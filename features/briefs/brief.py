@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,9 @@ TERMS = (
 """The brief's terms as float64 columns; money in USD, flags 0 or 1, a missing budget NaN."""
 
 _SECONDS_PER_DAY = 86_400.0
+
+_READ: WeakKeyDictionary[Marketplace, dict[str, Brief]] = WeakKeyDictionary()
+"""Briefs that have been read, by campaign."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,12 @@ def read_briefs(market: Marketplace, campaign_ids: Iterable[str] | None = None) 
                 "campaigns of the marketplace", received=", ".join(missing[:5]), look="its campaigns table"
             )
         campaigns = campaigns[campaigns["campaign_id"].isin(wanted)]
-    prices = PriceBook(market)
-    return {row["campaign_id"]: _brief(row, prices) for row in campaigns.to_dict("records")}
+    read = _READ.setdefault(market, {})
+    unread = campaigns[~campaigns["campaign_id"].isin(list(read))]
+    if len(unread):
+        prices = PriceBook(market)
+        read |= {row["campaign_id"]: _brief(row, prices) for row in unread.to_dict("records")}
+    return {name: read[name] for name in campaigns["campaign_id"]}
 
 
 def _brief(row: Mapping[Any, Any], prices: PriceBook) -> Brief:

@@ -63,7 +63,8 @@ def fact_table(market: Marketplace, fact: str, keys: Sequence[str]) -> Any:
     ibis table
         ``keys`` (string), ``event_day`` and ``known_day`` (int64, days from
         1970-01-01; ``event_day <= known_day``) and every measure (int64, in
-        ``1 / scale`` units). Built once a marketplace and kept in its DuckDB.
+        ``1 / scale`` units). Built once a marketplace: in its DuckDB while it lives, in
+        the cache (`marketplace.cache`) beyond.
 
     Raises
     ------
@@ -81,16 +82,18 @@ def fact_table(market: Marketplace, fact: str, keys: Sequence[str]) -> Any:
     built = _BUILT.setdefault(market, {})
     grain = tuple(key for key in declared.keys if key in keys)
     if (fact, *grain) not in built:
-        if len(grain) == len(declared.keys):
-            parts = [fact_table(market, *part) for part in declared.made_of]
-            deltas = _deltas(declared, declared.rows(market, *parts))
-        else:
-            finest = fact_table(market, fact, declared.keys)
-            deltas = finest.filter([finest[key].notnull() for key in grain])
-        built[(fact, *grain)] = market.backend.create_table(
-            "_".join(("fact", fact, *grain)), _summed(declared, deltas, grain), temp=True
+        built[(fact, *grain)] = market.build(
+            "_".join(("fact", fact, *grain)), lambda: _at_grain(market, declared, grain), code="features.facts"
         )
     return built[(fact, *grain)]
+
+
+def _at_grain(market: Marketplace, fact: Fact, grain: tuple[str, ...]) -> Any:
+    if len(grain) == len(fact.keys):
+        parts = [fact_table(market, *part) for part in fact.made_of]
+        return _summed(fact, _deltas(fact, fact.rows(market, *parts)), grain)
+    finest = fact_table(market, fact.name, fact.keys)
+    return _summed(fact, finest.filter([finest[key].notnull() for key in grain]), grain)
 
 
 def _fact(name: str) -> Fact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import ibis
@@ -130,10 +131,9 @@ def posting_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str,
     products = nothing
     promoted = is_known(market, "promotions")
     if promoted:
-        windows = Windows(("creator_id",))
-        asked = windows.distinct("promotions", "product_id", "shoppable_posts", WINDOW_DAYS)
+        windows, asked = _products()
         frame = base.execute().sort_values("row_").rename(columns={"row_creator": "creator_id"})
-        products = windows.compute(market, frame[["creator_id", "day"]], {"products": asked})["products"]
+        products = windows.compute(market, frame[["creator_id", "day"]], asked)["products"]
     shop, posts = sums["shop_w"] / WEIGHT_ONE, sums["all_w"] / WEIGHT_ONE
     return {
         "shoppable_output_30d": Evidence((sums["video_w"] + 2.0 * hours) / WEIGHT_ONE, days),
@@ -142,6 +142,12 @@ def posting_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str,
         "shoppable_share": Evidence(shop, posts),
         "weekly_variation": _weekly_variation(sums["posts"], sums["posts_squared"], seen_weeks),
     }
+
+
+@cache
+def _products() -> tuple[Windows, dict[str, Any]]:
+    windows = Windows(("creator_id",), code="features.indices")
+    return windows, {"products": windows.distinct("promotions", "product_id", "shoppable_posts", WINDOW_DAYS)}
 
 
 def _weekly_variation(posts: Floats, squares: Floats, weeks: Floats) -> Evidence:

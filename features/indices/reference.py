@@ -36,7 +36,7 @@ from features.indices.declare import (
     Component,
 )
 from features.indices.evidence import CategoryEvidence, Evidence, Gathered
-from features.indices.gather import category_ids, gather, known_creators
+from features.indices.gather import category_ids, gather_days
 from features.indices.money import LIFT_SE_ONE
 from features.indices.shrinkage import Prior, estimate_prior, index_interval, interval, mid_rank, shrink
 from marketplace.arrays import Flags, Floats, Ints
@@ -61,6 +61,7 @@ __all__ = [
     "index_values",
     "peer_keys",
     "reference",
+    "references",
     "saturated",
     "standing",
     "start_of",
@@ -280,11 +281,16 @@ def _shrunk_category(priors: tuple[Prior, Prior, Prior], sums: CategoryEvidence,
 
 def reference(market: Marketplace, day: int) -> Reference:
     """The reference frozen on ``day`` (a day of the grid), built once a marketplace and kept in memory."""
+    return references(market, [day])[day]
+
+
+def references(market: Marketplace, days: Sequence[int]) -> dict[int, Reference]:
+    """The references frozen on ``days`` (of the grid); those that are not in memory are gathered together."""
     kept = _REFERENCES.setdefault(market, {})
-    if day not in kept:
-        creators = known_creators(market, day)
-        kept[day] = freeze(market, day, creators, gather(market, creators, np.full(creators.size, day)))
-    return kept[day]
+    missing = [day for day in days if day not in kept]
+    for day, (creators, gathered) in gather_days(market, missing).items():
+        kept[day] = freeze(market, day, creators, gathered)
+    return {day: kept[day] for day in days}
 
 
 def freeze(market: Marketplace, day: int, creators: npt.NDArray[np.object_], gathered: Gathered) -> Reference:
@@ -297,7 +303,6 @@ def freeze(market: Marketplace, day: int, creators: npt.NDArray[np.object_], gat
     groups = {key: np.asarray(rows, dtype=np.int64) for key, rows in members.items()}
     frozen = Reference(day, creators, gathered, groups, [], category_ids(market))
     frozen.own_group = [frozen.group_of(own) for own in keys]
-    _REFERENCES.setdefault(market, {})[day] = frozen
     return frozen
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from features.time import as_of_day
+from marketplace.cache import FRAME, remembered
 from marketplace.tables import Marketplace
 from training.lift import attributed_days, estimate_lift
 from training.outcomes import build_outcomes
@@ -69,7 +70,10 @@ def build_labels(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
           count against delivery.
     """
     day = as_of_day(as_of)
-    return _with_sales(market, build_outcomes(market, day), day)[list(LABEL_COLUMNS)]
+    return remembered(
+        market, "labels", [day.isoformat()], code="training.data", form=FRAME,
+        make=lambda: _with_sales(market, build_outcomes(market, day), day)[list(LABEL_COLUMNS)],
+    )  # fmt: skip
 
 
 def _with_sales(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
