@@ -55,7 +55,26 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class _BriefBody(_Body):
+def _word(column: Column) -> tuple[Any, Any]:
+    """The field of a number that the contract declares: may be left out, and is bounded as it is there."""
+    told = f"{column.doc}{f' ({column.unit})' if column.unit else ''}"
+    if column.type == "flag":
+        return bool | None, Field(None, description=told)
+    top = 1e12 if column.maximum is None else column.maximum
+    kind: Any = int if column.type == "count" else FiniteFloat
+    return kind | None, Field(None, ge=column.minimum, le=top, description=told)
+
+
+if TYPE_CHECKING:
+    _OtherTerms = _Body
+else:
+    # Whatever number the contract's campaigns have that is not spelled out in `BriefBody`.
+    _OtherTerms = create_model(
+        "_OtherTerms", __base__=_Body, **{column.name: _word(column) for column in OTHER_TERMS.values()}
+    )
+
+
+class BriefBody(_OtherTerms):
     """A campaign's brief, written out. Names and units are those of the data contract's `campaigns`."""
 
     brand_id: Identifier | None = Field(None, description="The brand, where it is known to the snapshot.")
@@ -74,28 +93,6 @@ class _BriefBody(_Body):
     ends_at: Instant | None = None
     margin_rate: Rate | None = Field(None, description="Gross margin; left out: the products' or the category's.")
     price: Money | None = Field(None, description="Of the product, in `currency`; left out: the products' own.")
-
-
-def _word(column: Column) -> tuple[Any, Any]:
-    """The field of a number that the contract declares: may be left out, and is bounded as it is there."""
-    told = f"{column.doc}{f' ({column.unit})' if column.unit else ''}"
-    if column.type == "flag":
-        return bool | None, Field(None, description=told)
-    top = 1e12 if column.maximum is None else column.maximum
-    kind: Any = int if column.type == "count" else FiniteFloat
-    return kind | None, Field(None, ge=column.minimum, le=top, description=told)
-
-
-if TYPE_CHECKING:
-    BriefBody = _BriefBody
-else:
-    # What a brief says in all: the words above, and whatever other number the contract's campaigns have.
-    BriefBody = create_model(
-        "BriefBody",
-        __base__=_BriefBody,
-        __doc__=_BriefBody.__doc__,
-        **{column.name: _word(column) for column in OTHER_TERMS.values()},
-    )
 
 
 class Filters(_Body):
