@@ -142,7 +142,7 @@ def test_score_covers_every_eligible_pair_once_and_rank_agrees(promoted, small_m
         assert group["rank"].tolist() == list(range(1, len(group) + 1))
         assert (np.diff(group["score"]) <= 0).all()
     last = scores["campaign_id"].iloc[-1]
-    ranking = rank_brief(small_market, campaign_id=last, top=5)
+    ranking = rank_brief(small_market, campaign=last, top=5)
     mine = scores[scores["campaign_id"] == last].head(5)
     assert [one.creator_id for one in ranking.creators] == mine["creator_id"].to_list()
     np.testing.assert_array_equal([one.score for one in ranking.creators], mine["score"])
@@ -167,13 +167,13 @@ def test_rank_refuses_neither_both_and_nonsense(promoted, small_market, tmp_path
     with pytest.raises(BriefError, match="one of"):
         rank_brief(small_market)
     with pytest.raises(BriefError, match="one of"):
-        rank_brief(small_market, campaign_id="c", brief_file=tmp_path / "b.json")
+        rank_brief(small_market, campaign="c", brief=tmp_path / "b.json")
     for content in ("[1]", "{", '{"brief": 3}'):
         (tmp_path / "b.json").write_text(content)
         with pytest.raises(BriefError, match="JSON"):
-            rank_brief(small_market, brief_file=tmp_path / "b.json")
+            rank_brief(small_market, brief=tmp_path / "b.json")
     with pytest.raises(BriefError):
-        rank_brief(small_market, campaign_id="no such campaign")
+        rank_brief(small_market, campaign="no such campaign")
 
 
 def test_a_bundle_for_other_signals_is_refused(promoted, monkeypatch, small_market):
@@ -181,7 +181,7 @@ def test_a_bundle_for_other_signals_is_refused(promoted, monkeypatch, small_mark
 
     monkeypatch.setattr(scoring, "signals_sha256", lambda _: "0" * 64)
     with pytest.raises(BundleError, match="contract"):
-        rank_brief(small_market, campaign_id="any")
+        rank_brief(small_market, campaign="any")
 
 
 def test_a_score_that_fails_leaves_the_old_file(promoted, monkeypatch, small_market, tmp_path):
