@@ -16,8 +16,8 @@ import pandas as pd
 
 __all__ = ["Shown", "text_of"]
 
-SHOWN_ROWS = 30
-"""Rows of a table in a notebook, at most; the middle is left out beyond."""
+SHOWN_ROWS, SHOWN_COLUMNS = 30, 14
+"""Of a table in a notebook, at most; the middle is left out beyond."""
 
 
 class Shown(ABC):
@@ -39,7 +39,9 @@ class Shown(ABC):
         return text_of(self)
 
     def _repr_html_(self) -> str:
-        table = self.to_frame().to_html(max_rows=SHOWN_ROWS, border=0, na_rep="", float_format="{:,.3f}".format)
+        table = self.to_frame().to_html(
+            max_rows=SHOWN_ROWS, max_cols=SHOWN_COLUMNS, border=0, na_rep="", float_format="{:,.3f}".format
+        )
         return f"<p>{html.escape(self.headline)}</p>\n{table}"
 
 

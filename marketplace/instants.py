@@ -47,7 +47,7 @@ def read_instant(value: Any, name: str = "") -> datetime:
         that the calendar does not have.
     """
     if isinstance(value, datetime):
-        if value != value:  # pandas' NaT is a datetime that equals nothing
+        if str(value) == "NaT":  # pandas' is a datetime, too
             raise _refused(name, "no instant")
         found = value
     elif isinstance(value, date):

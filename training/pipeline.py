@@ -15,7 +15,7 @@ import pandas as pd
 
 from marketplace.display import Shown, text_of
 from marketplace.errors import BundleError
-from marketplace.progress import say
+from marketplace.progress import say, stage, staged
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, read_signer, save_bundle
 from training.data import Split, TrainingData, build_training_data, split_of
@@ -110,6 +110,7 @@ def train_text(result: TrainResult) -> str:
     return f"{result.comparison}\n{versions_text(result)}"
 
 
+@staged("train", {"invitations": 10, "heads": 4, "held-out campaigns": 5, "tracking": 1})
 def train(
     market: str | Path | Marketplace,
     as_of: str | date | None = None,
@@ -145,16 +146,20 @@ def train(
     folder = market.path or Path("memory")
     split = split_of(market, as_of)
     say(f"{len(split.train)} campaigns to learn from, {len(split.held_out)} held out from {split.cutoff:%Y-%m-%d} on")
+    stage("invitations")
     data = build_training_data(market, split.train, as_of=split.cutoff)
     say(f"{len(data)} invitations x {len(data.signals)} signals; {int(data.lift_known.sum())} estimated lifts")
+    stage("heads")
     rankers = fit_rankers(data, seed=seed, hyperparameters=hyperparameters)
     say("heads fitted: " + ", ".join(f"{ranker.name} validates at {ranker.validation:.3f}" for ranker in rankers))
+    stage("held-out campaigns")
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     fingerprint = market.fingerprint()
     store = (store or open_store()).of_marketplace(folder, fingerprint)
     champion = _current_champion(store, rankers[-1].bundle, cutoff=split.cutoff)
     bundles = {ranker.name: ranker.bundle for ranker in rankers} | {f"version {n}": b for n, b in champion.items()}
     comparison = held_out.compare(bundles, champion=rankers[-1].name)
+    stage("tracking")
     notes = VersionNotes.begin(store, market, split, hyperparameters, fingerprint=fingerprint)
     with store.run(f"train {split.cutoff:%Y-%m-%d} seed {seed}") as parent:
         parent.params(_params(folder, split, data, seed=seed, fingerprint=fingerprint) | hyperparameters.as_dict())

@@ -21,7 +21,11 @@ from marketplace.arrays import Flags, Floats, Ints
 from marketplace.display import Shown, text_of
 from marketplace.errors import SignalError
 
-__all__ = ["IndexFrame", "ScoreCard", "card_from", "card_text", "score_card", "shown_value"]
+__all__ = ["PARTS", "IndexFrame", "ScoreCard", "card_from", "card_text", "score_card", "shown_value"]
+
+
+PARTS = ("value", "low", "high", "confidence", "peer_average", "peer_rank", "peer_count", "change_28d")
+"""What is told of each index of a row."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,16 +110,16 @@ class IndexFrame(Shown):
 
         Parameters
         ----------
-        part : {"value", "low", "high", "confidence", "peer_average", "peer_rank", "peer_count", "change_28d"}
+        part : str
+            One of `PARTS`.
 
         Returns
         -------
         DataFrame, float64 (n, k)
             The index is creator_id, with category_id where the rows have one.
         """
-        parts = ("value", "low", "high", "confidence", "peer_average", "peer_rank", "peer_count", "change_28d")
-        if part not in parts:
-            raise SignalError(f"one of {', '.join(parts)}", received=part, look="features/indices/cards.py")
+        if part not in PARTS:
+            raise SignalError(f"one of {', '.join(PARTS)}", received=part, look="features/indices/cards.py")
         keys = [pd.Index(self.creator_ids, name="creator_id", dtype="str")]
         if self.categories is not None:
             keys.append(pd.Index(self.categories, name="category_id", dtype="str"))
@@ -158,18 +162,8 @@ class ScoreCard(dict[str, Any], Shown):
         return found
 
     def to_frame(self) -> pd.DataFrame:
-        """One row an index (and a category): value, interval, confidence, peers and change; components left out."""
-        fields = (
-            "value",
-            "low",
-            "high",
-            "confidence",
-            "peer_average",
-            "peer_rank",
-            "peer_count",
-            "change_28d",
-            "peers",
-        )
+        """One row an index (and a category): value, interval, confidence, peers and change; no components."""
+        fields = (*PARTS, "peers")
         rows = self.rows()
         keys = pd.MultiIndex.from_tuples([row[:2] for row in rows], names=["index", "category"])
         return pd.DataFrame([{field: index[field] for field in fields} for *_, index in rows], index=keys)

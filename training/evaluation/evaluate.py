@@ -18,7 +18,7 @@ from features.signals import eligible_pairs
 from marketplace.arrays import Floats
 from marketplace.display import Shown
 from marketplace.errors import TrainingError
-from marketplace.progress import say
+from marketplace.progress import say, stage, staged
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key
 from models.economics import Economics
@@ -129,6 +129,7 @@ class Evaluation(Shown):
         }
 
 
+@staged("evaluate", {"held-out campaigns": 9, "measures": 1})
 def evaluate_marketplace(
     market: str | Path | Marketplace,
     *,
@@ -166,7 +167,9 @@ def evaluate_marketplace(
     file = None
     if scores is not None:
         file = read_scores(scores, market, eligible_pairs(market, split.held_out), missing=missing)
+    stage("held-out campaigns")
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
+    stage("measures")
     ranked: dict[str, Floats] = {}
     readings: tuple[Reading, ...] = ()
     coverages: tuple[Coverage, ...] = ()
