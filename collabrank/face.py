@@ -274,7 +274,7 @@ def training_data(market: str | Path | Marketplace, *, as_of: str | date | None 
 
     Examples
     --------
-    Cross-validated by whole campaigns, with scikit-learn's own tools:
+    Rows, targets and groups, for scikit-learn's own tools:
 
     >>> data = cr.training_data(market)
     >>> rows = data.to_frame().dropna(subset=["grade"])

@@ -9,8 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
 
+from marketplace.errors import DateError
+from marketplace.instants import read_instant
 from models.score import INDEX_NAMES
 
 __all__ = [
@@ -33,7 +35,24 @@ __all__ = [
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]
 Money = Annotated[FiniteFloat, Field(ge=0, le=1e12)]
 Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
-Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC))]
+
+
+def _written_out(value: object) -> object:
+    """Text in one of the forms that the one reader takes; pydantic alone would read seconds since 1970, too."""
+    try:
+        read_instant(value)
+    except DateError as reason:
+        raise ValueError(f"expected {reason.expected}") from reason
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC)),
+    BeforeValidator(_written_out),
+]
+"""As `marketplace.instants` reads it, and with an offset: what comes over the wire says its own timezone."""
+
 Weights = Annotated[
     dict[str, Annotated[FiniteFloat, Field(ge=0, le=1e6)]],
     Field(
