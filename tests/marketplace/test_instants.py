@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.time import as_of_day, as_of_days
@@ -62,12 +62,14 @@ def test_objects_are_taken_as_they_are() -> None:
     assert read_instant(pd.Timestamp("2025-02-01 01:00", tz="Europe/Paris")) == midnight
 
 
+@settings(deadline=None)
 @given(INSTANTS)
 def test_what_python_writes_is_read_back(instant: datetime) -> None:
     assert read_instant(instant.isoformat()) == instant
     assert read_instant(instant.isoformat(" ")) == instant
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_text_is_read_as_python_reads_it_or_refused(text: str) -> None:
     try:
@@ -78,6 +80,7 @@ def test_text_is_read_as_python_reads_it_or_refused(text: str) -> None:
     assert found == (python.replace(tzinfo=UTC) if python.tzinfo is None else python)
 
 
+@settings(deadline=None)
 @given(INSTANTS)
 def test_days_are_the_utc_midnights_before(instant: datetime) -> None:
     day = as_of_day(instant)
