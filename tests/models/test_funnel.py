@@ -41,9 +41,9 @@ def test_the_two_funnels_keep_success_as_the_product_of_its_steps():
 @given(EXPRESSIONS, CHANCES)
 def test_slopes_are_those_of_differences(expression, at):
     value = {name: np.array([one]) for name, one in at.items()}
-    for name in value:
+    for name, one in value.items():
         step = 1e-6
-        up, down = ({**value, name: value[name] + sign * step} for sign in (1, -1))
+        up, down = ({**value, name: one + sign * step} for sign in (1, -1))
         wanted = (evaluate(expression, up) - evaluate(expression, down)) / (2 * step)
         np.testing.assert_allclose(slope(expression, value, name), wanted, rtol=1e-4, atol=1e-5)
         if name not in set(names_in(expression)):
