@@ -17,7 +17,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def time_fits(rows: int, signals: int, *, rounds: int, repeats: int, seed: int) 
     campaign = np.repeat(np.arange(len(groups)), groups)
     ranker = CampaignRanker(n_estimators=rounds, random_state=seed)
     plain = {"objective": "lambdarank", "verbosity": -1, "seed": seed}
-    ways = {
+    ways: dict[str, Callable[[int], Any]] = {
         OURS: lambda r: (
             ranker.fit(X[: r * QUERY_ROWS], y[: r * QUERY_ROWS], groups=campaign[: r * QUERY_ROWS]).booster_
         ),
