@@ -83,8 +83,8 @@ def check_golden(bundle: FittedModel, content: Mapping[str, Any]) -> Floats:
     for name, values in found.items():
         if values.shape != stored[name].shape:
             raise _differs(f"{values.shape} of {name}", f"{stored[name].shape}")
-        room = 0.0 if same else _TOLERANCE * float(np.abs(stored[name]).max(initial=1.0))
-        if not (np.abs(values - stored[name]) <= room).all():
+        leeway = 0.0 if same else _TOLERANCE * float(np.abs(stored[name]).max(initial=1.0))
+        if not (np.abs(values - stored[name]) <= leeway).all():
             raise _differs(f"{name} as stored", _first(values, stored[name]))
     return rows
 
