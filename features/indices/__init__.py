@@ -9,8 +9,9 @@ from features.indices.build import (
     gather_everyone,
     index_scores,
 )
-from features.indices.cards import IndexFrame, score_card
+from features.indices.cards import IndexFrame, ScoreCard, score_card
 from features.indices.declare import CATEGORY_INDEX, CREATOR_INDEX_NAMES, FOLLOWER_TIERS, INDEX_NAMES, INDICES
+from features.indices.gather import known_creators
 
 __all__ = [
     "CATEGORY_INDEX",
@@ -19,10 +20,12 @@ __all__ = [
     "INDEX_NAMES",
     "INDICES",
     "IndexFrame",
+    "ScoreCard",
     "build_card",
     "build_category_influence",
     "build_indices",
     "gather_everyone",
     "index_scores",
+    "known_creators",
     "score_card",
 ]

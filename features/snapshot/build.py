@@ -13,7 +13,7 @@ import pandas as pd
 from features.briefs import read_briefs, read_catalogue
 from features.conversion import conversion_of
 from features.facts import FACTS, Windows, fact_table, is_known
-from features.indices import build_card, build_category_influence, build_indices, gather_everyone
+from features.indices import ScoreCard, build_card, build_category_influence, build_indices, gather_everyone
 from features.signals import PRODUCT_SUMS, build_entity, names_of
 from features.snapshot.disk import of_parts, parts_of
 from features.snapshot.model import Snapshot, SnapshotArrays
@@ -52,7 +52,7 @@ def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
     return _unpacked(kept)
 
 
-def score_card_of(market: Marketplace, creator_id: str, as_of: Any = None) -> dict[str, Any]:
+def score_card_of(market: Marketplace, creator_id: str, as_of: Any = None) -> ScoreCard:
     """`features.indices.build_card`, read off the snapshot of that day where the cache has it: the same card."""
     day = _day(market, as_of)
     kept = recalled(market, "snapshot", [day], code="features.snapshot", form=ARRAYS)

@@ -61,7 +61,7 @@ def parts_of(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[
             "prices": dict(catalogue.prices),
             "shipping": dict(catalogue.shipping),
         },
-        "campaigns": [_plain(asdict(brief)) for brief in snapshot.campaigns.values()],
+        "campaigns": [_plain(brief.as_dict()) for brief in snapshot.campaigns.values()],
         "index_names": list(INDEX_NAMES),
         "peers": sorted({*snapshot.general.peers, *snapshot.influence.peers}),
         "conversion": snapshot.conversion is not None,
@@ -180,7 +180,7 @@ def _measures(values: dict[str, Any]) -> dict[str, Any]:
 
 def _brief(values: dict[str, Any]) -> Brief:
     instants = {name: pd.Timestamp(values[name]) for name in _INSTANTS}
-    brief = Brief(**{**_measures(values), **instants, "product_ids": tuple(values["product_ids"])})
+    brief = Brief.of_dict({**_measures(values), **instants, "product_ids": tuple(values["product_ids"])})
     return replace(brief, campaign_id=values["campaign_id"])
 
 

@@ -73,8 +73,8 @@ def all_answers(folder: Path, scratch: Path, *, bundles: bool) -> dict[str, obje
         "snapshot": json.dumps(meta, allow_nan=False),
         "conversion": sha256(*model.arrays().values()),
         "signals of some": of_frame(build_creator(market, asked)),
-        "cards": json.dumps([build_card(market, one) for one in creators]),
-        "cards of the snapshot": json.dumps([score_card_of(market, one) for one in creators]),
+        "cards": json.dumps([build_card(market, one).as_dict() for one in creators]),
+        "cards of the snapshot": json.dumps([score_card_of(market, one).as_dict() for one in creators]),
         **{name: sha256(values) for name, values in arrays.items()},
     }
     assert answers["cards"] == answers["cards of the snapshot"]
