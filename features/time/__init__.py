@@ -6,11 +6,13 @@ from features.time.clocks import (
     FOREVER,
     as_of_day,
     as_of_days,
+    day_number,
     day_of,
     known_latest,
     known_once,
     known_states,
     meet,
+    seconds_between,
     to_usd,
 )
 from features.time.entities import default_as_of, known_ids, known_until
@@ -19,6 +21,7 @@ __all__ = [
     "FOREVER",
     "as_of_day",
     "as_of_days",
+    "day_number",
     "day_of",
     "default_as_of",
     "known_ids",
@@ -27,5 +30,6 @@ __all__ = [
     "known_states",
     "known_until",
     "meet",
+    "seconds_between",
     "to_usd",
 ]

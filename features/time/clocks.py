@@ -29,12 +29,14 @@ __all__ = [
     "FOREVER",
     "as_of_day",
     "as_of_days",
+    "day_number",
     "day_of",
     "fx_intervals",
     "known_latest",
     "known_once",
     "known_states",
     "meet",
+    "seconds_between",
     "to_usd",
 ]
 
@@ -75,9 +77,20 @@ def as_of_day(as_of: pd.Timestamp) -> pd.Timestamp:
     return stamp.floor("D")
 
 
+def day_number(instant: Any) -> int:
+    """One instant as a whole UTC day, counted from 1970-01-01 (`as_of_days` of one)."""
+    return int(as_of_days([instant])[0])
+
+
 def day_of(column: Any) -> Any:
     """The UTC day (int64) of an instant or day column."""
     return column.epoch_days().cast("int64") if column.type().is_date() else column.epoch_seconds() // 86_400
+
+
+def seconds_between(start: Any, end: Any) -> Any:
+    """Whole seconds (int64 Ibis column) from ``start`` to ``end``, at least 0; null where either is."""
+    seconds = (end.epoch_seconds() - start.epoch_seconds()) // 1  # a backend may count fractions
+    return ibis.ifelse(seconds < 0, ibis.literal(0, "int64"), seconds)
 
 
 def known_once(table: Any, event: str) -> Any:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from marketplace.contract.outcomes import State
 from marketplace.contract.tables import (
     ATTRIBUTION_DAYS,
+    CONTENT_STATES,
     CURRENCIES,
+    DECISIONS,
     GRACE_DAYS,
     MARKETS,
     NOT_THE_CREATORS_FAULT,
     REFUND_DAYS,
     REPLY_DAYS,
     REPORTING_CURRENCY,
+    SAMPLE_STATES,
     TABLES,
     Column,
     Table,
@@ -19,15 +23,19 @@ from marketplace.contract.tables import (
 
 __all__ = [
     "ATTRIBUTION_DAYS",
+    "CONTENT_STATES",
     "CURRENCIES",
+    "DECISIONS",
     "GRACE_DAYS",
     "MARKETS",
     "NOT_THE_CREATORS_FAULT",
     "REFUND_DAYS",
     "REPLY_DAYS",
     "REPORTING_CURRENCY",
+    "SAMPLE_STATES",
     "TABLES",
     "Column",
+    "State",
     "Table",
     "arrow_schema",
 ]

@@ -1,4 +1,4 @@
-"""The words and windows that the whole contract shares: markets, currencies, deadlines, sample statuses."""
+"""The words and windows that the whole contract shares: markets, currencies, deadlines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ __all__ = [
     "CURRENCIES",
     "GRACE_DAYS",
     "MARKETS",
-    "NOT_THE_CREATORS_FAULT",
     "REFUND_DAYS",
     "REPLY_DAYS",
     "REPORTING_CURRENCY",
-    "SAMPLE_STATUSES",
 ]
 
 MARKETS = {
@@ -40,34 +38,3 @@ REPLY_DAYS = 7
 
 GRACE_DAYS = 14
 """Days after the due date in which late content is still delivered (late), not failed."""
-
-SAMPLE_STATUSES = (
-    "PENDING",
-    "AWAITING_SHIPMENT",
-    "SHIPPED",
-    "CONTENT_PENDING",
-    "COMPLETED",
-    "REJECT_CANCELLED",
-    "OVERDUE_CANCELLED",
-    "UNFULFILL_CANCELLED",
-    "DEL_OPEN_COLLAB",
-    "SELLER_NOT_SHIP_CANCELLED",
-    "WITHDRAW_CANCELLED",
-    "UNFULFILLABLE_CANCELLED",
-    "OPS_CANCELLED",
-    "OPS_FAILED",
-    "OPS_COMPLETED",
-)
-"""TikTok Shop's sample application statuses."""
-
-NOT_THE_CREATORS_FAULT = (
-    "REJECT_CANCELLED",
-    "OVERDUE_CANCELLED",
-    "DEL_OPEN_COLLAB",
-    "SELLER_NOT_SHIP_CANCELLED",
-    "UNFULFILLABLE_CANCELLED",
-    "OPS_CANCELLED",
-    "OPS_FAILED",
-    "OPS_COMPLETED",
-)
-"""Sample statuses that never count for or against the creator: the seller's or the platform's doing, or ambiguous."""
