@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features.facts import DEFAULT_MARGIN_RATE
+from features.time import as_of_day, brief_rates, day_number
 from marketplace.arrays import Floats
 from marketplace.contract import REPORTING_CURRENCY
 from marketplace.errors import BriefError
@@ -167,14 +168,7 @@ class PriceBook:
     """Prices, margins, rates and shipping costs as known at a time (for `read_briefs` and inline briefs)."""
 
     def __init__(self, market: Marketplace) -> None:
-        fx = market.frame("fx_rates", ["currency", "day", "usd_rate", "known_at"]).dropna(subset=["usd_rate"])
-        fx["day"] = pd.to_datetime(fx["day"]).astype("datetime64[us]")
-        fx["known_at"] = fx["known_at"].dt.tz_convert(None)
-        fx = fx.sort_values("day")
-        self._fx = {
-            str(currency): (rates["day"].to_numpy(), rates["known_at"].to_numpy(), rates["usd_rate"].to_numpy(float))
-            for currency, rates in fx.groupby("currency")
-        }
+        self._fx = brief_rates(market)
         products = market.frame("products", ["product_id", "category_id", "price", "currency", "gross_margin_rate",
                                              "known_at"])  # fmt: skip
         self._products = (
@@ -186,16 +180,10 @@ class PriceBook:
         self._costs = self._shipping(market)
 
     def usd_rate(self, currency: str, at: pd.Timestamp) -> float:
-        """USD for one unit: the rate of the latest day before ``at``'s, known before it; NaN without one."""
+        """USD for one unit as known before ``at``'s day (`features.time.brief_rates`); NaN where it is not."""
         if currency == REPORTING_CURRENCY:
             return 1.0
-        rates = self._fx.get(currency)
-        if rates is None:
-            return float("nan")
-        days, known_at, usd_rates = rates
-        midnight = np.datetime64(at.floor("D").tz_convert(None))
-        known = np.flatnonzero((days < midnight) & (known_at < midnight))
-        return float(usd_rates[known[-1]]) if len(known) else float("nan")
+        return self._fx.get((currency, day_number(at)), float("nan"))
 
     def price_and_margin(self, product_ids: Iterable[str], category: str, at: pd.Timestamp) -> tuple[float, float]:
         """Average price in USD and gross margin of products known by ``at`` (a brief brings its own products)."""
@@ -208,12 +196,12 @@ class PriceBook:
         if not len(margins) and category in self._by_category:
             peers = self._by_category[category]
             # Its own products come with the brief; what others are like is known as of its midnight, like all else.
-            margins = pd.Series([peers.loc[peers["known_at"] < at.floor("D"), "gross_margin_rate"].median()]).dropna()
+            margins = pd.Series([peers.loc[peers["known_at"] < as_of_day(at), "gross_margin_rate"].median()]).dropna()
         return price, float(margins.mean()) if len(margins) else DEFAULT_MARGIN_RATE
 
     def shipping_usd(self, market: str, at: pd.Timestamp) -> float:
         """Median shipping cost above 0 booked in ``market`` before ``at``'s day, in USD; 0 without one."""
-        midnight = at.floor("D")
+        midnight = as_of_day(at)
         rows = self._costs
         rows = rows[(rows["market"] == market) & (rows["paid_at"] < midnight) & (rows["known_at"] < midnight)]
         median = rows["usd"].median()

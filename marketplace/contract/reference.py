@@ -13,6 +13,7 @@ from marketplace.contract.tables import (
     ATTRIBUTION_DAYS,
     CONTENT_STATES,
     DECISIONS,
+    FX_FILL_DAYS,
     GRACE_DAYS,
     MARKETS,
     REFUND_DAYS,
@@ -49,7 +50,8 @@ problem at once. Column names follow the TikTok Shop Open API where it has one.
   `known_at`, except those marked *plan*.
 - **Append-only.** A status that changes is a new row with a later `known_at`. The current state is the last row known.
 - **Days** are UTC dates; instants are UTC, in microseconds.
-- **Money** is in the row's own `currency`, in its major unit. `fx_rates` turns it into {REPORTING_CURRENCY}.
+- **Money** is in the row's own `currency`, in its major unit. `fx_rates` turns it into {REPORTING_CURRENCY}
+  at the rate of its day, or, where there is none, the latest of the {FX_FILL_DAYS} days before.
 - **Null is not zero**: it means "not known". Columns without *yes* under *null* always hold a value.
 - **Rates** are fractions from 0 to 1.
 - **Identifiers** are opaque strings, unique within a marketplace.

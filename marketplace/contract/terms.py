@@ -5,8 +5,12 @@ from __future__ import annotations
 __all__ = [
     "ATTRIBUTION_DAYS",
     "CURRENCIES",
+    "FX_FILL_DAYS",
     "GRACE_DAYS",
+    "LARGEST_RATE",
+    "LEAST_RATE",
     "MARKETS",
+    "RATE_FACTOR",
     "REFUND_DAYS",
     "REPLY_DAYS",
     "REPORTING_CURRENCY",
@@ -26,6 +30,15 @@ MARKETS = {
 
 CURRENCIES = (*MARKETS.values(), "EUR")
 REPORTING_CURRENCY = "USD"
+
+FX_FILL_DAYS = 7
+"""A day without a rate takes the latest of the days before, at most this many back (weekends, holidays)."""
+
+LEAST_RATE, LARGEST_RATE = 1e-6, 1e3
+"""USD for one unit of any currency there is lies between these."""
+
+RATE_FACTOR = 10.0
+"""A rate this many times off its currency's median, up or down, is a slip of the decimal point and no movement."""
 
 ATTRIBUTION_DAYS = 14
 """Days after posting in which a sale counts as the partnership's (attribution window)."""

@@ -517,7 +517,8 @@ def _whoever_sells_later(real: Any, world: World) -> Any:
 
 def _last_usd_rate(real: Any, world: World) -> Any:
     def usd_rate(self: Any, currency: str, at: pd.Timestamp) -> float:
-        return 1.0 if currency == "USD" or currency not in self._fx else float(self._fx[currency][2][-1])
+        days = [day for code, day in self._fx if code == currency]
+        return self._fx[currency, max(days)] if days else 1.0
 
     return usd_rate
 
