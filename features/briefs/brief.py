@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features.facts import DEFAULT_MARGIN_RATE
-from features.time import as_of_day, brief_rates, day_number
+from features.time import as_of_day, brief_rates, day_number, days_of, in_usd
 from marketplace.arrays import Floats
 from marketplace.contract import REPORTING_CURRENCY
 from marketplace.errors import BriefError
@@ -168,7 +168,9 @@ class PriceBook:
     """Prices, margins, rates and shipping costs as known at a time (for `read_briefs` and inline briefs)."""
 
     def __init__(self, market: Marketplace) -> None:
-        self._fx = brief_rates(market)
+        rates = brief_rates(market)
+        keys = zip(rates["currency"], rates["day"].astype(int), strict=True)
+        self._fx = dict(zip(keys, rates["usd_rate"].astype(float), strict=True))
         products = market.frame("products", ["product_id", "category_id", "price", "currency", "gross_margin_rate",
                                              "known_at"])  # fmt: skip
         self._products = (
@@ -177,7 +179,7 @@ class PriceBook:
             .set_index("product_id", drop=False)
         )
         self._by_category = {str(c): rows for c, rows in self._products.groupby("category_id")}
-        self._costs = self._shipping(market)
+        self._costs = self._shipping(market, rates)
 
     def usd_rate(self, currency: str, at: pd.Timestamp) -> float:
         """USD for one unit as known before ``at``'s day (`features.time.brief_rates`); NaN where it is not."""
@@ -207,18 +209,10 @@ class PriceBook:
         median = rows["usd"].median()
         return float(median) if pd.notna(median) else 0.0
 
-    def _shipping(self, market: Marketplace) -> pd.DataFrame:
+    def _shipping(self, market: Marketplace, rates: pd.DataFrame) -> pd.DataFrame:
         costs = market.frame("costs", ["campaign_id", "shipping_cost", "currency", "paid_at", "known_at"])
         costs = costs[costs["shipping_cost"] > 0]
         markets = market.frame("campaigns", ["campaign_id", "market"]).drop_duplicates("campaign_id")
         costs = costs.merge(markets, on="campaign_id", how="inner")
-        days = costs["paid_at"].dt.floor("D")
-        rates = {
-            (currency, day): self.usd_rate(currency, day)
-            for currency, day in zip(costs["currency"], days, strict=True)
-        }  # fmt: skip
-        costs["usd"] = [
-            cost * rates[(currency, day)]
-            for cost, currency, day in zip(costs["shipping_cost"], costs["currency"], days, strict=True)
-        ]
+        costs["usd"] = in_usd(costs.assign(day=days_of(costs["paid_at"])), "shipping_cost", rates)
         return costs[["market", "paid_at", "known_at", "usd"]]

@@ -94,13 +94,13 @@ def in_usd(frame: pd.DataFrame, amount: str, rates: pd.DataFrame) -> Floats:
     return frame[amount].to_numpy(dtype=np.float64) * rate
 
 
-def brief_rates(market: Marketplace) -> dict[tuple[str, int], float]:
+def brief_rates(market: Marketplace) -> pd.DataFrame:
     """USD for one unit by currency and day, as known before that very day: what a brief of the day is turned with.
 
     Its own day's rate is not known at its midnight, so it is that of the day before, or of one of those that
-    `marketplace.contract.FX_FILL_DAYS` allows. The dollar is not in it.
+    `marketplace.contract.FX_FILL_DAYS` allows. The columns of `usd_rates`; the dollar is not in it.
     """
     fx = _filled(market)
-    rates = market.query(fx.filter(fx.since_day < fx.fx_day, fx.until_day >= fx.fx_day))
-    keys = zip(rates["fx_currency"], rates["fx_day"].astype(int), strict=True)
-    return dict(zip(keys, rates["usd_rate"].astype(float), strict=True))
+    known = fx.filter(fx.since_day < fx.fx_day, fx.until_day >= fx.fx_day)
+    rates = market.query(known.select(currency="fx_currency", day="fx_day", usd_rate="usd_rate"))
+    return rates.sort_values(["currency", "day"], ignore_index=True)

@@ -34,7 +34,8 @@ REPORTING_CURRENCY = "USD"
 FX_FILL_DAYS = 7
 """A day without a rate takes the latest of the days before, at most this many back (weekends, holidays)."""
 
-LEAST_RATE, LARGEST_RATE = 1e-6, 1e3
+LEAST_RATE = 1e-6
+LARGEST_RATE = 1e3
 """USD for one unit of any currency there is lies between these."""
 
 RATE_FACTOR = 10.0

@@ -53,7 +53,8 @@ def test_facts_labels_and_briefs_are_turned_at_the_same_rate() -> None:
     rng = np.random.default_rng(3)
     days = np.sort(rng.choice(60, 20, replace=False))
     source = rates(*((int(d), float(1 + 0.01 * d), int(d + rng.integers(0, 4))) for d in days))
-    book, told = PriceBook(source), brief_rates(source)
+    book = PriceBook(source)
+    told = brief_rates(source).set_index("day")["usd_rate"]
     for as_of in range(5, 70, 7):
         frame = pd.DataFrame({"currency": "GBP", "day": np.arange(DAY, DAY + as_of), "amount": 2.0})
         frame.loc[0, "currency"] = "USD"
@@ -69,7 +70,7 @@ def test_facts_labels_and_briefs_are_turned_at_the_same_rate() -> None:
     for day in range(80):
         own = usd_rates(source, DAY + day + 1)
         at = book.usd_rate("GBP", instant(DAY + day) + pd.Timedelta(hours=15))
-        assert at == pytest.approx(told.get(("GBP", DAY + day), np.nan), nan_ok=True)
+        assert at == pytest.approx(told.get(DAY + day, np.nan), nan_ok=True)
         before = days[(days < day) & (days >= day - FX_FILL_DAYS)]
         assert np.isfinite(at) <= (len(before) > 0)
         assert len(own) <= 80
