@@ -12,7 +12,7 @@ from typing import Any
 
 import ibis
 
-from features.outcomes.states import invitation_states, sample_states
+from features.outcomes.states import built, invitation_states, sample_states
 from features.outcomes.verdict import with_verdict
 from features.time import FOREVER, day_of, known_once, meet, seconds_between
 from marketplace.contract import GRACE_DAYS
@@ -33,6 +33,10 @@ def first_deliveries(market: Marketplace) -> Any:
     ibis table
         The columns of ``deliveries`` with ``event_day`` (of posting), ``since_day`` and ``until_day``.
     """
+    return built(market, _first_deliveries)
+
+
+def _first_deliveries(market: Marketplace) -> Any:
     rows = known_once(market.table("deliveries"), "posted_at")
     order = ibis.row_number().over(
         ibis.window(group_by=rows.invitation_id, order_by=[rows.since_day, rows.posted_at, rows.delivery_id])
@@ -149,8 +153,12 @@ def partnership_outcomes(market: Marketplace) -> Any:
     """Every accepted invitation's outcome as intervals of knowledge: the columns of `outcomes_as_of` and the interval.
 
     Invitations that were never accepted are not in it: `invitation_states` tells their answers. One that was, and was
-    withdrawn by the seller later, is ``void`` from then on.
+    withdrawn by the seller later, is ``void`` from then on. Built once a marketplace and kept in its DuckDB.
     """
+    return built(market, _partnerships)
+
+
+def _partnerships(market: Marketplace) -> Any:
     invited, samples, first = invitation_states(market), sample_states(market), first_deliveries(market)
     moments = _moments(
         invited, _over(invited, "ends_at"), samples, _over(samples, "content_due_at"), first, _over(first, "due_at"),
@@ -171,8 +179,12 @@ def sample_outcomes(market: Marketplace) -> Any:
     -------
     ibis table
         The columns of ``samples``, what `features.outcomes.with_verdict` adds, ``event_day`` (of asking) and the
-        interval.
+        interval. Built once a marketplace and kept in its DuckDB.
     """
+    return built(market, _samples)
+
+
+def _samples(market: Marketplace) -> Any:
     samples, first = sample_states(market), first_deliveries(market)
     owners = samples.select("sample_id", of_invitation_="invitation_id").distinct()
     briefs = _brief_ends(market)

@@ -6,8 +6,9 @@ The words' meanings are the contract's (`marketplace.contract.DECISIONS`,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import ibis
 
@@ -15,10 +16,22 @@ from features.time import day_of, known_once, known_states, meet, seconds_betwee
 from marketplace.contract import CONTENT_STATES, DECISIONS, REPLY_DAYS, SAMPLE_STATES, State
 from marketplace.tables import Marketplace
 
-__all__ = ["REPLY_SOON_HOURS", "invitation_states", "sample_states", "standing"]
+__all__ = ["REPLY_SOON_HOURS", "built", "invitation_states", "sample_states", "standing"]
 
 REPLY_SOON_HOURS = 48
 """A reply within as many hours is a quick one (Xiaohongshu's invite reply rate)."""
+
+
+_BUILT: WeakKeyDictionary[Marketplace, dict[str, Any]] = WeakKeyDictionary()
+
+
+def built(market: Marketplace, make: Callable[[Marketplace], Any]) -> Any:
+    """``make(market)`` as a table in the marketplace's DuckDB, made once: many facts and events read it."""
+    tables = _BUILT.setdefault(market, {})
+    name = "outcomes_" + make.__module__.rsplit(".", 1)[1] + make.__name__
+    if name not in tables:
+        tables[name] = market.backend.create_table(ibis.util.gen_name(name), make(market), temp=True)
+    return tables[name]
 
 
 def _words(states: Mapping[str, State], *standings: str) -> list[str]:
@@ -67,6 +80,10 @@ def invitation_states(market: Marketplace) -> Any:
         - ``reply_seconds`` int64 from sending to the reply, null without one. The reply is ``replied_at``; a source
           that leaves it out tells by ``decided_at`` when an ACCEPT or DECLINE came.
     """
+    return built(market, _invitations)
+
+
+def _invitations(market: Marketplace) -> Any:
     states = known_states(market.table("invitations"), ("invitation_id",), "sent_at")
     decided = states.decision.isin(_words(DECISIONS, "accepted", "declined"))
     replied_at = ibis.coalesce(
@@ -91,6 +108,10 @@ def invitation_states(market: Marketplace) -> Any:
 
 def sample_states(market: Marketplace) -> Any:
     """The columns of ``samples`` as intervals of knowledge, with their ``standing`` (see `standing`)."""
+    return built(market, _samples)
+
+
+def _samples(market: Marketplace) -> Any:
     states = known_states(market.table("samples"), ("sample_id",), "requested_at")
     states = states.filter(states.since_day < states.until_day)
     return states.mutate(standing=standing(states.status, states.fulfillment_status))

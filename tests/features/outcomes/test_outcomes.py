@@ -119,54 +119,80 @@ def test_of_two_words_that_disagree_one_goes_first(status: str, content: str, co
 ON_TIME, LATE, TOO_LATE = DUE - 5, DUE + 1, DUE + GRACE_DAYS + 1
 
 
-@pytest.mark.parametrize(
-    ("samples", "deliveries", "outcome", "reason", "fulfilled"),
-    [
-        ([], [delivery(ON_TIME)], "on_time", "on_time", None),
-        ([], [delivery(LATE)], "late", "delivered_late", None),
-        ([], [delivery(TOO_LATE)], "failed", "not_delivered", None),
-        ([], [], "failed", "not_delivered", None),
-        ([sample()], [], "failed", "not_delivered", 0),
-        ([sample()], [delivery(ON_TIME)], "on_time", "on_time", 1),
-        ([sample("COMPLETED", "SUCCEED")], [delivery(TOO_LATE)], "failed", "not_delivered", 0),
-        ([sample("COMPLETED", "SUCCEED")], [], "delivered", "delivery_not_told", 1),
-        ([sample("CONTENT_PENDING", "FAILED")], [], "failed", "content_failed", 0),
-        ([sample("CONTENT_PENDING", "FAILED")], [delivery(LATE)], "late", "delivered_late", 1),
-        ([sample("WITHDRAW_CANCELLED", "CANCELLED")], [], "failed", "creator_gave_up", 0),
-        ([sample("UNFULFILL_CANCELLED", "FAILED")], [], "failed", "creator_gave_up", 0),
-        ([sample("AWAITING_SHIPMENT", "OVERDUE")], [], "excused", "sample_never_shipped", None),
-        ([sample("SHIPPED", "FAILED")], [], "excused", "sample_never_arrived", None),
-        ([sample(content="SUSPEND")], [], "excused", "content_suspend", None),
-        ([sample(content="CANCELLED")], [], "excused", "content_cancelled", None),
-        ([sample(content="EXEMPTED")], [delivery(ON_TIME)], "excused", "content_exempted", None),
-        ([sample("OPS_CANCELLED", "CANCELLED")], [delivery(ON_TIME)], "excused", "sample_ops_cancelled", None),
-        ([sample("OVERDUE_CANCELLED", "FAILED")], [], "excused", "sample_overdue_cancelled", None),
-    ],
-)
-def test_labels_facts_and_samples_tell_the_same(
-    samples: list, deliveries: list, outcome: str, reason: str, fulfilled: int | None
-) -> None:
-    source = market(samples=samples, deliveries=deliveries)
-    row = judged(source)
+CASES: list[tuple[list, list, str, str, int | None]] = [
+    ([], [delivery(ON_TIME)], "on_time", "on_time", None),
+    ([], [delivery(LATE)], "late", "delivered_late", None),
+    ([], [delivery(TOO_LATE)], "failed", "not_delivered", None),
+    ([], [], "failed", "not_delivered", None),
+    ([sample()], [], "failed", "not_delivered", 0),
+    ([sample()], [delivery(ON_TIME)], "on_time", "on_time", 1),
+    ([sample("COMPLETED", "SUCCEED")], [delivery(TOO_LATE)], "failed", "not_delivered", 0),
+    ([sample("COMPLETED", "SUCCEED")], [], "delivered", "delivery_not_told", 1),
+    ([sample("CONTENT_PENDING", "FAILED")], [], "failed", "content_failed", 0),
+    ([sample("CONTENT_PENDING", "FAILED")], [delivery(LATE)], "late", "delivered_late", 1),
+    ([sample("WITHDRAW_CANCELLED", "CANCELLED")], [], "failed", "creator_gave_up", 0),
+    ([sample("UNFULFILL_CANCELLED", "FAILED")], [], "failed", "creator_gave_up", 0),
+    ([sample("AWAITING_SHIPMENT", "OVERDUE")], [], "excused", "sample_never_shipped", None),
+    ([sample("SHIPPED", "FAILED")], [], "excused", "sample_never_arrived", None),
+    ([sample(content="SUSPEND")], [], "excused", "content_suspend", None),
+    ([sample(content="CANCELLED")], [], "excused", "content_cancelled", None),
+    ([sample(content="EXEMPTED")], [delivery(ON_TIME)], "excused", "content_exempted", None),
+    ([sample("OPS_CANCELLED", "CANCELLED")], [delivery(ON_TIME)], "excused", "sample_ops_cancelled", None),
+    ([sample("OVERDUE_CANCELLED", "FAILED")], [], "excused", "sample_overdue_cancelled", None),
+    *(
+        ([sample(status)], deliveries, "excused", f"sample_{status.lower()}", None)
+        for status in NOT_THE_CREATORS_FAULT
+        for deliveries in ([], [delivery(ON_TIME)])  # an excuse holds whatever came of it
+    ),
+]
+"""Samples, deliveries; the outcome and its reason; whether the sample was fulfilled (None: it says neither)."""
+
+
+@pytest.fixture(scope="module")
+def told() -> pd.DataFrame:
+    """Every case as an invitation of its own creator in one marketplace: what each reader makes of it, a row a case."""
+    invitations, samples, deliveries = [], [], []
+    for n, (own_samples, own_deliveries, *_) in enumerate(CASES):
+        own = {"invitation_id": f"i{n}", "creator_id": f"k{n}"}
+        invitations.append(invited() | own)
+        samples += [row | own | {"sample_id": f"s{n}"} for row in own_samples]
+        deliveries += [row | own | {"delivery_id": f"d{n}"} for row in own_deliveries]
+    source = market(*invitations, samples=samples, deliveries=deliveries)
+    creators = [f"k{n}" for n in range(len(CASES))]
+    day = day_number(at(LONG_AFTER))
+    ids = source.table("invitations").select("invitation_id").distinct()
+    rows = source.query(outcomes_as_of(source, ids.mutate(day=ibis.literal(day, "int64"))))
+    rows = rows.set_index("creator_id")[["outcome", "reason"]].loc[creators]
+    windows = Windows(("creator_id",))
+    asked = {
+        f"{fact}.{measure}": windows.sum(fact, measure)
+        for fact, measures in {
+            "partnerships": ("delivered", "failed", "excused", "open"),
+            "deliveries": ("timed", "on_time"),
+            "samples": ("resolved", "fulfilled"),
+        }.items()
+        for measure in measures
+    }
+    sums = windows.compute(source, pd.DataFrame({"creator_id": creators, "day": day}), asked)
+    labels = build_labels(source, at(LONG_AFTER)).set_index("creator_id").loc[creators]
+    return rows.assign(**sums, status=labels["status"], label=labels["delivered"]).reset_index(drop=True)
+
+
+@pytest.mark.parametrize("n", range(len(CASES)), ids=lambda n: f"{CASES[n][3]}-{n}")
+def test_labels_facts_and_samples_tell_the_same(told: pd.DataFrame, n: int) -> None:
+    *_, outcome, reason, fulfilled = CASES[n]
+    row = told.iloc[n]
     assert (row["outcome"], row["reason"]) == (outcome, reason)
-    came, failed, excused = outcome in ("on_time", "late", "delivered"), outcome == "failed", outcome == "excused"
-    told = {name: total(source, "partnerships", name) for name in ("delivered", "failed", "excused", "open")}
-    assert told == {"delivered": float(came), "failed": float(failed), "excused": float(excused), "open": 0.0}
-    timed = outcome in ("on_time", "late")
-    assert total(source, "deliveries", "timed") == float(timed)
-    assert total(source, "deliveries", "on_time") == float(outcome == "on_time")
-    assert total(source, "samples", "resolved") == float(fulfilled is not None)
-    assert total(source, "samples", "fulfilled") == float(fulfilled or 0)
-    label = build_labels(source, at(LONG_AFTER)).iloc[0]
-    assert label["status"] == ("labelled" if timed or failed else "excluded")
-    assert label["delivered"] == float(timed) if timed or failed else np.isnan(label["delivered"])
-
-
-@pytest.mark.parametrize("status", NOT_THE_CREATORS_FAULT)
-@pytest.mark.parametrize("deliveries", [[], [delivery(ON_TIME)]], ids=["nothing came", "content came"])
-def test_an_excuse_holds_whatever_came_of_it(status: str, deliveries: list) -> None:
-    row = judged(market(samples=[sample(status)], deliveries=deliveries))
-    assert (row["outcome"], row["reason"]) == ("excused", f"sample_{status.lower()}")
+    came, timed = outcome in ("on_time", "late", "delivered"), outcome in ("on_time", "late")
+    failed, excused = outcome == "failed", outcome == "excused"
+    for name, expected in {"delivered": came, "failed": failed, "excused": excused, "open": False}.items():
+        assert row[f"partnerships.{name}"] == float(expected), name
+    assert row["deliveries.timed"] == float(timed)
+    assert row["deliveries.on_time"] == float(outcome == "on_time")
+    assert row["samples.resolved"] == float(fulfilled is not None)
+    assert row["samples.fulfilled"] == float(fulfilled or 0)
+    assert row["status"] == ("labelled" if timed or failed else "excluded")
+    assert row["label"] == float(timed) if timed or failed else np.isnan(row["label"])
 
 
 def test_an_outcome_is_told_at_once_and_settled_after_the_grace() -> None:
@@ -249,7 +275,7 @@ def test_intervals_of_knowledge_are_the_answers_of_every_day(wee: Marketplace) -
     assert not samples.duplicated(["sample_id", "since_day"]).any()
     ids = wee.table("invitations").select("invitation_id").distinct()
     first, last = int(rows["since_day"].min()), int(rows["since_day"].max())
-    for day in range(first + 1, last + 3, 9):
+    for day in range(first + 1, last + 3, 24):
         known = rows[(rows["since_day"] < day) & (rows["until_day"] >= day)].set_index("invitation_id")
         told = wee.query(outcomes_as_of(wee, ids.mutate(day=ibis.literal(day, "int64")))).set_index("invitation_id")
         told = told[told["answer"] == "accepted"]
