@@ -184,9 +184,8 @@ def signals(
     """
     import pandas as pd
 
-    from features.indices import known_creators
     from features.signals import SIGNALS, build_creator, build_matrix, eligible_pairs
-    from features.time import as_of_day, as_of_days, default_as_of
+    from features.time import as_of_day, as_of_days, default_as_of, known_creators
     from marketplace.errors import SignalError
 
     market = open_marketplace(market)
@@ -245,8 +244,8 @@ def indices(
     """
     import pandas as pd
 
-    from features.indices import build_category_influence, build_indices, known_creators
-    from features.time import as_of_day, as_of_days, default_as_of, known_ids
+    from features.indices import build_category_influence, build_indices
+    from features.time import as_of_day, as_of_days, default_as_of, known_creators, known_ids
 
     market = open_marketplace(market)
     day = default_as_of(market) if as_of is None else as_of_day(as_of)
