@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from marketplace.errors import ContractError
+from marketplace.options import AsJson, Folder, print_result
 
 __all__ = ["app", "check", "facts", "ingest", "simulate"]
 
@@ -19,7 +20,6 @@ app = typer.Typer()
 Out = Annotated[
     Path, typer.Argument(help="The folder to write; an earlier marketplace in it is replaced.", metavar="OUT")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
 def _list_worlds(asked: bool) -> None:
@@ -63,9 +63,10 @@ def simulate(
     """
     from marketplace.simulator import find_world
     from marketplace.simulator import simulate as run
+    from marketplace.tables import require_replaceable
 
     declared = find_world(world)
-    _may_replace(out)
+    require_replaceable(out)
     run(out, creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
 
 
@@ -85,8 +86,9 @@ def ingest(
 ) -> None:
     """Map a real source onto the data contract."""
     from marketplace.sources import ingest as run
+    from marketplace.tables import require_replaceable
 
-    _may_replace(out)
+    require_replaceable(out)
     report = run(source, out, folder=folder)
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
@@ -103,23 +105,14 @@ def ingest(
 
 @app.command()
 def check(
-    directory: Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")],
+    directory: Folder,
     as_json: AsJson = False,
 ) -> None:
     """Hold a marketplace against the data contract and name every problem at once (exit 2 if there is one)."""
     from marketplace.checks import check as run
 
     report = run(directory)
-    if as_json:
-        print(json.dumps(report.as_dict(), indent=2))
-    else:
-        for table, rows in report.rows.items():
-            print(f"{table:<18} {rows:>11,} rows")
-        for note in report.notes:
-            print(f"note     {note}")
-        for problem in report.problems:
-            print(f"PROBLEM  {problem}")
-        print("keeps the contract" if report.ok else "breaks the contract")
+    print_result(report, as_json)
     if not report.ok:
         kinds = Counter(problem.kind for problem in report.problems)
         counts = ", ".join(f"{count} of {kind.replace('_', ' ')}" for kind, count in kinds.items())
@@ -132,7 +125,7 @@ def check(
 
 @app.command()
 def facts(
-    directory: Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")],
+    directory: Folder,
     *,
     world: Annotated[
         str, typer.Option(help="The world it was simulated as: what that breaks on purpose is said so, not failed.")
@@ -144,9 +137,11 @@ def facts(
 ) -> None:
     """Hold a marketplace, simulated or real, against what is published about such; print it and save one figure."""
     from marketplace.progress import say
-    from marketplace.state import state_folder, write_whole
+    from marketplace.state import ending_of, state_folder, write_whole
     from marketplace.stylised import facts_figure, measure_facts
 
+    if figure is not None:
+        ending_of(figure, (".png",))
     report, evidence = measure_facts(directory, world=world)
     name = directory.resolve().name
     file = figure or state_folder("facts", f"{name}.png")
@@ -163,19 +158,3 @@ def facts(
         print(f"{'':<17} published: {one.fact.published}; {one.fact.source}")
     states = [one.state for one in report.facts]
     print("\n" + ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
-
-
-def _may_replace(out: Path) -> None:
-    """Refuse to replace a folder that holds anything but a marketplace."""
-    from marketplace.contract import TABLES
-
-    if out.is_dir():
-        strange = sorted(entry.name for entry in out.iterdir() if entry.name not in (*TABLES, "truth"))
-    else:
-        strange = [out.name] if out.exists() else []
-    if strange:
-        raise ContractError(
-            "a new or empty folder, or an earlier marketplace",
-            received=f"{out} with {', '.join(strange[:5])}",
-            look="another OUT",
-        )

@@ -9,10 +9,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, create_model, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    create_model,
+    model_validator,
+)
 
 from features.briefs import OTHER_TERMS
 from marketplace.contract import Column
+from marketplace.errors import DateError
+from marketplace.instants import read_instant
 from models.score import INDEX_NAMES
 
 __all__ = [
@@ -35,7 +46,24 @@ __all__ = [
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]
 Money = Annotated[FiniteFloat, Field(ge=0, le=1e12)]
 Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
-Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC))]
+
+
+def _written_out(value: object) -> object:
+    """Text in one of the forms that the one reader takes; pydantic alone would read seconds since 1970, too."""
+    try:
+        read_instant(value)
+    except DateError as reason:
+        raise ValueError(f"expected {reason.expected}") from reason
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC)),
+    BeforeValidator(_written_out),
+]
+"""As `marketplace.instants` reads it, and with an offset: what comes over the wire says its own timezone."""
+
 Weights = Annotated[
     dict[str, Annotated[FiniteFloat, Field(ge=0, le=1e6)]],
     Field(

@@ -12,7 +12,8 @@ import pandas as pd
 from features.briefs.brief import OTHER_TERMS, Brief, PriceBook, in_usd
 from features.facts import DEFAULT_MARGIN_RATE
 from marketplace.contract import CURRENCIES, MARKETS, Column
-from marketplace.errors import BriefError
+from marketplace.errors import BriefError, DateError
+from marketplace.instants import read_instant
 from marketplace.tables import Marketplace
 
 __all__ = ["CONTENT_DAYS", "Catalogue", "Product", "read_catalogue"]
@@ -142,10 +143,9 @@ class Catalogue:
         if name not in said:
             return default
         try:
-            at = pd.Timestamp(said[name])
-        except (ValueError, TypeError) as reason:
-            raise _wrong(f"{name} as an ISO 8601 instant", str(said[name])) from reason
-        return at.tz_localize("UTC") if at.tzinfo is None else at.tz_convert("UTC")
+            return pd.Timestamp(read_instant(said[name], name))
+        except DateError as reason:
+            raise _wrong(reason.expected, reason.received) from reason
 
 
 def read_catalogue(market: Marketplace, as_of: pd.Timestamp) -> Catalogue:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.indices.cards import IndexFrame, card_from, score_card, shown_value
+from features.indices.cards import IndexFrame, ScoreCard, card_from, score_card, shown_value
 from features.indices.declare import (
     CATEGORY_INDEX,
     CREATOR_INDEX_NAMES,
@@ -301,7 +301,7 @@ def _earlier(
     return earlier
 
 
-def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> dict[str, Any]:
+def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> ScoreCard:
     """One creator's score card from the marketplace's tables, as of an instant (floored to UTC midnight).
 
     Parameters
