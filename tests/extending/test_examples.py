@@ -98,6 +98,67 @@ assert "`creators_wanted`" in render()
 """
 
 
+FITTED = """
+import numpy as np, pandas as pd
+from pathlib import Path
+from features.signals import SIGNALS
+from models.bundle import load_bundle, read_public_key, read_signer, save_bundle
+from models.economics import Economics
+from models.predict import predict
+from training.data import TrainingData
+from training.heads import Hyperparameters, fit_rankers
+
+rng, n = np.random.default_rng(7), 600
+X = rng.lognormal(size=(n, len(SIGNALS)))
+accepted = (rng.random(n) < 0.7).astype(float)
+delivered = accepted * (rng.random(n) < 0.7)
+came = np.where(delivered == 1.0, 1.0, np.nan)
+sold = came * 50 * rng.gamma(2.0, 1.0, n)
+rows = pd.DataFrame({{
+    "campaign_id": np.repeat([f"c{{i:02d}}" for i in range(20)], 30), "creator_id": [f"k{{i}}" for i in range(n)],
+    "status": "labelled", "campaign_settled": True, "reply_matured": True, "accepted": accepted,
+    "delivered": delivered, "on_time": came * (rng.random(n) < 0.6), "grade": accepted + 2 * delivered,
+    "attributed_usd": sold, "lift_usd": 0.5 * sold, "lift_se_usd": came, "lift_raw_usd": 0.5 * sold,
+    "lift_raw_se_usd": came,
+}})
+terms = Economics(*(np.full(n, one) for one in (0.4, 0.1, 5.0, 5.0)))
+ways = tuple(int(one.monotone) for one in SIGNALS.values())
+campaign = np.repeat(np.arange(20), 30)
+data = TrainingData(rows, X, tuple(SIGNALS), ways, terms, campaign, pd.Timestamp("2026-01-01", tz="UTC"))
+few = Hyperparameters(max_rounds=20, feature_sets="loose", max_depth=2)
+found = {{one.name: one for one in fit_rankers(data, seed=7, hyperparameters=few)}}
+save_bundle(found["{ranker}"].bundle, "made", read_signer())
+bundle = load_bundle("made", read_public_key())
+told = predict(bundle, X, terms)
+"""
+
+HEAD = """
+assert set(bundle.heads) == {"accept", "deliver", "lift", "attributed", "on_time"}
+assert 0.5 < told.others["on_time"].mean() < 0.7
+assert "on_time" not in bundle.deciding
+assert "on_time" in found["expected_value"].heads
+from training.evaluation.quantities import REPORTED
+assert REPORTED["on_time"].unit == "probability"
+"""
+
+RANKER = """
+assert set(found) == {"expected_value", "lambdarank", "chained_ranking"}
+assert bundle.funnel["success"] == ("product", "accept", "deliver")
+assert set(bundle.heads) == {"accept", "deliver", "lift"}
+assert bundle.calibration["attributed"].head == "lift"
+assert bundle.calibration["lift"].scale.signal == "brief_price_brief"
+np.testing.assert_allclose(told.success_probability, told.accept * told.deliver)
+"""
+
+
+def test_a_head_is_fitted_bundled_and_told(changed: Change) -> None:
+    changed("head").run("-c", FITTED.format(ranker="expected_value") + HEAD)
+
+
+def test_a_ranker_is_fitted_beside_the_others_and_served_by_its_manifest(changed: Change) -> None:
+    changed("ranker").run("-c", FITTED.format(ranker="chained_ranking") + RANKER)
+
+
 def test_a_signal_is_computed_and_in_the_contract_the_reasons_and_the_page(changed: Change, tiny_market: Path) -> None:
     code = changed("signal")
     listed = json.loads(code.collabrank("signals", "--json"))
