@@ -11,7 +11,8 @@ from models.bundle.disk import save_bundle
 from models.bundle.signature import Signer
 from models.economics import Economics
 from models.predict import predict
-from training.heads.fit import BLOCKS, quasi_poisson
+from training.heads.estimators import quasi_poisson
+from training.heads.fit import BLOCKS
 from training.heads.rankers import FittedRanker, fit_rankers
 from training.heads.targets import GRADES, campaign_level, lift_gains, lift_grades, targets_of, utility_gains
 
