@@ -53,6 +53,7 @@ docs: install
 	$(BIN)/python -m features.signals.reference
 	$(BIN)/python -m collabrank.reference
 	$(BIN)/python -m tests.leaks.page
+	$(BIN)/python -m tests.extending --write
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +13,35 @@ import typer
 from marketplace.errors import ContractError
 from marketplace.options import AsJson, Folder, print_result
 
-__all__ = ["app", "check", "complete_journey", "facts", "ingest", "simulate"]
+__all__ = ["app", "check", "facts", "ingest", "simulate"]
 
 app = typer.Typer()
-ingest = typer.Typer(no_args_is_help=True, help="Map a real source onto the data contract.")
-app.add_typer(ingest, name="ingest")
 
 Out = Annotated[
     Path, typer.Argument(help="The folder to write; an earlier marketplace in it is replaced.", metavar="OUT")
 ]
+
+
+def _list_worlds(asked: bool) -> None:
+    if asked:
+        from marketplace.simulator import FAMILIES
+
+        _listed({family.name: family.about for family in FAMILIES.values()})
+
+
+def _list_sources(asked: bool) -> None:
+    if asked:
+        from marketplace.sources import sources
+
+        _listed({source.name: source.about for source in sources().values()})
+
+
+def _listed(lines: Mapping[str, str]) -> None:
+    """Print what each name is, and end."""
+    width = max(map(len, lines))
+    for name, about in lines.items():
+        print(f"{name:<{width}}  {about}")
+    raise typer.Exit
 
 
 @app.command()
@@ -31,15 +52,10 @@ def simulate(
     campaigns: Annotated[int, typer.Option(help="How many campaigns.", min=3)] = 180,
     days: Annotated[int, typer.Option(help="How many days.", min=60)] = 240,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.", min=0)] = 7,
-    world: Annotated[
-        str,
-        typer.Option(
-            help="Which world: baseline, confounded (an unlogged hunch picks and sells), interference (partnerships "
-            "take and give each other sales), drift (tastes, fees and algorithm shift in the last third), null (no "
-            "partnership adds a sale), gaming (bought followers and engagement), cold_start (40 % newcomers), sparse "
-            "(a twentieth of the data), small_seller (one brand's own data)."
-        ),
-    ] = "baseline",
+    world: Annotated[str, typer.Option(help="Which world, of those that --worlds lists.")] = "baseline",
+    _worlds: Annotated[
+        bool, typer.Option("--worlds", callback=_list_worlds, is_eager=True, help="List the worlds and exit.")
+    ] = False,
 ) -> None:
     """Draw a marketplace from a causal model, with the truth that real data never tell.
 
@@ -54,14 +70,26 @@ def simulate(
     run(out, creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
 
 
-@ingest.command("complete-journey")
-def complete_journey(out: Out, as_json: AsJson = False) -> None:
-    """Map Complete Journey, a grocer's 27 real coupon campaigns, onto the contract (households stand for creators)."""
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="Which source, of those that --sources lists.", metavar="NAME")],
+    out: Out,
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--from", help="Where the source's files are, for a source that needs to be told.", metavar="DIR"),
+    ] = None,
+    as_json: AsJson = False,
+    _sources: Annotated[
+        bool, typer.Option("--sources", callback=_list_sources, is_eager=True, help="List the sources and exit.")
+    ] = False,
+) -> None:
+    """Map a real source onto the data contract."""
     from marketplace.sources import ingest as run
     from marketplace.tables import require_replaceable
 
     require_replaceable(out)
-    report = run(out)
+    report = run(source, out, folder=folder)
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
         return
