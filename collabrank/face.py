@@ -280,6 +280,9 @@ def training_data(market: str | Path | Marketplace, *, as_of: str | date | None 
     >>> X, y, campaigns = rows[list(data.signals)], rows["grade"], rows["campaign_id"]
     >>> len(X) == len(y) == len(campaigns) > 100
     True
+    >>> model = cr.CampaignRanker(n_estimators=20, num_leaves=7).fit(X, y, groups=campaigns)
+    >>> 0.5 < model.score(X, y, groups=campaigns) <= 1.0
+    True
     """
     from training.data import build_training_data, split_of
 
