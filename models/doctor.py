@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marketplace.doctor import Finding, look
 from marketplace.state import state_folder
-from models.bundle import load_bundle
+from models.bundle import load_champion
 
 __all__ = ["findings"]
 
@@ -13,13 +13,11 @@ def _bundle() -> str:
     folder = state_folder("bundle")
     if not folder.exists():
         return "nothing promoted yet"
-    from models.bundle import read_public_key
-
-    bundle = load_bundle(folder, read_public_key())
+    bundle = load_champion(folder)
     known = f"trained as of {bundle.as_of}, {len(bundle.signals)} signals"
     return f"version {bundle.model_version}, ranker {bundle.ranker}, {known}"
 
 
 def findings() -> list[Finding]:
-    """The bundle: signature, hashes, model text, golden rows."""
+    """The bundle: signature, hashes, model text, golden rows, and whether it was made for these signals."""
     return [look("bundle", _bundle)]

@@ -16,15 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.briefs import Brief, read_briefs
-from features.signals import SIGNALS, build_matrix, eligible_pairs
+from features.signals import build_matrix, eligible_pairs
 from marketplace.errors import BriefError
 from marketplace.progress import track
 from marketplace.tables import Marketplace, open_marketplace
 from models.batch import score_pairs
-from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, signals_sha256
+from models.bundle import Bundle, load_champion
 from models.ranking import RankedCreator, rank
 
-__all__ = ["SCORES", "Ranking", "load_champion", "print_ranking", "rank_brief", "score_campaigns", "score_marketplace"]
+__all__ = ["SCORES", "Ranking", "print_ranking", "rank_brief", "score_campaigns", "score_marketplace"]
 
 SCORES = pa.schema(
     [
@@ -90,19 +90,6 @@ class Ranking:
                 for one, username in zip(self.creators, self.usernames, strict=True)
             ],
         }
-
-
-def load_champion() -> Bundle:
-    """The served bundle, verified, and made for today's signals.
-
-    Raises
-    ------
-    BundleError
-        There is none, it does not verify, or it was trained on other signals.
-    """
-    bundle = load_bundle(bundle_folder(), read_public_key())
-    bundle.check_contract(signals_sha256(SIGNALS.values()))
-    return bundle
 
 
 def score_campaigns(bundle: Bundle, market: Marketplace, campaign_ids: Sequence[str]) -> pd.DataFrame:

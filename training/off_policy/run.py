@@ -15,7 +15,7 @@ from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace, open_marketplace
 from models.batch import score_pairs
-from models.bundle import Bundle
+from models.bundle import Bundle, load_champion
 from training.evaluation import read_known_scores
 from training.off_policy.estimators import (
     ESTIMATORS,
@@ -87,8 +87,6 @@ def evaluate_policy(
     BundleError
         There is no champion, and no file was given.
     """
-    from training.scoring import load_champion
-
     market = open_marketplace(market_dir)
     bundle = load_champion() if scores is None else None
     given = read_known_scores(scores, market) if scores is not None else None

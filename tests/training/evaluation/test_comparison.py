@@ -8,13 +8,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from training.evaluation.table import comparison_text, print_comparison
 
 from marketplace.contract.tables import MARKETS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from training.evaluation.comparison import Comparison, compare
 from training.evaluation.slices import slice_columns
-from training.evaluation.table import comparison_text, print_comparison
 
 DAY = pd.Timestamp("2025-05-01", tz="UTC")
 
