@@ -15,6 +15,9 @@
 Each says what was expected, what was received and where to look. The command
 line prints the three lines and exits 2; the service answers 4xx with the same
 words.
+
+    UserWarning
+    └── ConvergenceWarning  a fit that ended before it had settled; its result is used
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ __all__ = [
     "BundleError",
     "CollabrankError",
     "ContractError",
+    "ConvergenceWarning",
     "GateError",
     "HomeError",
     "SignalError",
@@ -63,6 +67,10 @@ class CollabrankError(Exception):
             "received": self.received,
             "look": self.look,
         }
+
+
+class ConvergenceWarning(UserWarning):
+    """A fit that ended before it had settled; its result is used as it is."""
 
 
 class ContractError(CollabrankError):

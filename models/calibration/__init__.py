@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.calibration.curves import fit_log_linear, pool_adjacent_violators
+from models.calibration.curves import fit_log_linear
 from models.calibration.intervals import LEVELS, MoneySpread, ProbabilitySpread
 from models.calibration.scale import Calibration, Scale, fit_money, fit_probability
 
@@ -15,5 +15,4 @@ __all__ = [
     "fit_log_linear",
     "fit_money",
     "fit_probability",
-    "pool_adjacent_violators",
 ]

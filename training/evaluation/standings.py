@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketplace.arrays import Floats
-from training.stats import METRICS, cluster_bootstrap, holm, paired_randomisation_test
+from training.stats import cluster_bootstrap, holm, paired_randomisation_test, sign_of
 
 __all__ = ["WHOLE", "ByRanker", "Standing", "rank_standings"]
 
@@ -87,7 +87,7 @@ def rank_standings(
 def _of_metric(
     metric: str, by_ranker: ByRanker, *, reference: str, part: str, for_scale: Collection[str], seed: int
 ) -> list[Standing]:
-    sign = METRICS[metric].sign
+    sign = sign_of(metric)
     anchor = by_ranker.get(reference)
     tests = {
         name: paired_randomisation_test(

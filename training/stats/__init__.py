@@ -18,6 +18,7 @@ from training.stats.metrics import (
     gains_at_k,
     metric,
     ndcg_at_k,
+    sign_of,
 )
 from training.stats.significance import (
     LEAST_CAMPAIGNS,
@@ -52,4 +53,5 @@ __all__ = [
     "metric",
     "ndcg_at_k",
     "paired_randomisation_test",
+    "sign_of",
 ]

@@ -43,6 +43,7 @@ __all__ = [
     "metric",
     "ndcg_at_k",
     "oracle_gain_share_at_k",
+    "sign_of",
 ]
 
 RELEVANT_GRADE = 2.0
@@ -363,6 +364,11 @@ class Metric:
 _METRICS: dict[str, Metric] = {}
 METRICS: Mapping[str, Metric] = MappingProxyType(_METRICS)
 """Every metric by name, in the order they are shown; the first that could be measured is the headline."""
+
+
+def sign_of(name: str) -> float:
+    """`Metric.sign`; 1 for figures that are no declared metric, such as ``validation_share``: more is better."""
+    return METRICS[name].sign if name in METRICS else 1.0
 
 
 def metric(

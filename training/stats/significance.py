@@ -38,7 +38,7 @@ _BLOCK = 4_000_000
 
 @dataclass(frozen=True)
 class BootstrapInterval:
-    """An estimate with its bootstrap interval: both ends NaN below `LEAST_CAMPAIGNS`, all three where nothing is known."""
+    """An estimate with its interval: both ends NaN below `LEAST_CAMPAIGNS`, all NaN where nothing is known."""
 
     estimate: float
     low: float

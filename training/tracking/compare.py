@@ -18,7 +18,7 @@ from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.jsonable import jsonable
 from marketplace.text import TextTable, plain_text, show
-from training.stats import METRICS, PairedTest, campaign_mean, holm, paired_randomisation_test
+from training.stats import METRICS, PairedTest, campaign_mean, holm, paired_randomisation_test, sign_of
 from training.tracking.record import BY_CAMPAIGN
 from training.tracking.registry import CHALLENGER, CHAMPION, aliased, find_version
 from training.tracking.store import Store, open_store
@@ -146,7 +146,7 @@ def compare_runs(asked: Sequence[str], *, metric: str | None = None, store: Stor
             "; ".join(f"{run.asked}: {len(own)} campaigns, {_span(own)}" for run, own in zip(runs, known, strict=True)),
         )
     values = [np.array([run.by_campaign[metric][name] for name in campaigns], dtype=np.float64) for run in runs]
-    sign = METRICS[metric].sign if metric in METRICS else 1.0
+    sign = sign_of(metric)
     tests = tuple(_signed(paired_randomisation_test(sign * each, sign * values[0]), sign) for each in values[1:])
     return ComparedRuns(
         tuple(runs),

@@ -19,7 +19,7 @@ import numpy as np
 from marketplace.arrays import Floats
 from marketplace.errors import GateError
 from marketplace.jsonable import json_text
-from training.stats import LEAST_CAMPAIGNS, METRICS, campaign_mean, paired_randomisation_test
+from training.stats import LEAST_CAMPAIGNS, campaign_mean, paired_randomisation_test, sign_of
 
 __all__ = [
     "CANDIDATE",
@@ -279,7 +279,7 @@ def best_heuristic(values: Mapping[str, Sequence[float | None]], metric: str) ->
     names = sorted(name for name in values if name not in _NOT_A_HEURISTIC and not name.startswith("version "))
     if not names:
         raise GateError("a heuristic to compare with", received="none", look="training/evaluation/baselines.py")
-    sign = METRICS[metric].sign
+    sign = sign_of(metric)
     means = {name: np.nan_to_num(sign * campaign_mean(_array(values[name])), nan=-np.inf) for name in names}
     return max(names, key=lambda name: (means[name], name))
 
@@ -298,7 +298,7 @@ def _not_worse(rule: NotWorse, reference: _Reference) -> Check:
     label = f"{rule.metric} not worse"
     if not both.any():
         return Check(label, False, f"no campaign has a value for both the candidate and {name}")
-    sign = METRICS[rule.metric].sign
+    sign = sign_of(rule.metric)
     test = paired_randomisation_test(sign * mine[both], sign * theirs[both])
     significant = test.difference < 0 and test.p / 2 < rule.alpha
     bound = "at least" if sign > 0 else "at most"
@@ -314,7 +314,7 @@ def _no_collapse(rule: NoCollapse, reference: _Reference) -> Check:
     worst: tuple[float, str] | None = None
     collapsed: list[str] = []
     judged = 0
-    sign = METRICS[rule.metric].sign
+    sign = sign_of(rule.metric)
     for slice_name in sorted(reference.candidate.slices):
         if rule.metric not in reference.candidate.slices[slice_name]:
             continue

@@ -14,7 +14,7 @@ from marketplace.tables import Marketplace
 from training.data import Split
 from training.evaluation import Comparison
 from training.heads import Hyperparameters
-from training.stats import METRICS, PairedTest, holm, paired_randomisation_test
+from training.stats import PairedTest, holm, paired_randomisation_test, sign_of
 from training.tracking.gate import best_heuristic
 from training.tracking.registry import CHAMPION, aliased
 from training.tracking.store import Store
@@ -82,7 +82,7 @@ class VersionNotes:
             f"What changed{against}: {'; '.join(self.changes)}.\n\n"
             f"On {campaigns} held-out campaigns briefed {self.first} to {self.last}, {headline} campaign by campaign "
             "(paired randomisation test, two-sided; Holm's correction over the rows):\n\n"
-            "| against | mean difference (above 0: better) | p | p, corrected | win/tie/loss |\n| --- | --- | --- | --- | --- |\n"
+            "| against | mean difference | p | p, corrected | win/tie/loss |\n| --- | --- | --- | --- | --- |\n"
             f"{rows}\n"
         )
 
@@ -114,7 +114,7 @@ class VersionNotes:
 def _tests(comparison: Comparison, ranker: str) -> dict[str, PairedTest]:
     """The ranker against every other ranker on the headline metric, the most beaten last."""
     values = comparison.values[comparison.metrics[0]]
-    sign = METRICS[comparison.metrics[0]].sign
+    sign = sign_of(comparison.metrics[0])
     found = {
         name: paired_randomisation_test(sign * values[ranker], sign * each)
         for name, each in values.items()

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ from marketplace.errors import BundleError, ContractError, TrainingError
 from marketplace.tables import open_marketplace, read_truth
 from models.bundle.disk import bundle_folder, save_bundle
 from models.bundle.signature import read_signer
+from models.doctor import findings as bundle_findings
+from training import pipeline
 from training.commands import app
 from training.evaluation import ceiling as evaluate_ceiling
 from training.evaluation import evaluate as module
@@ -25,6 +28,8 @@ from training.evaluation.evaluate import Evaluation, evaluate_marketplace
 from training.evaluation.figures import save_figures
 from training.evaluation.held_out import gather_held_out
 from training.evaluation.report import evaluation_text, print_evaluation
+from training.off_policy import evaluate_policy
+from training.scoring import rank_brief, score_marketplace
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +232,25 @@ def test_the_first_twenty_have_a_mean_lift_with_its_interval(found):
         assert one.claims == (one.low > 0)
     assert told["holds_zero"] == sum(row["low"] <= 0 <= row["high"] for row in told["rows"])
     assert told["holds_truth"] == sum(row["low"] <= row["truth"] <= row["high"] for row in told["rows"])
+
+
+def test_a_champion_of_other_signals_is_refused_everywhere(champion_home, once, small_market, scores, monkeypatch):
+    """One loader: what `rank` refuses, `evaluate` refuses too, before anything is built."""
+
+    def never(*_, **__):
+        raise AssertionError("the champion comes first")
+
+    monkeypatch.setattr(module, "gather_held_out", never)
+    monkeypatch.setattr("models.bundle.champion.signals_sha256", lambda _: "f" * 64)
+    for ask in (
+        lambda: evaluate_marketplace(small_market),
+        lambda: evaluate_marketplace(small_market, scores=scores),
+        lambda: rank_brief(small_market, campaign_id="ca_0000"),
+        lambda: score_marketplace(small_market, small_market / "never.parquet"),
+        lambda: evaluate_policy(small_market),
+    ):
+        with pytest.raises(BundleError, match="signals of contract"):
+            ask()
+    monkeypatch.setattr(pipeline, "aliased", lambda *_: SimpleNamespace(number=1))
+    assert pipeline._current_champion(None, cutoff=pd.Timestamp("2100-01-01", tz="UTC")) == {}
+    assert [(one.ok, "signals of contract" in one.seen) for one in bundle_findings()] == [(False, True)]

@@ -6,10 +6,17 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import kstest, permutation_test
+from scipy.stats import kstest, norm, permutation_test
 
 from marketplace.errors import TrainingError
-from training.stats.significance import EXACT_UP_TO, cluster_bootstrap, holm, paired_randomisation_test
+from training.stats.significance import (
+    EXACT_UP_TO,
+    LEAST_CAMPAIGNS,
+    campaign_mean,
+    cluster_bootstrap,
+    holm,
+    paired_randomisation_test,
+)
 
 
 def test_few_campaigns_are_counted_exactly() -> None:
@@ -76,12 +83,39 @@ def test_bootstrap_covers_the_mean_as_often_as_it_says() -> None:
 
 
 def test_bootstrap_of_a_ratio() -> None:
-    top, bottom = np.array([1.0, 4.0, np.nan]), np.array([2.0, 4.0, 1.0])
-    interval = cluster_bootstrap(top, bottom)
-    assert interval.estimate == pytest.approx(5 / 6)
-    # Only two campaigns: the draws are 1/2, 5/6 and 1.
-    assert (interval.low, interval.high) == (0.5, 1.0)
+    rng = np.random.default_rng(12)
+    bottom = rng.lognormal(0.0, 0.5, 40)
+    top = 2.0 * bottom + rng.exponential(size=40)
+    interval = cluster_bootstrap(np.append(top, np.nan), np.append(bottom, 1.0), draws=20_000)
+    assert interval.estimate == pytest.approx(top.sum() / bottom.sum())
+    # Efron's BCa, step by step, on draws of our own.
+    drawn = rng.integers(0, 40, size=(40_000, 40))
+    ratios = top[drawn].sum(axis=1) / bottom[drawn].sum(axis=1)
+    without = (top.sum() - top) / (bottom.sum() - bottom)
+    pull = without.mean() - without
+    a = (pull**3).sum() / (6.0 * (pull**2).sum() ** 1.5)
+    z0 = norm.ppf((ratios < interval.estimate).mean())
+    ends = [norm.cdf(z0 + (z0 + z) / (1.0 - a * (z0 + z))) for z in norm.ppf([0.025, 0.975])]
+    assert [interval.low, interval.high] == pytest.approx(np.quantile(ratios, ends), abs=0.01)
+
+
+def test_few_campaigns_have_a_mean_and_no_interval() -> None:
+    few, enough = np.arange(LEAST_CAMPAIGNS - 1.0), np.arange(float(LEAST_CAMPAIGNS))
+    assert cluster_bootstrap(few).estimate == pytest.approx(few.mean())
+    assert np.isnan([cluster_bootstrap(few).low, cluster_bootstrap(few).high]).all()
+    assert cluster_bootstrap(enough).low < enough.mean() < cluster_bootstrap(enough).high
     assert np.isnan(cluster_bootstrap([np.nan]).estimate)
+    same = cluster_bootstrap(np.full(20, 0.3))
+    assert (same.low, same.estimate, same.high) == pytest.approx((0.3, 0.3, 0.3))
+
+
+def test_a_mean_counts_every_known_campaign_once() -> None:
+    assert campaign_mean([1.0, np.nan, 0.0, 0.5]) == pytest.approx(0.5)
+    assert np.isnan(campaign_mean([np.nan]))
+    assert (
+        campaign_mean([1.0, 0.0]) - campaign_mean([0.5, 0.25])
+        == paired_randomisation_test([1.0, 0.0], [0.5, 0.25]).difference
+    )
 
 
 def test_same_seed_same_interval() -> None:

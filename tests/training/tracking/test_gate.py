@@ -16,7 +16,7 @@ BASE = RNG.uniform(0.2, 0.6, 30)
 RULES = (
     NotWorse("profit", margin=0.02, alpha=0.05),
     NotWorse("ndcg", margin=0.02, alpha=0.05, unless="profit"),
-    NoCollapse("profit", drop=0.2, alpha=0.01, campaigns=8),
+    NoCollapse("profit", drop=0.2, alpha=0.01),
     Calibrated("success", at_most=0.1, rows=200),
 )
 
