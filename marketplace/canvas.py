@@ -6,9 +6,14 @@ from typing import Any
 
 __all__ = ["BAD", "COLOURS", "GOOD", "INK", "QUIET", "SECOND", "axes_of", "bare"]
 
-INK, SECOND, QUIET = "#1b4f72", "#c0622d", "#9aa5ad"
-"""What is looked at, what it is held against, and what only helps the eye."""
-GOOD, BAD = "#3d7a4f", "#b03a2e"
+INK = "#1b4f72"
+"""What is looked at."""
+SECOND = "#c0622d"
+"""What it is held against."""
+QUIET = "#9aa5ad"
+"""What only helps the eye."""
+GOOD = "#3d7a4f"
+BAD = "#b03a2e"
 COLOURS = (INK, SECOND, GOOD, "#7d4f8a")
 """Of the lines of one figure, in turn."""
 

@@ -73,6 +73,7 @@ class Comparison:
     counts: dict[str, int] = field(default_factory=dict)
     for_scale: tuple[str, ...] = ()
     seed: int = 0
+    _in_slices: dict[tuple[str, str], tuple[Standing, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -84,16 +85,20 @@ class Comparison:
         """Every ranker on every metric, on the whole."""
         return rank_standings(self.values, reference=self.champion, for_scale=self.for_scale, seed=self.seed)
 
-    @cached_property
-    def slice_rows(self) -> tuple[Standing, ...]:
-        """The same in every slice."""
-        return tuple(
-            row
-            for part, values in self.slices.items()
-            for row in rank_standings(
-                values, reference=self.champion, part=part, for_scale=self.for_scale, seed=self.seed
-            )
-        )
+    def slice_rows(self, *metrics: str) -> tuple[Standing, ...]:
+        """The same in every slice, for ``metrics`` or for all of them; each is worked out when it is asked for."""
+        wanted = metrics or self.metrics
+        for part, values in self.slices.items():
+            for metric in (name for name in wanted if name in values and (part, name) not in self._in_slices):
+                self._in_slices[part, metric] = rank_standings(
+                    {metric: values[metric]},
+                    reference=self.champion,
+                    part=part,
+                    for_scale=self.for_scale,
+                    seed=self.seed,
+                )
+        asked = ((part, name) for part in self.slices for name in wanted)
+        return tuple(row for key in asked for row in self._in_slices.get(key, ()))
 
     def row(self, ranker: str, metric: str) -> Standing:
         """One row of the table.

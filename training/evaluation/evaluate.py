@@ -78,7 +78,7 @@ class Evaluation:
     @property
     def standings(self) -> tuple[Standing, ...]:
         """Every ranker on every metric, on the whole and by slice."""
-        return (*self.comparison.rows, *self.comparison.slice_rows)
+        return (*self.comparison.rows, *self.comparison.slice_rows())
 
     def standing(self, ranker: str, metric: str, part: str = WHOLE) -> Standing:
         """One row.
@@ -88,12 +88,13 @@ class Evaluation:
         TrainingError
             There is none.
         """
-        for row in self.standings:
+        rows = self.comparison.rows if part == WHOLE else self.comparison.slice_rows(metric)
+        for row in rows:
             if (row.ranker, row.metric, row.slice) == (ranker, metric, part):
                 return row
         raise TrainingError(
             f"{metric} of {ranker} in {part}",
-            received=f"metrics {', '.join(dict.fromkeys(row.metric for row in self.standings))}",
+            received=f"metrics {', '.join(self.comparison.metrics)}",
             look="training/evaluation/standings.py",
         )
 

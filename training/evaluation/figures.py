@@ -71,18 +71,14 @@ def coverage_figure(values: Mapping[str, tuple[float, float, float]], *, level: 
 
 
 def _figures(found: Evaluation) -> Iterator[tuple[str, Any]]:
-    for metric in dict.fromkeys(row.metric for row in found.standings):
-        whole = {
-            row.ranker: (row.estimate, row.low, row.high)
-            for row in found.standings
-            if row.metric == metric and row.slice == WHOLE
-        }
+    for metric in found.comparison.metrics:
+        whole = {row.ranker: (row.estimate, row.low, row.high) for row in found.comparison.rows if row.metric == metric}
         yield f"rankers_{metric}", slice_figure(whole, metric=metric, by="ranker")
     for metric in SLICED:
         by_slice = {
             row.slice: (row.estimate, row.low, row.high)
-            for row in found.standings
-            if row.metric == metric and row.ranker == found.reference
+            for row in found.comparison.slice_rows(metric)
+            if row.ranker == found.reference
         }
         if by_slice:
             yield f"slices_{metric}", slice_figure(by_slice, metric=f"{metric} of {found.reference}", by="slice")

@@ -117,10 +117,10 @@ def _quantities(found: Evaluation) -> Iterator[TextTable]:
 
 def _slices(found: Evaluation) -> Iterator[TextTable]:
     """The headline metric of the reference beside the best ranker of the others, and the champion's intervals."""
-    parts = [part for part in dict.fromkeys(row.slice for row in found.standings) if part != WHOLE]
-    if not parts:
+    headline = found.comparison.metrics[0]
+    standings = found.comparison.slice_rows(headline)
+    if not standings:
         return
-    headline = found.standings[0].metric
     lift, utility = (
         {
             row.slice: f"{row.coverage:.2f}"
@@ -135,8 +135,8 @@ def _slices(found: Evaluation) -> Iterator[TextTable]:
         if row.quantity == "success" and row.against == ("truth" if found.coverages else "logged")
     }
     rows = []
-    for part in parts:
-        here = [row for row in found.standings if row.slice == part and row.metric == headline]
+    for part in dict.fromkeys(row.slice for row in standings):
+        here = [row for row in standings if row.slice == part]
         mine = next((row for row in here if row.ranker == found.reference), None)
         other = next((row for row in here if row.ranker not in (found.reference, *FOR_SCALE)), None)
         if mine is None or other is None:
@@ -193,7 +193,7 @@ def _counts(comparison: Comparison) -> str:
 
 def _notes(found: Evaluation) -> Iterator[str]:
     yield from _tests(found.comparison)
-    names = {row.ranker for row in found.standings}
+    names = set(found.comparison.rankers)
     if CEILING in names:
         yield (
             f"{CEILING}: the same signals and fitting code, taught the noise-free truth of the training campaigns' "

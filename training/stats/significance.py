@@ -140,11 +140,14 @@ def cluster_bootstrap(
     level : float
         Two-sided coverage, 0.95 by default.
     draws, seed : int
-        Of the resampling (`scipy.stats.bootstrap`).
+        Of the resampling; the same for all rankers of as many campaigns.
+
+    `scipy.stats.bootstrap` is the independent answer in the tests. It draws anew for every interval; here the draws are
+    shared and a statistic is one product of matrices, a tenth of the time where an evaluation asks for 1,500 intervals.
 
     Source: Efron (1987), Better bootstrap confidence intervals.
     """
-    from scipy.stats import bootstrap
+    from scipy.special import ndtr, ndtri
 
     top = np.asarray(values, dtype=np.float64)
     bottom = np.ones_like(top) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -155,26 +158,23 @@ def cluster_bootstrap(
     estimate = campaign_mean(top) if weights is None else float(top.sum() / bottom.sum())
     if top.size < LEAST_CAMPAIGNS:
         return BootstrapInterval(estimate, float("nan"), float("nan"))
-    if np.ptp(top - estimate * bottom) <= 1e-12 * np.abs(top).max():
-        # Every campaign says the same: nothing varies, and BCa has no acceleration to estimate.
+    times = _times_drawn(top.size, draws, seed)
+    below = times @ bottom
+    drawn = np.sort((times @ top)[below > 0] / below[below > 0])
+    rest = bottom.sum() - bottom
+    left_out = (top.sum() - top)[rest > 0] / rest[rest > 0]
+    pull = left_out.mean() - left_out
+    size = float((pull**2).sum())
+    if size <= (1e-12 * np.abs(top).max()) ** 2:
+        # Every campaign says the same: nothing varies, and there is no acceleration to estimate.
         return BootstrapInterval(estimate, estimate, estimate)
-    sample = (top,) if weights is None else (top, bottom)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = bootstrap(
-            sample,
-            np.mean if weights is None else _ratio,
-            n_resamples=draws,
-            batch=max(1, _BLOCK // top.size),
-            vectorized=True,
-            paired=weights is not None,
-            confidence_level=level,
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-    return BootstrapInterval(estimate, float(found.low), float(found.high))
-
-
-def _ratio(top: Floats, bottom: Floats, axis: int = -1) -> Floats:
-    return np.asarray(top.sum(axis=axis) / bottom.sum(axis=axis), dtype=np.float64)
+    acceleration = float((pull**3).sum()) / (6.0 * size**1.5)
+    # A draw that equals the estimate counts half on either side; at least half a draw lies beyond it.
+    beyond = 0.5 * (np.searchsorted(drawn, estimate, "left") + np.searchsorted(drawn, estimate, "right"))
+    bias = ndtri(np.clip(beyond, 0.5, drawn.size - 0.5) / drawn.size)
+    z = bias + ndtri(np.array([1.0 - level, 1.0 + level]) / 2.0)
+    low, high = np.quantile(drawn, ndtr(bias + z / (1.0 - acceleration * z)))
+    return BootstrapInterval(estimate, float(low), float(high))
 
 
 def holm(p: npt.ArrayLike) -> Floats:
@@ -204,3 +204,11 @@ def _signs(n: int, draws: int, seed: int) -> tuple[npt.NDArray[np.int8], ...]:
     rows = max(1, _BLOCK // n)
     sizes = [min(rows, draws - done) for done in range(0, draws, rows)]
     return tuple(rng.integers(0, 2, size=(size, n), dtype=np.int8) * np.int8(2) - np.int8(1) for size in sizes)
+
+
+@lru_cache(maxsize=8)
+def _times_drawn(n: int, draws: int, seed: int) -> Floats:
+    """How often each of n campaigns is drawn with replacement, float64 (draws, n)."""
+    rng = np.random.default_rng(seed)
+    drawn: Floats = rng.multinomial(n, np.full(n, 1.0 / n), size=draws).astype(np.float64)
+    return drawn

@@ -46,7 +46,7 @@ __all__ = [
     "tuning_lock",
 ]
 
-STUDY_VERSION = 1
+STUDY_VERSION = 2
 """Of what a study's attributes mean; one of another version is not gone on with."""
 
 HEARTBEAT = 10

@@ -51,7 +51,7 @@ def rank_standings(scores, known, *, reference, for_scale=(), slices=None) -> tu
         slices=slices,
         for_scale={name: scores[name] for name in for_scale},
     )
-    return (*found.rows, *found.slice_rows)
+    return (*found.rows, *found.slice_rows())
 
 
 def one(rows: tuple[Standing, ...], ranker: str, metric: str, part: str = "all") -> Standing:

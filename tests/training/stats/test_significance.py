@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import kstest, norm, permutation_test
+from scipy.stats import bootstrap, kstest, permutation_test
 
 from marketplace.errors import TrainingError
 from training.stats.significance import (
@@ -88,15 +88,21 @@ def test_bootstrap_of_a_ratio() -> None:
     top = 2.0 * bottom + rng.exponential(size=40)
     interval = cluster_bootstrap(np.append(top, np.nan), np.append(bottom, 1.0), draws=20_000)
     assert interval.estimate == pytest.approx(top.sum() / bottom.sum())
-    # Efron's BCa, step by step, on draws of our own.
-    drawn = rng.integers(0, 40, size=(40_000, 40))
-    ratios = top[drawn].sum(axis=1) / bottom[drawn].sum(axis=1)
-    without = (top.sum() - top) / (bottom.sum() - bottom)
-    pull = without.mean() - without
-    a = (pull**3).sum() / (6.0 * (pull**2).sum() ** 1.5)
-    z0 = norm.ppf((ratios < interval.estimate).mean())
-    ends = [norm.cdf(z0 + (z0 + z) / (1.0 - a * (z0 + z))) for z in norm.ppf([0.025, 0.975])]
-    assert [interval.low, interval.high] == pytest.approx(np.quantile(ratios, ends), abs=0.01)
+    theirs = bootstrap(
+        (top, bottom), lambda x, y, axis=-1: x.sum(axis=axis) / y.sum(axis=axis), paired=True, n_resamples=20_000,
+        rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    assert [interval.low, interval.high] == pytest.approx([theirs.low, theirs.high], abs=0.01)
+
+
+@pytest.mark.parametrize("draw", [lambda rng: rng.lognormal(0.0, 1.5, 30), lambda rng: rng.integers(0, 2, 12)])
+def test_bca_agrees_with_scipy_to_the_error_of_the_draws(draw) -> None:
+    values = np.asarray(draw(np.random.default_rng(13)), dtype=float)
+    ours = cluster_bootstrap(values, level=0.9, draws=40_000)
+    theirs = bootstrap(
+        (values,), np.mean, confidence_level=0.9, n_resamples=40_000, rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert [ours.low, ours.high] == pytest.approx([theirs.low, theirs.high], abs=0.03 * values.std())
 
 
 def test_few_campaigns_have_a_mean_and_no_interval() -> None:
