@@ -105,7 +105,7 @@ class TuneResult:
         } | {f"trials_{state}": float(count) for state, count in self.states.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, NaN as None; `training.heads.read_hyperparameters` reads ``hyperparameters`` back."""
+        """For JSON: NaN as None; `training.heads.read_hyperparameters` reads ``hyperparameters`` back: the best."""
         found: dict[str, Any] = {
             "study": self.study,
             "file": self.file,
