@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.tracking.compare import compare_runs, compared_text, print_compared
+from training.tracking.compare import compare_runs, compared_text
 from training.tracking.gate import GateEvidence
 from training.tracking.notes import VersionNotes
 from training.tracking.promotion import promote, rollback
@@ -26,7 +26,6 @@ __all__ = [
     "evidence_of",
     "open_store",
     "point_alias",
-    "print_compared",
     "promote",
     "record_parent",
     "record_ranker",

@@ -17,13 +17,13 @@ import numpy as np
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.jsonable import jsonable
-from marketplace.text import TextTable, plain_text, show
+from marketplace.text import TextTable, plain_text
 from training.stats import METRICS, PairedTest, campaign_mean, holm, paired_randomisation_test, sign_of
 from training.tracking.record import BY_CAMPAIGN
 from training.tracking.registry import CHALLENGER, CHAMPION, aliased, find_version
 from training.tracking.store import Store, open_store
 
-__all__ = ["ComparedRuns", "RunMetrics", "compare_runs", "compared_text", "find_run", "print_compared"]
+__all__ = ["ComparedRuns", "RunMetrics", "compare_runs", "compared_text", "find_run"]
 
 VALIDATION = "validation_share"
 """What a trial of `tune` and a ranker of `train` were chosen by; more is better."""
@@ -230,13 +230,8 @@ def _refused(expected: str, received: str) -> TrainingError:
     return TrainingError(expected, received=received, look="`collabrank ui`; `collabrank compare --help`")
 
 
-def print_compared(found: ComparedRuns) -> None:
-    """One table, then the parameters in which the runs differ, on standard output."""
-    show(_blocks(found))
-
-
 def compared_text(found: ComparedRuns) -> str:
-    """The same as plain text."""
+    """Plain text: one table, then the parameters in which the runs differ."""
     return plain_text(_blocks(found))
 
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from marketplace.jsonable import json_text, jsonable
-from marketplace.text import TextTable, plain_text, show
+from marketplace.text import TextTable, plain_text
 from training.heads import Hyperparameters
 from training.stats import PairedTest, paired_randomisation_test
 
-__all__ = ["Tried", "TuneResult", "print_tuned", "result_json", "tune_text"]
+__all__ = ["Tried", "TuneResult", "result_json", "tune_text"]
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,6 @@ def result_json(result: TuneResult) -> str:
 def tune_text(result: TuneResult) -> str:
     """Plain text: the table of the best few, what the best changes, and what to make of it."""
     return plain_text(_blocks(result))
-
-
-def print_tuned(result: TuneResult) -> None:
-    """The same on standard output."""
-    show(_blocks(result))
 
 
 def _blocks(result: TuneResult) -> list[TextTable | str]:
