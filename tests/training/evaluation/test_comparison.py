@@ -14,7 +14,10 @@ from marketplace.tables import Marketplace
 from training.evaluation.comparison import Comparison, compare_rankers
 from training.evaluation.report import comparison_text, print_comparison
 from training.evaluation.slices import slice_columns
-from training.stats import LEAST_CAMPAIGNS, METRICS, campaign_mean
+from training.stats import LEAST_CAMPAIGNS, METRICS, Metric, Ranked, campaign_mean, gains_at_k
+from training.stats import metrics as metrics_module
+from training.tracking.gate import best_heuristic
+from training.tracking.record import evidence_of
 
 DAY = pd.Timestamp("2025-05-01", tz="UTC")
 
@@ -80,6 +83,29 @@ def test_every_figure_is_the_mean_of_its_campaigns_and_every_difference_the_test
         if row.ranker != "model":
             assert row.difference == pytest.approx(row.estimate - found.row("model", row.metric).estimate)
             assert row.difference == pytest.approx(np.nanmean(mine - reference))
+
+
+def test_a_metric_declared_once_is_in_every_table_and_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first(ranked: Ranked) -> np.ndarray:
+        """What the first creator loses against the best."""
+        groups, profit = ranked.known.groups, ranked.known.profit
+        return gains_at_k(groups, profit, profit, k=1).found - gains_at_k(groups, ranked.score, profit, k=1).found
+
+    declared = Metric("regret_usd_at_1", "loss of the first", ("truth",), first, less_is_better=True)
+    monkeypatch.setitem(metrics_module._METRICS, "regret_usd_at_1", declared)
+    pairs, truth, labels = world(campaigns=9)
+    found = compare_rankers(
+        rankers(truth), pairs, labels=labels, truth=truth, slices=pd.DataFrame({"market": ["US"] * len(pairs)})
+    )
+    assert found.row("oracle", "regret_usd_at_1").estimate == 0.0
+    assert next(row.ranker for row in found.rows if row.metric == "regret_usd_at_1") == "oracle"
+    assert found.row("random", "regret_usd_at_1").losses > 5
+    assert "regret_usd_at_1 (loss of the first; 9 campaigns)" in comparison_text(found)
+    assert "regret_usd_at_1: less is better" in comparison_text(found).replace("regret_usd_at_20, ", "")
+    assert {row.slice for row in found.slice_rows("regret_usd_at_1")} == {"market=US"}
+    evidence = evidence_of(found, "model", fingerprint="f", champion=None, bundles={})
+    assert set(evidence.metrics["regret_usd_at_1"]) == {"candidate", "weak", "random", "oracle"}
+    assert best_heuristic(evidence.metrics["regret_usd_at_1"], "regret_usd_at_1") == "weak"
 
 
 def test_brier_score_by_hand() -> None:
