@@ -63,8 +63,14 @@ def test_weights_sum_to_the_number_of_the_eligible(data):
 
 
 def test_the_chance_model_knows_the_list(data):
-    known = np.isfinite(data.log.listed_chance)
-    assert np.corrcoef(data.log.listed_chance[known], data.log.modelled_chance[known])[0, 1] > 0.97
+    """Of campaigns that it never saw: how far it orders their creators, beyond how many the list invited."""
+    log = data.log
+    known = np.isfinite(log.listed_chance)
+    centred = [
+        pd.Series(chance[known]).groupby(log.campaign[known]).transform(lambda one: one - one.mean())
+        for chance in (log.listed_chance, log.modelled_chance)
+    ]
+    assert np.corrcoef(*centred)[0, 1] > 0.4
 
 
 @pytest.mark.parametrize("signal", ["net_gmv_sum_28d", "engagement_rate_90d"])
