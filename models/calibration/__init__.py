@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.calibration.curves import fit_log_linear
+from models.calibration.curves import fit_log_linear, fit_platt
 from models.calibration.intervals import LEVELS, MoneySpread, ProbabilitySpread
 from models.calibration.scale import Calibration, Scale, fit_money, fit_probability
 
@@ -14,5 +14,6 @@ __all__ = [
     "Scale",
     "fit_log_linear",
     "fit_money",
+    "fit_platt",
     "fit_probability",
 ]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from datetime import date
 
 import pandas as pd
 
+from features.time import as_of_day
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 
@@ -38,21 +40,15 @@ class Split:
 def _in_order(campaigns: pd.DataFrame, as_of: pd.Timestamp | None) -> pd.DataFrame:
     rows = campaigns[["campaign_id", "briefed_at"]].drop_duplicates("campaign_id")
     if as_of is not None:
-        day = _floor(as_of)
+        day = as_of_day(as_of)
         rows = rows[rows["briefed_at"] < day]
     return rows.sort_values(["briefed_at", "campaign_id"], kind="stable").reset_index(drop=True)
-
-
-def _floor(instant: pd.Timestamp) -> pd.Timestamp:
-    stamp = pd.Timestamp(instant)
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    return stamp.floor("D")
 
 
 def _split(rows: pd.DataFrame, first_held_out: int, end: int) -> Split:
     ids = rows["campaign_id"].astype(str).to_list()
     return Split(
-        tuple(ids[:first_held_out]), tuple(ids[first_held_out:end]), _floor(rows["briefed_at"].iloc[first_held_out])
+        tuple(ids[:first_held_out]), tuple(ids[first_held_out:end]), as_of_day(rows["briefed_at"].iloc[first_held_out])
     )
 
 
@@ -105,22 +101,20 @@ def time_folds(campaigns: pd.DataFrame, *, folds: int = 3, first_share: float = 
     return [_split(rows, edges[i], edges[i + 1]) for i in range(blocks)]
 
 
-def split_of(market: Marketplace, as_of: str | pd.Timestamp | None) -> Split:
+def split_of(market: Marketplace, as_of: str | date | None) -> Split:
     """Training and held-out campaigns: the last third held out, or those briefed on or after the day ``as_of``.
 
     Raises
     ------
+    DateError
+        ``as_of`` is no date in ISO form.
     TrainingError
-        ``as_of`` is no date, or leaves no campaign on one side.
+        It leaves no campaign on one side.
     """
     campaigns = market.frame("campaigns", ["campaign_id", "briefed_at"])
     if as_of is None:
         return split_by_time(campaigns)
-    try:
-        day = pd.Timestamp(as_of)
-        day = (day.tz_localize("UTC") if day.tzinfo is None else day.tz_convert("UTC")).floor("D")
-    except ValueError as reason:
-        raise TrainingError("a date as YYYY-MM-DD", received=str(as_of), look="--as-of") from reason
+    day = as_of_day(as_of)
     briefed = campaigns.drop_duplicates("campaign_id")["briefed_at"]
     later = int((briefed >= day).sum())
     if later in (0, len(briefed)):

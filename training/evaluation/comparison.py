@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from marketplace.arrays import Floats, Ints
+from marketplace.display import Shown
 from marketplace.errors import TrainingError
 from marketplace.jsonable import jsonable
 from training.evaluation.standings import Standing, rank_standings
@@ -39,8 +40,8 @@ ByCampaign = dict[str, dict[str, Floats]]
 KEY = ["campaign_id", "creator_id"]
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """What `compare_rankers` found.
 
     Attributes
@@ -117,9 +118,19 @@ class Comparison:
             look="training/evaluation/comparison.py",
         )
 
-    def table(self) -> pd.DataFrame:
-        """The rows as a frame, in the order of metrics, then best estimate first."""
-        return pd.DataFrame([vars(row) for row in self.rows])
+    @property
+    def headline(self) -> str:
+        """The headline metric of the champion, beside how many rankers and campaigns there are."""
+        first = self.metrics[0]
+        row = self.row(self.champion, first)
+        return (
+            f"{self.champion} {first} {row.estimate:.3f} ({row.low:.3f} to {row.high:.3f}), among "
+            f"{len(self.rankers)} rankers on {row.campaigns} campaigns"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a metric and ranker (the index), in the order of metrics, then best estimate first."""
+        return pd.DataFrame([vars(row) for row in self.rows]).set_index(["metric", "ranker"]).drop(columns="slice")
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: NaN as None, arrays as lists."""

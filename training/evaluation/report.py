@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
+from marketplace.display import text_of
 from marketplace.text import TextTable, plain_text, show
 from training.evaluation.comparison import Comparison
 from training.evaluation.evaluate import CEILING, CHAMPION, FILE, FOR_SCALE, ORACLE, SUCCESS, Evaluation
@@ -27,6 +28,7 @@ def print_comparison(comparison: Comparison, *, file: TextIO | None = None) -> N
     show(_comparison(comparison), file=file)
 
 
+@text_of.register
 def comparison_text(comparison: Comparison) -> str:
     """The same as plain text."""
     return plain_text(_comparison(comparison))
@@ -37,6 +39,7 @@ def print_evaluation(found: Evaluation, *, file: TextIO | None = None) -> None:
     show(_evaluation(found), file=file)
 
 
+@text_of.register
 def evaluation_text(found: Evaluation) -> str:
     """The same as plain text: the rankers metric by metric, the slices, calibration, coverage, then the notes."""
     return plain_text(_evaluation(found))

@@ -6,8 +6,9 @@ from training.lift.empirical_bayes import Block, Prior, fit_prior
 from training.lift.estimate import HYPERPRIOR, attributed_days, estimate_lift
 from training.lift.evidence import TERMS, LiftEvidence
 from training.lift.report import lift_report, ripe_evidence
-from training.lift.run import run_lift
+from training.lift.run import LiftResult, measure_lift
 from training.lift.sums import sum_lifts
+from training.lift.text import save_lift_figures
 from training.lift.threads import one_thread
 from training.lift.truth import lift_truth
 
@@ -16,14 +17,16 @@ __all__ = [
     "TERMS",
     "Block",
     "LiftEvidence",
+    "LiftResult",
     "Prior",
     "attributed_days",
     "estimate_lift",
     "fit_prior",
     "lift_report",
     "lift_truth",
+    "measure_lift",
     "one_thread",
     "ripe_evidence",
-    "run_lift",
+    "save_lift_figures",
     "sum_lifts",
 ]
