@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from training.lift import LiftResult
     from training.pipeline import TrainResult
     from training.scoring import Ranking, Scores
-    from training.tracking import Compared, Promotion
+    from training.tracking import ComparedRuns, Promotion
 
 __all__ = [
     "card",
@@ -336,7 +336,7 @@ def train(
     return run(market, as_of=as_of, seed=seed, hyperparameters=hyperparameters)
 
 
-def compare(*runs: str | int, metric: str | None = None) -> Compared:
+def compare(*runs: str | int, metric: str | None = None) -> ComparedRuns:
     """Hold runs against each other on the campaigns that all of them measured, with tests, and say what differs.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from features.indices import CATEGORY_INDEX, CREATOR_INDEX_NAMES, INDEX_NAMES, I
 from features.signals import SIGNALS
 from features.snapshot.model import Snapshot, SnapshotArrays
 from marketplace.errors import SnapshotError
+from marketplace.jsonable import jsonable
 from marketplace.state import replace_folder
 
 __all__ = ["FORMAT", "load_snapshot", "save_snapshot"]
@@ -45,13 +46,13 @@ def save_snapshot(snapshot: Snapshot, folder: str | Path) -> None:
         "brand_ids": snapshot.brand_ids,
         "product_ids": snapshot.product_ids,
         "catalogue": {
-            "products": {name: _plain(asdict(product)) for name, product in catalogue.products.items()},
+            "products": {name: jsonable(product) for name, product in catalogue.products.items()},
             "usd_rates": dict(catalogue.usd_rates),
             "margins": dict(catalogue.margins),
             "prices": dict(catalogue.prices),
             "shipping": dict(catalogue.shipping),
         },
-        "campaigns": [_plain(brief.as_dict()) for brief in snapshot.campaigns.values()],
+        "campaigns": [jsonable(brief.as_dict()) for brief in snapshot.campaigns.values()],
         "index_names": list(INDEX_NAMES),
         "peers": sorted({*snapshot.general.peers, *snapshot.influence.peers}),
         "conversion": snapshot.conversion is not None,
@@ -165,16 +166,6 @@ def _check(snapshot: Snapshot, folder: Path) -> None:
     wrong = [name for name, right in counts.items() if not right]
     if wrong:
         raise _damaged(folder, f"sizes that do not agree: {', '.join(wrong)}")
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON's own types: instants as ISO 8601, NaN as null."""
-    return {
-        name: value.isoformat()
-        if isinstance(value, pd.Timestamp)
-        else (None if isinstance(value, float) and math.isnan(value) else value)
-        for name, value in values.items()
-    }
 
 
 def _measures(values: dict[str, Any]) -> dict[str, Any]:

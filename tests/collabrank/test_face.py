@@ -94,8 +94,8 @@ def test_the_examples_run(
             assert outcome.failed == 0, "".join(told)
         results |= {type(value).__name__: value for value in session.values()}
     shown = reference.result_types()
-    assert set(shown) - set(results) == {"Compared"}
-    results["Compared"] = cr.compare(1, 2)
+    assert set(shown) - set(results) == {"ComparedRuns"}
+    results["ComparedRuns"] = cr.compare(1, 2)
     for name in shown:
         result = results[name]
         assert len(repr(result).splitlines()) == 1

@@ -23,6 +23,7 @@ from features.time import as_of_day, days_of
 from marketplace.arrays import Flags, Floats
 from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.errors import TrainingError
+from marketplace.jsonable import jsonable
 from marketplace.tables import Marketplace
 from training.lift.checks import (
     AFTER_SHIFTS,
@@ -162,7 +163,8 @@ class LiftReport:
             "sensitivity": asdict(self.sensitivity),
             "flags": dict(self.flags),
         }
-        return {key: _plain(value) for key, value in found.items()}
+        told: dict[str, Any] = jsonable(found)
+        return told
 
 
 @one_thread()
@@ -342,13 +344,3 @@ def _row(one: Estimate) -> dict[str, Any]:
         "expected_sales_usd": one.expected,
         "days": ATTRIBUTION_DAYS,
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
