@@ -5,7 +5,6 @@ from __future__ import annotations
 from features.indices.build import build_card, build_category_influence, build_indices, index_scores
 from features.indices.cards import IndexFrame, ScoreCard, score_card
 from features.indices.declare import CATEGORY_INDEX, CREATOR_INDEX_NAMES, FOLLOWER_TIERS, INDEX_NAMES, INDICES
-from features.indices.gather import known_creators
 
 __all__ = [
     "CATEGORY_INDEX",
@@ -19,6 +18,5 @@ __all__ = [
     "build_category_influence",
     "build_indices",
     "index_scores",
-    "known_creators",
     "score_card",
 ]
