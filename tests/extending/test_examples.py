@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.compute as pc
+import pytest
 from pyarrow import csv
 
 from marketplace.contract import TABLES
 from marketplace.tables import open_marketplace
 from tests.extending.conftest import Changed
+from tests.extending.examples import examples
 
-Change = Callable[[str], Changed]
+Change = Callable[..., Changed]
 
 SIGNAL = """
 import numpy as np
@@ -193,7 +195,7 @@ def test_a_source_is_found_and_ingested(changed: Change, tiny_market: Path, tmp_
 
 
 def test_a_world_is_listed_and_drawn(changed: Change, tmp_path: Path) -> None:
-    code = changed("world")
+    code = changed("world", "term")  # a column that the simulator does not draw is no hindrance
     assert "sampleless" in code.collabrank("simulate", "--worlds")
     out = tmp_path / "market"
     size = ("--creators", "60", "--campaigns", "3", "--days", "60", "--seed", "1")
@@ -201,3 +203,30 @@ def test_a_world_is_listed_and_drawn(changed: Change, tmp_path: Path) -> None:
     market = open_marketplace(out)
     assert not market.frame("campaigns")["has_free_sample"].any()
     assert len(market.frame("invitations")) > 0
+
+
+@pytest.mark.slow
+def test_all_at_once_from_training_to_a_ranking(changed: Change, small_market: Path, tmp_path: Path) -> None:
+    """The examples go together: a new head and ranker are trained, compared, promoted, evaluated and served."""
+    code = changed(*examples())
+    trained = json.loads(code.collabrank("train", str(small_market), "--json"))
+    version = {one["name"]: one["version"] for one in trained["rankers"]}
+    assert set(version) == {"expected_value", "lambdarank", "chained_ranking"}
+    assert {row["ranker"] for row in trained["comparison"]["rows"]} > set(version)
+
+    pair = [str(version[name]) for name in ("expected_value", "chained_ranking")]
+    compared = json.loads(code.collabrank("compare", *pair, "--json"))
+    assert len(compared["tests"]) == 1
+
+    code.collabrank("promote", "--version", pair[0], "--force", "--reason", "the worked examples")
+    evaluated = json.loads(code.collabrank("evaluate", str(small_market), "--json"))
+    told = [row["predicted"] for row in evaluated["quantities"] if row["quantity"] == "on_time"]
+    assert told
+    assert all(0.0 < one < 1.0 for one in told)
+
+    campaign = open_marketplace(small_market).frame("campaigns").iloc[-1]
+    brief = {"market": campaign["market"], "category_id": campaign["category_id"], "commission_rate": 0.15}
+    (tmp_path / "brief.json").write_text(json.dumps({**brief, "budget": 2000.0, "creators_wanted": 10}))
+    ranked = json.loads(code.collabrank("rank", str(small_market), "--brief", str(tmp_path / "brief.json"), "--json"))
+    assert ranked["creators"]
+    assert all(0 <= one["indices"]["openness"]["value"] <= 100 for one in ranked["creators"])
