@@ -30,7 +30,7 @@ from marketplace.progress import say
 from marketplace.sources import ingest
 from marketplace.tables import open_marketplace
 from training.data import build_labels, build_training_data, split_by_time
-from training.evaluation import Comparison, baseline_scores, compare, gather_held_out
+from training.evaluation import Comparison, baseline_scores, compare_rankers, gather_held_out
 from training.heads import fit_rankers
 
 __all__ = ["main", "measure"]
@@ -64,7 +64,7 @@ def measure(folder: Path, *, seed: int) -> Comparison:
     scores |= baseline_scores(held_out.X, indices=held_out.indices, seed=seed)
     for name, signal in SORTS.items():
         scores[name] = np.nan_to_num(held_out.X[signal].to_numpy(dtype=np.float64), nan=-np.inf)
-    return compare(
+    return compare_rankers(
         scores,
         held_out.pairs,
         # The last campaign's grace days end after the source's last row; nothing more is to come of it.

@@ -27,7 +27,7 @@ from marketplace.arrays import Floats
 from marketplace.simulator import WORLDS, find_world, simulate
 from marketplace.tables import Marketplace, open_marketplace
 from training.data import Split, TrainingData, build_training_data, split_of
-from training.evaluation import HeldOut, compare, gather_held_out
+from training.evaluation import HeldOut, compare_rankers, gather_held_out
 
 __all__ = ["METRIC", "SIZE", "Drawn", "cells_of", "draw", "gain_shares", "measure_cells", "options", "size_of"]
 
@@ -87,7 +87,7 @@ def draw(world: str, seed: int, *, creators: int, campaigns: int, days: int) -> 
 
 def gain_shares(drawn: Drawn, scores: Mapping[str, npt.ArrayLike]) -> dict[str, float | None]:
     """Each ranker's `METRIC` over the held-out campaigns; None where it is not defined."""
-    found = compare(scores, drawn.held_out.pairs, truth=drawn.held_out.truth, seed=drawn.seed)
+    found = compare_rankers(scores, drawn.held_out.pairs, truth=drawn.held_out.truth, seed=drawn.seed)
     values = {name: found.row(name, METRIC).estimate for name in scores}
     return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
 

@@ -41,12 +41,17 @@ if TYPE_CHECKING:
         training_data,
     )
     from marketplace.errors import CollabrankError
+    from training.heads import CampaignClassifier, CampaignRanker, CampaignRegressor, by_campaign
 
     __version__: str
 
 __all__ = [
+    "CampaignClassifier",
+    "CampaignRanker",
+    "CampaignRegressor",
     "CollabrankError",
     "__version__",
+    "by_campaign",
     "card",
     "check",
     "compare",
@@ -67,7 +72,11 @@ __all__ = [
 
 # A name that is not in this table is a function of the face.
 _ELSEWHERE = {
+    "CampaignClassifier": "training.heads",
+    "CampaignRanker": "training.heads",
+    "CampaignRegressor": "training.heads",
     "CollabrankError": "marketplace.errors",
+    "by_campaign": "training.heads",
 }
 
 refuse_foreign()

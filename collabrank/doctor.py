@@ -92,9 +92,9 @@ def _bundle() -> str:
     folder = state_folder("bundle")
     if not folder.exists():
         return "nothing promoted yet"
-    from models.bundle import load_bundle, read_public_key
+    from models.bundle import load_champion
 
-    bundle = load_bundle(folder, read_public_key())
+    bundle = load_champion(folder)
     known = f"trained as of {bundle.as_of}, {len(bundle.signals)} signals"
     return f"version {bundle.model_version}, ranker {bundle.ranker}, {known}"
 

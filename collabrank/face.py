@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from training.lift import LiftResult
     from training.pipeline import TrainResult
     from training.scoring import Ranking, Scores
-    from training.tracking import Compared, Promotion
+    from training.tracking import ComparedRuns, Promotion
 
 __all__ = [
     "card",
@@ -184,9 +184,8 @@ def signals(
     """
     import pandas as pd
 
-    from features.indices import known_creators
     from features.signals import SIGNALS, build_creator, build_matrix, eligible_pairs
-    from features.time import as_of_day, as_of_days, default_as_of
+    from features.time import as_of_day, as_of_days, default_as_of, known_creators
     from marketplace.errors import SignalError
 
     market = open_marketplace(market)
@@ -245,8 +244,8 @@ def indices(
     """
     import pandas as pd
 
-    from features.indices import build_category_influence, build_indices, known_creators
-    from features.time import as_of_day, as_of_days, default_as_of, known_ids
+    from features.indices import build_category_influence, build_indices
+    from features.time import as_of_day, as_of_days, default_as_of, known_creators, known_ids
 
     market = open_marketplace(market)
     day = default_as_of(market) if as_of is None else as_of_day(as_of)
@@ -280,6 +279,9 @@ def training_data(market: str | Path | Marketplace, *, as_of: str | date | None 
     >>> rows = data.to_frame().dropna(subset=["grade"])
     >>> X, y, campaigns = rows[list(data.signals)], rows["grade"], rows["campaign_id"]
     >>> len(X) == len(y) == len(campaigns) > 100
+    True
+    >>> model = cr.CampaignRanker(n_estimators=20, num_leaves=7).fit(X, y, groups=campaigns)
+    >>> 0.5 < model.score(X, y, groups=campaigns) <= 1.0
     True
     """
     from training.data import build_training_data, split_of
@@ -334,7 +336,7 @@ def train(
     return run(market, as_of=as_of, seed=seed, hyperparameters=hyperparameters)
 
 
-def compare(*runs: str | int, metric: str | None = None) -> Compared:
+def compare(*runs: str | int, metric: str | None = None) -> ComparedRuns:
     """Hold runs against each other on the campaigns that all of them measured, with tests, and say what differs.
 
     Parameters

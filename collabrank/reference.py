@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import collabrank
@@ -66,6 +66,7 @@ def render() -> str:
     functions = {name: value for name, value in public.items() if inspect.isfunction(value)}
     # As they stand in the code: in the order in which a notebook comes to need them.
     functions = dict(sorted(functions.items(), key=lambda item: item[1].__code__.co_firstlineno))
+    tools = {name: value for name, value in functions.items() if value.__module__ != "collabrank.face"}
     classes = {
         name: value
         for name, value in public.items()
@@ -73,12 +74,16 @@ def render() -> str:
     }
     parts = [OPENING, "\n## Functions\n"]
     for name, function in functions.items():
+        if name in tools:
+            continue
         parts.append(f"\n### `cr.{name}`\n\n```python\n{_signature(name, function)}\n```\n\n{_prose(function)}")
-    if classes:
-        parts.append("\n## Estimators\n")
-    for name, value in classes.items():
+    parts.append(
+        "\n## Estimators\n\nscikit-learn estimators: the heads that `cr.train` fits are these, and they work in a "
+        "`Pipeline`, `cross_val_score`\nand `GroupKFold`. A campaign is one query.\n"
+    )
+    for name, value in (classes | tools).items():
         parts.append(f"\n### `cr.{name}`\n\n```python\n{_signature(name, value)}\n```\n\n{_prose(value)}")
-        parts.append(_members(value))
+        parts.append(_members(value) if inspect.isclass(value) else "")
     parts.append("\n## What comes back\n")
     for name, value in result_types().items():
         parts.append(f"\n### `{name}`\n\n{_prose(value)}{_members(value)}")
@@ -181,7 +186,9 @@ def _members(value: type) -> str:
     for name in sorted(vars(value)):
         member = inspect.getattr_static(value, name)
         is_value = isinstance(member, property | cached_property)
-        doc = inspect.getdoc(member) if is_value or callable(getattr(value, name)) else None
+        # What other libraries hang on a class (scikit-learn's request methods) is theirs to explain.
+        is_own = is_value or isinstance(vars(value)[name], FunctionType | classmethod | staticmethod)
+        doc = inspect.getdoc(member) if is_own else None
         if doc and not name.startswith("_"):
             first = " ".join(doc.split("\n\n")[0].split())
             rows.append(f"| `.{name}{'' if is_value else '()'}` | {_plain(first)} |\n")

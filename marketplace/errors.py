@@ -17,6 +17,9 @@
 Each says what was expected, what was received and where to look. The command
 line prints the three lines and exits 2; the service answers 4xx with the same
 words.
+
+    UserWarning
+    └── ConvergenceWarning  a fit that ended before it had settled; its result is used
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ __all__ = [
     "BundleError",
     "CollabrankError",
     "ContractError",
+    "ConvergenceWarning",
     "DateError",
     "FileError",
     "GateError",
@@ -67,6 +71,10 @@ class CollabrankError(Exception):
             "received": self.received,
             "look": self.look,
         }
+
+
+class ConvergenceWarning(UserWarning):
+    """A fit that ended before it had settled; its result is used as it is."""
 
 
 class ContractError(CollabrankError):

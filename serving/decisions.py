@@ -25,8 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from marketplace.jsonable import jsonable
 from marketplace.state import state_folder
-from serving.plain import plain
 
 __all__ = ["DecisionLog", "read_decisions"]
 
@@ -119,7 +119,7 @@ class DecisionLog:
             if _cut_short(path):
                 self._file.write("\n")
         if self._file is not None:
-            text = json.dumps(plain({"logged_at": now, **line}), ensure_ascii=False, allow_nan=False)
+            text = json.dumps(jsonable({"logged_at": now, **line}), ensure_ascii=False, allow_nan=False)
             self._file.write(text + "\n")
             self._file.flush()
 

@@ -53,8 +53,13 @@ def _written_out(value: object) -> object:
     try:
         read_instant(value)
     except DateError as reason:
-        raise ValueError(f"expected {reason.expected}") from reason
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+        raise ValueError(reason.expected) from reason
+    if not isinstance(value, str):
+        return value
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError("an instant with its offset from UTC, such as 2025-02-01T14:30Z or 2025-02-01T14:30+01:00")
+    return found
 
 
 Instant = Annotated[

@@ -20,11 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from features.signals import SIGNALS
 from features.snapshot import Snapshot, load_snapshot
 from marketplace.errors import BundleError, CollabrankError, SnapshotError
 from marketplace.state import state_folder
-from models.bundle import Bundle, load_bundle, read_public_key, signals_sha256
+from models.bundle import Bundle, load_champion
 from models.ranking import rank
 
 __all__ = ["Served", "Store", "check_fit", "load_served"]
@@ -64,8 +63,6 @@ def check_fit(bundle: Bundle, snapshot: Snapshot) -> None:
     ------
     SnapshotError
         The names or their order differ.
-    BundleError
-        The names are the same, but what they mean has changed since training.
     """
     wanted, held = tuple(bundle.signals), tuple(snapshot.signal_names)
     if wanted != held:
@@ -75,7 +72,6 @@ def check_fit(bundle: Bundle, snapshot: Snapshot) -> None:
             received=f"{len(held)} signals, without {', '.join(lacking[:5])}" if lacking else "another order",
             look="`collabrank snapshot DIR`, after `collabrank promote`",
         )
-    bundle.check_contract(signals_sha256(SIGNALS.values()))
 
 
 def load_served(bundle: Path, snapshot: Path) -> Served:
@@ -84,15 +80,14 @@ def load_served(bundle: Path, snapshot: Path) -> Served:
     Raises
     ------
     BundleError
-        The bundle is missing, altered or unsafe.
+        The bundle is missing, altered, unsafe, or was trained on signals of another meaning.
     SnapshotError
         The snapshot is missing, or does not fit the bundle.
     """
-    if not bundle.is_dir():
-        raise BundleError("a promoted bundle", received=f"nothing at {bundle}", look="`collabrank promote`")
+    champion = load_champion(bundle)
     if not snapshot.is_dir():
         raise SnapshotError("a creators' snapshot", received=f"nothing at {snapshot}", look="`collabrank snapshot DIR`")
-    served = Served(load_bundle(bundle, read_public_key()), load_snapshot(snapshot))
+    served = Served(champion, load_snapshot(snapshot))
     check_fit(served.bundle, served.snapshot)
     _rehearse(served)
     return served

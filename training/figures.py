@@ -13,21 +13,9 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Floats
+from marketplace.canvas import COLOURS, INK, QUIET, axes_of
 
 __all__ = ["calibration_figure", "gain_figure", "importance_figure", "slice_figure"]
-
-_INK, _SECOND, _QUIET = "#1b4f72", "#c0622d", "#9aa5ad"
-
-
-def _axes(title: str, *, width: float = 6.4, height: float = 4.4) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=11)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return figure, axes
 
 
 def calibration_figure(tables: Mapping[str, pd.DataFrame], *, title: str = "Predicted against observed") -> Any:
@@ -38,10 +26,10 @@ def calibration_figure(tables: Mapping[str, pd.DataFrame], *, title: str = "Pred
     tables : mapping of head to DataFrame[predicted, observed, count]
         As `training.stats.metrics.calibration_table` gives them.
     """
-    figure, axes = _axes(title)
+    figure, axes = axes_of(title)
     top = max([0.05, *(float(t[["predicted", "observed"]].to_numpy().max()) for t in tables.values() if len(t))])
-    axes.plot([0, top], [0, top], color=_QUIET, linewidth=1, linestyle="--", label="perfect")
-    for colour, (head, table) in zip((_INK, _SECOND, "#3d7a4f", "#7d4f8a"), tables.items(), strict=False):
+    axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle="--", label="perfect")
+    for colour, (head, table) in zip(COLOURS, tables.items(), strict=False):
         area = 15 + 60 * table["count"] / max(float(table["count"].max()), 1.0) if len(table) else 20
         axes.plot(table["predicted"], table["observed"], color=colour, linewidth=1.5, label=head)
         axes.scatter(table["predicted"], table["observed"], s=area, color=colour)
@@ -61,11 +49,11 @@ def gain_figure(curves: Mapping[str, Floats], *, depth: int, what: str) -> Any:
     what : str
         The vertical axis with its unit.
     """
-    figure, axes = _axes("Gain by how many are invited")
+    figure, axes = axes_of("Gain by how many are invited")
     places = np.arange(1, depth + 1)
     for number, (name, curve) in enumerate(curves.items()):
         bold = number == 0
-        axes.plot(places, curve, linewidth=2.4 if bold else 1.2, color=_INK if bold else None, label=name)
+        axes.plot(places, curve, linewidth=2.4 if bold else 1.2, color=INK if bold else None, label=name)
     axes.set_xlabel("creators picked for each campaign")
     axes.set_ylabel(what)
     axes.legend(frameon=False, fontsize=8)
@@ -79,7 +67,7 @@ def importance_figure(importance: Mapping[str, Mapping[str, float]], *, top: int
     )
     frame = frame / frame.sum().replace(0.0, 1.0)
     order = frame.sum(axis=1).sort_values(ascending=False, kind="stable").index[:top][::-1]
-    figure, axes = _axes("What the heads look at", width=7.4, height=1.2 + 0.24 * max(len(order), 4))
+    figure, axes = axes_of("What the heads look at", width=7.4, height=1.2 + 0.24 * max(len(order), 4))
     left = np.zeros(len(order))
     for head in frame.columns:
         values = frame.loc[order, head].to_numpy()
@@ -100,13 +88,13 @@ def slice_figure(values: Mapping[str, tuple[float, float, float]], *, metric: st
         Entries whose estimate is NaN are left out.
     """
     shown = {name: triple for name, triple in values.items() if np.isfinite(triple[0])}
-    figure, axes = _axes(f"{metric} by {by}", height=1.4 + 0.32 * max(len(shown), 3))
+    figure, axes = axes_of(f"{metric} by {by}", height=1.4 + 0.32 * max(len(shown), 3))
     names = list(shown)[::-1]
     for row, name in enumerate(names):
         estimate, low, high = shown[name]
-        axes.plot([low, high], [row, row], color=_QUIET, linewidth=2)
-        axes.scatter([estimate], [row], color=_INK, zorder=3)
+        axes.plot([low, high], [row, row], color=QUIET, linewidth=2)
+        axes.scatter([estimate], [row], color=INK, zorder=3)
     axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.axvline(0.0, color=_QUIET, linewidth=0.8, linestyle=":")
+    axes.axvline(0.0, color=QUIET, linewidth=0.8, linestyle=":")
     axes.set_xlabel(metric)
     return figure

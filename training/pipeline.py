@@ -17,7 +17,7 @@ from marketplace.display import Shown, text_of
 from marketplace.errors import BundleError
 from marketplace.progress import say, stage, staged
 from marketplace.tables import Marketplace, open_marketplace
-from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, read_signer, save_bundle
+from models.bundle import Bundle, load_champion, read_signer, save_bundle
 from training.data import Split, TrainingData, build_training_data, split_of
 from training.evaluation import Comparison, HeldOut, gather_held_out
 from training.heads import BLOCKS, DEFAULT, DETERMINISTIC, FittedRanker, Hyperparameters, fit_rankers
@@ -156,7 +156,7 @@ def train(
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     fingerprint = market.fingerprint()
     store = (store or open_store()).of_marketplace(folder, fingerprint)
-    champion = _current_champion(store, rankers[-1].bundle, cutoff=split.cutoff)
+    champion = _current_champion(store, cutoff=split.cutoff)
     bundles = {ranker.name: ranker.bundle for ranker in rankers} | {f"version {n}": b for n, b in champion.items()}
     comparison = held_out.compare(bundles, champion=rankers[-1].name)
     stage("tracking")
@@ -191,7 +191,7 @@ def train(
     return TrainResult(tuple(done), done[-1].version, comparison, split.cutoff, time.perf_counter() - started)
 
 
-def _current_champion(store: Store, candidate: Bundle, *, cutoff: pd.Timestamp) -> dict[int, Bundle]:
+def _current_champion(store: Store, *, cutoff: pd.Timestamp) -> dict[int, Bundle]:
     """The champion's bundle under its version, or nothing.
 
     None yet, one that reads other signals, or one that learned from outcomes known after ``cutoff``: it has seen
@@ -201,12 +201,12 @@ def _current_champion(store: Store, candidate: Bundle, *, cutoff: pd.Timestamp) 
     if champion is None:
         return {}
     try:
-        bundle = load_bundle(bundle_folder(), read_public_key())
+        bundle = load_champion()
     except BundleError as reason:
         say(f"the champion cannot be measured beside the candidates: {reason}")
         return {}
-    if bundle.model_version != str(champion.number) or bundle.contract_sha256 != candidate.contract_sha256:
-        say(f"champion version {champion.number} reads other signals than today's; it is not measured here")
+    if bundle.model_version != str(champion.number):
+        say(f"version {bundle.model_version} is served, not champion version {champion.number}; it is not measured")
         return {}
     if pd.Timestamp(bundle.as_of, tz="UTC") > cutoff:
         say(f"champion version {champion.number} learned until {bundle.as_of}; it is not measured before that")

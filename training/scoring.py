@@ -18,14 +18,14 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from features.briefs import Brief, read_briefs
-from features.signals import SIGNALS, build_matrix, eligible_pairs
+from features.signals import build_matrix, eligible_pairs
 from marketplace.display import Shown, text_of
 from marketplace.errors import BriefError, ContractError, FileError
 from marketplace.progress import track
 from marketplace.state import ending_of
 from marketplace.tables import Marketplace, open_marketplace
 from models.batch import score_pairs
-from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, signals_sha256
+from models.bundle import Bundle, load_champion
 from models.ranking import RankedCreator, rank
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "SCORES",
     "Ranking",
     "Scores",
-    "load_champion",
     "rank_brief",
     "ranking_text",
     "score_campaigns",
@@ -184,19 +183,6 @@ class Ranking(Shown):
                 for one, username in zip(self.creators, self.usernames, strict=True)
             ],
         }
-
-
-def load_champion() -> Bundle:
-    """The served bundle, verified, and made for today's signals.
-
-    Raises
-    ------
-    BundleError
-        There is none, it does not verify, or it was trained on other signals.
-    """
-    bundle = load_bundle(bundle_folder(), read_public_key())
-    bundle.check_contract(signals_sha256(SIGNALS.values()))
-    return bundle
 
 
 def score_campaigns(bundle: Bundle, market: Marketplace, campaign_ids: Sequence[str]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.briefs.brief import OTHER_TERMS, Brief, PriceBook, in_usd
+from features.briefs.brief import OTHER_TERMS, Brief, PriceBook, as_term
 from features.facts import DEFAULT_MARGIN_RATE
 from marketplace.contract import CURRENCIES, MARKETS, Column
 from marketplace.errors import BriefError, DateError
@@ -114,7 +114,7 @@ class Catalogue:
             ),
             price_usd=price,
             shipping_usd=self.shipping.get(market, 0.0),
-            other_terms={name: in_usd(_number(said, column), column, rate) for name, column in OTHER_TERMS.items()},
+            other_terms={name: as_term(_number(said, column), column, rate) for name, column in OTHER_TERMS.items()},
         )  # fmt: skip
 
     def _rate(self, currency: str) -> float:

@@ -11,7 +11,6 @@ from features.indices.build import (
 )
 from features.indices.cards import IndexFrame, ScoreCard, score_card
 from features.indices.declare import CATEGORY_INDEX, CREATOR_INDEX_NAMES, FOLLOWER_TIERS, INDEX_NAMES, INDICES
-from features.indices.gather import known_creators
 
 __all__ = [
     "CATEGORY_INDEX",
@@ -26,6 +25,5 @@ __all__ = [
     "build_indices",
     "gather_everyone",
     "index_scores",
-    "known_creators",
     "score_card",
 ]

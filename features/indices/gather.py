@@ -29,11 +29,12 @@ from features.indices.evidence import (
     sums_by_row,
 )
 from features.indices.shrinkage import decayed_exposure
+from features.time import known_creators
 from marketplace.arrays import Floats, Ints
 from marketplace.cache import ARRAYS, keep, recalled
 from marketplace.tables import Marketplace
 
-__all__ = ["category_ids", "gather", "gather_days", "known_creators"]
+__all__ = ["category_ids", "gather", "gather_days"]
 
 
 _DAYS_AT_ONCE = 4
@@ -44,13 +45,6 @@ _DAYS_KEPT = 8
 
 _SALES = {"gmv": "organic_net_gmv", "lines": "organic_orders"}
 _VIEWS = {"views": "organic_views"}
-
-
-def known_creators(market: Marketplace, day: int) -> npt.NDArray[np.object_]:
-    """Ids of the creators that had joined, and were known to have, before ``day``; sorted."""
-    members = fact_table(market, "members", ("creator_id",))
-    frame = market.query(members.filter(members.known_day < day).select("creator_id").distinct())
-    return np.sort(frame["creator_id"].to_numpy(dtype=object))
 
 
 def category_ids(market: Marketplace) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from features.indices import CATEGORY_INDEX, CREATOR_INDEX_NAMES, INDEX_NAMES, I
 from features.signals import SIGNALS
 from features.snapshot.model import Snapshot, SnapshotArrays
 from marketplace.errors import SnapshotError
+from marketplace.jsonable import jsonable
 from marketplace.state import replace_folder
 
 __all__ = ["FORMAT", "load_snapshot", "of_parts", "parts_of", "save_snapshot"]
@@ -55,13 +56,13 @@ def parts_of(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[
         "brand_ids": snapshot.brand_ids,
         "product_ids": snapshot.product_ids,
         "catalogue": {
-            "products": {name: _plain(asdict(product)) for name, product in catalogue.products.items()},
+            "products": {name: jsonable(product) for name, product in catalogue.products.items()},
             "usd_rates": dict(catalogue.usd_rates),
             "margins": dict(catalogue.margins),
             "prices": dict(catalogue.prices),
             "shipping": dict(catalogue.shipping),
         },
-        "campaigns": [_plain(brief.as_dict()) for brief in snapshot.campaigns.values()],
+        "campaigns": [jsonable(brief.as_dict()) for brief in snapshot.campaigns.values()],
         "index_names": list(INDEX_NAMES),
         "peers": sorted({*snapshot.general.peers, *snapshot.influence.peers}),
         "conversion": snapshot.conversion is not None,
@@ -162,16 +163,6 @@ def _check(snapshot: Snapshot, folder: Path) -> None:
     wrong = [name for name, right in counts.items() if not right]
     if wrong:
         raise _damaged(folder, f"sizes that do not agree: {', '.join(wrong)}")
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON's own types: instants as ISO 8601, NaN as null."""
-    return {
-        name: value.isoformat()
-        if isinstance(value, pd.Timestamp)
-        else (None if isinstance(value, float) and math.isnan(value) else value)
-        for name, value in values.items()
-    }
 
 
 def _measures(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from marketplace.canvas import BAD, GOOD, INK, QUIET, SECOND, bare
 from marketplace.stylised.measure import FactsReport
 from marketplace.stylised.people import reach
 from marketplace.stylised.readings import NotMeasured, Readings
@@ -16,8 +17,7 @@ from marketplace.stylised.sales import creator_gmv
 
 __all__ = ["facts_figure"]
 
-_INK, _SECOND, _QUIET = "#1b4f72", "#c0622d", "#9aa5ad"
-_COLOURS = {"pass": "#3d7a4f", "fail": "#b03a2e", "broken on purpose": _SECOND}
+_COLOURS = {"pass": GOOD, "fail": BAD, "broken on purpose": SECOND}
 
 
 def facts_figure(report: FactsReport, evidence: Readings, *, title: str) -> bytes:
@@ -35,8 +35,7 @@ def facts_figure(report: FactsReport, evidence: Readings, *, title: str) -> byte
     )
     axes = figure.subplots(2, 3).ravel()
     for place, (name, draw) in zip(axes, panels, strict=False):
-        place.set_title(name, loc="left", fontsize=10)
-        place.spines[["top", "right"]].set_visible(False)
+        bare(place, name)
         try:
             draw(place, evidence)
         except NotMeasured as reason:
@@ -50,15 +49,15 @@ def facts_figure(report: FactsReport, evidence: Readings, *, title: str) -> byte
 
 def _followers(axes: Any, evidence: Readings) -> None:
     values = np.sort(evidence.followers.to_numpy(dtype=np.float64))[::-1]
-    axes.loglog(values, np.arange(1, len(values) + 1) / len(values), color=_INK)
+    axes.loglog(values, np.arange(1, len(values) + 1) / len(values), color=INK)
     axes.set_xlabel("followers")
 
 
 def _by_followers(axes: Any, frame: pd.DataFrame, column: str, what: str) -> None:
-    axes.scatter(np.exp(frame.log_followers), np.exp(frame[column]), s=4, color=_QUIET, alpha=0.5, linewidths=0)
+    axes.scatter(np.exp(frame.log_followers), np.exp(frame[column]), s=4, color=QUIET, alpha=0.5, linewidths=0)
     tenth = pd.qcut(frame.log_followers.rank(method="first"), 10, labels=False)
     middle = frame[["log_followers", column]].groupby(tenth).mean()
-    axes.plot(np.exp(middle.log_followers), np.exp(middle[column]), color=_INK, marker="o", markersize=4)
+    axes.plot(np.exp(middle.log_followers), np.exp(middle[column]), color=INK, marker="o", markersize=4)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("followers")
@@ -77,8 +76,8 @@ def _lorenz(axes: Any, evidence: Readings) -> None:
     gmv = np.sort(creator_gmv(evidence))
     if gmv.sum() <= 0:
         raise NotMeasured("no creator sold anything")
-    axes.plot(np.linspace(0, 1, len(gmv) + 1), np.concatenate([[0], np.cumsum(gmv) / gmv.sum()]), color=_INK)
-    axes.plot([0, 1], [0, 1], color=_QUIET, linestyle="--", linewidth=1)
+    axes.plot(np.linspace(0, 1, len(gmv) + 1), np.concatenate([[0], np.cumsum(gmv) / gmv.sum()]), color=INK)
+    axes.plot([0, 1], [0, 1], color=QUIET, linestyle="--", linewidth=1)
     axes.set_xlabel("share of creators")
     axes.set_ylabel("share of GMV")
 
@@ -88,19 +87,19 @@ def _delays(axes: Any, evidence: Readings) -> None:
     if orders.empty:
         raise NotMeasured("no refund")
     days = (orders.known_at - orders.ordered_at).dt.total_seconds() / 86_400.0
-    axes.hist(days, bins=np.arange(0.0, days.max() + 1.0), color=_INK)
+    axes.hist(days, bins=np.arange(0.0, days.max() + 1.0), color=INK)
     axes.set_xlabel("days from order to refund")
 
 
 def _bands(axes: Any, report: FactsReport) -> None:
     """Every measured value on a scale on which the band reaches from 0 to 1."""
-    axes.set_title("Measured, in bands (shaded)", loc="left", fontsize=10)
+    bare(axes, "Measured, in bands (shaded)")
     axes.axvspan(0.0, 1.0, color="#e6ecef")
     names = []
     for row, one in enumerate(reversed(report.facts)):
         names.append(one.fact.key)
         if one.value is None:
-            axes.text(0.5, row, "not measured", ha="center", va="center", fontsize=7, color=_QUIET)
+            axes.text(0.5, row, "not measured", ha="center", va="center", fontsize=7, color=QUIET)
             continue
         low = max(one.fact.low, -20.0)
         place = (one.value - low) / (one.fact.high - low)
@@ -109,4 +108,4 @@ def _bands(axes: Any, report: FactsReport) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_xlim(-1.2, 2.7)
     axes.set_xticks([])
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.spines["bottom"].set_visible(False)

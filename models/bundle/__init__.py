@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.bundle.champion import load_champion
 from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key, read_signer
@@ -12,6 +13,7 @@ __all__ = [
     "SignalWords",
     "bundle_folder",
     "load_bundle",
+    "load_champion",
     "read_public_key",
     "read_signer",
     "save_bundle",

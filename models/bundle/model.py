@@ -208,17 +208,23 @@ class Bundle:
             raise _misfit(f"head {name} with one output", f"{booster.num_model_per_iteration()} outputs")
 
     def check_contract(self, sha256: str) -> None:
-        """Refuse signals whose contract is not the one trained on.
+        """Refuse signals whose contract is not the one trained on, and other indices than those it weighs.
 
         Raises
         ------
         BundleError
-            `models.bundle.words.signals_sha256` of the signals at hand differs.
+            `models.bundle.words.signals_sha256` of the signals at hand differs, or the indices are not the bundle's.
         """
         if self.contract_sha256 != sha256:
             raise BundleError(
                 f"signals of contract {self.contract_sha256[:12] or '(none)'}, on which the bundle was trained",
                 received=f"signals of contract {sha256[:12]}",
+                look="retrain and promote: collabrank train DIR, then collabrank promote",
+            )
+        if self.index_names != INDEX_NAMES:
+            raise BundleError(
+                f"the indices that the bundle weighs: {', '.join(self.index_names)}",
+                received=", ".join(INDEX_NAMES),
                 look="retrain and promote: collabrank train DIR, then collabrank promote",
             )
 

@@ -1,16 +1,14 @@
 """Monotone curves from a head's raw score to a probability or to money.
 
 Every curve is a handful of plain numbers, never falls as the score rises, and
-travels as JSON. Fitting is in `models.calibration.curves`.
-
-Fitting the monotone curves of `models.calibration.curves` by our own few lines of arithmetic.
-
-Scikit-learn is the independent answer in the tests, never a part of what runs.
+travels as JSON. SciPy fits them; scikit-learn is the independent answer in the tests. A fit that ends before it has
+settled says so (`marketplace.errors.ConvergenceWarning`).
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from marketplace.arrays import Floats, Many, as_floats
-from marketplace.errors import BundleError, TrainingError
+from marketplace.errors import BundleError, ConvergenceWarning, TrainingError
 
 __all__ = [
     "Blend",
@@ -33,10 +31,12 @@ __all__ = [
     "fit_linear",
     "fit_log_linear",
     "fit_platt",
-    "pool_adjacent_violators",
+    "unsettled",
 ]
 
 MAX_KNOTS = 100_000
+_STEEPEST = 8.0
+"""Slope, a standard deviation of the score, beyond which an exponential is not fitted."""
 
 
 def _refuse(received: str) -> BundleError:
@@ -220,6 +220,11 @@ def curve_from_dict(content: Mapping[str, Any], *, depth: int = 0) -> Curve:
         raise _refuse(f"fields {sorted(content)} for {kind.kind}") from reason
 
 
+def unsettled(what: str, why: str) -> None:
+    """Say that a fit ended before it had settled, and why."""
+    warnings.warn(f"{what} has not settled: {why}", ConvergenceWarning, stacklevel=3)
+
+
 def _checked(score: Many, label: Many, weight: Many | None) -> tuple[Floats, Floats, Floats]:
     x, y = as_floats(score), as_floats(label)
     w = np.ones_like(y) if weight is None else as_floats(weight)
@@ -234,27 +239,6 @@ def _checked(score: Many, label: Many, weight: Many | None) -> tuple[Floats, Flo
         raise TrainingError("some weight", received="weights that are all zero", look="the calibration's weights")
     keep = w > 0
     return x[keep], y[keep], w[keep]
-
-
-def pool_adjacent_violators(y: Floats, w: Floats) -> Floats:
-    """The non-decreasing sequence nearest to ``y`` in squares weighted by ``w > 0``; shape (n,).
-
-    Source: Barlow, Bartholomew, Bremner and Brunk (1972), Statistical Inference under Order Restrictions.
-    """
-    means: list[float] = []
-    weights: list[float] = []
-    counts: list[int] = []
-    for value, weight in zip(y.tolist(), w.tolist(), strict=True):
-        mean, total, count = value, weight, 1
-        while means and means[-1] >= mean:
-            before = weights.pop()
-            mean = (means.pop() * before + mean * total) / (before + total)
-            total += before
-            count += counts.pop()
-        means.append(mean)
-        weights.append(total)
-        counts.append(count)
-    return np.repeat(as_floats(means), counts)
 
 
 def fit_isotonic(score: Many, label: Many, *, weight: Many | None = None) -> Isotonic:
@@ -272,13 +256,15 @@ def fit_isotonic(score: Many, label: Many, *, weight: Many | None = None) -> Iso
     TrainingError
         Empty, not finite, or of different lengths.
     """
+    from scipy.optimize import isotonic_regression
+
     x, y, w = _checked(score, label, weight)
     knots, place = np.unique(x, return_inverse=True)
     totals = as_floats(np.bincount(place, weights=w))
     # A shift by the overall mean keeps the sums small where all labels are far from 0.
     centre = float(np.average(y, weights=w))
     means = np.bincount(place, weights=w * (y - centre)) / totals
-    fitted = pool_adjacent_violators(means, totals) + centre
+    fitted = isotonic_regression(means, weights=totals).x + centre
     fitted = np.maximum.accumulate(np.clip(fitted, y.min(), y.max()))
     inner = np.zeros(len(fitted), dtype=bool)
     inner[1:-1] = (fitted[1:-1] == fitted[:-2]) & (fitted[1:-1] == fitted[2:])
@@ -286,7 +272,7 @@ def fit_isotonic(score: Many, label: Many, *, weight: Many | None = None) -> Iso
 
 
 def fit_platt(score: Many, label: Many, *, weight: Many | None = None) -> Platt:
-    """Logistic curve by Newton's method on Platt's smoothed targets.
+    """Logistic curve of greatest likelihood on Platt's smoothed targets.
 
     ``label`` in 0..1. With ``n1`` the weight of successes and ``n0`` that of
     failures the targets are ``(n1+1)/(n1+2)`` and ``1/(n0+2)``, which keeps
@@ -297,6 +283,8 @@ def fit_platt(score: Many, label: Many, *, weight: Many | None = None) -> Platt:
     TrainingError
         Empty, not finite, of different lengths, or labels outside 0..1.
     """
+    from scipy.optimize import minimize
+
     x, y, w = _checked(score, label, weight)
     if (y < 0).any() or (y > 1).any():
         raise TrainingError("labels from 0 to 1", received=f"{y.min()} to {y.max()}", look="the success labels")
@@ -306,32 +294,30 @@ def fit_platt(score: Many, label: Many, *, weight: Many | None = None) -> Platt:
     centre, spread = float(np.average(x, weights=w)), float(x.std())
     if spread == 0:
         return flat
-    z = (x - centre) / spread
-    slope, intercept = 0.0, flat.intercept
-    loss = np.inf
-    for _ in range(100):
-        p = Platt(1.0, 0.0)(slope * z + intercept)
-        residual, curvature = w * (target - p), w * p * (1 - p) + 1e-12
-        gradient = np.array([(residual * z).sum(), residual.sum()])
-        hessian = np.array(
-            [[(curvature * z * z).sum(), (curvature * z).sum()], [(curvature * z).sum(), curvature.sum()]]
-        )
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
-        size = 1.0
-        while size > 1e-6:
-            margin = (slope + size * step[0]) * z + intercept + size * step[1]
-            trial = float((w * (np.logaddexp(0, margin) - target * margin)).sum())
-            if trial <= loss:
-                break
-            size /= 2
-        else:
-            break
-        slope, intercept, change, loss = slope + size * step[0], intercept + size * step[1], loss - trial, trial
-        if change < 1e-12 * (1 + abs(loss)):
-            break
+    z, share = (x - centre) / spread, w / w.sum()
+
+    def loss(at: Floats) -> tuple[float, Floats]:
+        margin = at[0] * z + at[1]
+        off = share * (Platt(1.0, 0.0)(margin) - target)
+        value = float((share * (np.logaddexp(0, margin) - target * margin)).sum())
+        return value, np.array([(off * z).sum(), off.sum()])
+
+    def curvature(at: Floats) -> Floats:
+        p = Platt(1.0, 0.0)(at[0] * z + at[1])
+        each = share * p * (1 - p)
+        across = (each * z).sum()
+        return np.array([[(each * z * z).sum(), across], [across, each.sum()]])
+
+    start = np.array([0.0, flat.intercept])
+    found = minimize(loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9})
+    # Near the end losses differ by less than rounding, which stops the search short of `gtol`: the slope of the loss
+    # says how near that was.
+    if not np.abs(found.jac).max() < 1e-6:
+        unsettled("a logistic curve", str(found.message))
+    slope, intercept = found.x.tolist()
     if slope <= 0:
         return flat
-    return Platt(float(slope / spread), float(intercept - slope * centre / spread))
+    return Platt(slope / spread, intercept - slope * centre / spread)
 
 
 def fit_linear(score: Many, label: Many, *, weight: Many | None = None) -> Linear:
@@ -360,6 +346,8 @@ def fit_log_linear(score: Many, label: Many, *, weight: Many | None = None) -> L
     TrainingError
         Empty, not finite, of different lengths, or a mean that is not positive.
     """
+    from scipy.optimize import brentq
+
     x, y, w = _checked(score, label, weight)
     mean = float(np.average(y, weights=w))
     if mean <= 0:
@@ -375,17 +363,18 @@ def fit_log_linear(score: Many, label: Many, *, weight: Many | None = None) -> L
     slope = 0.0
     # For each slope the intercept that matches the mean is closed-form, so one dimension is left: the
     # estimating equation sum w z (y - mu) = 0. Its left side falls as the slope rises wherever mu is convex in it.
-    low, high = 0.0, 8.0
 
     def excess(candidate: float) -> float:
         shape = np.exp(candidate * (z - z.max()))
         mu = shape * (w * y).sum() / (w * shape).sum()
         return float((w * z * (y - mu)).sum())
 
-    if excess(low) > 0:
-        for _ in range(80):
-            slope = (low + high) / 2
-            low, high = (slope, high) if excess(slope) > 0 else (low, slope)
+    if excess(0.0) > 0:
+        if excess(_STEEPEST) > 0:
+            unsettled("an exponential curve", f"steeper than exp({_STEEPEST:g}) a standard deviation of the score")
+            slope = _STEEPEST
+        else:
+            slope = float(brentq(excess, 0.0, _STEEPEST, xtol=1e-14, rtol=1e-14))
     shape = np.exp(slope * z)
     intercept = float(np.log((w * y).sum() / (w * shape).sum()))
     return LogLinear(slope / spread, intercept - slope * centre / spread, top)

@@ -50,7 +50,7 @@ from scipy.special import betaincinv
 
 from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BundleError, TrainingError
-from models.calibration.curves import Isotonic, pool_adjacent_violators
+from models.calibration.curves import Isotonic
 
 __all__ = [
     "LEVEL",
@@ -285,6 +285,8 @@ def fit_money_spread(
     TrainingError
         Nothing to fit on, or arrays of different lengths.
     """
+    from scipy.optimize import isotonic_regression
+
     f, y = as_floats(predicted), as_floats(label)
     s = np.broadcast_to(as_floats(label_se), f.shape).astype(np.float64)
     groups = np.zeros(f.shape, dtype=np.int64) if campaign is None else np.unique(campaign, return_inverse=True)[1]
@@ -303,7 +305,7 @@ def fit_money_spread(
     variance = as_floats([float(np.average(net[part], weights=w[part])) for part in parts])
     weight = as_floats([float(w[part].sum()) for part in parts])
     overall = max(float(np.average(net, weights=w)), 0.02 * first)
-    variance = np.maximum(pool_adjacent_violators(variance, weight), 0.02 * overall)
+    variance = np.maximum(isotonic_regression(variance, weights=weight).x, 0.02 * overall)
     knots = (tuple(at.tolist()), tuple(np.maximum.accumulate(variance).tolist()))
     v = MoneySpread(*knots).variance_at(f)
     whole_sd = np.sqrt(v + s**2)

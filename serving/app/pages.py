@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from marketplace.jsonable import jsonable
 from serving.app.answers import answered
 from serving.app.openapi import openapi_page
-from serving.plain import plain
 
 __all__ = ["Carded", "pages"]
 
@@ -37,7 +37,7 @@ def pages(service: Callable[[], Carded]) -> Starlette:
     async def card(request: Request) -> Response:
         @answered
         def work() -> Response:
-            return JSONResponse(plain(service().card(request.path_params["creator_id"])))
+            return JSONResponse(jsonable(service().card(request.path_params["creator_id"])))
 
         return await run_in_threadpool(work)
 

@@ -65,6 +65,15 @@ def test_every_function_has_an_example() -> None:
     assert [name for name in FUNCTIONS if not finder.find(getattr(face, name), name)[0].examples] == []
 
 
+@pytest.mark.parametrize("name", sorted({*cr.__all__} - {*face.__all__} - {"CollabrankError", "__version__"}))
+def test_the_examples_of_the_estimators_run(name: str) -> None:
+    session = {name: getattr(cr, name) for name in cr.__all__ if name not in face.__all__}
+    (example,) = doctest.DocTestFinder(recurse=False).find(getattr(cr, name), name, globs=session)
+    told: list[str] = []
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=told.append).failed == 0, "".join(told)
+    assert example.examples
+
+
 @pytest.mark.slow
 def test_the_examples_run(
     small_market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -85,8 +94,8 @@ def test_the_examples_run(
             assert outcome.failed == 0, "".join(told)
         results |= {type(value).__name__: value for value in session.values()}
     shown = reference.result_types()
-    assert set(shown) - set(results) == {"Compared"}
-    results["Compared"] = cr.compare(1, 2)
+    assert set(shown) - set(results) == {"ComparedRuns"}
+    results["ComparedRuns"] = cr.compare(1, 2)
     for name in shown:
         result = results[name]
         assert len(repr(result).splitlines()) == 1

@@ -36,4 +36,4 @@ def test_every_command_is_on_the_page() -> None:
 def test_a_long_signature_has_an_argument_a_line() -> None:
     page = (ROOT / reference.PAGE).read_text()
     assert "cr.rank(\n    market: str | Path | Marketplace,\n    *,\n    campaign: str | None = None,\n" in page
-    assert "cr.compare(*runs: str | int, metric: str | None = None) -> Compared" in page
+    assert "cr.compare(*runs: str | int, metric: str | None = None) -> ComparedRuns" in page

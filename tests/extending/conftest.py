@@ -1,4 +1,4 @@
-"""A copy of the code with one example applied, and a marketplace small enough to be read in seconds."""
+"""A copy of the code with examples applied, and a marketplace small enough to be read in seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.extending.examples import apply, copy_code, examples
 
 @dataclass(frozen=True)
 class Changed:
-    """The code with one example applied, in ``folder``, and a home of its own."""
+    """The code with examples applied, in ``folder``, and a home of its own."""
 
     folder: Path
     home: Path
@@ -37,12 +37,13 @@ class Changed:
 
 
 @pytest.fixture
-def changed(tmp_path: Path) -> Callable[[str], Changed]:
-    """The code with the example of an idea applied."""
+def changed(tmp_path: Path) -> Callable[..., Changed]:
+    """The code with the examples of some ideas applied."""
 
-    def change(idea: str) -> Changed:
+    def change(*ideas: str) -> Changed:
         folder = copy_code(tmp_path / "code")
-        apply(examples()[idea], folder)
+        for idea in ideas:
+            apply(examples()[idea], folder)
         return Changed(folder, tmp_path / "home")
 
     return change

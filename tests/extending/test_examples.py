@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.compute as pc
+import pytest
 from pyarrow import csv
 
 from marketplace.contract import TABLES
 from marketplace.tables import open_marketplace
 from tests.extending.conftest import Changed
+from tests.extending.examples import examples
 
-Change = Callable[[str], Changed]
+Change = Callable[..., Changed]
 
 SIGNAL = """
 import numpy as np
@@ -98,6 +100,67 @@ assert "`creators_wanted`" in render()
 """
 
 
+FITTED = """
+import numpy as np, pandas as pd
+from pathlib import Path
+from features.signals import SIGNALS
+from models.bundle import load_bundle, read_public_key, read_signer, save_bundle
+from models.economics import Economics
+from models.predict import predict
+from training.data import TrainingData
+from training.heads import Hyperparameters, fit_rankers
+
+rng, n = np.random.default_rng(7), 600
+X = rng.lognormal(size=(n, len(SIGNALS)))
+accepted = (rng.random(n) < 0.7).astype(float)
+delivered = accepted * (rng.random(n) < 0.7)
+came = np.where(delivered == 1.0, 1.0, np.nan)
+sold = came * 50 * rng.gamma(2.0, 1.0, n)
+rows = pd.DataFrame({{
+    "campaign_id": np.repeat([f"c{{i:02d}}" for i in range(20)], 30), "creator_id": [f"k{{i}}" for i in range(n)],
+    "status": "labelled", "campaign_settled": True, "reply_matured": True, "accepted": accepted,
+    "delivered": delivered, "on_time": came * (rng.random(n) < 0.6), "grade": accepted + 2 * delivered,
+    "attributed_usd": sold, "lift_usd": 0.5 * sold, "lift_se_usd": came, "lift_raw_usd": 0.5 * sold,
+    "lift_raw_se_usd": came,
+}})
+terms = Economics(*(np.full(n, one) for one in (0.4, 0.1, 5.0, 5.0)))
+ways = tuple(int(one.monotone) for one in SIGNALS.values())
+campaign = np.repeat(np.arange(20), 30)
+data = TrainingData(rows, X, tuple(SIGNALS), ways, terms, campaign, pd.Timestamp("2026-01-01", tz="UTC"))
+few = Hyperparameters(max_rounds=20, feature_sets="loose", max_depth=2)
+found = {{one.name: one for one in fit_rankers(data, seed=7, hyperparameters=few)}}
+save_bundle(found["{ranker}"].bundle, "made", read_signer())
+bundle = load_bundle("made", read_public_key())
+told = predict(bundle, X, terms)
+"""
+
+HEAD = """
+assert set(bundle.heads) == {"accept", "deliver", "lift", "attributed", "on_time"}
+assert 0.5 < told.others["on_time"].mean() < 0.7
+assert "on_time" not in bundle.deciding
+assert "on_time" in found["expected_value"].heads
+from training.evaluation.quantities import REPORTED
+assert REPORTED["on_time"].unit == "probability"
+"""
+
+RANKER = """
+assert set(found) == {"expected_value", "lambdarank", "chained_ranking"}
+assert bundle.funnel["success"] == ("product", "accept", "deliver")
+assert set(bundle.heads) == {"accept", "deliver", "lift"}
+assert bundle.calibration["attributed"].head == "lift"
+assert bundle.calibration["lift"].scale.signal == "brief_price_brief"
+np.testing.assert_allclose(told.success_probability, told.accept * told.deliver)
+"""
+
+
+def test_a_head_is_fitted_bundled_and_told(changed: Change) -> None:
+    changed("head").run("-c", FITTED.format(ranker="expected_value") + HEAD)
+
+
+def test_a_ranker_is_fitted_beside_the_others_and_served_by_its_manifest(changed: Change) -> None:
+    changed("ranker").run("-c", FITTED.format(ranker="chained_ranking") + RANKER)
+
+
 def test_a_signal_is_computed_and_in_the_contract_the_reasons_and_the_page(changed: Change, tiny_market: Path) -> None:
     code = changed("signal")
     listed = json.loads(code.collabrank("signals", "--json"))
@@ -132,7 +195,7 @@ def test_a_source_is_found_and_ingested(changed: Change, tiny_market: Path, tmp_
 
 
 def test_a_world_is_listed_and_drawn(changed: Change, tmp_path: Path) -> None:
-    code = changed("world")
+    code = changed("world", "term")  # a column that the simulator does not draw is no hindrance
     assert "sampleless" in code.collabrank("simulate", "--worlds")
     out = tmp_path / "market"
     size = ("--creators", "60", "--campaigns", "3", "--days", "60", "--seed", "1")
@@ -140,3 +203,30 @@ def test_a_world_is_listed_and_drawn(changed: Change, tmp_path: Path) -> None:
     market = open_marketplace(out)
     assert not market.frame("campaigns")["has_free_sample"].any()
     assert len(market.frame("invitations")) > 0
+
+
+@pytest.mark.slow
+def test_all_at_once_from_training_to_a_ranking(changed: Change, small_market: Path, tmp_path: Path) -> None:
+    """The examples go together: a new head and ranker are trained, compared, promoted, evaluated and served."""
+    code = changed(*examples())
+    trained = json.loads(code.collabrank("train", str(small_market), "--json"))
+    version = {one["name"]: one["version"] for one in trained["rankers"]}
+    assert set(version) == {"expected_value", "lambdarank", "chained_ranking"}
+    assert {row["ranker"] for row in trained["comparison"]["rows"]} > set(version)
+
+    pair = [str(version[name]) for name in ("expected_value", "chained_ranking")]
+    compared = json.loads(code.collabrank("compare", *pair, "--json"))
+    assert len(compared["tests"]) == 1
+
+    code.collabrank("promote", "--version", pair[0], "--force", "--reason", "the worked examples")
+    evaluated = json.loads(code.collabrank("evaluate", str(small_market), "--json"))
+    told = [row["predicted"] for row in evaluated["quantities"] if row["quantity"] == "on_time"]
+    assert told
+    assert all(0.0 < one < 1.0 for one in told)
+
+    campaign = open_marketplace(small_market).frame("campaigns").iloc[-1]
+    brief = {"market": campaign["market"], "category_id": campaign["category_id"], "commission_rate": 0.15}
+    (tmp_path / "brief.json").write_text(json.dumps({**brief, "budget": 2000.0, "creators_wanted": 10}))
+    ranked = json.loads(code.collabrank("rank", str(small_market), "--brief", str(tmp_path / "brief.json"), "--json"))
+    assert ranked["creators"]
+    assert all(0 <= one["indices"]["openness"]["value"] <= 100 for one in ranked["creators"])

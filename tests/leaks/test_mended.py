@@ -14,11 +14,10 @@ from marketplace.tables import Marketplace
 
 @pytest.mark.parametrize(("learned_until", "measured"), [("2025-03-01", True), ("2025-03-02", False)])
 def test_a_champion_is_not_measured_on_campaigns_that_it_learned_from(learned_until, measured, monkeypatch):
-    bundle = SimpleNamespace(model_version="4", contract_sha256="same", as_of=learned_until)
+    bundle = SimpleNamespace(model_version="4", as_of=learned_until)
     monkeypatch.setattr(training.pipeline, "aliased", lambda _store, _alias: SimpleNamespace(number=4))
-    monkeypatch.setattr(training.pipeline, "read_public_key", lambda: None)
-    monkeypatch.setattr(training.pipeline, "Bundle", SimpleNamespace(load=lambda _folder, _key: bundle))
-    found = training.pipeline._current_champion(None, bundle, cutoff=pd.Timestamp("2025-03-01", tz="UTC"))
+    monkeypatch.setattr(training.pipeline, "load_champion", lambda: bundle)
+    found = training.pipeline._current_champion(None, cutoff=pd.Timestamp("2025-03-01", tz="UTC"))
     assert found == ({4: bundle} if measured else {})
 
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from training.evaluation.baselines import BASELINES, baseline_scores
 from training.evaluation.ceiling import fit_ceiling
-from training.evaluation.comparison import METRICS, Comparison, compare
+from training.evaluation.comparison import Comparison, compare_rankers
 from training.evaluation.evaluate import Evaluation, evaluate_marketplace
 from training.evaluation.figures import save_figures
 from training.evaluation.first import first_lifts
 from training.evaluation.held_out import HeldOut, gather_held_out
-from training.evaluation.report import print_evaluation
+from training.evaluation.report import comparison_text, print_comparison, print_evaluation
 from training.evaluation.score_file import read_known_scores
-from training.evaluation.table import comparison_text, print_comparison
 
 __all__ = [
     "BASELINES",
-    "METRICS",
     "Comparison",
     "Evaluation",
     "HeldOut",
     "baseline_scores",
-    "compare",
+    "compare_rankers",
     "comparison_text",
     "evaluate_marketplace",
     "first_lifts",

@@ -1,81 +1,48 @@
-"""Compare rankers on held-out campaigns: one table, with intervals and tests.
+"""Compare rankers on held-out campaigns: every declared metric, campaign by campaign, on the whole and in slices.
 
-Two sources of evidence, each used where it exists:
-
-- *logged outcomes*: the invited creators whose labels have matured.
-  ``ndcg_at_10`` (gain = grade), ``map`` and ``auc_within_campaign`` (relevant =
-  delivered, grade 2 or more), and the success probability's calibration error.
-- *the simulator's truth*: every eligible creator of a held-out campaign.
-  ``oracle_gain_share_at_20`` in expected incremental profit.
-
-The campaign is the unit of every interval and test.
+Two sources of evidence, each used where it exists: *logged outcomes* (the invited creators whose labels have matured)
+and *the simulator's truth* (every eligible creator of a held-out campaign). Which metric needs which is declared with
+the metric (`training.stats.METRICS`). The campaign is the unit of every interval and test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from marketplace.arrays import Floats
+from marketplace.arrays import Floats, Ints
 from marketplace.display import Shown
 from marketplace.errors import TrainingError
+from marketplace.jsonable import jsonable
+from training.evaluation.standings import Standing, rank_standings
 from training.stats import (
-    BootstrapInterval,
-    Gains,
+    LEAST_CAMPAIGNS,
+    METRICS,
+    RELEVANT_GRADE,
     Groups,
-    auc_within_campaign,
-    average_precision,
+    Known,
+    Ranked,
     calibration_table,
-    cluster_bootstrap,
     expected_calibration_error,
-    gains_at_k,
-    ndcg_at_k,
-    paired_randomisation_test,
 )
 
-__all__ = ["METRICS", "Comparison", "Row", "compare", "known_outcomes"]
+__all__ = ["KEY", "ByCampaign", "Comparison", "compare_rankers", "known_outcomes"]
 
-Values = dict[str, dict[str, Floats]]
+ByCampaign = dict[str, dict[str, Floats]]
+"""Metric to ranker to its value in each campaign."""
 
-GAIN_SHARE = "oracle_gain_share_at_20"
-METRICS = (GAIN_SHARE, "ndcg_at_10", "map", "auc_within_campaign")
-"""Metrics in the order they are shown; the first that could be measured is the headline."""
-
-RELEVANT_GRADE = 2.0
 KEY = ["campaign_id", "creator_id"]
-SLICE_CAMPAIGNS = 3
-"""A slice seen in fewer campaigns than this is not reported."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One ranker on one metric, against the champion.
-
-    ``estimate`` with its 95 % cluster-bootstrap interval: the pooled share for ``oracle_gain_share_at_20``, the
-    mean over campaigns for the rest. ``p``, ``wins``, ``ties``, ``losses``: the ranker's campaigns against the
-    champion's (paired randomisation test); p is NaN on the champion's own row.
-    """
-
-    ranker: str
-    metric: str
-    estimate: float
-    low: float
-    high: float
-    p: float
-    wins: int
-    ties: int
-    losses: int
-    campaigns: int
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """What `compare` found.
+    """What `compare_rankers` found.
 
     Attributes
     ----------
@@ -86,28 +53,55 @@ class Comparison(Shown):
     campaigns : tuple of str
         Ids of the campaigns, ascending; every array below has one value for each, NaN where undefined.
     values : metric -> ranker -> float64 (n_campaigns,)
-    rows : tuple of Row
+        A metric that needs predictions has the rankers that tell some.
     slices : "slice=value" -> metric -> ranker -> float64 (n_campaigns,)
+        Where at least `LEAST_CAMPAIGNS` campaigns have a value.
     calibration : ranker -> {"error": float, "rows": int, "table": DataFrame[predicted, observed, count]}
     counts : str -> int
         How much evidence there was: pairs, labelled invitations, campaigns with labels and with truth.
+    for_scale : tuple of str
+        Rankers beside which the others are seen, and which no other competes with.
+    seed : int
+        Of intervals and tests.
     """
 
     rankers: tuple[str, ...]
     champion: str
     campaigns: tuple[str, ...]
-    values: Values
-    rows: tuple[Row, ...]
-    slices: dict[str, Values] = field(default_factory=dict)
+    values: ByCampaign
+    slices: dict[str, ByCampaign] = field(default_factory=dict)
     calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    for_scale: tuple[str, ...] = ()
+    seed: int = 0
+    _in_slices: dict[tuple[str, str], tuple[Standing, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that could be measured, headline first."""
         return tuple(self.values)
 
-    def row(self, ranker: str, metric: str) -> Row:
+    @cached_property
+    def rows(self) -> tuple[Standing, ...]:
+        """Every ranker on every metric, on the whole."""
+        return rank_standings(self.values, reference=self.champion, for_scale=self.for_scale, seed=self.seed)
+
+    def slice_rows(self, *metrics: str) -> tuple[Standing, ...]:
+        """The same in every slice, for ``metrics`` or for all of them; each is worked out when it is asked for."""
+        wanted = metrics or self.metrics
+        for part, values in self.slices.items():
+            for metric in (name for name in wanted if name in values and (part, name) not in self._in_slices):
+                self._in_slices[part, metric] = rank_standings(
+                    {metric: values[metric]},
+                    reference=self.champion,
+                    part=part,
+                    for_scale=self.for_scale,
+                    seed=self.seed,
+                )
+        asked = ((part, name) for part in self.slices for name in wanted)
+        return tuple(row for key in asked for row in self._in_slices.get(key, ()))
+
+    def row(self, ranker: str, metric: str) -> Standing:
         """One row of the table.
 
         Raises
@@ -136,29 +130,28 @@ class Comparison(Shown):
 
     def to_frame(self) -> pd.DataFrame:
         """One row a metric and ranker (the index), in the order of metrics, then best estimate first."""
-        return pd.DataFrame([vars(row) for row in self.rows]).set_index(["metric", "ranker"])
+        return pd.DataFrame([vars(row) for row in self.rows]).set_index(["metric", "ranker"]).drop(columns="slice")
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: NaN as None, arrays as lists."""
-        return {
-            "champion": self.champion,
-            "campaigns": list(self.campaigns),
-            "counts": dict(self.counts),
-            "rows": [{key: _plain(value) for key, value in vars(row).items()} for row in self.rows],
-            "values": _lists(self.values),
-            "slices": {name: _lists(values) for name, values in self.slices.items()},
-            "calibration": {
-                ranker: {
-                    "error": _plain(found["error"]),
-                    "rows": found["rows"],
-                    "table": found["table"].to_dict(orient="list"),
-                }
-                for ranker, found in self.calibration.items()
-            },
-        }
+        found: dict[str, Any] = jsonable(
+            {
+                "champion": self.champion,
+                "campaigns": self.campaigns,
+                "counts": self.counts,
+                "rows": self.rows,
+                "values": self.values,
+                "slices": self.slices,
+                "calibration": {
+                    ranker: {**found, "table": found["table"].to_dict(orient="list")}
+                    for ranker, found in self.calibration.items()
+                },
+            }
+        )
+        return found
 
 
-def compare(
+def compare_rankers(
     scores: Mapping[str, npt.ArrayLike],
     pairs: pd.DataFrame,
     *,
@@ -167,6 +160,7 @@ def compare(
     champion: str | None = None,
     success: Mapping[str, npt.ArrayLike] | None = None,
     slices: pd.DataFrame | None = None,
+    for_scale: Mapping[str, npt.ArrayLike] | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Measure every ranker on the same creators of the same campaigns.
@@ -181,13 +175,16 @@ def compare(
         As `training.data.labels.build_labels` gives it, as known when the evaluation is made. Only labelled rows of
         settled campaigns count.
     truth : DataFrame[campaign_id, creator_id, incremental_profit], optional
-        The simulator's. Campaigns in which a row of ``pairs`` has no truth are left out of the gain share.
+        The simulator's. Campaigns in which a row of ``pairs`` has no truth are left out of the metrics that need it.
     champion : str, optional
         The ranker to test against; the first by default.
     success : mapping of ranker to float64 (n,), optional
-        Success probabilities (of delivery, given an invitation), for the calibration error.
+        Success probabilities (of delivery, given an invitation), for the calibration error and the metrics that need
+        predictions.
     slices : DataFrame, n rows, optional
         One column a slice dimension, a value for each row of ``pairs`` (see `training.evaluation.slice_columns`).
+    for_scale : mapping of ranker to float64 (n,), optional
+        Rankers that are shown beside the others and belong to no family of tests.
     seed : int
         Of the bootstrap and the randomisation test.
 
@@ -197,12 +194,13 @@ def compare(
         No ranker, an unknown champion, a score for fewer or more rows than ``pairs``, a pair twice, or no
         evidence at all.
     """
-    ranked = {name: np.asarray(values, dtype=np.float64) for name, values in scores.items()}
+    ranked = {name: np.asarray(values, dtype=np.float64) for name, values in {**scores, **(for_scale or {})}.items()}
     champion = champion or next(iter(ranked), "")
     _check(ranked, pairs, champion)
     known = known_outcomes(pairs, labels, truth)
+    told = {name: np.asarray(values, dtype=np.float64) for name, values in (success or {}).items()}
     campaigns = tuple(sorted(pairs["campaign_id"].astype(str).unique()))
-    values, gains = _measure(ranked, known, campaigns)
+    values = _measure(ranked, known, campaigns, np.arange(len(known)), success=told)
     if not values:
         raise TrainingError(
             "matured labels or the simulator's truth for some held-out campaign",
@@ -214,9 +212,8 @@ def compare(
         champion,
         campaigns,
         values,
-        tuple(_rows(values, gains, champion, seed)),
-        _sliced(ranked, known, campaigns, slices),
-        _calibrated(success or {}, known),
+        _sliced(ranked, known, campaigns, slices, success=told),
+        _calibrated(told, known),
         {
             "pairs": len(pairs),
             "labelled_invitations": int(known["grade"].notna().sum()),
@@ -224,11 +221,13 @@ def compare(
             "campaigns_with_labels": int(known.loc[known["grade"].notna(), "campaign_id"].nunique()),
             "campaigns_with_truth": int(known.loc[known["profit"].notna(), "campaign_id"].nunique()),
         },
+        tuple(for_scale or ()),
+        seed,
     )
 
 
 def _check(ranked: Mapping[str, Floats], pairs: pd.DataFrame, champion: str) -> None:
-    look = "the docstring of training.evaluation.comparison.compare"
+    look = "the docstring of training.evaluation.compare_rankers"
     if champion not in ranked:
         raise TrainingError("a champion among the rankers", received=champion or "no ranker", look=look)
     for name, values in ranked.items():
@@ -259,65 +258,65 @@ def known_outcomes(pairs: pd.DataFrame, labels: pd.DataFrame | None, truth: pd.D
 
 
 def _measure(
-    ranked: Mapping[str, Floats], known: pd.DataFrame, campaigns: tuple[str, ...]
-) -> tuple[Values, dict[str, Gains]]:
-    """Values per metric, ranker and campaign; and the gains behind the gain share, where truth exists."""
-    values: Values = {}
-    gains: dict[str, Gains] = {}
-    for column, metrics in (("profit", METRICS[:1]), ("grade", METRICS[1:])):
-        row = np.flatnonzero(known[column].notna())
-        if not row.size:
-            continue
-        groups = Groups.of(known["campaign_id"].to_numpy()[row], known["creator_id"].to_numpy()[row])
-        place = np.searchsorted(np.array(campaigns, dtype=object), groups.campaign_ids)
-        value = known[column].to_numpy()[row]
-        for metric in metrics:
-            values[metric] = {}
-        for name, score in ranked.items():
-            if column == "profit":
-                first = next(iter(gains.values()), None)
-                gains[name] = gains_at_k(groups, score[row], value, k=20, known=first)
-                found = [gains[name].share]
-            else:
-                relevant = value >= RELEVANT_GRADE
-                found = [
-                    ndcg_at_k(groups, score[row], value, k=10),
-                    average_precision(groups, score[row], relevant),
-                    auc_within_campaign(groups, score[row], relevant),
-                ]
-            for metric, each in zip(metrics, found, strict=True):
-                values[metric][name] = np.full(len(campaigns), np.nan)
-                values[metric][name][place] = each
-    measured = {m: v for m, v in values.items() if any(np.isfinite(each).any() for each in v.values())}
-    return measured, gains
+    ranked: Mapping[str, Floats],
+    known: pd.DataFrame,
+    campaigns: tuple[str, ...],
+    rows: Ints,
+    *,
+    success: Mapping[str, Floats],
+) -> ByCampaign:
+    """Values of every metric that ``rows`` of ``known`` allow, by ranker and campaign."""
+    values: ByCampaign = {}
+    seen: dict[bool, tuple[Ints, Ints, dict[str, Ranked]]] = {}
+    for metric in METRICS.values():
+        by_truth = "truth" in metric.needs
+        if by_truth not in seen:
+            row = rows[known["profit" if by_truth else "grade"].notna().to_numpy()[rows]]
+            seen[by_truth] = row, *_on(ranked, known, campaigns, row, success=success)
+        row, place, by_ranker = seen[by_truth]
+        if "labels" in metric.needs and by_truth:
+            row = row[known["grade"].notna().to_numpy()[row]]
+            place, by_ranker = _on(ranked, known, campaigns, row, success=success)
+        found: dict[str, Floats] = {}
+        for name, one in by_ranker.items():
+            if "predictions" in metric.needs and one.success is None:
+                continue
+            found[name] = np.full(len(campaigns), np.nan)
+            found[name][place] = metric.function(one)
+        if any(np.isfinite(each).any() for each in found.values()):
+            values[metric.name] = found
+    return values
 
 
-def _rows(values: Values, gains: Mapping[str, Gains], champion: str, seed: int) -> list[Row]:
-    rows: list[Row] = []
-    for metric, by_ranker in values.items():
-        part: list[Row] = []
-        for name, each in by_ranker.items():
-            if metric == GAIN_SHARE:
-                gain = gains[name]
-                above = np.where(gain.stake > 0, gain.found - gain.chance, np.nan)
-                interval: BootstrapInterval = cluster_bootstrap(above, gain.stake, seed=seed)
-            else:
-                interval = cluster_bootstrap(each, seed=seed)
-            test = paired_randomisation_test(each, by_ranker[champion], seed=seed)
-            p = float("nan") if name == champion else test.p
-            row = Row(
-                name, metric, interval.estimate, interval.low, interval.high,
-                p, test.wins, test.ties, test.losses, int(np.isfinite(each).sum()),
-            )  # fmt: skip
-            part.append(row)
-        rows.extend(sorted(part, key=lambda row: (-row.estimate, row.ranker)))
-    return rows
+def _on(
+    ranked: Mapping[str, Floats],
+    known: pd.DataFrame,
+    campaigns: tuple[str, ...],
+    row: Ints,
+    *,
+    success: Mapping[str, Floats],
+) -> tuple[Ints, dict[str, Ranked]]:
+    """The place in ``campaigns`` of each campaign that has a row, and every ranker on the rows."""
+    if not row.size:
+        return row, {}
+    groups = Groups.of(known["campaign_id"].to_numpy()[row], known["creator_id"].to_numpy()[row])
+    place = np.searchsorted(np.array(campaigns, dtype=object), groups.campaign_ids)
+    what = Known(groups, known["grade"].to_numpy(np.float64)[row], known["profit"].to_numpy(np.float64)[row])
+    return place, {
+        name: Ranked(what, score[row], success[name][row] if name in success else None)
+        for name, score in ranked.items()
+    }
 
 
 def _sliced(
-    ranked: Mapping[str, Floats], known: pd.DataFrame, campaigns: tuple[str, ...], slices: pd.DataFrame | None
-) -> dict[str, Values]:
-    found: dict[str, Values] = {}
+    ranked: Mapping[str, Floats],
+    known: pd.DataFrame,
+    campaigns: tuple[str, ...],
+    slices: pd.DataFrame | None,
+    *,
+    success: Mapping[str, Floats],
+) -> dict[str, ByCampaign]:
+    found: dict[str, ByCampaign] = {}
     if slices is None:
         return found
     if len(slices) != len(known):
@@ -328,34 +327,28 @@ def _sliced(
     for dimension in slices.columns:
         column = slices[dimension].astype("str").to_numpy()
         for value in sorted(set(column[useful])):
-            row = np.flatnonzero(useful & (column == value))
-            if known["campaign_id"].iloc[row].nunique() < SLICE_CAMPAIGNS:
+            rows = np.flatnonzero(useful & (column == value))
+            if known["campaign_id"].iloc[rows].nunique() < LEAST_CAMPAIGNS:
                 continue
-            part = {name: score[row] for name, score in ranked.items()}
-            values, _ = _measure(part, known.iloc[row].reset_index(drop=True), campaigns)
-            found[f"{dimension}={value}"] = values
+            values = _measure(ranked, known, campaigns, rows, success=success)
+            enough = {
+                metric: by_ranker
+                for metric, by_ranker in values.items()
+                if max(int(np.isfinite(each).sum()) for each in by_ranker.values()) >= LEAST_CAMPAIGNS
+            }
+            if enough:
+                found[f"{dimension}={value}"] = enough
     return found
 
 
-def _calibrated(success: Mapping[str, npt.ArrayLike], known: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _calibrated(success: Mapping[str, Floats], known: pd.DataFrame) -> dict[str, dict[str, Any]]:
     row = np.flatnonzero(known["grade"].notna())
     outcome = (known["grade"].to_numpy()[row] >= RELEVANT_GRADE).astype(np.float64)
     return {
         name: {
-            "error": expected_calibration_error(np.asarray(probability, dtype=np.float64)[row], outcome),
+            "error": expected_calibration_error(probability[row], outcome),
             "rows": int(row.size),
-            "table": calibration_table(np.asarray(probability, dtype=np.float64)[row], outcome),
+            "table": calibration_table(probability[row], outcome),
         }
         for name, probability in success.items()
-    }
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _lists(values: Values) -> dict[str, dict[str, list[float | None]]]:
-    return {
-        metric: {ranker: [_plain(float(x)) for x in each] for ranker, each in by_ranker.items()}
-        for metric, by_ranker in values.items()
     }

@@ -6,8 +6,7 @@ there is no champion and a stranger's file is measured, the last third.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,20 @@ from features.signals import eligible_pairs
 from marketplace.arrays import Floats
 from marketplace.display import Shown
 from marketplace.errors import TrainingError
+from marketplace.jsonable import jsonable
 from marketplace.progress import say, stage, staged
 from marketplace.tables import Marketplace, open_marketplace
-from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key
+from models.bundle import Bundle, bundle_folder, load_champion
 from models.economics import Economics
 from training.data import split_of
 from training.evaluation.baselines import baseline_scores
 from training.evaluation.ceiling import fit_ceiling
-from training.evaluation.comparison import Comparison, compare, known_outcomes
+from training.evaluation.comparison import Comparison, compare_rankers, known_outcomes
 from training.evaluation.first import FirstLift, first_lifts
 from training.evaluation.held_out import HeldOut, gather_held_out
 from training.evaluation.quantities import Coverage, Reading, measure_quantities, observed_quantities
 from training.evaluation.score_file import Missing, ScoreFile, read_scores
-from training.evaluation.standings import WHOLE, Standing, rank_standings
+from training.evaluation.standings import WHOLE, Standing
 from training.stats import Groups
 
 __all__ = ["CEILING", "CHAMPION", "FILE", "FOR_SCALE", "ORACLE", "SUCCESS", "Evaluation", "evaluate_marketplace"]
@@ -53,10 +53,8 @@ class Evaluation(Shown):
     Attributes
     ----------
     comparison : Comparison
-        The served rankers and the baselines, campaign by campaign (`training.evaluation.comparison.compare`).
-    standings : tuple of Standing
-        Every ranker on every metric, on the whole and by slice; ``champion_success`` for scale, and
-        ``ceiling`` and ``oracle`` where there is truth.
+        The served rankers and the baselines, campaign by campaign; for scale ``champion_success``, and ``ceiling``
+        and ``oracle`` where there is truth.
     readings : tuple of Reading
         Calibration of the champion's probabilities and money; empty without a champion.
     coverages : tuple of Coverage
@@ -68,7 +66,6 @@ class Evaluation(Shown):
     """
 
     comparison: Comparison
-    standings: tuple[Standing, ...]
     readings: tuple[Reading, ...] = ()
     coverages: tuple[Coverage, ...] = ()
     file: ScoreFile | None = field(default=None, repr=False)
@@ -79,6 +76,11 @@ class Evaluation(Shown):
         """The ranker that all others were tested against."""
         return self.comparison.champion
 
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """Every ranker on every metric, on the whole and by slice."""
+        return (*self.comparison.rows, *self.comparison.slice_rows())
+
     def standing(self, ranker: str, metric: str, part: str = WHOLE) -> Standing:
         """One row.
 
@@ -87,12 +89,13 @@ class Evaluation(Shown):
         TrainingError
             There is none.
         """
-        for row in self.standings:
+        rows = self.comparison.rows if part == WHOLE else self.comparison.slice_rows(metric)
+        for row in rows:
             if (row.ranker, row.metric, row.slice) == (ranker, metric, part):
                 return row
         raise TrainingError(
             f"{metric} of {ranker} in {part}",
-            received=f"metrics {', '.join(dict.fromkeys(row.metric for row in self.standings))}",
+            received=f"metrics {', '.join(self.comparison.metrics)}",
             look="training/evaluation/standings.py",
         )
 
@@ -109,24 +112,27 @@ class Evaluation(Shown):
         """For JSON, NaN as None: the comparison's keys and ``standings``, ``quantities``, ``coverage``,
         ``first_20_lift``, ``file``.
         """
-        return {
-            **self.comparison.as_dict(),
-            "standings": _plain(asdict(row) for row in self.standings),
-            "quantities": _plain(
-                {**vars(row), "table": None if row.table is None else row.table.to_dict(orient="list")}
-                for row in self.readings
-            ),
-            "coverage": _plain(asdict(row) for row in self.coverages),
-            "first_20_lift": {
-                "level": 0.9,
-                "campaigns": len(self.firsts),
-                "holds_zero": sum(one.holds_zero for one in self.firsts),
-                "above_zero": sum(one.claims for one in self.firsts),
-                "holds_truth": sum(one.low <= one.truth <= one.high for one in self.firsts),
-                "rows": _plain(asdict(one) for one in self.firsts),
-            },
-            "file": None if self.file is None else self.file.as_dict(),
-        }
+        found: dict[str, Any] = jsonable(
+            {
+                **self.comparison.as_dict(),
+                "standings": self.standings,
+                "quantities": [
+                    {**vars(row), "table": None if row.table is None else row.table.to_dict(orient="list")}
+                    for row in self.readings
+                ],
+                "coverage": self.coverages,
+                "first_20_lift": {
+                    "level": 0.9,
+                    "campaigns": len(self.firsts),
+                    "holds_zero": sum(one.holds_zero for one in self.firsts),
+                    "above_zero": sum(one.claims for one in self.firsts),
+                    "holds_truth": sum(one.low <= one.truth <= one.high for one in self.firsts),
+                    "rows": self.firsts,
+                },
+                "file": self.file and self.file.as_dict(),
+            }
+        )
+        return found
 
 
 @staged("evaluate", {"held-out campaigns": 9, "measures": 1})
@@ -196,18 +202,18 @@ def evaluate_marketplace(
     if file is not None:
         ranked[FILE] = file.scores
     ranked |= baseline_scores(held_out.X, indices=held_out.indices, seed=seed)
-    comparison = compare(
-        ranked, held_out.pairs, labels=held_out.labels, truth=held_out.truth, success=success, slices=held_out.slices,
-        seed=seed,
-    )  # fmt: skip
     known = known_outcomes(held_out.pairs, held_out.labels, held_out.truth)
-    shown = (
-        ranked | aside | _all_knowing(market, held_out, known, ceiling=ceiling, train=split.train, as_of=split.cutoff)
+    comparison = compare_rankers(
+        ranked,
+        held_out.pairs,
+        labels=held_out.labels,
+        truth=held_out.truth,
+        success=success,
+        slices=held_out.slices,
+        for_scale=aside | _all_knowing(market, held_out, known, ceiling=ceiling, train=split.train, as_of=split.cutoff),
+        seed=seed,
     )
-    standings = rank_standings(
-        shown, known, reference=comparison.champion, all_knowing=FOR_SCALE, slices=held_out.slices, seed=seed
-    )
-    return Evaluation(comparison, standings, readings, coverages, file, firsts)
+    return Evaluation(comparison, readings, coverages, file, firsts)
 
 
 def _champion(*, required: bool) -> Bundle | None:
@@ -216,7 +222,7 @@ def _champion(*, required: bool) -> Bundle | None:
     if not required and not any(folder.glob("*")):
         say("no champion here: the file is measured on the last third of the campaigns, beside the baselines alone")
         return None
-    return load_bundle(folder, read_public_key())
+    return load_champion()
 
 
 def _terms(held_out: HeldOut) -> Economics:
@@ -242,10 +248,3 @@ def _all_knowing(
     if np.isfinite(profit).any():
         out[ORACLE] = profit
     return out
-
-
-def _plain(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in row.items()}
-        for row in rows
-    ]

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from marketplace.canvas import COLOURS, INK, QUIET, SECOND, axes_of
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.standings import WHOLE
 from training.figures import calibration_figure, slice_figure
 
 __all__ = ["coverage_figure", "money_figure", "save_figures"]
 
-_INK, _SECOND, _QUIET = "#1b4f72", "#c0622d", "#9aa5ad"
 KEPT_LEVEL = 0.8
 SLICED = ("oracle_gain_share_at_20", "ndcg_at_10_truth", "ndcg_at_10")
 """Metrics drawn by slice; those that could be measured."""
@@ -40,13 +40,13 @@ def money_figure(tables: Mapping[str, pd.DataFrame], *, unit: str = "USD") -> An
     tables : mapping of name to DataFrame[predicted, observed, count]
         As `training.stats.metrics.calibration_table` gives them.
     """
-    figure, axes = _axes("Predicted against observed money")
+    figure, axes = axes_of("Predicted against observed money")
     ends = [t[["predicted", "observed"]].to_numpy() for t in tables.values() if len(t)]
     low = min([0.0, *(float(e.min()) for e in ends)])
     high = max([10.0, *(float(e.max()) for e in ends)])
     line = np.linspace(low, high, 400)
-    axes.plot(line, line, color=_QUIET, linewidth=1, linestyle="--", label="perfect")
-    for colour, (name, table) in zip((_INK, _SECOND, "#3d7a4f", "#7d4f8a"), tables.items(), strict=False):
+    axes.plot(line, line, color=QUIET, linewidth=1, linestyle="--", label="perfect")
+    for colour, (name, table) in zip(COLOURS, tables.items(), strict=False):
         axes.plot(table["predicted"], table["observed"], color=colour, linewidth=1.4, marker="o", label=name)
     for scale in (axes.set_xscale, axes.set_yscale):
         scale("symlog", linthresh=10.0)
@@ -58,42 +58,27 @@ def money_figure(tables: Mapping[str, pd.DataFrame], *, unit: str = "USD") -> An
 
 def coverage_figure(values: Mapping[str, tuple[float, float, float]], *, level: float, title: str) -> Any:
     """Coverage with its interval for every slice, beside the level that it should have."""
-    figure, axes = _axes(title, height=1.4 + 0.28 * max(len(values), 3))
+    figure, axes = axes_of(title, height=1.4 + 0.28 * max(len(values), 3))
     names = list(values)[::-1]
     for row, name in enumerate(names):
         estimate, low, high = values[name]
-        axes.plot([low, high], [row, row], color=_QUIET, linewidth=2)
-        axes.scatter([estimate], [row], color=_INK, zorder=3)
-    axes.axvline(level, color=_SECOND, linewidth=1, linestyle="--")
+        axes.plot([low, high], [row, row], color=QUIET, linewidth=2)
+        axes.scatter([estimate], [row], color=INK, zorder=3)
+    axes.axvline(level, color=SECOND, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_xlabel("share of rows whose truth lies in the interval")
     return figure
 
 
-def _axes(title: str, *, height: float = 4.4) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.8, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=11)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return figure, axes
-
-
 def _figures(found: Evaluation) -> Iterator[tuple[str, Any]]:
-    for metric in dict.fromkeys(row.metric for row in found.standings):
-        whole = {
-            row.ranker: (row.estimate, row.low, row.high)
-            for row in found.standings
-            if row.metric == metric and row.slice == WHOLE
-        }
+    for metric in found.comparison.metrics:
+        whole = {row.ranker: (row.estimate, row.low, row.high) for row in found.comparison.rows if row.metric == metric}
         yield f"rankers_{metric}", slice_figure(whole, metric=metric, by="ranker")
     for metric in SLICED:
         by_slice = {
             row.slice: (row.estimate, row.low, row.high)
-            for row in found.standings
-            if row.metric == metric and row.ranker == found.reference
+            for row in found.comparison.slice_rows(metric)
+            if row.ranker == found.reference
         }
         if by_slice:
             yield f"slices_{metric}", slice_figure(by_slice, metric=f"{metric} of {found.reference}", by="slice")

@@ -18,7 +18,7 @@ from models.bundle import Bundle
 from models.predict import Predictions
 from training.data import build_labels
 from training.evaluation.baselines import baseline_scores
-from training.evaluation.comparison import Comparison, compare
+from training.evaluation.comparison import Comparison, compare_rankers
 from training.evaluation.slices import slice_columns
 
 __all__ = ["HeldOut", "gather_held_out"]
@@ -68,7 +68,7 @@ class HeldOut:
             frame, predictions = self.score(bundle)
             scores[name] = frame["score"].to_numpy(dtype=np.float64)
             success[name] = predictions.success_probability
-        return compare(
+        return compare_rankers(
             {**scores, **baseline_scores(self.X, indices=self.indices, seed=seed)},
             self.pairs,
             labels=self.labels,

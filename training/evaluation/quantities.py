@@ -27,10 +27,10 @@ from marketplace.arrays import Flags, Floats, Ints
 from models.calibration import LEVELS
 from models.economics import Economics
 from models.predict import Predictions
-from training.evaluation.comparison import KEY, SLICE_CAMPAIGNS
+from training.evaluation.comparison import KEY
 from training.evaluation.standings import WHOLE
 from training.heads import QUANTITIES, Quantity
-from training.stats import calibration_table, cluster_bootstrap, expected_calibration_error
+from training.stats import LEAST_CAMPAIGNS, calibration_table, cluster_bootstrap, expected_calibration_error
 
 __all__ = ["Coverage", "Reading", "measure_quantities", "observed_quantities"]
 
@@ -169,7 +169,7 @@ def measure_quantities(
             for quantity, value in quantities.items():
                 rows = np.flatnonzero(inside & np.isfinite(value))
                 campaigns = len(np.unique(campaign[rows]))
-                small = len(rows) < LEAST_ROWS or campaigns < SLICE_CAMPAIGNS
+                small = len(rows) < LEAST_ROWS or campaigns < LEAST_CAMPAIGNS
                 if quantity not in predicted or not rows.size or (name != WHOLE and small):
                     continue
                 said, came, where = predicted[quantity][rows], value[rows], campaign[rows]

@@ -1,21 +1,19 @@
-"""Print an evaluation: tables on a terminal, aligned plain text elsewhere."""
+"""A comparison and an evaluation in words and tables: a table on a terminal, aligned plain text elsewhere."""
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from rich.console import Console
-from rich.table import Table
-
 from marketplace.display import text_of
+from marketplace.text import TextTable, plain_text, show
+from training.evaluation.comparison import Comparison
 from training.evaluation.evaluate import CEILING, CHAMPION, FILE, FOR_SCALE, ORACLE, SUCCESS, Evaluation
-from training.evaluation.standings import LESS_IS_BETTER, RANKER_METRICS, WHOLE, Standing
+from training.evaluation.standings import WHOLE, Standing
+from training.stats import METRICS
 
-__all__ = ["evaluation_text", "print_evaluation"]
+__all__ = ["comparison_text", "evaluation_text", "print_comparison", "print_evaluation"]
 
 SHOWN_LEVEL = 0.8
 EVIDENCE = {
@@ -25,66 +23,68 @@ EVIDENCE = {
 }
 
 
-@dataclass(frozen=True)
-class _Block:
-    """One table: its title, its heads, and rows of as many cells; the first column reads from the left."""
+def print_comparison(comparison: Comparison, *, file: TextIO | None = None) -> None:
+    """Write ``comparison`` to ``file`` (standard output by default): one table a metric, best ranker first."""
+    show(_comparison(comparison), file=file)
 
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    marked: str = ""
+
+@text_of.register
+def comparison_text(comparison: Comparison) -> str:
+    """The same as plain text."""
+    return plain_text(_comparison(comparison))
 
 
 def print_evaluation(found: Evaluation, *, file: TextIO | None = None) -> None:
-    """Write ``found`` to ``file`` (standard output by default): rules and colours where that is a terminal."""
-    out = sys.stdout if file is None else file
-    if not out.isatty():
-        out.write(evaluation_text(found) + "\n")
-        return
-    console = Console(file=out)
-    for block in _blocks(found):
-        table = Table(title=block.title, title_justify="left", title_style="bold")
-        for number, head in enumerate(block.heads):
-            table.add_column(head, justify="left" if number == 0 else "right")
-        for row in block.rows:
-            table.add_row(*row, style="bold green" if row[0] == block.marked else None)
-        console.print(table)
-    for line in _notes(found):
-        console.print(line, style="dim")
+    """Write ``found`` to ``file`` (standard output by default)."""
+    show(_evaluation(found), file=file)
 
 
 @text_of.register
 def evaluation_text(found: Evaluation) -> str:
-    """Aligned plain text: the rankers metric by metric, the slices, calibration, coverage, then the notes."""
-    lines: list[str] = []
-    for block in _blocks(found):
-        cells = [block.heads, *block.rows]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(block.heads))]
-        lines.append(block.title)
-        for first, *rest in cells:
-            shown = "  ".join(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
-            lines.append(f"  {first.ljust(widths[0])}  {shown}".rstrip())
-        lines.append("")
-    return "\n".join([*lines, *_notes(found)])
+    """The same as plain text: the rankers metric by metric, the slices, calibration, coverage, then the notes."""
+    return plain_text(_evaluation(found))
 
 
-def _blocks(found: Evaluation) -> Iterator[_Block]:
-    whole = [row for row in found.standings if row.slice == WHOLE]
-    for metric in dict.fromkeys(row.metric for row in whole):
-        rows = [row for row in whole if row.metric == metric]
+def _comparison(comparison: Comparison) -> Iterator[TextTable | str]:
+    yield from _spaced(_by_metric(comparison))
+    yield from _tests(comparison)
+    yield _counts(comparison)
+    for ranker, found in comparison.calibration.items():
+        if found["rows"]:
+            yield f"Calibration error of {ranker}'s success probability: {found['error']:.3f} ({found['rows']} rows)"
+
+
+def _evaluation(found: Evaluation) -> Iterator[TextTable | str]:
+    yield from _spaced(_by_metric(found.comparison))
+    yield from _spaced(_slices(found))
+    yield from _spaced(_quantities(found))
+    yield from _notes(found)
+
+
+def _spaced(tables: Iterable[TextTable]) -> Iterator[TextTable | str]:
+    for table in tables:
+        yield table
+        yield ""
+
+
+def _by_metric(comparison: Comparison) -> Iterator[TextTable]:
+    for metric in comparison.metrics:
+        rows = [row for row in comparison.rows if row.metric == metric]
         campaigns = max(row.campaigns for row in rows)
-        yield _Block(
-            f"{metric} ({RANKER_METRICS[metric]}; {campaigns} campaigns)",
+        yield TextTable(
+            f"{metric} ({METRICS[metric].says}; {campaigns} campaigns)",
             ("ranker", "estimate", "95 % interval", "p", "p Holm", "win/tie/loss"),
-            tuple(_standing(row, found.reference) for row in rows),
-            found.reference,
+            [_standing(row, comparison.champion) for row in rows],
+            comparison.champion,
         )
-    yield from _slices(found)
+
+
+def _quantities(found: Evaluation) -> Iterator[TextTable]:
     if found.readings:
-        yield _Block(
+        yield TextTable(
             f"Predicted against observed ({CHAMPION})",
             ("quantity", "against", "rows", "predicted", "observed", "bias", "95 % interval", "error of ten bins"),
-            tuple(
+            [
                 (
                     f"{row.quantity}, {row.unit}",
                     EVIDENCE[row.against],
@@ -95,13 +95,13 @@ def _blocks(found: Evaluation) -> Iterator[_Block]:
                 )
                 for row in found.readings
                 if row.slice == WHOLE
-            ),
+            ],
         )
     if found.coverages:
-        yield _Block(
+        yield TextTable(
             f"How often the interval holds the truth ({CHAMPION})",
             ("interval", "truth", "rows", "coverage", "95 % interval", "truth below", "above", "mean width, USD"),
-            tuple(
+            [
                 (
                     f"{row.quantity} {row.level:.0%}",
                     "expected" if row.against == "truth" else "realised",
@@ -114,16 +114,16 @@ def _blocks(found: Evaluation) -> Iterator[_Block]:
                 )
                 for row in found.coverages
                 if row.slice == WHOLE
-            ),
+            ],
         )
 
 
-def _slices(found: Evaluation) -> Iterator[_Block]:
+def _slices(found: Evaluation) -> Iterator[TextTable]:
     """The headline metric of the reference beside the best ranker of the others, and the champion's intervals."""
-    parts = [part for part in dict.fromkeys(row.slice for row in found.standings) if part != WHOLE]
-    if not parts:
+    headline = found.comparison.metrics[0]
+    standings = found.comparison.slice_rows(headline)
+    if not standings:
         return
-    headline = found.standings[0].metric
     lift, utility = (
         {
             row.slice: f"{row.coverage:.2f}"
@@ -138,8 +138,8 @@ def _slices(found: Evaluation) -> Iterator[_Block]:
         if row.quantity == "success" and row.against == ("truth" if found.coverages else "logged")
     }
     rows = []
-    for part in parts:
-        here = [row for row in found.standings if row.slice == part and row.metric == headline]
+    for part in dict.fromkeys(row.slice for row in standings):
+        here = [row for row in standings if row.slice == part]
         mine = next((row for row in here if row.ranker == found.reference), None)
         other = next((row for row in here if row.ranker not in (found.reference, *FOR_SCALE)), None)
         if mine is None or other is None:
@@ -155,7 +155,7 @@ def _slices(found: Evaluation) -> Iterator[_Block]:
         "slice", "campaigns", found.reference, "95 % interval", "best other", "p Holm", "success bias",
         "lift in 80 %", "utility in 80 %",
     )  # fmt: skip
-    yield _Block(f"{headline} by slice", heads, tuple(rows))
+    yield TextTable(f"{headline} by slice", heads, rows)
 
 
 def _standing(row: Standing, reference: str) -> tuple[str, ...]:
@@ -180,14 +180,23 @@ def _p(value: float) -> str:
     return "-" if math.isnan(value) else "< .0001" if value < 1e-4 else f"{value:.4f}"
 
 
-def _notes(found: Evaluation) -> Iterator[str]:
+def _tests(comparison: Comparison) -> Iterator[str]:
     yield (
-        f"p and win/tie/loss: {found.reference} against the ranker of the row, campaign by campaign (paired "
+        f"p and win/tie/loss: {comparison.champion} against the ranker of the row, campaign by campaign (paired "
         "randomisation test, two-sided); p Holm: corrected for the rankers of the same metric and slice."
     )
-    if any(row.metric in LESS_IS_BETTER for row in found.standings):
-        yield "regret: less is better; a win is a campaign with less of it."
-    names = {row.ranker for row in found.standings}
+    less = [metric for metric in comparison.metrics if METRICS[metric].less_is_better]
+    if less:
+        yield f"{', '.join(less)}: less is better; a win is a campaign with less of it."
+
+
+def _counts(comparison: Comparison) -> str:
+    return "Evidence: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in comparison.counts.items())
+
+
+def _notes(found: Evaluation) -> Iterator[str]:
+    yield from _tests(found.comparison)
+    names = set(found.comparison.rankers)
     if CEILING in names:
         yield (
             f"{CEILING}: the same signals and fitting code, taught the noise-free truth of the training campaigns' "
@@ -218,5 +227,4 @@ def _notes(found: Evaluation) -> Iterator[str]:
             f"{file.not_eligible} of creators not eligible; {file.ranked_last} eligible creators without a row ranked "
             "last."
         )
-    evidence = found.comparison.counts.items()
-    yield "Evidence: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in evidence)
+    yield _counts(found.comparison)

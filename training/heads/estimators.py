@@ -349,6 +349,17 @@ bagging_fraction, bagging_freq, max_bin, monotone, monotone_constraints_method, 
     classes_ : (2,)
     curve_ : models.calibration.curves.Curve or None
     booster_, n_features_in_, feature_names_in_
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.arange(40.0).reshape(20, 2) % 7
+    >>> accepted = X[:, 0] > 3
+    >>> model = CampaignClassifier(n_estimators=5, min_data_in_leaf=2, calibrate=False).fit(X, accepted)
+    >>> bool((model.predict(X) == accepted).all())
+    True
+    >>> model.predict_proba(X).shape
+    (20, 2)
     """
 
     calibrate: bool = True
@@ -445,6 +456,15 @@ class CampaignRegressor(RegressorMixin, _CampaignModel):  # type: ignore[misc]
     level_ : float
         For ``quasi_poisson``: what is added to the raw score, so that the fitted rows keep their weighted mean.
     booster_, n_features_in_, feature_names_in_
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.arange(40.0).reshape(20, 2) % 7
+    >>> sales = 100.0 + 50.0 * X[:, 0]
+    >>> model = CampaignRegressor(n_estimators=20, min_data_in_leaf=2).fit(X, sales)
+    >>> round(float(model.predict(X).mean() / sales.mean()), 2)
+    1.0
     """
 
     objective: str = "quasi_poisson"
@@ -524,6 +544,15 @@ def by_campaign(groups: pd.Series) -> Callable[[CampaignRanker, Any, Any], float
     ------
     TrainingError
         ``groups`` is no Series with each index once, or, once called, neither ``X`` nor ``y`` has an index of it.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> X = pd.DataFrame(np.arange(40.0).reshape(20, 2) % 7)
+    >>> grade, campaign = (X[0] > 3).astype(int), pd.Series(np.repeat(["spring", "autumn"], 10))
+    >>> ranker = CampaignRanker(n_estimators=5, min_data_in_leaf=2).fit(X, grade, groups=campaign)
+    >>> by_campaign(campaign)(ranker, X, grade)
+    1.0
     """
     if not isinstance(groups, pd.Series) or not groups.index.is_unique:
         raise _unfit("groups as a pandas Series with each index once", type(groups).__name__)

@@ -53,7 +53,7 @@ from training.heads.fit import FittedHead, fit_head
 from training.heads.hyperparameters import DEFAULT, Hyperparameters
 from training.heads.quantities import Quantity
 from training.heads.targets import QUANTITIES, targets_of
-from training.stats import Groups, gains_at_k, paired_randomisation_test
+from training.stats import Groups, campaign_mean, gains_at_k, paired_randomisation_test
 
 __all__ = ["RANKERS", "FittedRanker", "Ranker", "fit_rankers", "rankers_from", "validation_share"]
 
@@ -132,7 +132,7 @@ class FittedRanker:
         For every row of the data, each by boosters that did not see its campaign.
     validation : float
         Share of the best possible estimated profit above chance that the out-of-fold utility captures among
-        the invited, `VALIDATION_DEPTH` a campaign: 0 = random, 1 = best. The rankers are chosen by it.
+        the invited, `VALIDATION_DEPTH` a campaign: 0 = random, 1 = best; mean over campaigns.
     validation_shares : float64 (campaigns,)
         The same, campaign by campaign.
     """
@@ -258,5 +258,5 @@ def validation_share(data: TrainingData, utility: Floats) -> tuple[float, Floats
     if not rows.any():
         return 0.0, np.zeros(0)
     campaigns, creators = (data.rows[name].to_numpy()[rows] for name in ("campaign_id", "creator_id"))
-    gains = gains_at_k(Groups.of(campaigns, creators), utility[rows], profit[rows], k=VALIDATION_DEPTH)
-    return gains.pooled_share if np.isfinite(gains.pooled_share) else 0.0, gains.share
+    shares = gains_at_k(Groups.of(campaigns, creators), utility[rows], profit[rows], k=VALIDATION_DEPTH).share
+    return float(np.nan_to_num(campaign_mean(shares))), shares

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from marketplace.arrays import Floats
-from models.calibration import Scale, fit_log_linear, pool_adjacent_violators
+from models.calibration import Scale, fit_log_linear
 from training.data import TrainingData
 from training.heads.feature_sets import FEW, FREE, MONOTONE, SALES_FEW, FeatureSet
 from training.heads.fit import Target
@@ -180,13 +180,15 @@ def utility_gains(grades: Floats, profit: Floats) -> tuple[float, ...]:
 
     Grades seen fewer than 10 times, or a profit that does not rise at all, fall back on 0, 0, 1, 2, 2.5.
     """
+    from scipy.optimize import isotonic_regression
+
     known = np.isfinite(profit)
     grade, value = grades[known].astype(np.int64), profit[known]
     count = np.bincount(grade, minlength=5)
     means = np.bincount(grade, weights=value, minlength=5) / np.maximum(count, 1)
     seen = count >= 10
     if seen.sum() >= 3:
-        rising = pool_adjacent_violators(means[seen], count[seen].astype(np.float64))
+        rising = isotonic_regression(means[seen], weights=count[seen]).x
         gains = np.interp(np.arange(5), np.flatnonzero(seen), rising)
         gains = gains - gains.min()
         if gains.max() > 0:

@@ -40,7 +40,7 @@ class Measured:
     ranker : str
         The ranker that training would prefer on them; empty where they hold too little to tell.
     share : float
-        Pooled over the campaigns so far; NaN where they hold too little to tell.
+        Mean over the campaigns so far; NaN where they hold too little to tell.
     campaigns : tuple of str
         Ids, ascending.
     shares : float64 (campaigns,)

@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from features.time import as_of_day
+from features.time import as_of_day, days_of
 from marketplace.arrays import Flags, Floats
 from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.errors import TrainingError
+from marketplace.jsonable import jsonable
 from marketplace.tables import Marketplace
 from training.lift.checks import (
     AFTER_SHIFTS,
@@ -40,7 +41,6 @@ from training.lift.checks import (
     sibling_check,
     synthetic_check,
 )
-from training.lift.counterfactual import epoch_days
 from training.lift.empirical_bayes import Prior, fit_prior, posterior
 from training.lift.estimate import HYPERPRIOR, attributed_days
 from training.lift.evidence import LiftEvidence, gather_evidence, within_window
@@ -163,7 +163,8 @@ class LiftReport:
             "sensitivity": asdict(self.sensitivity),
             "flags": dict(self.flags),
         }
-        return {key: _plain(value) for key, value in found.items()}
+        told: dict[str, Any] = jsonable(found)
+        return told
 
 
 @one_thread()
@@ -240,7 +241,7 @@ def _gather(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, LiftEvidence, Flags]:
     outcomes = build_outcomes(market, day)
     outcomes = outcomes[outcomes["posted_at"].notna()].reset_index(drop=True)
-    rows = outcomes[["invitation_id", *_KEYS, "content_id"]].assign(posted_day=epoch_days(outcomes["posted_at"]))
+    rows = outcomes[["invitation_id", *_KEYS, "content_id"]].assign(posted_day=days_of(outcomes["posted_at"]))
     attributed = attributed_days(market, day)
     sales = within_window(rows, attributed)
     evidence = gather_evidence(market, rows, sales, day=day, attributed=attributed) if len(rows) else None
@@ -343,13 +344,3 @@ def _row(one: Estimate) -> dict[str, Any]:
         "expected_sales_usd": one.expected,
         "days": ATTRIBUTION_DAYS,
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

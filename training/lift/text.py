@@ -9,36 +9,34 @@ from typing import Any
 
 import numpy as np
 
+from marketplace.canvas import INK, QUIET, SECOND, axes_of
+from marketplace.text import TextTable, plain_text
 from training.lift.checks import AFTER_DAYS
 from training.lift.report import LEVEL, Estimate, LiftReport
 from training.lift.truth import LiftTruth
 
 __all__ = ["campaign_figure", "lift_figures", "lift_text", "placebo_figure", "save_lift_figures", "truth_figure"]
 
-_INK, _SECOND, _QUIET = "#1b4f72", "#c0622d", "#9aa5ad"
-
 
 def lift_text(report: LiftReport, truth: LiftTruth | None = None) -> str:
     """The report in words and tables, USD; with the truth and the error where it is known."""
-    return "\n".join(
-        [*_campaigns(report, truth), "", *_overall(report, truth), "", *_checks(report), "", *_flags(report)]
+    return plain_text(
+        [_campaigns(report, truth), "", *_overall(report, truth), "", *_checks(report), "", *_flags(report)]
     )
 
 
-def _campaigns(report: LiftReport, truth: LiftTruth | None) -> Iterator[str]:
+def _campaigns(report: LiftReport, truth: LiftTruth | None) -> TextTable:
     heads = ["campaign", "partnerships", "attributed", "incremental", f"{LEVEL:.0%} interval", "ratio"]
-    rows = [heads + (["true", "error"] if truth is not None else [])]
-    for one in report.campaigns:
-        row = _cells(one)
-        if truth is not None:
-            true = truth.campaigns[one.name]
-            row += [_usd(true), _usd(one.estimate - true)]
-        rows.append(row)
-    yield f"Incremental net sales by campaign, USD, as of {report.as_of:%Y-%m-%d}; ratio: attributed over incremental"
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for first, *rest in rows:
-        cells = "  ".join(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
-        yield f"  {first.ljust(widths[0])}  {cells}".rstrip()
+    rows = [_cells(one) for one in report.campaigns]
+    if truth is not None:
+        heads += ["true", "error"]
+        true = [truth.campaigns[one.name] for one in report.campaigns]
+        rows = [
+            [*row, _usd(told), _usd(one.estimate - told)]
+            for row, one, told in zip(rows, report.campaigns, true, strict=True)
+        ]
+    title = f"Incremental net sales by campaign, USD, as of {report.as_of:%Y-%m-%d}; ratio: attributed over incremental"
+    return TextTable(title, heads, rows)
 
 
 def _cells(one: Estimate) -> list[str]:
@@ -154,15 +152,15 @@ def save_lift_figures(report: LiftReport, folder: str | Path, truth: LiftTruth |
 def campaign_figure(report: LiftReport, truth: LiftTruth | None = None, *, most: int = 40) -> Any:
     """Incremental sales of campaigns with intervals, beside attributed sales, and the truth where known."""
     shown = sorted(report.campaigns, key=lambda one: (-one.attributed, one.name))[:most]
-    figure, axes = _axes("Campaigns: attributed and incremental sales", height=1.6 + 0.2 * len(shown))
+    figure, axes = axes_of("Campaigns: attributed and incremental sales", height=1.6 + 0.2 * len(shown))
     place = np.arange(len(shown))
-    axes.hlines(place, [one.low for one in shown], [one.high for one in shown], color=_QUIET, linewidth=2)
-    axes.scatter([one.estimate for one in shown], place, color=_INK, s=18, zorder=3, label="incremental, estimated")
-    axes.scatter([one.attributed for one in shown], place, color=_SECOND, marker="|", s=60, label="attributed")
+    axes.hlines(place, [one.low for one in shown], [one.high for one in shown], color=QUIET, linewidth=2)
+    axes.scatter([one.estimate for one in shown], place, color=INK, s=18, zorder=3, label="incremental, estimated")
+    axes.scatter([one.attributed for one in shown], place, color=SECOND, marker="|", s=60, label="attributed")
     if truth is not None:
         true = [truth.campaigns[one.name] for one in shown]
         axes.scatter(true, place, color="black", marker="x", s=18, zorder=4, label="incremental, true")
-    axes.axvline(0.0, color=_QUIET, linewidth=1)
+    axes.axvline(0.0, color=QUIET, linewidth=1)
     axes.set_yticks(place, [one.name for one in shown], fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel(f"USD, {LEVEL:.0%} intervals")
@@ -178,11 +176,11 @@ def placebo_figure(report: LiftReport) -> Any:
     best = report.overall
     if best.expected > 0:
         bars.append(("partnerships", best.estimate / best.expected, Z * best.se / best.expected))
-    figure, axes = _axes("Sales beyond what was expected: placebo windows and partnerships", height=2.8)
+    figure, axes = axes_of("Sales beyond what was expected: placebo windows and partnerships", height=2.8)
     for place, (name, share, half) in enumerate(bars):
-        colour = _INK if name == "partnerships" else _SECOND
+        colour = INK if name == "partnerships" else SECOND
         axes.errorbar([100 * share], [place], xerr=[100 * half], fmt="o", color=colour, capsize=3)
-    axes.axvline(0.0, color=_QUIET, linewidth=1, linestyle="--")
+    axes.axvline(0.0, color=QUIET, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
     axes.set_ylim(-0.6, len(bars) - 0.4)
     axes.set_xlabel(f"% of what the products would have sold, {LEVEL:.0%} intervals")
@@ -193,13 +191,13 @@ def truth_figure(truth: LiftTruth) -> Any:
     """Each partnership's attributed sales and estimated lift against its true lift; symmetric logarithmic axes."""
     from training.lift.report import Z
 
-    figure, axes = _axes("Partnerships: attributed sales and estimated lift against the truth", height=5.2)
+    figure, axes = axes_of("Partnerships: attributed sales and estimated lift against the truth", height=5.2)
     rows = truth.partnerships
     true, estimate = rows["truth_usd"], rows["lift_usd"]
-    axes.scatter(true, rows["attributed_usd"], color=_SECOND, s=10, alpha=0.6, label="attributed")
+    axes.scatter(true, rows["attributed_usd"], color=SECOND, s=10, alpha=0.6, label="attributed")
     half = Z * rows["lift_se_usd"]
     axes.errorbar(
-        true, estimate, yerr=half, fmt="o", color=_INK, ecolor=_QUIET, markersize=3, elinewidth=0.6, alpha=0.8,
+        true, estimate, yerr=half, fmt="o", color=INK, ecolor=QUIET, markersize=3, elinewidth=0.6, alpha=0.8,
         label=f"estimated lift, {LEVEL:.0%} interval",
     )  # fmt: skip
     ends = np.array([min(0.0, float(true.min())), max(10.0, float(true.max()))])
@@ -211,14 +209,3 @@ def truth_figure(truth: LiftTruth) -> Any:
     axes.set_ylabel("USD")
     axes.legend(frameon=False, fontsize=8)
     return figure
-
-
-def _axes(title: str, *, height: float) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.8, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=10)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return figure, axes

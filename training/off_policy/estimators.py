@@ -42,8 +42,7 @@ estimator; Kish (1965), Survey sampling.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +53,8 @@ from training.stats import BootstrapInterval, cluster_bootstrap
 
 __all__ = [
     "ESTIMATORS",
-    "LEAST_CAMPAIGNS",
     "LEAST_EFFECTIVE",
+    "LEAST_MATURED",
     "LEVEL",
     "Log",
     "OffPolicyValue",
@@ -75,8 +74,8 @@ LEVEL = 0.90
 LEAST_EFFECTIVE = 50.0
 """Effective sample size, in invitations, below which no value is told."""
 
-LEAST_CAMPAIGNS = 10
-"""Campaigns below which no value is told: the interval resamples campaigns, and fewer say nothing of their spread."""
+LEAST_MATURED = 10
+"""Matured campaigns below which no value is told: weighed outcomes of invitations spread wider than metrics do."""
 
 
 @dataclass(frozen=True)
@@ -167,10 +166,6 @@ class OffPolicyValue:
     invited: float
     campaigns: int
     logged_invitations: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 def top_policy(log: Log, score: npt.ArrayLike, *, top: int) -> Floats:
@@ -279,7 +274,7 @@ def estimate(
     Raises
     ------
     TrainingError
-        Shapes or chances that do not fit, fewer than `LEAST_CAMPAIGNS` campaigns, or an effective sample size
+        Shapes or chances that do not fit, fewer than `LEAST_MATURED` campaigns, or an effective sample size
         below `LEAST_EFFECTIVE`: the log holds too little of what this policy would do.
     """
     p = np.asarray(policy, dtype=np.float64)
@@ -287,9 +282,9 @@ def estimate(
     if p.shape != (len(log),) or not ((p >= 0) & (p <= 1)).all():
         raise TrainingError(f"{len(log)} chances between 0 and 1", received=f"shape {p.shape}", look=look)
     count = len(log.campaign_ids)
-    if count < LEAST_CAMPAIGNS:
+    if count < LEAST_MATURED:
         raise TrainingError(
-            f"{LEAST_CAMPAIGNS} campaigns or more whose outcomes have matured",
+            f"{LEAST_MATURED} campaigns or more whose outcomes have matured",
             received=f"{count}",
             look="a longer history; campaigns mature once posting, attribution and refunds have run out",
         )

@@ -9,9 +9,11 @@ withdrew or never sent the sample for brought nothing and cost nothing: 0, for
 inviting runs that risk as well, and it is a chance like any other here.
 
 The *reward model* is the utility of the project's own heads (accept, deliver,
-lift, attributed), each fitted on the other blocks of campaigns. The *chance
-model* reads the list's logged chances as a function of the signals; it says
-how much each of the two draws is believed, see training/off_policy/estimators.py.
+lift, attributed). The *chance model* reads the list's logged chances as a
+function of the signals; it says how much each of the two draws is believed, see
+training/off_policy/estimators.py. Both are cross-fitted by campaign: what a
+campaign's rows are told comes from models that never saw that campaign, so that
+no outcome and no logged chance speaks for itself.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from training.heads import SHALLOW, Target, fit_booster, fit_side_by_side, quasi
 from training.off_policy.estimators import Log
 from training.outcomes import SETTLED_SHARE
 
-__all__ = ["HOLDBACK", "PolicyData", "model_chances", "model_profits", "read_policy_data", "ripening"]
+__all__ = ["HOLDBACK", "PolicyData", "campaign_folds", "model_chances", "model_profits", "read_policy_data", "ripening"]
 
 HOLDBACK = "random_holdback"
 """The policy whose rows were drawn first, uniformly; every other policy's chance is given that one was not."""
@@ -259,7 +261,8 @@ def model_chances(log: Log, X: Floats, *, seed: int = 7) -> Floats:
     """The list's chance of inviting each row, learned from the rows that it showed, float64 (n,) in 0..1.
 
     A booster reads the logit of the logged chance off the signals, their standing within the campaign, the
-    number of the eligible and the part of them that the list invited.
+    number of the eligible and the part of them that the list invited. Each fold of campaigns (`campaign_folds`) is
+    told by a booster fitted on the others; where those logged no chance, the part that the list invited stands alone.
     """
     frame = pd.DataFrame(X)
     standing = frame.groupby(log.campaign).rank(pct=True).to_numpy(dtype=np.float64)
@@ -273,9 +276,26 @@ def model_chances(log: Log, X: Floats, *, seed: int = 7) -> Floats:
         return np.zeros(len(log))
     target = _logit(np.clip(log.listed_chance[known], 1e-4, 1.0 - 1e-4)) - base[known]
     params = {"objective": "regression", "learning_rate": 0.1, "num_leaves": 31, "max_bin": 63, "feature_fraction": 0.5}
-    booster = fit_booster(features[known], target, params=params, rounds=ROUNDS, seed=seed)
-    raw = np.asarray(booster.predict(features, num_threads=1), dtype=np.float64) + base
-    return np.asarray(1.0 / (1.0 + np.exp(-raw)), dtype=np.float64)
+    fold = campaign_folds(log.campaign, seed=seed)
+    shift = np.zeros(len(log))
+
+    def predict(one: int) -> Floats:
+        others = fold[known] != one
+        if not others.any():
+            return np.zeros(int((fold == one).sum()))
+        booster = fit_booster(features[known][others], target[others], params=params, rounds=ROUNDS, seed=seed)
+        return np.asarray(booster.predict(features[fold == one], num_threads=1), dtype=np.float64)
+
+    folds = range(int(fold.max()) + 1)
+    for one, found in zip(folds, fit_side_by_side(predict, folds), strict=True):
+        shift[fold == one] = found
+    return np.asarray(1.0 / (1.0 + np.exp(-(shift + base))), dtype=np.float64)
+
+
+def campaign_folds(campaign: Ints, *, seed: int) -> Ints:
+    """The fold of each row, int64 (n,) from 0: whole campaigns, dealt into `FOLDS` by a draw of ``seed``."""
+    count = int(campaign.max()) + 1
+    return (np.random.default_rng(seed).permutation(count) % min(FOLDS, max(count, 2)))[campaign].astype(np.int64)
 
 
 def _logit(chance: Floats) -> Floats:
@@ -292,21 +312,23 @@ def model_profits(data: TrainingData, X: Floats, economics: Economics, campaign:
     X, economics, campaign
         Signals, terms and campaign number of the n rows to speak for.
     """
-    campaigns = int(campaign.max()) + 1
-    fold = np.random.default_rng(seed).permutation(campaigns) % min(FOLDS, max(campaigns, 2))
+    fold = campaign_folds(campaign, seed=seed)
+    of_campaign = np.zeros(int(campaign.max()) + 1, dtype=np.int64)
+    of_campaign[campaign] = fold
+    data_fold = of_campaign[data.campaign]
     found = {head: np.zeros(len(X)) for head in ("accept", "deliver", "lift", "attributed")}
     tasks: list[tuple[Target, TrainingData, int]] = []
     for one in range(int(fold.max()) + 1):
-        part = _rows_of(data, fold[data.campaign] != one)
+        part = _rows_of(data, data_fold != one)
         tasks += [(target, part, one) for target in targets_of(part) if target.name in found]
 
     def predict(task: tuple[Target, TrainingData, int]) -> Floats:
         target, part, one = task
-        return _mean_of(target, part, X[fold[campaign] == one], seed=seed)
+        return _mean_of(target, part, X[fold == one], seed=seed)
 
     answers = fit_side_by_side(predict, tasks)
     for (target, _, one), answer in zip(tasks, answers, strict=True):
-        found[target.head][fold[campaign] == one] = answer
+        found[target.head][fold == one] = answer
     return economics.utility(found["accept"], found["accept"] * found["deliver"], found["lift"], found["attributed"])
 
 

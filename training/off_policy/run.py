@@ -11,16 +11,20 @@ import pandas as pd
 
 from features.briefs import read_briefs
 from features.signals import SIGNALS
+from features.time import as_of_day
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
+from marketplace.jsonable import jsonable
 from marketplace.tables import Marketplace, open_marketplace
+from marketplace.text import TextTable, plain_text
 from models.batch import score_pairs
-from models.bundle import Bundle
+from models.bundle import Bundle, load_champion
 from training.evaluation import read_known_scores
 from training.off_policy.estimators import (
     ESTIMATORS,
-    LEAST_CAMPAIGNS,
     LEAST_EFFECTIVE,
+    LEAST_MATURED,
+    LEVEL,
     OffPolicyValue,
     estimate,
     soft_policy,
@@ -57,7 +61,8 @@ class OffPolicyReport:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"policy": self.policy, "left_out": dict(self.left_out), "value": self.value.as_dict()}
+        found: dict[str, Any] = jsonable(self)
+        return found
 
 
 def evaluate_policy(
@@ -87,8 +92,6 @@ def evaluate_policy(
     BundleError
         There is no champion, and no file was given.
     """
-    from training.scoring import load_champion
-
     market = open_marketplace(market_dir)
     bundle = load_champion() if scores is None else None
     given = read_known_scores(scores, market) if scores is not None else None
@@ -106,10 +109,10 @@ def evaluate_policy(
         reason = f"briefed before the champion's cut-off, {bundle.as_of}"
     rows = kept[data.log.campaign]
     left_out = data.left_out | ({reason: int((~kept).sum())} if (~kept).any() else {})
-    if kept.sum() < LEAST_CAMPAIGNS:
+    if kept.sum() < LEAST_MATURED:
         look = _earlier_cutoff(market) if given is None else "a file with scores of more campaigns, or a longer history"
         raise TrainingError(
-            f"{LEAST_CAMPAIGNS} campaigns or more to value the policy on",
+            f"{LEAST_MATURED} campaigns or more to value the policy on",
             received=f"{int(kept.sum())}; left out: {', '.join(f'{n} {why}' for why, n in left_out.items())}",
             look=look,
         )
@@ -153,16 +156,16 @@ def _check_ripe(market: Marketplace, as_of: str) -> None:
     rows, until = ripening(market)
     later = rows[rows["briefed_at"] >= pd.Timestamp(as_of, tz="UTC")]
     ripe = int((later["ripe_at"] < until).sum())
-    if ripe >= LEAST_CAMPAIGNS:
+    if ripe >= LEAST_MATURED:
         return
     waits = later["ripe_at"][later["ripe_at"] >= until].sort_values(ignore_index=True)
     words = [f"{ripe} of the {len(later)} briefed since", f"outcomes are known until {until:%Y-%m-%d}"]
     if len(waits):
         words.append(f"the next one matures on {waits.iloc[0]:%Y-%m-%d}")
-    if len(later) >= LEAST_CAMPAIGNS:
-        words.append(f"the {LEAST_CAMPAIGNS}th of them on {waits.iloc[LEAST_CAMPAIGNS - ripe - 1]:%Y-%m-%d}")
+    if len(later) >= LEAST_MATURED:
+        words.append(f"the {LEAST_MATURED}th of them on {waits.iloc[LEAST_MATURED - ripe - 1]:%Y-%m-%d}")
     raise TrainingError(
-        f"{LEAST_CAMPAIGNS} campaigns or more, briefed from the champion's cut-off {as_of} on, that have matured",
+        f"{LEAST_MATURED} campaigns or more, briefed from the champion's cut-off {as_of} on, that have matured",
         received=", ".join(words),
         look=_earlier_cutoff(market),
     )
@@ -173,8 +176,8 @@ def _earlier_cutoff(market: Marketplace) -> str:
     rows, until = ripening(market)
     ripe = rows.loc[rows["ripe_at"] < until, "briefed_at"]
     ways = ["--scores FILE", "a longer history"]
-    if len(ripe) >= LEAST_CAMPAIGNS:
-        day = ripe.iloc[-LEAST_CAMPAIGNS].floor("D")
+    if len(ripe) >= LEAST_MATURED:
+        day = as_of_day(ripe.iloc[-LEAST_MATURED])
         before = int((rows["briefed_at"] < day).sum())
         counted = f"{before} campaigns briefed before that day, {int((ripe >= day).sum())} matured ones from it on"
         ways.insert(0, f"a champion trained with --as-of {day:%Y-%m-%d} or earlier ({counted})")
@@ -184,20 +187,20 @@ def _earlier_cutoff(market: Marketplace) -> str:
 def off_policy_text(report: OffPolicyReport) -> str:
     """The report in words, a line an estimator."""
     value = report.value
-    lines = [
-        f"policy: {report.policy}; {value.invited:.1f} invitations a campaign",
-        f"profit in USD a campaign, {value.campaigns} campaigns, 90 % interval over campaigns:",
-    ]
-    for name in (name for name in ESTIMATORS if name in value.estimates):
-        one = value.estimates[name]
-        lines.append(f"  {WORDS[name]:<38} {one.estimate:>10.2f}   {one.low:.2f} .. {one.high:.2f}")
-    one = value.logged
-    lines += [
-        f"  {'what was invited then, all of it':<38} {one.estimate:>10.2f}   {one.low:.2f} .. {one.high:.2f}",
-        f"effective sample: {value.effective:.0f} invitations (least {LEAST_EFFECTIVE:.0f}) from {value.matched} of "
-        f"{value.logged_invitations} logged that the policy could have sent; the heaviest holds "
-        f"{value.largest_share:.1%} of the weight",
-    ]
-    lines += [f"left out: {count} campaigns {reason}" for reason, count in report.left_out.items()]
-    lines.append("A score that was learned from these campaigns' outcomes flatters itself here.")
-    return "\n".join(lines)
+    told = {WORDS[name]: value.estimates[name] for name in ESTIMATORS if name in value.estimates}
+    told["what was invited then, all of it"] = value.logged
+    return plain_text(
+        [
+            f"policy: {report.policy}; {value.invited:.1f} invitations a campaign",
+            TextTable(
+                f"profit in USD a campaign, {value.campaigns} campaigns",
+                ("", "estimate", f"{LEVEL:.0%} interval"),
+                [(words, f"{one.estimate:.2f}", f"{one.low:.2f} .. {one.high:.2f}") for words, one in told.items()],
+            ),
+            f"effective sample: {value.effective:.0f} invitations (least {LEAST_EFFECTIVE:.0f}) from {value.matched} "
+            f"of {value.logged_invitations} logged that the policy could have sent; the heaviest holds "
+            f"{value.largest_share:.1%} of the weight",
+            *(f"left out: {count} campaigns {reason}" for reason, count in report.left_out.items()),
+            "A score that was learned from these campaigns' outcomes flatters itself here.",
+        ]
+    )

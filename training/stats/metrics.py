@@ -1,17 +1,24 @@
-"""How good an ordering of creators is, campaign by campaign.
+"""How good an ordering of creators is, campaign by campaign: every metric is declared here, once.
 
-Every ranking metric has the signature ``metric(groups, scores, values, *, k)``
-and returns one float64 per campaign, NaN where the metric is not defined for
-that campaign (no creator worth anything, or nothing to choose between). Means
-leave NaN out. Within a campaign creators are ordered by descending score;
-equal scores by ascending ``creator_id``; NaN scores come last. The order of
-the rows changes nothing.
+A metric is a function of one ranker on the campaigns whose outcomes are known (`Ranked`) that returns one float64 per
+campaign, NaN where it is not defined for that campaign (no creator worth anything, or nothing to choose between).
+`metric` declares it: name, what it says, what it needs, which way is better. Declared, it is in the tables of
+``train`` and ``evaluate``, in MLflow, in the gate's record and in ``compare``; nothing else is to be touched.
+
+Its mean is the plain mean over campaigns, everywhere (`training.stats.campaign_mean`).
+
+Within a campaign creators are ordered by descending score; equal scores by ascending ``creator_id``; NaN scores come
+last. The order of the rows changes nothing. Scikit-learn's metrics take one list at a time and average over ties (nDCG)
+or merge them (average precision), so they are the independent answer in the tests and no part of what runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +28,29 @@ from marketplace.arrays import Floats, Ints
 from marketplace.errors import TrainingError
 
 __all__ = [
+    "METRICS",
+    "RELEVANT_GRADE",
     "Gains",
     "Groups",
+    "Known",
+    "Metric",
+    "Ranked",
     "auc_within_campaign",
     "average_precision",
     "calibration_table",
     "expected_calibration_error",
     "gains_at_k",
+    "metric",
     "ndcg_at_k",
     "oracle_gain_share_at_k",
+    "sign_of",
 ]
+
+RELEVANT_GRADE = 2.0
+"""From this grade up an invitation was delivered, which is what ``map``, AUC and the success probability speak of."""
+
+DEPTH = 20
+"""Creators a brand is taken to invite, where a metric counts money."""
 
 
 @dataclass(frozen=True)
@@ -194,12 +214,6 @@ class Gains:
         stake = self.best - self.chance
         return np.where(stake > 1e-9 * (np.abs(self.best) + np.abs(self.chance)), stake, 0.0)
 
-    @property
-    def pooled_share(self) -> float:
-        """``sum(found - chance) / sum(best - chance)`` over campaigns: each counts by what is at stake in it."""
-        stake = float(np.sum(self.stake))
-        return float(np.sum((self.found - self.chance)[self.stake > 0])) / stake if stake > 0 else float("nan")
-
 
 def gains_at_k(
     groups: Groups, scores: npt.ArrayLike, values: npt.ArrayLike, *, k: int = 20, known: Gains | None = None
@@ -225,8 +239,7 @@ def oracle_gain_share_at_k(groups: Groups, scores: npt.ArrayLike, values: npt.Ar
     """Share of the gain above chance that the ranker captures: 0 = random, 1 = oracle, negative = worse than random.
 
     ``(sum of the k picked - k * mean) / (sum of the k best - k * mean)`` per campaign, where ``values`` are
-    expected incremental profits in USD. The headline figure is `Gains.pooled_share`; tests compare the
-    campaigns' own shares.
+    expected incremental profits in USD.
     """
     return gains_at_k(groups, scores, values, k=k).share
 
@@ -269,3 +282,188 @@ def expected_calibration_error(probability: npt.ArrayLike, outcome: npt.ArrayLik
         return float("nan")
     gap = (table["predicted"] - table["observed"]).abs()
     return float((gap * table["count"]).sum() / table["count"].sum())
+
+
+@dataclass(frozen=True)
+class Known:
+    """The creators of some campaigns whose outcomes are known, n rows: what every ranker is measured on.
+
+    Attributes
+    ----------
+    groups : Groups of the n rows
+    grade : float64 (n,)
+        What came of the invitation; NaN for those never invited.
+    profit : float64 (n,)
+        Expected incremental profit, USD, by the simulator's truth; NaN where there is none.
+    """
+
+    groups: Groups
+    grade: Floats
+    profit: Floats
+
+    @cached_property
+    def oracle(self) -> Gains:
+        """What the best `DEPTH` are worth, and what chance gives: the same for every ranker."""
+        return gains_at_k(self.groups, self.profit, self.profit, k=DEPTH)
+
+    @property
+    def relevant(self) -> npt.NDArray[np.bool_]:
+        """Whether the row was delivered, bool (n,)."""
+        return np.asarray(self.grade >= RELEVANT_GRADE, dtype=np.bool_)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One ranker on the rows of `Known`: ``score`` float64 (n,), more is better, and ``success``, its probability of
+    delivery given an invitation, float64 (n,), where it has one.
+    """
+
+    known: Known
+    score: Floats
+    success: Floats | None = None
+
+    @cached_property
+    def gains(self) -> Gains:
+        """What its first `DEPTH` of each campaign are worth."""
+        return gains_at_k(self.known.groups, self.score, self.known.profit, k=DEPTH, known=self.known.oracle)
+
+
+Need = Literal["truth", "labels", "predictions"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A declared metric.
+
+    Attributes
+    ----------
+    name : str
+        The same in code, tables, MLflow and documentation.
+    says : str
+        In a line, for the title of a table.
+    needs : tuple of {"truth", "labels", "predictions"}
+        ``truth``: rows whose ``profit`` is known; ``labels``: rows whose ``grade`` is known; ``predictions``: rankers
+        that tell a success probability.
+    function : Ranked -> float64 (campaigns,)
+        Its docstring has the formula.
+    less_is_better : bool
+    """
+
+    name: str
+    says: str
+    needs: tuple[Need, ...]
+    function: Callable[[Ranked], Floats]
+    less_is_better: bool = False
+
+    @property
+    def sign(self) -> float:
+        """-1 where less is better, else 1: a value times this is the better the more it is."""
+        return -1.0 if self.less_is_better else 1.0
+
+
+_METRICS: dict[str, Metric] = {}
+METRICS: Mapping[str, Metric] = MappingProxyType(_METRICS)
+"""Every metric by name, in the order they are shown; the first that could be measured is the headline."""
+
+
+def sign_of(name: str) -> float:
+    """`Metric.sign`; 1 for figures that are no declared metric, such as ``validation_share``: more is better."""
+    return METRICS[name].sign if name in METRICS else 1.0
+
+
+def metric(
+    name: str, *, says: str, needs: tuple[Need, ...], less_is_better: bool = False
+) -> Callable[[Callable[[Ranked], Floats]], Callable[[Ranked], Floats]]:
+    """Declare the function below as the metric ``name``.
+
+    Raises
+    ------
+    TrainingError
+        There is one of that name, or it needs neither truth nor labels.
+    """
+
+    def declare(function: Callable[[Ranked], Floats]) -> Callable[[Ranked], Floats]:
+        if name in _METRICS or not {"truth", "labels"} & set(needs):
+            raise TrainingError(
+                "a metric with a name of its own that needs truth or labels",
+                received=f"{name}, which needs {', '.join(needs) or 'nothing'}",
+                look="training/stats/metrics.py",
+            )
+        _METRICS[name] = Metric(name, says, needs, function, less_is_better)
+        return function
+
+    return declare
+
+
+@metric(
+    "oracle_gain_share_at_20",
+    says="share of the best possible gain above chance, 20 invited, expected incremental profit",
+    needs=("truth",),
+)
+def _gain_share(ranked: Ranked) -> Floats:
+    """`oracle_gain_share_at_k` of the expected incremental profits, k = 20."""
+    return ranked.gains.share
+
+
+@metric(
+    "regret_usd_at_20",
+    says="expected incremental profit a campaign forgoes against the best 20, USD; less is better",
+    needs=("truth",),
+    less_is_better=True,
+)
+def _regret(ranked: Ranked) -> Floats:
+    """``sum of the 20 best - sum of the 20 picked``, USD; NaN where there is nothing to choose."""
+    gains = ranked.gains
+    # Rounding may put a pick of the very best a hair above the best.
+    return np.where(gains.stake > 0, np.maximum(gains.best - gains.found, 0.0), np.nan)
+
+
+@metric(
+    "ndcg_at_10_truth",
+    says="order of all eligible creators by expected incremental profit (a loss counts 0), first 10",
+    needs=("truth",),
+)
+def _ndcg_truth(ranked: Ranked) -> Floats:
+    """`ndcg_at_k` with the gain ``max(profit, 0)``, k = 10."""
+    return ndcg_at_k(ranked.known.groups, ranked.score, np.maximum(ranked.known.profit, 0.0), k=10)
+
+
+@metric("ndcg_at_10", says="order of the invited by what came of them, first 10", needs=("labels",))
+def _ndcg(ranked: Ranked) -> Floats:
+    """`ndcg_at_k` with the grade as gain, k = 10."""
+    return ndcg_at_k(ranked.known.groups, ranked.score, ranked.known.grade, k=10)
+
+
+@metric("map", says="average precision among the invited, delivered or not", needs=("labels",))
+def _map(ranked: Ranked) -> Floats:
+    """`average_precision` of the delivered."""
+    return average_precision(ranked.known.groups, ranked.score, ranked.known.relevant)
+
+
+@metric(
+    "auc_within_campaign",
+    says="chance that an invited creator who delivered ranks above one who did not",
+    needs=("labels",),
+)
+def _auc(ranked: Ranked) -> Floats:
+    """`auc_within_campaign` of the delivered."""
+    return auc_within_campaign(ranked.known.groups, ranked.score, ranked.known.relevant)
+
+
+@metric(
+    "success_brier",
+    says="mean squared error of the success probability among the invited; less is better",
+    needs=("labels", "predictions"),
+    less_is_better=True,
+)
+def _brier(ranked: Ranked) -> Floats:
+    """``mean of (p - delivered)^2`` over the campaign's invited.
+
+    Source: Brier (1950), Verification of forecasts expressed in terms of probability.
+    """
+    groups, p = ranked.known.groups, ranked.success
+    if p is None:
+        return np.full(len(groups.size), np.nan)
+    # Summed by creator, so that the order of the rows cannot change a bit.
+    error = np.square(p - ranked.known.relevant)[groups.base]
+    return groups.total(error) / groups.size

@@ -1,4 +1,4 @@
-"""Whether a difference between two rankers could be chance.
+"""What a metric is on average, how sure that is, and whether a difference between two rankers could be chance.
 
 The campaign is the unit: creators of one campaign share a brief, a season and
 a shop, so they are never resampled one by one.
@@ -15,8 +15,19 @@ import numpy.typing as npt
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 
-__all__ = ["BootstrapInterval", "PairedTest", "cluster_bootstrap", "holm", "paired_randomisation_test"]
+__all__ = [
+    "LEAST_CAMPAIGNS",
+    "BootstrapInterval",
+    "PairedTest",
+    "campaign_mean",
+    "cluster_bootstrap",
+    "holm",
+    "paired_randomisation_test",
+]
 
+LEAST_CAMPAIGNS = 8
+"""Fewest campaigns that an interval is drawn from and that a slice is judged by: resampling fewer says next to nothing
+of how far campaigns differ, and no sign test of seven can reach p = .01."""
 
 EXACT_UP_TO = 14
 """Up to this many campaigns every one of the ``2^n`` sign patterns is tried."""
@@ -27,7 +38,7 @@ _BLOCK = 4_000_000
 
 @dataclass(frozen=True)
 class BootstrapInterval:
-    """An estimate with its bootstrap interval; all three NaN where nothing could be measured."""
+    """An estimate with its interval: both ends NaN below `LEAST_CAMPAIGNS`, all NaN where nothing is known."""
 
     estimate: float
     low: float
@@ -45,6 +56,20 @@ class PairedTest:
     losses: int
 
 
+def campaign_mean(values: npt.ArrayLike) -> float:
+    """The mean of one value a campaign, NaN left out; NaN where none is known. What "a metric's mean" is, everywhere.
+
+    Every campaign counts once, for every metric. Tests, intervals, the gate and ``compare`` work campaign by campaign,
+    so the figure that is shown is the one that they speak of: the difference of two rankers' means is the tested
+    difference, and the interval is drawn about the mean itself. A ratio of sums (gain found over gain possible) would
+    hang on the few campaigns with the most at stake, which the test weighs like all others, so that figure and test
+    may point different ways; what campaigns with much at stake lose is told in money, by ``regret_usd_at_20``.
+    """
+    each = np.asarray(values, dtype=np.float64)
+    known = each[~np.isnan(each)]
+    return float(known.mean()) if known.size else float("nan")
+
+
 def paired_randomisation_test(
     a: npt.ArrayLike, b: npt.ArrayLike, *, draws: int = 20_000, seed: int = 0, tolerance: float = 1e-12
 ) -> PairedTest:
@@ -54,6 +79,9 @@ def paired_randomisation_test(
     sign. ``p = (1 + #{|T*| >= |T|}) / (1 + draws)``; with up to 14 campaigns that differ, all sign patterns
     are counted instead and ``p = #{|T*| >= |T|} / 2^n``. Campaigns where either value is NaN are left out;
     with none left p is 1.
+
+    `scipy.stats.permutation_test` gives the same p and is the independent answer in the tests; it draws signs anew for
+    every pair of rankers and takes a dozen times as long where thousands of slices and rankers are tested.
 
     Source: Smucker, Allan and Carterette (2007), A comparison of statistical significance tests for IR evaluation.
 
@@ -99,30 +127,53 @@ def cluster_bootstrap(
     draws: int = 2_000,
     seed: int = 0,
 ) -> BootstrapInterval:
-    """Percentile interval of ``sum(values) / sum(weights)`` over campaigns drawn with replacement.
+    """BCa bootstrap interval of ``sum(values) / sum(weights)`` over campaigns drawn with replacement.
+
+    Bias-corrected and accelerated: money is skewed, and a percentile interval of a skewed mean lies too low.
 
     Parameters
     ----------
     values : array-like (n,)
         One value a campaign; NaN is left out.
     weights : array-like (n,), optional
-        The denominators; one each (then the statistic is the mean) where absent.
+        The denominators; one each (then the statistic is `campaign_mean`) where absent.
     level : float
         Two-sided coverage, 0.95 by default.
+    draws, seed : int
+        Of the resampling; the same for all rankers of as many campaigns.
 
-    Source: Efron and Tibshirani (1993), An introduction to the bootstrap, chapter 13.
+    `scipy.stats.bootstrap` is the independent answer in the tests. It draws anew for every interval; here the draws are
+    shared and a statistic is one product of matrices, a tenth of the time where an evaluation asks for 1,500 intervals.
+
+    Source: Efron (1987), Better bootstrap confidence intervals.
     """
+    from scipy.special import ndtr, ndtri
+
     top = np.asarray(values, dtype=np.float64)
     bottom = np.ones_like(top) if weights is None else np.asarray(weights, dtype=np.float64)
     known = ~(np.isnan(top) | np.isnan(bottom))
     top, bottom = top[known], bottom[known]
     if top.size == 0 or not bottom.sum() > 0:
         return BootstrapInterval(float("nan"), float("nan"), float("nan"))
-    estimate = float(top.sum() / bottom.sum())
+    estimate = campaign_mean(top) if weights is None else float(top.sum() / bottom.sum())
+    if top.size < LEAST_CAMPAIGNS:
+        return BootstrapInterval(estimate, float("nan"), float("nan"))
     times = _times_drawn(top.size, draws, seed)
-    denominator = times @ bottom
-    ratios = (times @ top)[denominator > 0] / denominator[denominator > 0]
-    low, high = np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    below = times @ bottom
+    drawn = np.sort((times @ top)[below > 0] / below[below > 0])
+    rest = bottom.sum() - bottom
+    left_out = (top.sum() - top)[rest > 0] / rest[rest > 0]
+    pull = left_out.mean() - left_out
+    size = float((pull**2).sum())
+    if size <= (1e-12 * np.abs(top).max()) ** 2:
+        # Every campaign says the same: nothing varies, and there is no acceleration to estimate.
+        return BootstrapInterval(estimate, estimate, estimate)
+    acceleration = float((pull**3).sum()) / (6.0 * size**1.5)
+    # A draw that equals the estimate counts half on either side; at least half a draw lies beyond it.
+    beyond = 0.5 * (np.searchsorted(drawn, estimate, "left") + np.searchsorted(drawn, estimate, "right"))
+    bias = ndtri(np.clip(beyond, 0.5, drawn.size - 0.5) / drawn.size)
+    z = bias + ndtri(np.array([1.0 - level, 1.0 + level]) / 2.0)
+    low, high = np.quantile(drawn, ndtr(bias + z / (1.0 - acceleration * z)))
     return BootstrapInterval(estimate, float(low), float(high))
 
 

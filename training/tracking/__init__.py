@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.tracking.compare import Compared, compare_runs
+from training.tracking.compare import ComparedRuns, compare_runs
 from training.tracking.gate import GateEvidence
 from training.tracking.notes import VersionNotes
 from training.tracking.promotion import Promotion, promote, rollback
@@ -14,7 +14,7 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "EVIDENCE_DIGEST",
-    "Compared",
+    "ComparedRuns",
     "GateEvidence",
     "Promotion",
     "Run",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,17 @@ import pandas as pd
 from marketplace.arrays import Floats
 from marketplace.display import Shown, text_of
 from marketplace.errors import TrainingError
-from training.evaluation import METRICS
-from training.stats import PairedTest, holm, paired_randomisation_test
+from marketplace.jsonable import jsonable
+from marketplace.text import TextTable, plain_text
+from training.stats import METRICS, PairedTest, campaign_mean, holm, paired_randomisation_test, sign_of
 from training.tracking.record import BY_CAMPAIGN
 from training.tracking.registry import CHALLENGER, CHAMPION, aliased, find_version
 from training.tracking.store import Store, open_store
 
-__all__ = ["Compared", "RunMetrics", "compare_runs", "compared_text", "find_run"]
+__all__ = ["ComparedRuns", "RunMetrics", "compare_runs", "compared_text", "find_run"]
+
+VALIDATION = "validation_share"
+"""What a trial of `tune` and a ranker of `train` were chosen by; more is better."""
 
 LEAST_PREFIX = 4
 """Fewest characters of a run's id."""
@@ -46,7 +50,7 @@ class RunMetrics:
 
 
 @dataclass(frozen=True, repr=False)
-class Compared(Shown):
+class ComparedRuns(Shown):
     """What `compare_runs` found.
 
     Attributes
@@ -93,9 +97,9 @@ class Compared(Shown):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
+        found: dict[str, Any] = {
             "metric": self.metric,
-            "campaigns": list(self.campaigns),
+            "campaigns": self.campaigns,
             "reference": self.runs[0].id,
             "runs": [
                 {
@@ -111,11 +115,13 @@ class Compared(Shown):
                 {"run": run.id, **vars(test), "p_holm": float(p)}
                 for run, test, p in zip(self.runs[1:], self.tests, self.corrected, strict=True)
             ],
-            "differing": {name: list(values) for name, values in self.differing.items()},
+            "differing": self.differing,
         }
+        plain: dict[str, Any] = jsonable(found)
+        return plain
 
 
-def compare_runs(asked: Sequence[str], *, metric: str | None = None, store: Store | None = None) -> Compared:
+def compare_runs(asked: Sequence[str], *, metric: str | None = None, store: Store | None = None) -> ComparedRuns:
     """Compare two or more runs.
 
     Parameters
@@ -123,8 +129,7 @@ def compare_runs(asked: Sequence[str], *, metric: str | None = None, store: Stor
     asked : sequence of str
         Each a run's id or its first characters, a version's number, ``champion`` or ``challenger``.
     metric : str, optional
-        By default the first of ``oracle_gain_share_at_20``, ``ndcg_at_10``, ``map``, ``auc_within_campaign`` and
-        ``validation_share`` that all of them have.
+        By default the first of `training.stats.METRICS` and ``validation_share`` that all of them have.
     store : Store, optional
 
     Raises
@@ -144,7 +149,7 @@ def compare_runs(asked: Sequence[str], *, metric: str | None = None, store: Stor
             "runs on the same marketplace with the same contents",
             "; ".join(f"{run.asked}: data {run.fingerprint[:8] or 'unknown'}" for run in runs),
         )
-    common = [name for name in (*METRICS, "validation_share") if all(name in run.by_campaign for run in runs)]
+    common = [name for name in (*METRICS, VALIDATION) if all(name in run.by_campaign for run in runs)]
     if metric is None and common:
         metric = common[0]
     if metric is None or any(metric not in run.by_campaign for run in runs):
@@ -160,12 +165,13 @@ def compare_runs(asked: Sequence[str], *, metric: str | None = None, store: Stor
             "; ".join(f"{run.asked}: {len(own)} campaigns, {_span(own)}" for run, own in zip(runs, known, strict=True)),
         )
     values = [np.array([run.by_campaign[metric][name] for name in campaigns], dtype=np.float64) for run in runs]
-    tests = tuple(paired_randomisation_test(each, values[0]) for each in values[1:])
-    return Compared(
+    sign = sign_of(metric)
+    tests = tuple(_signed(paired_randomisation_test(sign * each, sign * values[0]), sign) for each in values[1:])
+    return ComparedRuns(
         tuple(runs),
         metric,
         campaigns,
-        tuple(float(each.mean()) for each in values),
+        tuple(campaign_mean(each) for each in values),
         tests,
         holm([test.p for test in tests]),
         _differing(runs),
@@ -191,7 +197,7 @@ def find_run(store: Store, asked: str) -> RunMetrics:
             "to its end",
             f"{asked}: {raw.info.run_name}, {raw.info.status.lower()} {raw.data.tags.get('state', '')}".strip(),
         ) from reason
-    metrics = {name: float(value) for name, value in raw.data.metrics.items() if name in (*METRICS, "validation_share")}
+    metrics = {name: float(value) for name, value in raw.data.metrics.items() if name in (*METRICS, VALIDATION)}
     parent = raw.data.tags.get("mlflow.parentRunId", "")
     fingerprint = raw.data.tags.get("data_fingerprint") or store.params(parent).get("data_fingerprint", "")
     return RunMetrics(
@@ -224,6 +230,11 @@ def _id_of(store: Store, asked: str) -> str:
     return str(found[0].info.run_id)
 
 
+def _signed(test: PairedTest, sign: float) -> PairedTest:
+    """The difference as it is; wins stay where the metric is better."""
+    return replace(test, difference=sign * test.difference)
+
+
 def _differing(runs: Sequence[RunMetrics]) -> dict[str, tuple[str, ...]]:
     names = sorted({name for run in runs for name in run.params} - _NO_CHOICE)
     found = {name: tuple(run.params.get(name, "-") for run in runs) for name in names}
@@ -239,11 +250,14 @@ def _refused(expected: str, received: str) -> TrainingError:
 
 
 @text_of.register
-def compared_text(found: Compared) -> str:
+def compared_text(found: ComparedRuns) -> str:
     """Plain text: one table, then the parameters in which the runs differ."""
-    metrics = [name for name in (*METRICS, "validation_share") if any(name in run.metrics for run in found.runs)]
-    head = ("run", *metrics, "mean", "difference", "p", "p, Holm", "win/tie/loss")
-    rows = [head]
+    return plain_text(_blocks(found))
+
+
+def _blocks(found: ComparedRuns) -> list[TextTable | str]:
+    metrics = [name for name in (*METRICS, VALIDATION) if any(name in run.metrics for run in found.runs)]
+    rows = []
     for place, (run, mean) in enumerate(zip(found.runs, found.means, strict=True)):
         test = ("", "", "", "")
         if place:
@@ -253,28 +267,28 @@ def compared_text(found: Compared) -> str:
         logged = (f"{run.metrics[name]:.3f}" if name in run.metrics else "-" for name in metrics)
         rows.append((_label(run), *logged, f"{mean:.3f}", *test))
     first = found.runs[0]
-    lines = [
-        f"{found.metric} on {len(found.campaigns)} common campaigns, {found.campaigns[0]} to {found.campaigns[-1]}",
-        *_table(rows),
+    return [
+        TextTable(
+            f"{found.metric} on {len(found.campaigns)} common campaigns, {found.campaigns[0]} to {found.campaigns[-1]}",
+            ("run", *metrics, "mean", "difference", "p", "p Holm", "win/tie/loss"),
+            rows,
+        ),
         f"mean, difference, p, win/tie/loss: {found.metric} campaign by campaign, each run against {_label(first)} "
         "(paired randomisation test, two-sided; Holm's correction over the runs). The other columns are as the runs "
         "logged them, each on its own campaigns.",
+        "",
+        TextTable(
+            "what differs",
+            ("parameter", *map(_label, found.runs)),
+            [(name, *values) for name, values in found.differing.items()],
+        )
+        if found.differing
+        else "no parameter differs",
     ]
-    if found.differing:
-        lines += ["", "what differs"]
-        lines += _table([("parameter", *map(_label, found.runs)), *((k, *v) for k, v in found.differing.items())])
-    else:
-        lines += ["", "no parameter differs"]
-    return "\n".join(lines)
 
 
 def _label(run: RunMetrics) -> str:
     return f"{run.name} {run.id[:8]}"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  " + "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
 
 
 def _p(value: float) -> str:

@@ -18,9 +18,9 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from marketplace.errors import GateError
+from marketplace.jsonable import json_text
 from training.heads import RANKERS
-from training.stats import paired_randomisation_test
-from training.tracking.store import json_text
+from training.stats import LEAST_CAMPAIGNS, campaign_mean, paired_randomisation_test, sign_of
 
 __all__ = [
     "CANDIDATE",
@@ -44,8 +44,9 @@ _NOT_A_HEURISTIC = frozenset({CANDIDATE, "champion", "random", "oracle", *RANKER
 
 @dataclass(frozen=True)
 class NotWorse:
-    """Refuse where the candidate's mean is below the reference's by more than ``margin``, or below it at all
-    with a one-sided p under ``alpha`` (paired randomisation test over campaigns).
+    """Refuse where the candidate's mean is worse than the reference's by more than ``margin``, or worse at all
+    with a one-sided p under ``alpha`` (paired randomisation test over campaigns). Which way is worse is declared with
+    the metric.
 
     ``unless`` names a metric that makes this one superfluous where it is there: a stand-in for what cannot
     be measured on a real marketplace does not overrule what can be measured on a simulated one.
@@ -59,14 +60,13 @@ class NotWorse:
 
 @dataclass(frozen=True)
 class NoCollapse:
-    """Refuse where, within one slice, the candidate's mean is below the reference's by more than ``drop`` with a
-    one-sided p under ``alpha``. Slices seen in fewer than ``campaigns`` campaigns are not judged.
+    """Refuse where, within one slice, the candidate's mean is worse than the reference's by more than ``drop`` with a
+    one-sided p under ``alpha``. Slices seen in fewer than `training.stats.LEAST_CAMPAIGNS` campaigns are not judged.
     """
 
     metric: str
     drop: float
     alpha: float
-    campaigns: int
     unless: str = ""
 
 
@@ -87,10 +87,10 @@ Rule = NotWorse | NoCollapse | Calibrated
 GATE: tuple[Rule, ...] = (
     # What the brand earns decides, where the truth is known (simulated marketplaces).
     NotWorse("oracle_gain_share_at_20", margin=0.02, alpha=0.05),
-    NoCollapse("oracle_gain_share_at_20", drop=0.20, alpha=0.01, campaigns=8),
+    NoCollapse("oracle_gain_share_at_20", drop=0.20, alpha=0.01),
     # Elsewhere the outcomes of the invited decide.
     NotWorse("ndcg_at_10", margin=0.02, alpha=0.05, unless="oracle_gain_share_at_20"),
-    NoCollapse("ndcg_at_10", drop=0.20, alpha=0.01, campaigns=8, unless="oracle_gain_share_at_20"),
+    NoCollapse("ndcg_at_10", drop=0.20, alpha=0.01, unless="oracle_gain_share_at_20"),
     # A probability that a brand reads must mean what it says.
     Calibrated("success", at_most=0.10, rows=200),
 )
@@ -149,7 +149,7 @@ class GateEvidence:
 
     def digest(self) -> str:
         """SHA-256 (hex) of what the artifact says, however it is laid out."""
-        return hashlib.sha256(json_text(self.as_dict()).encode()).hexdigest()
+        return hashlib.sha256(json_text(self.as_dict(), indent=1).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
         """For the JSON artifact."""
@@ -259,7 +259,7 @@ class _Reference:
         if self.version is None:
             # Which heuristic is best is decided over all campaigns, so that a slice does not pick its own.
             whole = self.candidate.metrics[metric]
-            best = best_heuristic(whole)
+            best = best_heuristic(whole, metric)
             return mine, _array(ours.get(best, [None] * len(mine))), best
         if self.champion is None:
             return mine, _array(ours.get("champion", [None] * len(mine))), f"champion (version {self.version})"
@@ -269,8 +269,8 @@ class _Reference:
         return mine, paired, f"champion (version {self.version})"
 
 
-def best_heuristic(values: Mapping[str, Sequence[float | None]]) -> str:
-    """The simple sort with the highest mean over campaigns, among rankers by name with their values.
+def best_heuristic(values: Mapping[str, Sequence[float | None]], metric: str) -> str:
+    """The simple sort with the best mean of ``metric``, among rankers by name with their values by campaign.
 
     Raises
     ------
@@ -280,7 +280,9 @@ def best_heuristic(values: Mapping[str, Sequence[float | None]]) -> str:
     names = sorted(name for name in values if name not in _NOT_A_HEURISTIC and not name.startswith("version "))
     if not names:
         raise GateError("a heuristic to compare with", received="none", look="training/evaluation/baselines.py")
-    return max(names, key=lambda name: (_mean(_array(values[name])), name))
+    sign = sign_of(metric)
+    means = {name: np.nan_to_num(sign * campaign_mean(_array(values[name])), nan=-np.inf) for name in names}
+    return max(names, key=lambda name: (means[name], name))
 
 
 def _table(evidence: GateEvidence, slice_name: str | None) -> Table:
@@ -291,22 +293,19 @@ def _array(values: Sequence[float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _mean(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("-inf")
-
-
 def _not_worse(rule: NotWorse, reference: _Reference) -> Check:
     mine, theirs, name = reference.pair(rule.metric)
     both = ~(np.isnan(mine) | np.isnan(theirs))
     label = f"{rule.metric} not worse"
     if not both.any():
         return Check(label, False, f"no campaign has a value for both the candidate and {name}")
-    test = paired_randomisation_test(mine[both], theirs[both])
+    sign = sign_of(rule.metric)
+    test = paired_randomisation_test(sign * mine[both], sign * theirs[both])
     significant = test.difference < 0 and test.p / 2 < rule.alpha
+    bound = "at least" if sign > 0 else "at most"
     text = (
-        f"{mine[both].mean():.3f} against {theirs[both].mean():.3f} of {name} on {both.sum()} campaigns, "
-        f"difference {test.difference:+.3f} (at least {-rule.margin:+.3f}), p = {test.p:.4f}"
+        f"{campaign_mean(mine[both]):.3f} against {campaign_mean(theirs[both]):.3f} of {name} on {both.sum()} "
+        f"campaigns, difference {sign * test.difference:+.3f} ({bound} {-sign * rule.margin:+.3f}), p = {test.p:.4f}"
     )
     return Check(label, test.difference >= -rule.margin and not significant, text)
 
@@ -316,16 +315,17 @@ def _no_collapse(rule: NoCollapse, reference: _Reference) -> Check:
     worst: tuple[float, str] | None = None
     collapsed: list[str] = []
     judged = 0
+    sign = sign_of(rule.metric)
     for slice_name in sorted(reference.candidate.slices):
         if rule.metric not in reference.candidate.slices[slice_name]:
             continue
         mine, theirs, name = reference.pair(rule.metric, slice_name)
         both = ~(np.isnan(mine) | np.isnan(theirs))
-        if both.sum() < rule.campaigns:
+        if both.sum() < LEAST_CAMPAIGNS:
             continue
         judged += 1
-        test = paired_randomisation_test(mine[both], theirs[both])
-        text = f"{slice_name} {test.difference:+.3f} against {name} on {both.sum()} campaigns (p = {test.p:.4f})"
+        test = paired_randomisation_test(sign * mine[both], sign * theirs[both])
+        text = f"{slice_name} {sign * test.difference:+.3f} against {name} on {both.sum()} campaigns (p = {test.p:.4f})"
         if worst is None or test.difference < worst[0]:
             worst = (test.difference, text)
         if test.difference < -rule.drop and test.p / 2 < rule.alpha:

@@ -14,7 +14,7 @@ from marketplace.tables import Marketplace
 from training.data import Split
 from training.evaluation import Comparison
 from training.heads import Hyperparameters
-from training.stats import PairedTest, holm, paired_randomisation_test
+from training.stats import PairedTest, holm, paired_randomisation_test, sign_of
 from training.tracking.gate import best_heuristic
 from training.tracking.registry import CHAMPION, aliased
 from training.tracking.store import Store
@@ -91,7 +91,7 @@ class VersionNotes:
         headline = comparison.metrics[0]
         values = comparison.values[headline]
         champion = f"version {self.champion}"
-        name = champion if champion in values else best_heuristic({k: v.tolist() for k, v in values.items()})
+        name = champion if champion in values else best_heuristic({k: v.tolist() for k, v in values.items()}, headline)
         test = _tests(comparison, ranker)[name]
         ours, theirs = comparison.row(ranker, headline), comparison.row(name, headline)
         return {
@@ -114,7 +114,12 @@ class VersionNotes:
 def _tests(comparison: Comparison, ranker: str) -> dict[str, PairedTest]:
     """The ranker against every other ranker on the headline metric, the most beaten last."""
     values = comparison.values[comparison.metrics[0]]
-    found = {name: paired_randomisation_test(values[ranker], each) for name, each in values.items() if name != ranker}
+    sign = sign_of(comparison.metrics[0])
+    found = {
+        name: paired_randomisation_test(sign * values[ranker], sign * each)
+        for name, each in values.items()
+        if name != ranker
+    }
     return dict(sorted(found.items(), key=lambda one: (np.nan_to_num(one[1].difference), one[0])))
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Floats
+from marketplace.jsonable import jsonable
 from training.data import TrainingData
 from training.evaluation import Comparison, HeldOut, comparison_text
 from training.figures import calibration_figure, gain_figure, importance_figure, slice_figure
 from training.heads import QUANTITIES, FittedRanker, validation_campaigns
-from training.stats import Groups, calibration_table, cluster_bootstrap
+from training.stats import Groups, calibration_table, campaign_mean, cluster_bootstrap
 from training.tracking.gate import CANDIDATE, GateEvidence
 from training.tracking.store import Run
 
@@ -77,6 +78,7 @@ def record_ranker(
         {
             metric: dict(zip(comparison.campaigns, by_ranker[ranker.name].tolist(), strict=True))
             for metric, by_ranker in comparison.values.items()
+            if ranker.name in by_ranker
         }
         | {"validation_share": dict(zip(validation_campaigns(data), ranker.validation_shares.tolist(), strict=True))},
     )
@@ -111,9 +113,7 @@ def evidence_of(
     def of(values: Mapping[str, Mapping[str, Floats]]) -> dict[str, dict[str, list[float | None]]]:
         return {
             metric: {
-                names.get(ranker, ranker): [float(x) if np.isfinite(x) else None for x in each]
-                for ranker, each in by_ranker.items()
-                if ranker not in others
+                names.get(ranker, ranker): jsonable(each) for ranker, each in by_ranker.items() if ranker not in others
             }
             for metric, by_ranker in values.items()
         }
@@ -149,9 +149,8 @@ def _slice_metrics(ranker: FittedRanker, comparison: Comparison) -> dict[str, fl
     found: dict[str, float] = {}
     for slice_name, values in comparison.slices.items():
         for metric, by_ranker in values.items():
-            known = by_ranker[ranker.name][np.isfinite(by_ranker[ranker.name])]
-            if known.size:
-                found[f"slice/{slice_name}/{metric}"] = float(known.mean())
+            if ranker.name in by_ranker:
+                found[f"slice/{slice_name}/{metric}"] = campaign_mean(by_ranker[ranker.name])
     return found
 
 

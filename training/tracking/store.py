@@ -31,9 +31,10 @@ import numpy as np
 import pandas as pd
 
 from marketplace.errors import TrainingError
+from marketplace.jsonable import json_text
 from marketplace.state import state_folder
 
-__all__ = ["Run", "Store", "default_tracking_uri", "json_text", "open_store"]
+__all__ = ["Run", "Store", "default_tracking_uri", "open_store"]
 
 _QUIET = ("mlflow", "alembic")
 
@@ -121,7 +122,7 @@ class Run:
 
     def json(self, content: object, path: str) -> None:
         """Store ``content`` as JSON, keys sorted, NaN as null."""
-        self.text(json_text(content), path)
+        self.text(json_text(content, indent=1) + "\n", path)
 
     def folder(self, folder: Path, path: str) -> None:
         """Store every file under ``folder`` beneath the artifact folder ``path``."""
@@ -330,21 +331,3 @@ def open_store(uri: str | None = None) -> Store:
 def _key(name: str) -> str:
     """``name`` with what MLflow refuses in keys replaced by a dash."""
     return re.sub(r"[^\w\-. :/]", "-", name)
-
-
-def json_text(content: object) -> str:
-    """One JSON document, keys sorted, what is not finite as null."""
-    return json.dumps(_finite(content), sort_keys=True, indent=1, allow_nan=False) + "\n"
-
-
-def _finite(value: object) -> object:
-    """``value`` with mappings and lists walked, and numbers that are not finite turned into None."""
-    if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from marketplace.arrays import Floats
+from marketplace.jsonable import json_text, jsonable
+from marketplace.text import TextTable, plain_text
 from training.heads import Hyperparameters
 from training.stats import PairedTest, paired_randomisation_test
 
@@ -105,7 +106,7 @@ class TuneResult:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: NaN as None; `training.heads.read_hyperparameters` reads ``hyperparameters`` back: the best."""
-        return {
+        found: dict[str, Any] = {
             "study": self.study,
             "file": self.file,
             "data_fingerprint": self.fingerprint,
@@ -118,6 +119,8 @@ class TuneResult:
             "default": self._one(self.default),
             "tried": [self._one(one) for one in self.tried],
         }
+        told: dict[str, Any] = jsonable(found)
+        return told
 
     def _one(self, one: Tried) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -125,7 +128,7 @@ class TuneResult:
             "ranker": one.ranker,
             "hyperparameters": one.hyperparameters.as_dict(),
             "validation_share": one.share,
-            "again_validation_share": one.again_share if math.isfinite(one.again_share) else None,
+            "again_validation_share": one.again_share,
         }
         if one is not self.default:
             found["against_default"] = vars(self.test(one, again=False))
@@ -140,45 +143,43 @@ def _array(values: Mapping[str, float], names: list[str]) -> Floats:
 
 def result_json(result: TuneResult) -> str:
     """One JSON document, keys sorted."""
-    return json.dumps(result.as_dict(), indent=2, sort_keys=True, allow_nan=False) + "\n"
+    return json_text(result.as_dict(), indent=2) + "\n"
 
 
 def tune_text(result: TuneResult) -> str:
     """Plain text: the table of the best few, what the best changes, and what to make of it."""
-    states = result.states
-    lines = [
+    return plain_text(_blocks(result))
+
+
+def _blocks(result: TuneResult) -> list[TextTable | str]:
+    states, best = result.states, result.best
+    blocks: list[TextTable | str] = [
         f"study {result.study}, seed {result.seed}: {states['complete']} trials complete, {states['pruned']} pruned, "
         f"{states['failed']} failed or out of time",
-        "validation_share (share of the best possible estimated profit above chance, out of fold, "
-        f"{len(result.default.by_campaign)} training campaigns), against the default by campaign:",
-    ]
-    head = ("", "search", "difference", "p", "win/tie/loss", "again", "difference", "p", "win/tie/loss")
-    cells = [
-        head,
-        ("default", f"{result.default.share:.3f}", *[""] * 3, _number(result.default.again_share), *[""] * 3),
-    ]
-    for one in result.tried:
-        cells.append((one.label, f"{one.share:.3f}", *_test(result, one, False), _number(one.again_share),
-                      *_test(result, one, True)))  # fmt: skip
-    widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
-    lines += [
-        "  " + "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in cells
-    ]
-    lines.append(
+        TextTable(
+            "validation_share (share of the best possible estimated profit above chance, out of fold, "
+            f"{len(result.default.by_campaign)} training campaigns), against the default by campaign:",
+            ("", "search", "difference", "p", "win/tie/loss", "again", "difference", "p", "win/tie/loss"),
+            [
+                ("default", f"{result.default.share:.3f}", *[""] * 3, _number(result.default.again_share), *[""] * 3),
+                *(
+                    (one.label, f"{one.share:.3f}", *_test(result, one, False), _number(one.again_share),
+                     *_test(result, one, True))
+                    for one in result.tried
+                ),
+            ],
+        ),
         "search: the best of many trials, so it flatters. again: other blocks of campaigns and another seed, "
-        "on the same outcomes."
-    )
-    best = result.best
+        "on the same outcomes.",
+    ]  # fmt: skip
     if best is result.default:
-        lines.append("no trial did better than the default")
+        blocks.append("no trial did better than the default")
     else:
         changes = best.hyperparameters.changes_from(result.default.hyperparameters.as_dict())
-        lines.append(
-            f"{best.label} changes " + ", ".join(f"{k} {_short(a)} -> {_short(b)}" for k, (a, b) in changes.items())
-        )
-        lines.append(_verdict(result))
-    lines.append(f"written to {result.file}: `collabrank train DIR --tuned`, or --hyperparameters FILE")
-    return "\n".join(lines)
+        said = ", ".join(f"{name} {_short(a)} -> {_short(b)}" for name, (a, b) in changes.items())
+        blocks += [f"{best.label} changes {said}", _verdict(result)]
+    blocks.append(f"written to {result.file}: `collabrank train DIR --tuned`, or --hyperparameters FILE")
+    return blocks
 
 
 def _verdict(result: TuneResult) -> str:

@@ -46,8 +46,8 @@ __all__ = [
     "tuning_lock",
 ]
 
-STUDY_VERSION = 1
-"""Of what a study's attributes mean; one of another version is not gone on with."""
+STUDY_VERSION = 2
+"""Of what a study's attributes mean; one of another version is not gone on with. 2: a share is a mean of campaigns."""
 
 HEARTBEAT = 10
 """Seconds between the signs of life of a running trial."""
@@ -105,7 +105,9 @@ def study_name(folder: str | Path, *, fingerprint: str, cutoff: str, signals: st
 
     ``signals`` is `models.bundle.words.signals_sha256` of the signals.
     """
-    asked = json.dumps([{name: vars(one) for name, one in space.items()}, BLOCKS, signals], sort_keys=True)
+    asked = json.dumps(
+        [STUDY_VERSION, {name: vars(one) for name, one in space.items()}, BLOCKS, signals], sort_keys=True
+    )
     digest = hashlib.sha256(asked.encode()).hexdigest()
     return f"{Path(folder).resolve().name}-{fingerprint[:8]}-{cutoff}-{digest[:8]}"
 

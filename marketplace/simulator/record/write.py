@@ -98,11 +98,16 @@ class TableWriter:
         self._open: dict[str, tuple[pq.ParquetWriter, list[str]]] = {}
 
     def write(self, table: str, columns: Mapping[str, Any]) -> int:
-        """Write one batch of ``table``'s rows in the order given; further calls append. Returns the rows written."""
+        """Write one batch of ``table``'s rows in the order given; further calls append. Returns the rows written.
+
+        What the contract lets be null and the simulator does not draw is left out.
+        """
         declared = TABLES[table]
         known = np.asarray(columns["known_at"], dtype=np.int64)
         arrays, names = [], []
         for column in declared.columns:
+            if column.nullable and column.name not in columns:
+                continue
             values = _array(columns[column.name], column.type)
             arrays.append(values)
             names.append(column.name)

@@ -23,7 +23,7 @@ from features.indices.build import (
 from features.indices.cards import IndexFrame
 from features.indices.declare import HEALTH_CAP, HEALTH_FLOOR
 from features.indices.evidence import Evidence
-from features.indices.gather import category_ids, gather, known_creators
+from features.indices.gather import category_ids, gather
 from features.indices.reference import (
     CREATOR_COMPONENTS,
     creator_parts,
@@ -34,6 +34,7 @@ from features.indices.reference import (
     reference,
     start_of,
 )
+from features.time import known_creators
 from marketplace.contract.tables import TABLES
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace, open_marketplace, read_truth

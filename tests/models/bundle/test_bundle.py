@@ -299,3 +299,12 @@ def test_signals_of_another_contract_are_refused(ranking_bundle):
     bundle.check_contract("abc")
     with pytest.raises(BundleError):
         bundle.check_contract("abd")
+
+
+def test_a_bundle_that_weighs_other_indices_is_refused(ranking_bundle):
+    """Columns are told apart by their place alone: one more index, or two that changed places, would be misread."""
+    names = ranking_bundle.index_names
+    for other in (names[:-1], (names[1], names[0], *names[2:])):
+        bundle = replace(ranking_bundle, contract_sha256="abc", index_names=other, weights={"model": 1.0})
+        with pytest.raises(BundleError, match="the indices that the bundle weighs"):
+            bundle.check_contract("abc")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor
 
-from marketplace.errors import BundleError, TrainingError
+from marketplace.errors import BundleError, ConvergenceWarning, TrainingError
+from models.calibration import scale as scale_module
 from models.calibration.curves import (
     Blend,
     Isotonic,
@@ -103,7 +105,7 @@ def test_log_linear_equals_poisson_regression():
 
 
 def test_log_linear_takes_negative_labels_but_no_negative_mean():
-    assert fit_log_linear([0, 1, 2], [-1, 2, 8])(np.array([0, 1, 2])).sum() == pytest.approx(9)
+    assert fit_log_linear([0, 1, 2], [-1, 4, 6])(np.array([0, 1, 2])).sum() == pytest.approx(9)
     with pytest.raises(TrainingError):
         fit_log_linear([0, 1], [-1, 0])
 
@@ -246,3 +248,29 @@ def test_estimates_whose_mean_is_not_positive_give_a_line():
         "lift", score, label=np.full(300, 1.0), method="log_linear", plain=plain, plain_se=np.full(300, 5.0)
     )
     assert found.value(np.array([-2.0]))[0] < 0
+
+
+def test_a_fit_that_has_not_settled_says_so():
+    # Ever steeper exponentials fit a single spike ever better.
+    with pytest.warns(ConvergenceWarning, match="steeper than"):
+        curve = fit_log_linear(np.arange(10.0), np.r_[np.zeros(9), 1.0])
+    assert np.isfinite(curve(np.arange(10.0))).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        rng = np.random.default_rng(4)
+        score = rng.normal(size=3_000)
+        fit_platt(score, rng.random(3_000) < 0.3)
+        fit_log_linear(score, rng.exponential(np.exp(score)))
+
+
+def test_a_level_that_still_moves_says_so(monkeypatch):
+    rng = np.random.default_rng(6)
+    score = rng.normal(size=200)
+    label = np.exp(0.5 * score) * rng.gamma(1.0, 1.0, 200)
+    said = {"label": label, "label_se": 0.3, "plain": label, "plain_se": np.full(200, 0.3), "method": "log_linear"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        fit_money("lift", score, **said)
+    monkeypatch.setattr(scale_module, "_ROUNDS", 1)
+    with pytest.warns(ConvergenceWarning, match="the level of money"):
+        fit_money("lift", score, **said)

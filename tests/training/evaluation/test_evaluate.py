@@ -6,17 +6,20 @@ import io
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from collabrank.doctor import findings
 from features.signals.build import eligible_pairs
 from marketplace.errors import BundleError, ContractError, TrainingError
 from marketplace.tables import open_marketplace, read_truth
 from models.bundle.disk import bundle_folder, save_bundle
 from models.bundle.signature import read_signer
+from training import pipeline
 from training.commands import app
 from training.evaluation import ceiling as evaluate_ceiling
 from training.evaluation import evaluate as module
@@ -25,6 +28,9 @@ from training.evaluation.evaluate import Evaluation, evaluate_marketplace
 from training.evaluation.figures import save_figures
 from training.evaluation.held_out import gather_held_out
 from training.evaluation.report import evaluation_text, print_evaluation
+from training.off_policy import evaluate_policy
+from training.scoring import rank_brief, score_marketplace
+from training.stats import LEAST_CAMPAIGNS, METRICS
 
 
 @pytest.fixture(scope="module")
@@ -102,24 +108,26 @@ def test_the_ceiling_stands_between_champion_and_oracle(found):
     assert share["champion"] < share["ceiling"] < share["oracle"]
 
 
-def test_standings_agree_with_the_comparison(found):
-    for metric in found.comparison.metrics:
-        for ranker in found.comparison.rankers:
-            row, other = found.standing(ranker, metric), found.comparison.row(ranker, metric)
-            assert (row.estimate, row.low, row.high) == (other.estimate, other.low, other.high)
-            assert row.p == pytest.approx(other.p, nan_ok=True)
+def test_standings_hold_the_comparison_and_its_slices(found):
+    whole = [row for row in found.standings if row.slice == "all"]
+    assert whole == list(found.comparison.rows)
+    assert {row.metric for row in whole} == set(found.comparison.metrics) == set(METRICS)
+    # A metric of predictions has those alone that tell a probability.
+    assert [row.ranker for row in whole if row.metric == "success_brier"] == ["champion"]
 
 
 def test_all_slices_calibration_and_coverage_are_there(found):
-    dimensions = {row.slice.split("=")[0] for row in found.standings}
-    assert dimensions >= {"all", "market", "category", "follower_tier", "creator", "brand"}
+    # Of 20 campaigns no market or category has the eight that a slice needs.
+    assert {row.slice.split("=")[0] for row in found.standings} >= {"all", "follower_tier", "creator"}
+    assert min(row.campaigns for row in found.standings) >= LEAST_CAMPAIGNS
+    assert min(row.campaigns for row in (*found.readings, *found.coverages) if row.slice != "all") >= LEAST_CAMPAIGNS
     whole = {(row.quantity, row.against) for row in found.readings if row.slice == "all"}
     assert whole == {
         *((q, e) for q in ("accept", "success", "lift", "attributed", "utility") for e in ("truth", "logged")),
         ("lift", "realised"),
     }
     assert {row.level for row in found.coverages} == {0.8, 0.9}
-    assert any(row.slice.startswith("market=") for row in found.coverages)
+    assert any(row.slice.startswith("creator=") for row in found.coverages)
     for row in found.coverages:
         if row.slice == "all":
             assert 0.6 < row.coverage <= 1.0
@@ -156,7 +164,7 @@ def test_report_says_all_of_it_in_plain_text(found):
     assert text.isascii()
     assert "\x1b" not in text
     for words in (
-        "regret_usd_at_20", "p Holm", "by slice", "market=", "brand=", "Predicted against observed",
+        "regret_usd_at_20", "p Holm", "by slice", "creator=", "follower_tier=", "Predicted against observed",
         "How often the interval holds the truth", "lift 90%", "noise-free truth", "file: ", "less is better",
         "Mean lift of the champion's first 20",
     ):  # fmt: skip
@@ -227,3 +235,27 @@ def test_the_first_twenty_have_a_mean_lift_with_its_interval(found):
         assert one.claims == (one.low > 0)
     assert told["holds_zero"] == sum(row["low"] <= 0 <= row["high"] for row in told["rows"])
     assert told["holds_truth"] == sum(row["low"] <= row["truth"] <= row["high"] for row in told["rows"])
+
+
+def test_a_champion_of_other_signals_is_refused_everywhere(champion_home, once, small_market, scores, monkeypatch):
+    """One loader: what `rank` refuses, `evaluate` refuses too, before anything is built."""
+
+    def never(*_, **__):
+        raise AssertionError("the champion comes first")
+
+    monkeypatch.setattr(module, "gather_held_out", never)
+    monkeypatch.setattr("models.bundle.champion.signals_sha256", lambda _: "f" * 64)
+    for ask in (
+        lambda: evaluate_marketplace(small_market),
+        lambda: evaluate_marketplace(small_market, scores=scores),
+        lambda: rank_brief(small_market, campaign_id="ca_0000"),
+        lambda: score_marketplace(small_market, small_market / "never.parquet"),
+        lambda: evaluate_policy(small_market),
+    ):
+        with pytest.raises(BundleError, match="signals of contract"):
+            ask()
+    monkeypatch.setattr(pipeline, "aliased", lambda *_: SimpleNamespace(number=1))
+    assert pipeline._current_champion(None, cutoff=pd.Timestamp("2100-01-01", tz="UTC")) == {}
+    assert [(one.ok, "signals of contract" in one.seen) for one in findings() if one.name == "bundle"] == [
+        (False, True)
+    ]

@@ -79,9 +79,9 @@ def text(booster: lightgbm.Booster) -> str:
 )
 def test_the_ranker_equals_lightgbm_train_bit_for_bit(queries, params):
     X, y, campaign = queries
-    mine = CampaignRanker(n_estimators=30, random_state=3, **params).fit(X, y, groups=campaign)
+    mine = CampaignRanker(num_threads=1, n_estimators=30, random_state=3, **params).fit(X, y, groups=campaign)
     plain = {
-        "objective": "lambdarank", "deterministic": True, "force_row_wise": True, "num_threads": 0, "verbosity": -1,
+        "objective": "lambdarank", "deterministic": True, "force_row_wise": True, "num_threads": 1, "verbosity": -1,
         "seed": 3, **params,
     }  # fmt: skip
     theirs = lightgbm.train(plain, lightgbm.Dataset(X, label=y, group=group_sizes(campaign)), 30)
@@ -95,7 +95,7 @@ def test_label_gain_weights_and_directions_reach_lightgbm(queries):
     gain = [0.0, 1.0, 2.0, 4.0, 5.0]
     monotone = [1, -1, *[0] * 38]
     names = [f"signal_{place}" for place in range(40)]
-    mine = CampaignRanker(n_estimators=20, label_gain=gain, monotone=monotone)
+    mine = CampaignRanker(num_threads=1, n_estimators=20, label_gain=gain, monotone=monotone)
     named = clone(mine).set_params(monotone={"signal_0": 1, "signal_1": -1})
     theirs = lightgbm.train(
         {**mine.lightgbm_params(), "monotone_constraints": monotone},
@@ -120,7 +120,7 @@ def test_threads_do_not_change_a_bit(queries):
 
 def test_dense_frames_and_sparse_matrices_give_the_same(queries):
     X, y, campaign = queries
-    ranker = CampaignRanker(n_estimators=10)
+    ranker = CampaignRanker(num_threads=1, n_estimators=10)
     dense = ranker.fit(X, y, groups=campaign).predict(X)
     sparse = ranker.fit(scipy.sparse.csr_matrix(X), y, groups=campaign).predict(scipy.sparse.csr_matrix(X))
     frame = ranker.fit(pd.DataFrame(X), pd.Series(y), groups=pd.Series(campaign)).predict(pd.DataFrame(X))
@@ -132,7 +132,7 @@ def test_caller_keeps_the_matrix_unchanged(queries):
     shuffled = np.random.default_rng(5).permutation(len(queries[0]))
     X, y, campaign = (part[shuffled] for part in queries)
     before = X.copy(), y.copy(), campaign.copy()
-    CampaignRanker(n_estimators=3).fit(X, y, groups=campaign)
+    CampaignRanker(num_threads=1, n_estimators=3).fit(X, y, groups=campaign)
     for now, then in zip((X, y, campaign), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
@@ -144,10 +144,10 @@ def test_campaigns_may_come_in_pieces_and_under_any_name(queries):
     together = pieces[np.argsort(pd.factorize(campaign[pieces])[0], kind="stable")]
     names = np.array([f"spring {name}" for name in campaign], dtype=object)
     weights = np.linspace(1.0, 2.0, len(y))
-    apart = CampaignRanker(n_estimators=10).fit(
+    apart = CampaignRanker(num_threads=1, n_estimators=10).fit(
         X[pieces], y[pieces], groups=names[pieces], sample_weight=weights[pieces]
     )
-    usual = CampaignRanker(n_estimators=10).fit(
+    usual = CampaignRanker(num_threads=1, n_estimators=10).fit(
         X[together], y[together], groups=campaign[together], sample_weight=weights[together]
     )
     assert text(apart.booster_) == text(usual.booster_)
@@ -159,7 +159,7 @@ def test_the_regressor_is_lightgbm_started_from_the_offset_and_the_mean(queries)
     offset = np.log(np.linspace(0.5, 3.0, len(y)))
     amount = (y - 0.5) * np.exp(offset)
     weights = np.linspace(0.5, 2.0, len(y))
-    mine = CampaignRegressor(n_estimators=20).fit(X, amount, sample_weight=weights, offset=offset)
+    mine = CampaignRegressor(num_threads=1, n_estimators=20).fit(X, amount, sample_weight=weights, offset=offset)
     start = offset + np.log((weights @ amount) / (weights @ np.exp(offset)))
     params = {**mine.lightgbm_params(), "objective": quasi_poisson(weights), "max_delta_step": 0.7}
     theirs = lightgbm.train(params, lightgbm.Dataset(X, amount, weight=weights, init_score=start), 20)
@@ -172,7 +172,7 @@ def test_the_regressor_is_lightgbm_started_from_the_offset_and_the_mean(queries)
 @pytest.mark.parametrize("objective", ["regression", "cross_entropy", "poisson"])
 def test_other_objectives_are_lightgbms_own(queries, objective):
     X, y, _ = queries
-    mine = CampaignRegressor(objective=objective, n_estimators=10).fit(X, y / 4)
+    mine = CampaignRegressor(objective=objective, n_estimators=10, num_threads=1).fit(X, y / 4)
     theirs = lightgbm.train({**mine.lightgbm_params(), "objective": objective}, lightgbm.Dataset(X, y / 4), 10)
     assert (mine.predict(X) == theirs.predict(X)).all()
 
@@ -184,8 +184,8 @@ def test_the_classifier_is_calibrated_on_what_it_has_not_seen():
     y = np.where(rng.random(4000) < chance, "accepted", "declined")
     campaign = np.arange(4000) // 40
     half = campaign < 50
-    plain = CampaignClassifier(n_estimators=200, calibrate=False).fit(X[half], y[half])
-    sure = CampaignClassifier(n_estimators=200).fit(X[half], y[half], groups=campaign[half])
+    plain = CampaignClassifier(num_threads=1, n_estimators=200, calibrate=False).fit(X[half], y[half])
+    sure = CampaignClassifier(num_threads=1, n_estimators=200).fit(X[half], y[half], groups=campaign[half])
     assert plain.classes_.tolist() == ["accepted", "declined"]
     assert text(plain.booster_) == text(sure.booster_)
 
@@ -202,7 +202,7 @@ def test_the_classifier_is_calibrated_on_what_it_has_not_seen():
 
 
 def test_score_is_the_mean_ndcg_of_the_campaigns_by_hand():
-    ranker = CampaignRanker(n_estimators=30, min_data_in_leaf=1, label_gain=[0.0, 1.0, 3.0, 4.0])
+    ranker = CampaignRanker(num_threads=1, n_estimators=30, min_data_in_leaf=1, label_gain=[0.0, 1.0, 3.0, 4.0])
     X = np.array([[0.0], [1.0], [2.0], [3.0]] * 3)
     ranker.fit(X, np.array([0, 1, 2, 3] * 3), groups=np.repeat([0, 1, 2], 4))
     grades = np.array([0, 0, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0])
@@ -218,7 +218,7 @@ def test_score_is_the_mean_ndcg_of_the_campaigns_by_hand():
 def test_cross_validation_by_campaign_with_and_without_routing(queries):
     X, y, campaign = queries
     frame, folds = pd.DataFrame(X), GroupKFold(3)
-    ranker = CampaignRanker(n_estimators=10)
+    ranker = CampaignRanker(num_threads=1, n_estimators=10)
     by_hand = [
         clone(ranker).fit(X[a], y[a], groups=campaign[a]).score(X[b], y[b], groups=campaign[b])
         for a, b in folds.split(X, y, campaign)
@@ -240,7 +240,7 @@ def test_cross_validation_by_campaign_with_and_without_routing(queries):
 
 def test_the_scorer_refuses_rows_it_cannot_tell(queries):
     X, y, campaign = queries
-    ranker = CampaignRanker(n_estimators=2).fit(X, y, groups=campaign)
+    ranker = CampaignRanker(num_threads=1, n_estimators=2).fit(X, y, groups=campaign)
     with pytest.raises(TrainingError, match="Series"):
         by_campaign(campaign)
     scorer = by_campaign(pd.Series(campaign))
@@ -251,15 +251,17 @@ def test_the_scorer_refuses_rows_it_cannot_tell(queries):
 
 def test_the_ranker_stands_at_the_end_of_a_pipeline(queries):
     X, y, campaign = queries
-    line = make_pipeline(StandardScaler(), CampaignRanker(n_estimators=10))
+    line = make_pipeline(StandardScaler(), CampaignRanker(num_threads=1, n_estimators=10))
     line.fit(X, y, campaignranker__groups=campaign)
-    inner = CampaignRanker(n_estimators=10).fit(StandardScaler().fit_transform(X), y, groups=campaign)
+    inner = CampaignRanker(num_threads=1, n_estimators=10).fit(StandardScaler().fit_transform(X), y, groups=campaign)
     assert (line.predict(X) == inner.predict(StandardScaler().fit_transform(X))).all()
 
 
 def test_a_clone_learns_the_same_and_another_state_something_else(queries):
     X, y, campaign = queries
-    ranker = CampaignRanker(n_estimators=5, bagging_fraction=0.5, bagging_freq=1).fit(X, y, groups=campaign)
+    ranker = CampaignRanker(num_threads=1, n_estimators=5, bagging_fraction=0.5, bagging_freq=1).fit(
+        X, y, groups=campaign
+    )
     again = clone(ranker).fit(X, y, groups=campaign)
     assert text(again.booster_) == text(ranker.booster_)
     other = clone(ranker).set_params(random_state=8).fit(X, y, groups=campaign)
@@ -288,24 +290,24 @@ def test_refuses_what_does_not_fit_together(change, words):
     given = {"X": np.arange(8.0).reshape(4, 2), "y": [0, 1, 0, 1], "groups": [2, 2, 1, 1], **change}
     X, y, groups = (given.pop(name) for name in ("X", "y", "groups"))
     with pytest.raises(TrainingError, match=words):
-        CampaignRanker(n_estimators=2, **given).fit(X, y, groups=groups)
+        CampaignRanker(num_threads=1, n_estimators=2, **given).fit(X, y, groups=groups)
 
 
 def test_what_scikit_learn_refuses_is_a_value_error():
     X, y = np.arange(8.0).reshape(4, 2), [0, 1, 0, 1]
     for wrong in ({"y": [0, 1, 0]}, {"X": np.full((4, 2), np.inf)}, {"sample_weight": np.ones(3)}):
         with pytest.raises(ValueError, match=r".+"):
-            CampaignRanker(n_estimators=2).fit(**{"X": X, "y": y} | wrong)
+            CampaignRanker(num_threads=1, n_estimators=2).fit(**{"X": X, "y": y} | wrong)
 
 
 def test_a_campaign_of_more_rows_than_lightgbm_ranks_is_refused_in_plain_words():
     rows = LARGEST_QUERY + 1
     X, y = np.arange(rows, dtype=np.float64)[:, None], np.arange(rows) % 2
     with pytest.raises(TrainingError, match=r"10,001 rows: no groups were given"):
-        CampaignRanker(n_estimators=1).fit(X, y)
+        CampaignRanker(num_threads=1, n_estimators=1).fit(X, y)
     with pytest.raises(TrainingError, match=r"at most 10,000 rows"):
-        CampaignRanker(n_estimators=1).fit(X, y, groups=np.zeros(rows))
-    CampaignRanker(n_estimators=1).fit(X, y, groups=np.arange(rows) // LARGEST_QUERY)
+        CampaignRanker(num_threads=1, n_estimators=1).fit(X, y, groups=np.zeros(rows))
+    CampaignRanker(num_threads=1, n_estimators=1).fit(X, y, groups=np.arange(rows) // LARGEST_QUERY)
 
 
 def test_an_offset_is_for_the_multiplicative_model_alone():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.time import days_of
 from features.time.entities import known_until
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from marketplace.errors import DateError, TrainingError
@@ -21,7 +22,6 @@ from training.lift.checks.imputation import AFTER_SHIFTS, impute
 from training.lift.checks.placebo import LEAD, SHIFTS, placebo_tests
 from training.lift.checks.siblings import sibling_check
 from training.lift.checks.synthetic_did import simplex_least_squares, synthetic_did
-from training.lift.counterfactual import epoch_days
 from training.lift.empirical_bayes import fit_prior, posterior
 from training.lift.estimate import HYPERPRIOR, attributed_days
 from training.lift.evidence import LiftEvidence, gather_evidence, within_window
@@ -119,7 +119,7 @@ def gather(
 ) -> LiftEvidence:
     deliveries = market.frame("deliveries")
     rows = deliveries[["invitation_id", "campaign_id", "creator_id", "content_id"]].assign(
-        posted_day=epoch_days(deliveries["posted_at"])
+        posted_day=days_of(deliveries["posted_at"])
     )
     attributed = attributed_days(market, END)
     sales = within_window(rows, attributed)

@@ -9,7 +9,7 @@ from marketplace.errors import TrainingError
 from marketplace.simulator.mechanisms.lists import show
 from marketplace.simulator.worlds.parameters import BASELINE
 from training.off_policy.estimators import (
-    LEAST_CAMPAIGNS,
+    LEAST_MATURED,
     Log,
     estimate,
     invitation_weights,
@@ -213,7 +213,7 @@ def test_refuses_below_the_effective_sample_size_and_says_how_much_there_was():
 
 
 def test_refuses_few_campaigns():
-    few = LEAST_CAMPAIGNS - 1
+    few = LEAST_MATURED - 1
     with pytest.raises(TrainingError, match="10 campaigns or more"):
         estimate(repeated(times=few), np.ones(4 * few))
 

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score, roc_auc_score
 
 from marketplace.errors import TrainingError
+from training.stats import metrics as module
 from training.stats.metrics import (
+    METRICS,
     Groups,
+    Ranked,
     auc_within_campaign,
     average_precision,
     calibration_table,
@@ -68,14 +71,6 @@ def test_gain_share_by_hand() -> None:
     assert gains.share[0] == pytest.approx((2 - chance) / (16 - chance))
 
 
-def test_pooled_share_weighs_by_what_is_at_stake() -> None:
-    groups = Groups.of(["a", "a", "b", "b"], ["x", "y", "x", "y"])
-    gains = gains_at_k(groups, [1.0, 0.0, 0.0, 1.0], [100.0, 0.0, 1.0, 0.0], k=1)
-    # a: found 100 of best 100, chance 50; b: found 0 of best 1, chance .5.
-    assert gains.pooled_share == pytest.approx((50 - 0.5) / (50 + 0.5))
-    assert gains.share.tolist() == [1.0, -1.0]
-
-
 def test_undefined_campaigns_are_nan() -> None:
     groups = Groups.of(["a", "a", "b"], ["x", "y", "x"])
     assert np.isnan(ndcg_at_k(groups, [1, 2, 3], [0, 0, 1])).tolist() == [True, False]
@@ -87,7 +82,6 @@ def test_undefined_campaigns_are_nan() -> None:
     groups = Groups.of(rows["campaign_id"], rows["creator_id"])
     assert np.isnan(oracle_gain_share_at_k(groups, rows["score"], rows["profit"], k=40)).all()
     assert np.isnan(oracle_gain_share_at_k(groups, rows["score"], np.full(len(rows), 0.1), k=3)).all()
-    assert np.isnan(gains_at_k(groups, rows["score"], rows["profit"], k=40).pooled_share)
 
 
 def test_equal_scores_go_by_creator_and_nan_comes_last() -> None:
@@ -210,3 +204,20 @@ def test_a_calibrated_probability_has_a_small_error() -> None:
     outcome = (rng.random(20_000) < probability).astype(float)
     assert expected_calibration_error(probability, outcome) < 0.02
     assert expected_calibration_error(probability**2, outcome) > 0.1
+
+
+def test_a_metric_is_declared_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_METRICS", {**METRICS})
+
+    @module.metric("worst_at_1", says="what the first is worth, less is better", needs=("truth",), less_is_better=True)
+    def first(ranked: Ranked) -> np.ndarray:
+        return gains_at_k(ranked.known.groups, ranked.score, ranked.known.profit, k=1).found
+
+    declared = module._METRICS["worst_at_1"]
+    assert (declared.function, declared.sign) == (first, -1.0)
+    assert next(iter(module._METRICS)) == "oracle_gain_share_at_20", "the headline stays the first"
+    with pytest.raises(TrainingError, match="name of its own"):
+        module.metric("map", says="again", needs=("labels",))(first)
+    with pytest.raises(TrainingError, match="truth or labels"):
+        module.metric("of_nothing", says="nothing", needs=("predictions",))(first)
+    assert all(each.function.__doc__ for each in METRICS.values()), "a metric's docstring has its formula"

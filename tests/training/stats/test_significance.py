@@ -6,10 +6,17 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import kstest, permutation_test
+from scipy.stats import bootstrap, kstest, permutation_test
 
 from marketplace.errors import TrainingError
-from training.stats.significance import EXACT_UP_TO, cluster_bootstrap, holm, paired_randomisation_test
+from training.stats.significance import (
+    EXACT_UP_TO,
+    LEAST_CAMPAIGNS,
+    campaign_mean,
+    cluster_bootstrap,
+    holm,
+    paired_randomisation_test,
+)
 
 
 def test_few_campaigns_are_counted_exactly() -> None:
@@ -76,12 +83,45 @@ def test_bootstrap_covers_the_mean_as_often_as_it_says() -> None:
 
 
 def test_bootstrap_of_a_ratio() -> None:
-    top, bottom = np.array([1.0, 4.0, np.nan]), np.array([2.0, 4.0, 1.0])
-    interval = cluster_bootstrap(top, bottom)
-    assert interval.estimate == pytest.approx(5 / 6)
-    # Only two campaigns: the draws are 1/2, 5/6 and 1.
-    assert (interval.low, interval.high) == (0.5, 1.0)
+    rng = np.random.default_rng(12)
+    bottom = rng.lognormal(0.0, 0.5, 40)
+    top = 2.0 * bottom + rng.exponential(size=40)
+    interval = cluster_bootstrap(np.append(top, np.nan), np.append(bottom, 1.0), draws=20_000)
+    assert interval.estimate == pytest.approx(top.sum() / bottom.sum())
+    theirs = bootstrap(
+        (top, bottom), lambda x, y, axis=-1: x.sum(axis=axis) / y.sum(axis=axis), paired=True, n_resamples=20_000,
+        rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    assert [interval.low, interval.high] == pytest.approx([theirs.low, theirs.high], abs=0.01)
+
+
+@pytest.mark.parametrize("draw", [lambda rng: rng.lognormal(0.0, 1.5, 30), lambda rng: rng.integers(0, 2, 12)])
+def test_bca_agrees_with_scipy_to_the_error_of_the_draws(draw) -> None:
+    values = np.asarray(draw(np.random.default_rng(13)), dtype=float)
+    ours = cluster_bootstrap(values, level=0.9, draws=40_000)
+    theirs = bootstrap(
+        (values,), np.mean, confidence_level=0.9, n_resamples=40_000, rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert [ours.low, ours.high] == pytest.approx([theirs.low, theirs.high], abs=0.03 * values.std())
+
+
+def test_few_campaigns_have_a_mean_and_no_interval() -> None:
+    few, enough = np.arange(LEAST_CAMPAIGNS - 1.0), np.arange(float(LEAST_CAMPAIGNS))
+    assert cluster_bootstrap(few).estimate == pytest.approx(few.mean())
+    assert np.isnan([cluster_bootstrap(few).low, cluster_bootstrap(few).high]).all()
+    assert cluster_bootstrap(enough).low < enough.mean() < cluster_bootstrap(enough).high
     assert np.isnan(cluster_bootstrap([np.nan]).estimate)
+    same = cluster_bootstrap(np.full(20, 0.3))
+    assert (same.low, same.estimate, same.high) == pytest.approx((0.3, 0.3, 0.3))
+
+
+def test_a_mean_counts_every_known_campaign_once() -> None:
+    assert campaign_mean([1.0, np.nan, 0.0, 0.5]) == pytest.approx(0.5)
+    assert np.isnan(campaign_mean([np.nan]))
+    assert (
+        campaign_mean([1.0, 0.0]) - campaign_mean([0.5, 0.25])
+        == paired_randomisation_test([1.0, 0.0], [0.5, 0.25]).difference
+    )
 
 
 def test_same_seed_same_interval() -> None:

@@ -129,3 +129,12 @@ def test_the_metric_is_the_first_that_all_have(store):
     assert compare_runs([one.id, other.id], store=store).metric == "validation_share"
     with pytest.raises(TrainingError, match="campaign by campaign"):
         compare_runs([one.id, third.id], store=store)
+
+
+def test_where_less_is_better_the_smaller_run_wins(store):
+    base = RNG.uniform(100.0, 200.0, 12)
+    runs = [a_run(store, values, metric="regret_usd_at_20") for values in (base, base - 50.0)]
+    found = compare_runs([run.id for run in runs], store=store)
+    assert found.metric == "regret_usd_at_20"
+    assert found.tests[0].difference == pytest.approx(-50.0)
+    assert (found.tests[0].wins, found.tests[0].losses) == (12, 0)

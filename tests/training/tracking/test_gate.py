@@ -16,7 +16,7 @@ BASE = RNG.uniform(0.2, 0.6, 30)
 RULES = (
     NotWorse("profit", margin=0.02, alpha=0.05),
     NotWorse("ndcg", margin=0.02, alpha=0.05, unless="profit"),
-    NoCollapse("profit", drop=0.2, alpha=0.01, campaigns=8),
+    NoCollapse("profit", drop=0.2, alpha=0.01),
     Calibrated("success", at_most=0.1, rows=200),
 )
 
@@ -132,3 +132,14 @@ def test_the_gate_names_a_metric_for_simulated_and_for_real_marketplaces():
     named = {rule.metric: rule.unless for rule in GATE if isinstance(rule, NotWorse)}
     assert named["oracle_gain_share_at_20"] == ""
     assert named["ndcg_at_10"] == "oracle_gain_share_at_20"
+
+
+def test_where_less_is_better_more_is_worse():
+    rules = (NotWorse("regret_usd_at_20", margin=0.02, alpha=0.05),)
+    better, worse = (evidence(BASE + shift, metric="regret_usd_at_20") for shift in (-0.3, 0.3))
+    # The best heuristic is the one with the least regret.
+    passed, failed = (check_gate(one, rules=rules)[0] for one in (better, worse))
+    assert "of followers" in passed.figures
+    assert passed.passed
+    assert not failed.passed
+    assert "difference +0.500 (at most +0.020)" in failed.figures

@@ -122,8 +122,8 @@ def test_a_study_of_another_version_or_seed_is_not_gone_on_with(home, monkeypatc
     drawn("mine", 2, seed=3)
     with pytest.raises(TrainingError, match="seed"), open_study("mine", seed=4):
         pass
-    monkeypatch.setattr(tune_study, "STUDY_VERSION", 2)
-    with pytest.raises(TrainingError, match="version 2"), open_study("mine", seed=3):
+    monkeypatch.setattr(tune_study, "STUDY_VERSION", tune_study.STUDY_VERSION + 1)
+    with pytest.raises(TrainingError, match=f"version {tune_study.STUDY_VERSION}"), open_study("mine", seed=3):
         pass
     monkeypatch.undo()
     monkeypatch.setenv("COLLABRANK_HOME", str(home))
