@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from benchmarks.holdback import POLICY, _of, calibrate, randomised
+from features.lift.empirical_bayes import Block
+from features.lift.estimate import HYPERPRIOR
 from marketplace.tables import Marketplace
 from tests.training.lift.test_report import TREATED, gather, shop
-from training.lift.empirical_bayes import Block
-from training.lift.estimate import HYPERPRIOR
 
 EVERYBODY = np.ones(TREATED, dtype=bool)
 

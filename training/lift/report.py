@@ -1,7 +1,7 @@
 """``collabrank lift``: what partnerships added, campaign by campaign and in all, and what speaks against it.
 
-Estimates are those that rankers learn from (training/lift/estimate.py), summed with the
-standard error that a sum deserves (training/lift/sums.py). Beside them stand
+Estimates are those that rankers learn from (features/lift/estimate.py), summed with the
+standard error that a sum deserves (features/lift/sums.py). Beside them stand
 checks that share as little with them as can be: sums of sales beyond an
 imputed path (training/lift/checks/imputation.py), placebo tests, a sensitivity value,
 sibling products, and synthetic difference-in-differences. Where the imputed
@@ -19,6 +19,20 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from features.lift import (
+    HYPERPRIOR,
+    LiftEvidence,
+    Prior,
+    attributed_days,
+    epoch_days,
+    fit_prior,
+    gather_evidence,
+    one_thread,
+    pair_lifts,
+    posterior,
+    sum_lifts,
+    within_window,
+)
 from features.time import as_of_day
 from marketplace.arrays import Flags, Floats
 from marketplace.contract import ATTRIBUTION_DAYS
@@ -40,12 +54,6 @@ from training.lift.checks import (
     sibling_check,
     synthetic_check,
 )
-from training.lift.counterfactual import epoch_days
-from training.lift.empirical_bayes import Prior, fit_prior, posterior
-from training.lift.estimate import HYPERPRIOR, attributed_days
-from training.lift.evidence import LiftEvidence, gather_evidence, within_window
-from training.lift.sums import pair_lifts, sum_lifts
-from training.lift.threads import one_thread
 from training.outcomes import build_outcomes
 
 __all__ = ["LEVEL", "Estimate", "LiftReport", "lift_report", "ripe_evidence"]

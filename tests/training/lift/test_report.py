@@ -10,6 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.lift.counterfactual import epoch_days
+from features.lift.empirical_bayes import fit_prior, posterior
+from features.lift.estimate import HYPERPRIOR, attributed_days
+from features.lift.evidence import LiftEvidence, gather_evidence, within_window
+from features.lift.sums import pair_lifts, sum_lifts
 from features.time.entities import known_until
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from marketplace.errors import TrainingError
@@ -21,13 +26,8 @@ from training.lift.checks.imputation import AFTER_SHIFTS, impute
 from training.lift.checks.placebo import LEAD, SHIFTS, placebo_tests
 from training.lift.checks.siblings import sibling_check
 from training.lift.checks.synthetic_did import simplex_least_squares, synthetic_did
-from training.lift.counterfactual import epoch_days
-from training.lift.empirical_bayes import fit_prior, posterior
-from training.lift.estimate import HYPERPRIOR, attributed_days
-from training.lift.evidence import LiftEvidence, gather_evidence, within_window
 from training.lift.report import LiftReport, lift_report
 from training.lift.run import run_lift
-from training.lift.sums import pair_lifts, sum_lifts
 from training.lift.text import lift_text
 from training.lift.truth import lift_truth
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
+from features.lift.estimate import attributed_days, estimate_lift, sales_kernel
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace, open_marketplace, read_truth
 from training.data.labels import build_labels
-from training.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
-from training.lift.estimate import attributed_days, estimate_lift, sales_kernel
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
 KERNEL = 2.0 ** (-np.arange(ATTRIBUTION_DAYS) / 3.0)

@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks.holdback import _of
 from benchmarks.lift_scale import main
+from features.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
+from features.lift.evidence import days_of_posting
+from features.lift.threads import one_thread
 from features.time.entities import known_until
 from marketplace.tables import open_marketplace
 from training.data.labels import build_labels
-from training.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
-from training.lift.evidence import days_of_posting
 from training.lift.report import lift_report
-from training.lift.threads import one_thread
 
 HYPERPRIOR = Hyperprior(np.array([0.5, 0.1]), np.array([0.3, 0.2]), np.array([100.0, 0.1]))
 

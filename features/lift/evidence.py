@@ -1,7 +1,7 @@
-"""What the product days say of each partnership's lift, before any prior: the evidence of `training.lift.estimate`.
+"""What the product days say of each partnership's lift, before any prior: the evidence of `features.lift.estimate`.
 
-One block a product (`training.lift.empirical_bayes.Block`): its days against what
-it would have sold (`training.lift.counterfactual`), by generalised least squares
+One block a product (`features.lift.empirical_bayes.Block`): its days against what
+it would have sold (`features.lift.counterfactual`), by generalised least squares
 over all its partnerships at once.
 """
 
@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
+from features.lift.counterfactual import Baseline, Panel, epoch_days, fit_baseline, read_panel, without_others
+from features.lift.empirical_bayes import Block
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace
-from training.lift.counterfactual import Baseline, Panel, epoch_days, fit_baseline, read_panel, without_others
-from training.lift.empirical_bayes import Block
 
 __all__ = [
     "LEVEL_VARIANCE",
@@ -148,7 +148,7 @@ def gather_evidence(
     ----------
     rows : DataFrame[invitation_id, campaign_id, creator_id, content_id, posted_day]
     sales : DataFrame, as `within_window` gives it for ``rows``.
-    attributed : DataFrame, as `training.lift.estimate.attributed_days` gives it.
+    attributed : DataFrame, as `features.lift.estimate.attributed_days` gives it.
     shifts : ints
         The days of every partnership, moved back by each of these (forward where negative), are not used as untreated
         either: what a placebo, or what follows, is asked of must not have been fitted to.

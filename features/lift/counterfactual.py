@@ -237,7 +237,7 @@ def without_others(
     Parameters
     ----------
     own : float64 (P, T), the partnerships' own attributed USD.
-    attributed : DataFrame, as `training.lift.estimate.attributed_days` gives it.
+    attributed : DataFrame, as `features.lift.estimate.attributed_days` gives it.
     """
     tables = _other_orders(panel, attributed)
     usable = np.isfinite(panel.sales) & ~treated & np.isfinite(baseline.level)[:, None]
