@@ -13,7 +13,7 @@ from features.indices.content import JUDGED_AFTER_DAYS
 from features.indices.declare import BARELY_VIEWED_SHARE, BRAND_CAP, WINDOW_DAYS
 from features.indices.events import EVENT_SCALE, EVENT_WINDOWS, MASS_ONE
 from features.indices.evidence import DAYS_PER_30, WEIGHT_ONE, Evidence, built, event_weights, readable, sums_by_row
-from features.indices.money import LIFT_SCALE
+from features.indices.money import LIFT_SCALE, lift_events
 from features.indices.shrinkage import decayed_exposure, effective_n
 from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
@@ -25,9 +25,14 @@ _WEEKS = 13
 _USUAL_EXCESS = 0.5
 
 
-def event_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, Evidence]:
-    """Partnership events: weighted moments by kind, at most `BRAND_CAP` fresh events' worth from each brand."""
+def event_evidence(market: Marketplace, base: Any, watched: Ints, *, days: Ints) -> dict[str, Evidence]:
+    """Partnership events: weighted moments by kind, at most `BRAND_CAP` fresh events' worth from each brand.
+
+    ``days`` (int64) are those of ``base``: the lifts of their grid days are estimated, of no others.
+    """
     events = built(market, "events")
+    lifts = ibis.memtable(lift_events(market, days), schema=events.schema())
+    events = events.union(lifts.select(events.columns))
     count = watched.size
     joined = base.join(events, [*readable(base, events), events.event_day >= base.day - events.window])
     joined = joined.mutate(w=event_weights(joined.day, joined.event_day))

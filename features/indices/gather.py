@@ -76,7 +76,7 @@ def _gather(market: Marketplace, rows: pd.DataFrame) -> Gathered:
     )
     base = ibis.memtable(frame)
     watched, idle = _watched(market, base, frame["day"].to_numpy())
-    evidence = event_evidence(market, base, watched)
+    evidence = event_evidence(market, base, watched, days=frame["day"].to_numpy())
     evidence |= posting_evidence(market, base, watched)
     evidence |= volume_evidence(market, base, watched)
     evidence |= _selling_evidence(market, base, count)

@@ -7,6 +7,7 @@ the index ``sales_drive`` (features.indices) all ask here.
 - `evidence`: what its days say of its partnerships, before any prior.
 - `empirical_bayes`: the prior that all partnerships share, fitted.
 - `estimate`: the lift of each partnership, as of a day.
+- `ripe`: the same for those that are ripe as of a day, for the indices.
 - `sums`: lifts of many partnerships together, with the error that a sum deserves.
 - `threads`: linear algebra on one thread.
 """
@@ -27,6 +28,7 @@ from features.lift.evidence import (
     treated_days,
     within_window,
 )
+from features.lift.ripe import RIPE_DAYS, RIPE_LIFT_COLUMNS, posted_partnerships, ripe_lifts
 from features.lift.sums import SharedError, pair_lifts, sum_lifts
 from features.lift.threads import one_thread
 
@@ -34,6 +36,8 @@ __all__ = [
     "HYPERPRIOR",
     "LEVEL_VARIANCE",
     "LIFT_COLUMNS",
+    "RIPE_DAYS",
+    "RIPE_LIFT_COLUMNS",
     "TERMS",
     "Baseline",
     "Block",
@@ -51,8 +55,10 @@ __all__ = [
     "gather_evidence",
     "one_thread",
     "pair_lifts",
+    "posted_partnerships",
     "posterior",
     "product_days",
+    "ripe_lifts",
     "sum_lifts",
     "treated_days",
     "within_window",
