@@ -54,11 +54,12 @@ def _overall(report: LiftReport, truth: LiftTruth | None) -> Iterator[str]:
         f"({LEVEL:.0%}: {_usd(best.low)} to {_usd(best.high)}), {_ratio(best)}; a partnership "
         f"{_usd(best.estimate / n)} USD ({_usd(best.low / n)} to {_usd(best.high / n)})"
     )
-    if best is not report.learned:
+    if not math.isnan(report.misled):
         learned = report.learned
         yield (
-            f"  from sales beyond the imputed path, net of the {AFTER_DAYS} days after. What rankers learn from says "
-            f"{_usd(learned.estimate)} USD ({_usd(learned.low)} to {_usd(learned.high)}), which that contradicts"
+            f"  of which {1.0 - report.misled:.0%} is what rankers learn from, {_usd(learned.estimate)} USD "
+            f"({_usd(learned.low)} to {_usd(learned.high)}), and {report.misled:.0%}, the chance that attributed sales "
+            f"mislead, sales beyond the imputed path net of the {AFTER_DAYS} days after"
         )
     if truth is not None:
         error = "" if math.isnan(truth.error) else f", error {truth.error:+.1%}"
