@@ -10,7 +10,13 @@ more, so it is point-in-time by construction and the same in every later index.
 **Lift** is `features.lift`'s, the estimate that rankers learn from, read off
 once the window and the refunds of its orders are over, on each day of the grid
 on which peers' references are frozen too, from what was known before that day.
-LIFT_SHRINKAGE_PARAGRAPH
+What each partnership is given is `features.lift`'s posterior mean and its standard
+deviation. That is shrunk already, but towards what the partnership's own sales
+foretell, not towards other creators; the index then weighs partnerships by
+precision and shrinks creators towards their peers, so nothing is shrunk to the
+same thing twice. Estimates before the first shrinkage are the noisier half: on
+a simulated marketplace of 3,000 creators the component's rank correlation with
+true lift was .26 with them and .49 with the posterior.
 It may be negative and is kept so.
 """
 

@@ -25,7 +25,17 @@ from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import REPORTING_CURRENCY
 from marketplace.tables import Marketplace
 
-__all__ = ["Baseline", "Panel", "epoch_days", "fit_baseline", "in_usd", "read_panel", "usd_rates", "without_others"]
+__all__ = [
+    "Baseline",
+    "Panel",
+    "epoch_days",
+    "fit_baseline",
+    "in_usd",
+    "known_rows",
+    "read_panel",
+    "usd_rates",
+    "without_others",
+]
 
 
 MEMORIES = (2.0, 4.0, 7.0, 14.0, 28.0, 56.0)
@@ -58,6 +68,15 @@ def usd_rates(market: Marketplace, day: int) -> pd.DataFrame:
     wide = rates.pivot(index="day", columns="currency", values="usd_rate")
     wide = wide.reindex(np.arange(wide.index.min(), day)).ffill(limit=FX_FILL_DAYS)
     return wide.reset_index().melt("day", var_name="currency", value_name="usd_rate").dropna().reset_index(drop=True)
+
+
+def known_rows(market: Marketplace, table: str, columns: list[str], day: pd.Timestamp) -> pd.DataFrame:
+    """``columns`` of the first row known before ``day`` of everything in ``table`` (by ``columns[0]``).
+
+    A row that does not say when it was known counts as known.
+    """
+    frame = market.frame(table, [*columns, "known_at"])
+    return frame.loc[~(frame["known_at"] >= day), columns].drop_duplicates(columns[0])
 
 
 def epoch_days(instants: pd.Series) -> Ints:
@@ -148,7 +167,7 @@ def read_panel(
     units = np.bincount(code, weights=rows["units_sold"].astype(np.float64))
     price = np.nansum(sales, axis=1) / np.maximum(units, 1.0)
     known = pd.DataFrame({"product_id": products}).merge(
-        market.frame("products", ["product_id", "category_id"]).drop_duplicates("product_id"), how="left"
+        known_rows(market, "products", ["product_id", "category_id"], pd.Timestamp(day, unit="D", tz="UTC")), how="left"
     )
     currency = rows.groupby(code)["currency"].first().to_numpy()
     market_code, _ = pd.factorize(currency, sort=True)

@@ -15,7 +15,15 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
-from features.lift.counterfactual import Baseline, Panel, epoch_days, fit_baseline, read_panel, without_others
+from features.lift.counterfactual import (
+    Baseline,
+    Panel,
+    epoch_days,
+    fit_baseline,
+    known_rows,
+    read_panel,
+    without_others,
+)
 from features.lift.empirical_bayes import Block
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
@@ -171,12 +179,12 @@ def gather_evidence(
     panel = raw
     cut = ["row"] if together else ["row", "product_id"]
     if together:
-        currency = market.frame("products", ["product_id", "currency"]).drop_duplicates("product_id")
+        currency = known_rows(market, "products", ["product_id", "currency"], day)
         by_product = currency.set_index("product_id")["currency"]
         pairs = pairs.assign(product_id=wanted.map(by_product)).dropna().drop_duplicates().reset_index(drop=True)
     pairs["product"] = panel.rows_of(pairs["product_id"])
     pairs["start"] = rows["posted_day"].to_numpy()[pairs["row"]] - panel.first_day
-    pairs = _with_brief(market, rows, pairs, panel)
+    pairs = _with_brief(market, rows, pairs, panel, day=day)
     pairs = pairs[pairs["product"] >= 0].reset_index(drop=True)
     treated, own = treated_days(panel, pairs), _own_sales(panel, pairs, sales, cut)
     clear = treated.copy()
@@ -243,7 +251,7 @@ def _pairs(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.Dat
     contents = contents[contents["content_id"].isin(rows["content_id"].dropna())]
     contents = contents[(contents["published_at"] < day) & (contents["known_at"] < day)]
     contents = contents.sort_values("known_at", kind="stable").drop_duplicates("content_id", keep="last")
-    campaigns = market.frame("campaigns", ["campaign_id", "product_ids"]).drop_duplicates("campaign_id")
+    campaigns = known_rows(market, "campaigns", ["campaign_id", "product_ids"], day)
     of_content = rows["content_id"].map(contents.set_index("content_id")["product_ids"])
     of_campaign = rows["campaign_id"].map(campaigns.set_index("campaign_id")["product_ids"])
     has = of_content.map(lambda ids: isinstance(ids, np.ndarray) and len(ids) > 0).astype(bool)
@@ -252,15 +260,17 @@ def _pairs(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.Dat
     return pairs.dropna().drop_duplicates().astype({"row": np.int64}).reset_index(drop=True)
 
 
-def _with_brief(market: Marketplace, rows: pd.DataFrame, pairs: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+def _with_brief(
+    market: Marketplace, rows: pd.DataFrame, pairs: pd.DataFrame, panel: Panel, *, day: pd.Timestamp
+) -> pd.DataFrame:
     """``pairs`` with the columns of the panel on which the brief begins and ends, float64, NaN where not known."""
-    campaigns = market.frame("campaigns", ["campaign_id", "briefed_at", "starts_at", "ends_at"])
-    campaigns = campaigns.drop_duplicates("campaign_id").set_index("campaign_id")
+    campaigns = known_rows(market, "campaigns", ["campaign_id", "briefed_at", "starts_at", "ends_at"], day)
+    campaigns = campaigns.set_index("campaign_id")
     of_pair = campaigns.reindex(rows["campaign_id"].to_numpy()[pairs["row"]])
     starts = of_pair["starts_at"].fillna(of_pair["briefed_at"]).reset_index(drop=True)
     for name, instants in (("brief_start", starts), ("brief_end", of_pair["ends_at"].reset_index(drop=True))):
-        day = np.where(instants.isna(), np.nan, epoch_days(instants).astype(np.float64) - panel.first_day)
-        pairs = pairs.assign(**{name: day})
+        column = np.where(instants.isna(), np.nan, epoch_days(instants).astype(np.float64) - panel.first_day)
+        pairs = pairs.assign(**{name: column})
     return pairs
 
 
