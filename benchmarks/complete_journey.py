@@ -69,7 +69,7 @@ def measure(folder: Path, *, seed: int) -> Comparison:
         held_out.pairs,
         # The last campaign's grace days end after the source's last row; nothing more is to come of it.
         labels=build_labels(market, known_until(market) + pd.Timedelta(days=GRACE_DAYS + 1)),
-        champion=f"{rankers[-1].ranker}, success",
+        champion=f"{rankers[-1].name}, success",
         success=success,
         seed=seed,
     )

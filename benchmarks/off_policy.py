@@ -81,7 +81,10 @@ def one_market(folder: Path, *, creators: int, campaigns: int, days: int, seed: 
     kept = np.isin(np.array(data.log.campaign_ids), split.held_out)
     rows = kept[data.log.campaign]
     log, pairs, X, model = data.log.take(kept), data.pairs[rows].reset_index(drop=True), data.X[rows], data.model[rows]
-    truth = pairs.merge(read_truth(folder, "outcomes"), on=["campaign_id", "creator_id"], how="left")
+    outcomes = read_truth(folder, "outcomes")
+    if outcomes is None:
+        raise TrainingError("a simulated marketplace, whose truth is known", received="none", look=str(folder))
+    truth = pairs.merge(outcomes, on=["campaign_id", "creator_id"], how="left")
     expected = truth["incremental_profit"].to_numpy(dtype=np.float64)
     matrix = pd.concat([pairs, pd.DataFrame(X, columns=list(SIGNALS))], axis=1)
     scores = baseline_scores(matrix, indices=index_scores(market, pairs), seed=seed)

@@ -70,10 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
-    from features.snapshot import build_snapshot
+    from features.snapshot import build_snapshot, save_snapshot
     from marketplace.simulator import simulate
     from marketplace.tables import open_marketplace
-    from models.bundle import read_signer
+    from models.bundle import read_signer, save_bundle
 
     market = chosen.market
     if market is None:
@@ -94,8 +94,8 @@ def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         ("all_eligible", together, TREES),
         ("largest_model", together, LARGEST),
     ):
-        _bundle(matrix, trees).save(home / "var" / "bundle", signer)
-        served.save(home / "var" / "snapshot")
+        save_bundle(_bundle(matrix, trees), home / "var" / "bundle", signer)
+        save_snapshot(served, home / "var" / "snapshot")
         with _service(home) as (url, key):
             figures[name] = _latency(url, key, brief.campaign_id, requests=chosen.requests)
         figures[name]["trees"] = sum(trees.values())

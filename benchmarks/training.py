@@ -17,7 +17,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def time_fits(rows: int, signals: int, *, rounds: int, repeats: int, seed: int) 
     """Median seconds of the three ways, by turns."""
     X, y, groups = made_up(rows, signals, seed=seed)
     plain = {"objective": "lambdarank", "verbosity": -1, "seed": seed}
-    ways = {
+    ways: dict[str, Callable[[int], Any]] = {
         "fit_ranker": lambda r: fit_ranker(
             X[: r * QUERY_ROWS], y[: r * QUERY_ROWS], groups[:r], rounds=rounds, seed=seed
         ),

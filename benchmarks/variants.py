@@ -217,7 +217,7 @@ class Fits:
             scores = self._hybrid(self.rankers(variant))
         else:
             rankers = self.rankers(variant)
-            ranker = next((one for one in rankers if one.ranker == variant.order), rankers[-1])
+            ranker = next((one for one in rankers if one.name == variant.order), rankers[-1])
             score, predictions = self._score(ranker)
             scores = predictions.utility if variant.order == "utility" else score
         validation = None if ranker is None else validation_share(self._drawn.data, ranker.out_of_fold.utility)[0]
@@ -266,7 +266,7 @@ class Fits:
 
 def _same(one: Target, other: Target) -> bool:
     """Whether a head would learn the same from both, of the same data."""
-    plain = ("head", "objective", "feature sets", "gains", "scale")
+    plain = ("head", "objective", "feature_sets", "gains", "scale")
     return (
         all(getattr(one, name) == getattr(other, name) for name in plain)
         and np.array_equal(one.rows, other.rows)

@@ -55,9 +55,9 @@ def measure(world: str, seed: int, *, creators: int, campaigns: int, days: int, 
         scores |= baseline_scores(held_out.X, indices=held_out.indices, seed=seed)
         shares = gain_shares(drawn, scores)
     return {
-        **drawn.facts, "fit_seconds": round(fitted, 1), "cores": os.cpu_count(), "chosen": rankers[-1].ranker,
+        **drawn.facts, "fit_seconds": round(fitted, 1), "cores": os.cpu_count(), "chosen": rankers[-1].name,
         "validation": {ranker.name: ranker.validation for ranker in rankers},
-        "shares": {"champion": shares[rankers[-1].ranker], **shares},
+        "shares": {"champion": shares[rankers[-1].name], **shares},
     }  # fmt: skip
 
 

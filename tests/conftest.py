@@ -1,11 +1,19 @@
-"""Fixtures that every package's tests share."""
+"""Fixtures that all tests share: a small marketplace, its training rows and rankers, an empty MLflow store, a home."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from training.data.dataset import TrainingData
+    from training.data.splits import Split
+    from training.heads.rankers import FittedRanker
+    from training.tracking.store import Store
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -28,3 +36,52 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLLABRANK_HOME", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def small_split(small_market: Path) -> Split:
+    """The default split of the small marketplace: 40 campaigns to learn from, 20 held out."""
+    from marketplace.tables import open_marketplace
+    from training.data.splits import split_by_time
+
+    return split_by_time(open_marketplace(small_market).frame("campaigns", ["campaign_id", "briefed_at"]))
+
+
+@pytest.fixture(scope="session")
+def training_data(small_market: Path, small_split: Split) -> TrainingData:
+    """What the heads learn from on the small marketplace."""
+    from marketplace.tables import open_marketplace
+    from training.data.dataset import build_training_data
+
+    return build_training_data(open_marketplace(small_market), small_split.train, as_of=small_split.cutoff)
+
+
+@pytest.fixture(scope="session")
+def rankers(training_data: TrainingData) -> dict[str, FittedRanker]:
+    """Both rankers, seed 7, by name."""
+    from training.heads.rankers import fit_rankers
+
+    return {ranker.name: ranker for ranker in fit_rankers(training_data, seed=7)}
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables and nothing in it: making the tables takes longer than most tests."""
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("empty")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def store(home: Path, empty_database: Path) -> Store:  # a store lives in a home
+    """A real, empty store in the test's own home."""
+    from marketplace.state import state_folder
+    from training.tracking.store import open_store
+
+    folder = state_folder("mlflow")
+    folder.mkdir()
+    shutil.copy(empty_database, folder / "mlflow.db")
+    return open_store()

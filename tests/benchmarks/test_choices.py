@@ -121,10 +121,10 @@ def test_rows_of_one_cell_are_put_together():
 def test_default_sorts_as_what_train_prefers(fits, drawn, rankers):
     preferred = list(rankers.values())[-1]
     order = fits.order("default")
-    assert order.ranker == preferred.ranker
+    assert order.ranker == preferred.name
     assert order.validation == preferred.validation
     assert (order.scores == drawn.held_out.score(preferred.bundle)[0]["score"].to_numpy()).all()
-    assert (fits.order(preferred.ranker).scores == order.scores).all()
+    assert (fits.order(preferred.name).scores == order.scores).all()
     assert gain_shares(drawn, {"a": order.scores, "b": order.scores})["b"] > 0.3
 
 
@@ -209,11 +209,12 @@ def test_position_weights_read_the_log_before_the_cutoff(drawn, training_data):
 
 @pytest.mark.parametrize("name", ["accept", "lift", "rank_success"])
 def test_position_weights_act_on_every_kind_of_head(drawn, training_data, name):
-    shape = Hyperparameters(max_rounds=20)
+    few = Hyperparameters(max_rounds=20)
 
     def fitted(targets):
         target = dataclasses.replace(next(t for t in targets if t.name == name), feature_sets=(MONOTONE,))
-        return fit_head(target, training_data, seed=7, shape=shape).booster.predict(training_data.X, raw_score=True)
+        head = fit_head(target, training_data, seed=7, hyperparameters=few)
+        return head.booster.predict(training_data.X, raw_score=True)
 
     usual = fitted(targets_of(training_data))
     assert not np.allclose(fitted(VARIANTS["position_debiased"].targets(drawn, training_data)), usual)

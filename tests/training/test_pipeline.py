@@ -51,7 +51,7 @@ def test_two_versions_and_the_challenger(trained):
     assert aliased(store, CHALLENGER).number == result.challenger
     version = find_version(store, result.challenger)
     assert "Held out" in version.description
-    assert version.tags["ranker"] == result.rankers[-1].ranker
+    assert version.tags["ranker"] == result.rankers[-1].name
 
 
 def test_a_version_says_what_changed_what_it_beat_where_and_by_which_test(trained):

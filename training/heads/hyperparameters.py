@@ -118,7 +118,7 @@ class Hyperparameters:
         }
 
     def feature_sets_of(self, feature_sets: tuple[FeatureSet, ...]) -> tuple[FeatureSet, ...]:
-        """Those of a target's feature sets, most constrained first, that this hyperparameters allows."""
+        """Those of a target's feature sets, most constrained first, that these hyperparameters allow."""
         return {"tried": feature_sets, "strict": feature_sets[:1], "loose": feature_sets[-1:]}[self.feature_sets]
 
     def changes_from(self, other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -104,7 +104,7 @@ class TuneResult:
         } | {f"trials_{state}": float(count) for state, count in self.states.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: NaN as None; `training.heads.read_hyperparameters` reads ``hyperparameters`` back, the best ones."""
+        """For JSON: NaN as None; `training.heads.read_hyperparameters` reads ``hyperparameters`` back: the best."""
         return {
             "study": self.study,
             "file": self.file,

@@ -89,7 +89,7 @@ SPACE: Space = MappingProxyType(
         "bagging_fraction": Range(0.5, 1.0),
         "max_rounds": Range(120, 360, step=3 * STEP),
         "lambdarank_truncation_level": Range(10, 60),
-        "feature sets": Choice(FEATURE_SET_CHOICES),
+        "feature_sets": Choice(FEATURE_SET_CHOICES),
     }
 )
 """What is searched, by fields of `training.heads.Hyperparameters`; the default lies within."""

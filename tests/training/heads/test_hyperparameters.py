@@ -29,8 +29,8 @@ from training.heads.targets import targets_of
         {"lambda_l2": float("inf")},
         {"max_rounds": STEP + 1},
         {"max_rounds": 0},
-        {"feature sets": "secret"},
-        {"feature sets": 3},
+        {"feature_sets": "secret"},
+        {"feature_sets": 3},
         {"charm": 1},
     ],
 )

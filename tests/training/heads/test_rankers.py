@@ -141,5 +141,5 @@ def test_same_seed_same_bytes_other_seed_other_bytes(rankers, training_data, tmp
         return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
     first = written(rankers, "first")
-    assert written({f.ranker: f for f in fit_rankers(training_data, seed=7)}, "again") == first
-    assert written({f.ranker: f for f in fit_rankers(training_data, seed=8)}, "other") != first
+    assert written({f.name: f for f in fit_rankers(training_data, seed=7)}, "again") == first
+    assert written({f.name: f for f in fit_rankers(training_data, seed=8)}, "other") != first
