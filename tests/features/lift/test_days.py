@@ -1,27 +1,16 @@
-"""Working over days of posting gives what working over partnerships gives; and the figures of the benchmark of both."""
+"""Working over days of posting gives what working over partnerships gives, on one thread."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks.holdback import _of
-from benchmarks.lift_scale import main
 from features.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
 from features.lift.evidence import days_of_posting
 from features.lift.threads import one_thread
-from features.time.entities import known_until
-from marketplace.tables import open_marketplace
-from training.data.labels import build_labels
-from training.lift.report import lift_report
 
 HYPERPRIOR = Hyperprior(np.array([0.5, 0.1]), np.array([0.3, 0.2]), np.array([100.0, 0.1]))
 
@@ -49,11 +38,6 @@ def apart(block: Block) -> Block:
     return replace(
         block, information=block.information[np.ix_(place, place)], pull=block.pull[place], place=np.arange(len(place))
     )
-
-
-def numbers(part: Mapping[str, Any]) -> dict[str, float]:
-    """What of one part of a report is a number."""
-    return {name: value for name, value in part.items() if isinstance(value, int | float)}
 
 
 def test_days_are_numbered_as_they_first_occur() -> None:
@@ -89,37 +73,6 @@ def test_the_posterior_of_one_day_is_the_textbooks() -> None:
     assert variance == pytest.approx([16 - 16**2 / 100, 80 - 80**2 / 100])
 
 
-def test_taking_others_out_is_the_same_over_days() -> None:
-    blocks, _ = crowded(2)
-    block = max(blocks, key=lambda one: len(one.row))
-    drawn = np.zeros(int(block.row.max()) + 1, dtype=bool)
-    drawn[block.row[::3]] = True
-    reduced, wide = _of(block, drawn), _of(apart(block), drawn)
-    assert reduced is not None
-    assert wide is not None
-    np.testing.assert_allclose(apart(reduced).information, wide.information, rtol=1e-4, atol=1e-9)
-    np.testing.assert_allclose(apart(reduced).pull, wide.pull, rtol=1e-4, atol=1e-9)
-
-
-@pytest.mark.slow
-def test_labels_and_report_are_those_of_all_partnerships_at_once(
-    small_market: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    market = open_marketplace(small_market)
-    day = known_until(market)
-    labels, report = build_labels(market, day), lift_report(market, day, sample=20)
-    for module in ("lift_evidence", "lift_siblings", "lift_sums"):
-        monkeypatch.setattr(f"training.{module}.days_of_posting", lambda start: (np.arange(len(start)), start))
-    all_labels, all_report = build_labels(market, day), lift_report(market, day, sample=20)
-    pd.testing.assert_frame_equal(labels, all_labels, rtol=1e-7, atol=0.011)
-    found, expected = report.as_dict(), all_report.as_dict()
-    for part in ("overall", "learned", "imputed", "siblings", "synthetic", "sensitivity"):
-        assert numbers(found[part]) == pytest.approx(numbers(expected[part]), rel=1e-7), part
-    for one, two in zip(found["campaigns"], expected["campaigns"], strict=True):
-        assert numbers(one) == pytest.approx(numbers(two), rel=1e-6)
-    assert found["flags"] == expected["flags"]
-
-
 def test_blas_is_held_to_one_thread_and_let_go() -> None:
     def threads() -> set[int]:
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
@@ -129,27 +82,3 @@ def test_blas_is_held_to_one_thread_and_let_go() -> None:
         with one_thread():
             assert threads() == {1}
         assert threads() == before
-
-
-@pytest.mark.slow
-def test_labels_do_not_hang_on_how_many_threads_blas_has(small_market: Path) -> None:
-    market = open_marketplace(small_market)
-    found = []
-    for threads in (1, 2):
-        with threadpool_limits(limits=threads, user_api="blas"):
-            found.append(build_labels(market, known_until(market)))
-    pd.testing.assert_frame_equal(*found, check_exact=True)
-
-
-@pytest.mark.slow
-def test_the_benchmark_measures_a_marketplace(small_market: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--market", str(small_market), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert 0 < found["labelled"] <= found["ripe"] <= found["partnerships"] <= found["accepted"] < found["invitations"]
-    for part in ("build_labels", "estimate_lift", "lift_report"):
-        assert found[part]["seconds"] > 0
-
-
-def test_the_benchmark_refuses_what_is_no_marketplace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--market", str(tmp_path / "nowhere")]) == 2
-    assert "Traceback" not in capsys.readouterr().err
