@@ -207,11 +207,9 @@ def gather_evidence(
         pairs[f"captured_{name}"] = pairs["captured"] * pairs[name]
     kernel = sales_kernel(sales["age"].to_numpy(), sales["lines"].to_numpy(dtype=np.float64))
     seen = _own_sales(panel, pairs, sales[~sales["is_paid"]], cut)
-    # Strings are dear to slice thousands of times.
     pairs = pairs.drop(columns="product_id")
-    parts = [part for _, part in pairs.groupby("product", sort=True)] if blocks else []
-    found = [_block(panel, baseline, part, kernel, seen) for part in parts]
-    places = [part.index.to_numpy(dtype=np.int64) for part in parts]
+    places = _by_product(pairs["product"].to_numpy()) if blocks else []
+    found = _blocks(panel, baseline, pairs, places, kernel=kernel, seen=seen)
     untreated = np.isfinite(panel.sales) & ~clear
     return LiftEvidence(rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, found, places)
 
@@ -385,23 +383,33 @@ def product_days(
     return ProductDays(product, column, expected, design / expected[:, None], ratio, factor)
 
 
-def _block(panel: Panel, baseline: Baseline, part: pd.DataFrame, kernel: Floats, seen: Floats) -> Block:
-    """What one product's days say of its partnerships, the rows of ``part``.
+def _by_product(product: Ints) -> list[Ints]:
+    """The places of each product, products ascending, places in their order."""
+    order = np.argsort(product, kind="stable")
+    return [np.asarray(part) for part in np.split(order, np.flatnonzero(np.diff(product[order])) + 1)]
+
+
+def _blocks(
+    panel: Panel, baseline: Baseline, pairs: pd.DataFrame, places: Sequence[Ints], *, kernel: Floats, seen: Floats
+) -> list[Block]:
+    """What each product's days say of its partnerships, the rows of ``pairs`` at ``places``.
 
     The partnerships' organic attributed sales, ``seen`` (P, T), are taken off day by day, what is left is explained
     by ``kernel``, and their sums are put back: the scatter of the orders that can be seen is then no noise.
     """
-    place, posted = days_of_posting(part["start"].to_numpy())
-    days = product_days(panel, baseline, product=int(part["product"].iloc[0]), start=posted, kernel=kernel, seen=seen)
-    solved = days.solve(np.column_stack([days.design, days.ratio]))
-    information = days.design.T @ solved[:, :-1]
-    price, captured, organic = (part[name].to_numpy() for name in ("price", "captured", "organic"))
-    attributed = np.maximum(organic + part["paid"].to_numpy(), 0.0)
-    return Block(
-        information,
-        days.design.T @ solved[:, -1] + information @ np.bincount(place, weights=organic, minlength=len(posted)),
-        part[list(TERMS)].to_numpy(),
-        np.stack([price**2, price * attributed, attributed**2, captured**2], axis=1),
-        part["row"].to_numpy(),
-        place,
-    )
+    # Frames are dear to slice thousands of times.
+    product, start, row = (pairs[name].to_numpy() for name in ("product", "start", "row"))
+    price, captured, organic, paid = (pairs[name].to_numpy() for name in ("price", "captured", "organic", "paid"))
+    attributed = np.maximum(organic + paid, 0.0)
+    terms = pairs[list(TERMS)].to_numpy()
+    spread = np.stack([price**2, price * attributed, attributed**2, captured**2], axis=1)
+    found = []
+    for at in places:
+        place, posted = days_of_posting(start[at])
+        days = product_days(panel, baseline, product=int(product[at[0]]), start=posted, kernel=kernel, seen=seen)
+        solved = days.solve(np.column_stack([days.design, days.ratio]))
+        information = days.design.T @ solved[:, :-1]
+        sold = information @ np.bincount(place, weights=organic[at], minlength=len(posted))
+        pull = days.design.T @ solved[:, -1] + sold
+        found.append(Block(information, pull, terms[at], spread[at], row[at], place))
+    return found
