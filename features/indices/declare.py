@@ -39,7 +39,7 @@ __all__ = [
 
 WINDOW_DAYS = 90
 WINDOW_LONG_DAYS = 180
-"""Window of category influence, profitability and coming back to a brand."""
+"""Window of category influence, profitability, lift and coming back to a brand."""
 
 REFERENCE_EVERY_DAYS = 28
 """Peers' reference distributions are frozen every 28 days, counted from 1970-01-01."""
