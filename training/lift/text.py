@@ -81,7 +81,7 @@ def _checks(report: LiftReport) -> Iterator[str]:
         parts = {"in the windows": imputed.window, f"{AFTER_DAYS} days after": imputed.after, "net": imputed.net}
         words = ", ".join(f"{name} {_usd(a / n)} (se {_usd(b / n)})" for name, (a, b) in parts.items())
         yield f"Sales beyond the imputed path, USD a partnership ({n} whose days after are over): {words}"
-        yield f"  in the windows, against what rankers learn from for the same partnerships: z {report.disagreement:+.2f}"
+        yield f"  in the windows, against what is learned of the same partnerships: z {report.disagreement:+.2f}"
     yield "Placebo, where nothing was posted; the answer must be 0"
     for test in report.placebos:
         yield (
