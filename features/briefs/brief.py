@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features.facts import DEFAULT_MARGIN_RATE
+from features.time import as_of_day, brief_rates, day_number, days_of, in_usd
 from marketplace.arrays import Floats
 from marketplace.contract import REPORTING_CURRENCY
 from marketplace.errors import BriefError
@@ -167,14 +168,9 @@ class PriceBook:
     """Prices, margins, rates and shipping costs as known at a time (for `read_briefs` and inline briefs)."""
 
     def __init__(self, market: Marketplace) -> None:
-        fx = market.frame("fx_rates", ["currency", "day", "usd_rate", "known_at"]).dropna(subset=["usd_rate"])
-        fx["day"] = pd.to_datetime(fx["day"]).astype("datetime64[us]")
-        fx["known_at"] = fx["known_at"].dt.tz_convert(None)
-        fx = fx.sort_values("day")
-        self._fx = {
-            str(currency): (rates["day"].to_numpy(), rates["known_at"].to_numpy(), rates["usd_rate"].to_numpy(float))
-            for currency, rates in fx.groupby("currency")
-        }
+        rates = brief_rates(market)
+        keys = zip(rates["currency"], rates["day"].astype(int), strict=True)
+        self._fx = dict(zip(keys, rates["usd_rate"].astype(float), strict=True))
         products = market.frame("products", ["product_id", "category_id", "price", "currency", "gross_margin_rate",
                                              "known_at"])  # fmt: skip
         self._products = (
@@ -183,19 +179,13 @@ class PriceBook:
             .set_index("product_id", drop=False)
         )
         self._by_category = {str(c): rows for c, rows in self._products.groupby("category_id")}
-        self._costs = self._shipping(market)
+        self._costs = self._shipping(market, rates)
 
     def usd_rate(self, currency: str, at: pd.Timestamp) -> float:
-        """USD for one unit: the rate of the latest day before ``at``'s, known before it; NaN without one."""
+        """USD for one unit as known before ``at``'s day (`features.time.brief_rates`); NaN where it is not."""
         if currency == REPORTING_CURRENCY:
             return 1.0
-        rates = self._fx.get(currency)
-        if rates is None:
-            return float("nan")
-        days, known_at, usd_rates = rates
-        midnight = np.datetime64(at.floor("D").tz_convert(None))
-        known = np.flatnonzero((days < midnight) & (known_at < midnight))
-        return float(usd_rates[known[-1]]) if len(known) else float("nan")
+        return self._fx.get((currency, day_number(at)), float("nan"))
 
     def price_and_margin(self, product_ids: Iterable[str], category: str, at: pd.Timestamp) -> tuple[float, float]:
         """Average price in USD and gross margin of products known by ``at`` (a brief brings its own products)."""
@@ -208,29 +198,21 @@ class PriceBook:
         if not len(margins) and category in self._by_category:
             peers = self._by_category[category]
             # Its own products come with the brief; what others are like is known as of its midnight, like all else.
-            margins = pd.Series([peers.loc[peers["known_at"] < at.floor("D"), "gross_margin_rate"].median()]).dropna()
+            margins = pd.Series([peers.loc[peers["known_at"] < as_of_day(at), "gross_margin_rate"].median()]).dropna()
         return price, float(margins.mean()) if len(margins) else DEFAULT_MARGIN_RATE
 
     def shipping_usd(self, market: str, at: pd.Timestamp) -> float:
         """Median shipping cost above 0 booked in ``market`` before ``at``'s day, in USD; 0 without one."""
-        midnight = at.floor("D")
+        midnight = as_of_day(at)
         rows = self._costs
         rows = rows[(rows["market"] == market) & (rows["paid_at"] < midnight) & (rows["known_at"] < midnight)]
         median = rows["usd"].median()
         return float(median) if pd.notna(median) else 0.0
 
-    def _shipping(self, market: Marketplace) -> pd.DataFrame:
+    def _shipping(self, market: Marketplace, rates: pd.DataFrame) -> pd.DataFrame:
         costs = market.frame("costs", ["campaign_id", "shipping_cost", "currency", "paid_at", "known_at"])
         costs = costs[costs["shipping_cost"] > 0]
         markets = market.frame("campaigns", ["campaign_id", "market"]).drop_duplicates("campaign_id")
         costs = costs.merge(markets, on="campaign_id", how="inner")
-        days = costs["paid_at"].dt.floor("D")
-        rates = {
-            (currency, day): self.usd_rate(currency, day)
-            for currency, day in zip(costs["currency"], days, strict=True)
-        }  # fmt: skip
-        costs["usd"] = [
-            cost * rates[(currency, day)]
-            for cost, currency, day in zip(costs["shipping_cost"], costs["currency"], days, strict=True)
-        ]
+        costs["usd"] = in_usd(costs.assign(day=days_of(costs["paid_at"])), "shipping_cost", rates)
         return costs[["market", "paid_at", "known_at", "usd"]]

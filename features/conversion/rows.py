@@ -19,7 +19,7 @@ import pandas as pd
 
 from features.briefs import read_catalogue
 from features.facts import Windows, promoted_states, view_rows
-from features.time import day_of, known_once, known_states
+from features.time import day_of, known_creators, known_once, known_states, midnight_of
 from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
 
@@ -136,10 +136,10 @@ def read_conversion_data(market: Marketplace, day: int) -> ConversionData | None
     rows = market.query(_posts_before(market, day)).sort_values(
         ["creator_id", "content_id", "product_id"], kind="stable", ignore_index=True
     )
-    catalogue = read_catalogue(market, pd.Timestamp(day, unit="D", tz="UTC"))
+    catalogue = read_catalogue(market, midnight_of(day))
     known = catalogue.products
     rows = rows[rows["product_id"].isin(list(known))].reset_index(drop=True)
-    creator_ids = _creators(market, day)
+    creator_ids = known_creators(market, day)
     people = pd.DataFrame({"creator_id": creator_ids, "day": day})
     rows = rows[rows["creator_id"].isin(creator_ids)].reset_index(drop=True)
     if rows.empty:
@@ -211,13 +211,6 @@ def _posts_before(market: Marketplace, day: int) -> Any:
         orders=ibis.coalesce(joined.orders, ibis.literal(0, "int64")),
         partnership=joined.delivered_.notnull().cast("int64"),
     )
-
-
-def _creators(market: Marketplace, day: int) -> npt.NDArray[np.object_]:
-    creators = market.frame("creators", ["creator_id", "joined_at", "known_at"])
-    at = pd.Timestamp(day, unit="D", tz="UTC")
-    known = creators.loc[(creators["joined_at"] < at) & (creators["known_at"] < at), "creator_id"]
-    return np.array(sorted(set(known)), dtype=object)
 
 
 def _people() -> tuple[Windows, dict[str, Any]]:

@@ -8,7 +8,7 @@ import ibis
 
 from features.facts.base import MICRO, Fact, Measure, fixed, flag, measures
 from features.facts.sales import product_identity
-from features.time import FOREVER, day_of, known_latest, known_once, known_states, meet, to_usd
+from features.time import FOREVER, day_of, known_latest, known_once, known_states, meet, seconds_between, to_usd
 from marketplace.tables import Marketplace
 
 __all__ = ["CONTENT_FACTS", "FIRST_WEEK_READ_AFTER", "promoted_states", "view_rows"]
@@ -28,9 +28,7 @@ def _content_measures(states: Any) -> Any:
     deleted = states.deleted_at.notnull()
     video, live = states.format == "VIDEO", states.format == "LIVE"
     there = ~deleted
-    seconds = ibis.greatest(
-        states.live_end_at.epoch_seconds() - states.published_at.epoch_seconds(), ibis.literal(0, "int64")
-    )
+    seconds = seconds_between(states.published_at, states.live_end_at)
     live_seconds = ibis.ifelse(live & there, ibis.coalesce(seconds, ibis.literal(0, "int64")), ibis.literal(0, "int64"))
     disclosed_known = there & states.is_disclosed.notnull()
     return states.mutate(

@@ -8,33 +8,30 @@ import ibis
 
 from features.facts.base import MICRO, Fact, Measure, fixed, flag, measures
 from features.facts.sales import campaign_identity, product_identity
-from features.time import FOREVER, known_once, known_states, meet, to_usd
-from marketplace.contract import NOT_THE_CREATORS_FAULT
+from features.outcomes import (
+    DELIVERED,
+    REPLY_SOON_HOURS,
+    arrival_to_post,
+    invitation_states,
+    partnership_outcomes,
+    sample_outcomes,
+)
+from features.time import FOREVER, day_of, known_once, meet, seconds_between, to_usd
 from marketplace.tables import Marketplace
 
-__all__ = ["PARTNERSHIP_FACTS", "REPLY_SOON_HOURS"]
-
-REPLY_SOON_HOURS = 48
-"""A reply within as many hours is a quick one (Xiaohongshu's invite reply rate)."""
+__all__ = ["PARTNERSHIP_FACTS"]
 
 _SECONDS_PER_HOUR = 3_600
 _SECONDS_PER_DAY = 86_400
 
 
-def _invitation_states(market: Marketplace) -> Any:
-    states = known_states(market.table("invitations"), ("invitation_id",), "sent_at")
-    states = states.filter(states.since_day < states.until_day).rename(offered_rate="commission_rate")
-    campaigns = campaign_identity(market)
-    return meet(states, campaigns, [states.campaign_id == campaigns.campaign_id])
-
-
 def _invitations(market: Marketplace) -> Any:
-    states = _invitation_states(market)
-    accepted, declined = states.decision == "ACCEPT", states.decision == "DECLINE"
-    expired, pending = states.decision == "EXPIRED", states.decision == "PENDING"
-    replied = (accepted | declined) & states.replied_at.notnull()
-    seconds = states.replied_at.epoch_seconds() - states.sent_at.epoch_seconds()
+    states = invitation_states(market).rename(offered_rate="commission_rate")
+    accepted, declined, expired = (states.answer == answer for answer in ("accepted", "declined", "expired"))
+    pending = states.answer == "open"
     resolved = accepted | declined | expired
+    replied = resolved & (accepted | declined | states.reply_seconds.notnull())
+    timed = replied & states.reply_seconds.notnull()
     rate_known = resolved & states.offered_rate.notnull()
     return states.mutate(
         sent=flag(resolved | pending),
@@ -43,11 +40,11 @@ def _invitations(market: Marketplace) -> Any:
         accepted=flag(accepted),
         declined=flag(declined),
         expired=flag(expired),
-        replied=flag(accepted | declined),
-        replied_soon=flag(replied & (seconds <= REPLY_SOON_HOURS * _SECONDS_PER_HOUR)),
-        reply_timed=flag(replied),
-        reply_hours=ibis.ifelse(replied, ibis.greatest(seconds, ibis.literal(0, "int64")), ibis.literal(0, "int64")),
-        withdrawn=flag(states.decision == "WITHDRAWN_BY_SELLER"),
+        replied=flag(replied),
+        replied_soon=flag(timed & (states.reply_seconds <= REPLY_SOON_HOURS * _SECONDS_PER_HOUR)),
+        reply_timed=flag(timed),
+        reply_hours=ibis.ifelse(timed, states.reply_seconds, ibis.literal(0, "int64")),
+        withdrawn=flag(states.answer == "void"),
         rate_known=flag(rate_known),
         offered_rate=ibis.ifelse(rate_known, fixed(states.offered_rate), ibis.literal(0, "int64")),
         accepted_rate_known=flag(rate_known & accepted),
@@ -65,80 +62,99 @@ def _fees(market: Marketplace) -> Any:
         fee_=ibis.coalesce(campaigns.flat_fee, ibis.literal(0.0, "float64")),
     )  # fmt: skip
     campaigns = to_usd(campaigns, market)
-    states = _invitation_states(market)
+    states = invitation_states(market)
     states = meet(states, campaigns, [states.campaign_id == campaigns.of_campaign_])
     fee = fixed(states.fee_ * states.usd_rate)
-    accepted = states.decision == "ACCEPT"
+    accepted, resolved = states.answer == "accepted", states.answer.isin(["accepted", "declined", "expired"])
     return states.mutate(
-        fee_resolved=flag(states.decision.isin(["ACCEPT", "DECLINE", "EXPIRED"])),
-        fee_offered=ibis.ifelse(states.decision.isin(["ACCEPT", "DECLINE", "EXPIRED"]), fee, ibis.literal(0, "int64")),
+        fee_resolved=flag(resolved),
+        fee_offered=ibis.ifelse(resolved, fee, ibis.literal(0, "int64")),
         fee_accepted=ibis.ifelse(accepted, fee, ibis.literal(0, "int64")),
         paid_fee_accepted=flag(accepted & (fee > 0)),
     )
 
 
-def _sample_states(market: Marketplace) -> Any:
-    states = known_states(market.table("samples"), ("sample_id",), "requested_at")
-    return states.filter(states.since_day < states.until_day)
+def _partnerships(market: Marketplace) -> Any:
+    rows = partnership_outcomes(market)
+    delivered, failed = rows.outcome.isin(DELIVERED), rows.outcome == "failed"
+    return rows.mutate(
+        event_day=rows.sent_day,
+        partnerships=flag(~rows.outcome.isin(["excused", "void"])),
+        open=flag(rows.outcome == "open"),
+        delivered=flag(delivered & rows.settled),
+        failed=flag(failed & rows.settled),
+        excused=flag(rows.outcome == "excused"),
+        settled=flag((delivered | failed) & rows.settled),
+    )
 
 
 def _samples(market: Marketplace) -> Any:
-    states = _sample_states(market)
+    states = sample_outcomes(market)
     products = product_identity(market)
     states = meet(states, products, [states.product_id == products.product_id])
-    counts = ~states.status.isin(list(NOT_THE_CREATORS_FAULT)) & ~states.fulfillment_status.isin(
-        ["CANCELLED", "EXEMPTED"]
-    ).fill_null(False)
-    delivered = counts & states.delivered_at.notnull()
-    failed_status = states.status == "UNFULFILL_CANCELLED"
-    succeeded = counts & ((states.fulfillment_status == "SUCCEED") | (states.status == "COMPLETED"))
-    failed = ((counts & (states.fulfillment_status == "FAILED")) | failed_status) & ~succeeded
+    counts = states.outcome != "excused"
+    arrived = counts & states.delivered_at.notnull()
+    fulfilled, failed = states.outcome.isin(DELIVERED), states.outcome == "failed"
     return states.mutate(
-        sampled=flag(counts | failed_status),
-        arrived=flag(delivered | (failed_status & states.delivered_at.notnull())),
-        resolved=flag(succeeded | failed),
-        fulfilled=flag(succeeded),
+        sampled=flag(counts),
+        arrived=flag(arrived),
+        resolved=flag(fulfilled | failed),
+        fulfilled=flag(fulfilled),
         failed=flag(failed),
-        owed=flag(delivered & ~succeeded & ~failed),
+        owed=flag(arrived & (states.outcome == "open")),
     )
+
+
+_OF_A_PIECE = (
+    "deliveries",
+    "compliance",
+    "compliance_squared",
+    "compliance_known",
+    "revisions",
+    "revisions_known",
+    "first_pass",
+)
 
 
 def _deliveries(market: Marketplace) -> Any:
     rows = known_once(market.table("deliveries"), "posted_at")
     campaigns = campaign_identity(market)
     rows = meet(rows, campaigns, [rows.campaign_id == campaigns.campaign_id])
-    due = rows.due_at.notnull()
-    late_seconds = ibis.greatest(rows.posted_at.epoch_seconds() - rows.due_at.epoch_seconds(), ibis.literal(0, "int64"))
-    return rows.mutate(
+    zero = ibis.literal(0, "int64")
+    timing = dict.fromkeys(("timed", "on_time", "late_days"), zero)
+    pieces = rows.mutate(
         deliveries=ibis.literal(1, "int64"),
-        due_known=flag(due),
-        on_time=flag(due & (rows.posted_at <= rows.due_at)),
-        late_days=ibis.ifelse(due, late_seconds, ibis.literal(0, "int64")),
         compliance=fixed(rows.brief_compliance),
         compliance_squared=fixed(rows.brief_compliance * rows.brief_compliance),
         compliance_known=flag(rows.brief_compliance.notnull()),
         revisions=rows.revision_count,
         revisions_known=flag(rows.revision_count.notnull()),
         first_pass=flag(rows.revision_count == 0),
+        **timing,
     )
+    came = partnership_outcomes(market)
+    came = came.filter(came.outcome.isin(["on_time", "late"]))
+    nothing = dict.fromkeys(_OF_A_PIECE, zero)
+    told = came.mutate(
+        event_day=day_of(came.posted_at),
+        timed=ibis.literal(1, "int64"),
+        on_time=flag(came.outcome == "on_time"),
+        late_days=seconds_between(came.due_at, came.posted_at),
+        **nothing,
+    )
+    columns = [*_PARTIES, "invitation_id", "event_day", "since_day", "until_day", *nothing, *timing]
+    return pieces.select(columns).union(told.select(columns))
 
 
 def _responses(market: Marketplace) -> Any:
-    """Deliveries met with the arrival of their sample: the days the creator took."""
-    rows = known_once(market.table("deliveries"), "posted_at")
-    samples = _sample_states(market)
-    samples = samples.filter(samples.delivered_at.notnull()).select(
-        "delivered_at", "since_day", "until_day", of_invitation_="invitation_id"
-    )
-    rows = meet(rows, samples, [rows.invitation_id == samples.of_invitation_])
+    """Partnerships' deliveries met with the arrival of their sample: the days the creator took."""
+    rows = arrival_to_post(market)
     campaigns = campaign_identity(market)
     rows = meet(rows, campaigns, [rows.campaign_id == campaigns.campaign_id])
-    seconds = rows.posted_at.epoch_seconds() - rows.delivered_at.epoch_seconds()
-    days = ibis.greatest(seconds, ibis.literal(0, "int64"))
-    log = (days.cast("float64") / float(_SECONDS_PER_DAY) + 1.0).ln()
+    log = (rows.seconds.cast("float64") / float(_SECONDS_PER_DAY) + 1.0).ln()
     return rows.mutate(
         responses=ibis.literal(1, "int64"),
-        response_days=days,
+        response_days=rows.seconds,
         log_response_days=fixed(log),
         log_response_days_squared=fixed(log * log),
     )
@@ -147,7 +163,7 @@ def _responses(market: Marketplace) -> Any:
 def _reviews(market: Marketplace) -> Any:
     reviews = known_once(market.table("reviews"), "reviewed_at")
     reviews = reviews.filter(reviews.direction == "BRAND_OF_CREATOR")
-    states = _invitation_states(market)
+    states = invitation_states(market)
     who = states.group_by(["invitation_id", "creator_id", "campaign_id", "category_id", "brand_id"]).aggregate(
         since_day=states.since_day.min()
     )
@@ -169,11 +185,11 @@ PARTNERSHIP_FACTS = (
          measures(
              Measure("sent", "invitations", "invitations, less those withdrawn by the seller"),
              Measure("open", "invitations", "still unanswered"),
-             Measure("resolved", "invitations", "accepted, declined or expired"),
+             Measure("resolved", "invitations", "accepted, declined or expired (whether or not the source says so)"),
              Measure("accepted", "invitations", "accepted: a partnership"),
              Measure("declined", "invitations", "declined"),
              Measure("expired", "invitations", "expired without a reply"),
-             Measure("replied", "invitations", "accepted or declined"),
+             Measure("replied", "invitations", "replied to, whatever the answer"),
              Measure("replied_soon", "invitations", "replied to within 48 hours"),
              Measure("reply_timed", "invitations", "replied to at a known time"),
              Measure("reply_hours", "hours", "time to the reply, summed", _SECONDS_PER_HOUR),
@@ -195,6 +211,17 @@ PARTNERSHIP_FACTS = (
              Measure("paid_fee_accepted", "invitations", "accepted invitations with a fee above 0"),
          ),
          ("invitations", "campaigns"), _fees),
+    Fact("partnerships", "Accepted invitations by what they came to; those withdrawn by the seller count nowhere.",
+         _PARTIES,
+         measures(
+             Measure("partnerships", "partnerships", "accepted, and neither excused nor withdrawn"),
+             Measure("open", "partnerships", "content may still come in time"),
+             Measure("settled", "partnerships", "delivered or failed, and the days of grace are over"),
+             Measure("delivered", "partnerships", "settled, with content that came, if late"),
+             Measure("failed", "partnerships", "settled, and nothing came by the creator's doing"),
+             Measure("excused", "partnerships", "the seller's or the platform's doing, or not to be told"),
+         ),
+         ("invitations", "campaigns", "deliveries"), _partnerships),
     Fact("samples", "Free samples as their states became known; what was not the creator's fault is left out.",
          ("creator_id", "category_id", "brand_id"),
          measures(
@@ -206,12 +233,12 @@ PARTNERSHIP_FACTS = (
              Measure("owed", "samples", "arrived, and content still owed"),
          ),
          ("samples", "products"), _samples),
-    Fact("deliveries", "Pieces of content delivered for invitations.",
+    Fact("deliveries", "Pieces of content delivered for invitations, and how timely the first of each was.",
          (*_PARTIES, "invitation_id"),
          measures(
              Measure("deliveries", "deliveries", "pieces delivered"),
-             Measure("due_known", "deliveries", "pieces with a due date"),
-             Measure("on_time", "deliveries", "pieces posted by their due date"),
+             Measure("timed", "partnerships", "delivered within the grace days, told by the first piece"),
+             Measure("on_time", "partnerships", "delivered by the due date"),
              Measure("late_days", "days", "days late, summed", _SECONDS_PER_DAY),
              Measure("compliance", "fraction", "brief compliance at first pass, summed", MICRO),
              Measure("compliance_squared", "fraction squared", "its square, summed", MICRO),
@@ -220,11 +247,11 @@ PARTNERSHIP_FACTS = (
              Measure("revisions_known", "deliveries", "pieces whose revisions are known"),
              Measure("first_pass", "deliveries", "pieces that needed no revision"),
          ),
-         ("deliveries", "campaigns"), _deliveries),
-    Fact("responses", "Deliveries with the time since their sample arrived.",
+         ("deliveries", "campaigns", "invitations"), _deliveries),
+    Fact("responses", "Partnerships' deliveries with the time since their sample arrived.",
          _PARTIES,
          measures(
-             Measure("responses", "deliveries", "pieces made for a sample that arrived"),
+             Measure("responses", "deliveries", "made for a sample that arrived"),
              Measure("response_days", "days", "days from the sample's arrival to the post, summed", _SECONDS_PER_DAY),
              Measure("log_response_days", "log days", "ln(1 + days), summed", MICRO),
              Measure("log_response_days_squared", "log days squared", "its square, summed", MICRO),

@@ -44,14 +44,12 @@ import pandas as pd
 import pyarrow as pa
 
 from features.facts.store import FACTS, fact_table, is_known
+from features.time import HALF_LIFE_DAYS, decay_of
 from marketplace.arrays import Floats
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 
-__all__ = ["HALF_LIFE_DAYS", "WEIGHT_ONE", "Kind", "Request", "Windows"]
-
-HALF_LIFE_DAYS = 45.0
-"""An event aged *a* days weighs 2^(-a/45)."""
+__all__ = ["WEIGHT_ONE", "Kind", "Request", "Windows"]
 
 WEIGHT_ONE = 2**16
 """Steps of one whole thing in a decayed sum: each weighted event is rounded to these, or to its measure's own."""
@@ -322,7 +320,7 @@ def _steps(reach: Any, request: Request) -> Any:
     value = reach[request.measure].cast("float64")
     if request.half_life is None:
         return value
-    weight = ibis.literal(2.0, "float64") ** (reach.age_.cast("float64") / ibis.literal(-request.half_life, "float64"))
+    weight = decay_of(reach.age_, request.half_life)
     return (value * weight * ibis.literal(float(_finer(request)), "float64")).round()
 
 

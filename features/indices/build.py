@@ -29,7 +29,7 @@ from features.indices.declare import (
     Index,
 )
 from features.indices.evidence import Gathered
-from features.indices.gather import category_ids, gather, known_creators
+from features.indices.gather import category_ids, gather
 from features.indices.reference import (
     CATEGORY_COMPONENTS,
     CREATOR_COMPONENTS,
@@ -50,7 +50,7 @@ from features.indices.reference import (
     weights_of,
 )
 from features.indices.shrinkage import confidence, geometric_index, weighted_index
-from features.time import as_of_days, default_as_of, known_ids
+from features.time import as_of_days, creators_before, day_number, default_as_of, known_creators, known_ids, midnight_of
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
@@ -174,7 +174,7 @@ def cards(market: Marketplace, as_of: Any, creator_ids: Sequence[str] | None = N
         A creator is not known as of then.
     """
 
-    day = int(as_of_days([as_of])[0])
+    day = day_number(as_of)
     known = known_creators(market, day)
     asked = known if creator_ids is None else np.asarray(list(creator_ids), dtype=object)
     unknown = sorted(set(asked) - set(known))
@@ -184,7 +184,7 @@ def cards(market: Marketplace, as_of: Any, creator_ids: Sequence[str] | None = N
         )
     days = np.full(asked.size, day, dtype=np.int64)
     general = _frame(market, asked, days, None, geometric=False, change=True)
-    ids = known_ids(market, "category_id", pd.Timestamp(day, unit="D", tz="UTC"))
+    ids = known_ids(market, "category_id", midnight_of(day))
     columns = np.asarray(ids, dtype=object)
     within = _frame(
         market, np.repeat(asked, len(ids)), np.repeat(days, len(ids)), np.tile(columns, asked.size),
@@ -329,12 +329,11 @@ def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> dict[
         The creator was not known by then.
     """
     from features.signals import build_creator
-    from features.time import known_ids
 
-    day = int(as_of_days([default_as_of(market) if as_of is None else as_of])[0])
-    at = pd.Timestamp(day, unit="D", tz="UTC")
-    creators = market.frame("creators")
-    mine = creators[(creators["creator_id"] == creator_id) & (creators["joined_at"] < at) & (creators["known_at"] < at)]
+    day = day_number(default_as_of(market) if as_of is None else as_of)
+    at = midnight_of(day)
+    creators = creators_before(market, day)
+    mine = creators[creators["creator_id"] == creator_id]
     if mine.empty:
         raise SignalError(
             f"a creator known by {at:%Y-%m-%d}", received=creator_id, look="the marketplace's table creators"

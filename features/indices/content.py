@@ -16,8 +16,7 @@ from typing import Any
 import ibis
 
 from features.facts import flag
-from features.indices.events import seconds_between
-from features.time import FOREVER, day_of, known_once, known_states, meet
+from features.time import FOREVER, day_of, known_once, known_states, meet, seconds_between
 from marketplace.tables import Marketplace
 
 __all__ = ["JUDGED_AFTER_DAYS", "content_items", "creator_acts", "viewed_items"]

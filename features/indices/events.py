@@ -3,11 +3,11 @@
 Every row is one costly, counterparty-verified event of one ``kind``
 (`EVENT_WINDOWS`): which creator and brand, ``event_day``, the days in which it
 is readable (``since_day < t <= until_day``) and integer moments of its value.
-Fault-aware: what the seller or the platform ended, and `OVERDUE_CANCELLED`, is
-no event. Open states are censored: an invitation counts from the day on which
-it can no longer be answered in time, a sample from the day on which content
-was made or failed to be, a partnership's money from the day on which it is
-frozen (`features.indices.money`).
+What an invitation or a sample came to is `features.outcomes`'; what is excused
+or still open is no event. An invitation counts from the day on which it can no
+longer be answered in time, a sample from the day on which content was made or
+failed to be, a partnership's money from the day on which it is frozen
+(`features.indices.money`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,20 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from features import outcomes
 from features.facts import flag
 from features.indices.declare import REFERENCE_EVERY_DAYS, WINDOW_DAYS, WINDOW_LONG_DAYS
-from features.time import FOREVER, day_of, known_once, known_states, meet
+from features.outcomes import (
+    DELIVERED,
+    REPLY_SOON_HOURS,
+    arrival_to_post,
+    invitation_states,
+    partnership_outcomes,
+    sample_outcomes,
+)
+from features.time import FOREVER, day_of, known_once, meet
 from marketplace.arrays import Floats
-from marketplace.contract import GRACE_DAYS, NOT_THE_CREATORS_FAULT, REPLY_DAYS
+from marketplace.contract import GRACE_DAYS, REPLY_DAYS
 from marketplace.tables import Marketplace
 
 __all__ = [
@@ -34,7 +43,6 @@ __all__ = [
     "campaign_terms",
     "first_deliveries",
     "partnership_events",
-    "seconds_between",
 ]
 
 EVENT_SCALE = 10_000
@@ -62,8 +70,7 @@ EVENT_WINDOWS: Mapping[str, int] = MappingProxyType(
 )
 """Kind of event (the component that it feeds) and its window in days."""
 
-_QUICK_REPLY_SECONDS = 48 * 3_600
-_QUICK_REPLY_READ_DAYS = 3  # 48 hours, and a day for the news to arrive
+_QUICK_REPLY_READ_DAYS = REPLY_SOON_HOURS // 24 + 1  # a day more for the news to arrive
 _COMMISSION_BANDS = (0.05, 0.10, 0.15, 0.20)
 _FIRST_GUESS = 0.3  # acceptance before anything is known; worth _CELL_STRENGTH invitations
 _CELL_STRENGTH = 20.0
@@ -82,12 +89,6 @@ def campaign_terms(market: Marketplace) -> Any:
 def _with_brand(rows: Any, market: Marketplace) -> Any:
     terms = campaign_terms(market).select("brand_id", "since_day", "until_day", "of_campaign_")
     return meet(rows, terms, [rows.campaign_id == terms.of_campaign_])
-
-
-def seconds_between(start: Any, end: Any) -> Any:
-    """Whole seconds (int64) from ``start`` to ``end``, at least 0; null where either is."""
-    seconds = (end.epoch_seconds() - start.epoch_seconds()) // 1  # a backend may count fractions
-    return ibis.ifelse(seconds < 0, ibis.literal(0, "int64"), seconds)
 
 
 def _events(rows: Any, kind: str, value: Any) -> Any:
@@ -111,17 +112,10 @@ def _from_day(rows: Any, day: Any) -> Any:
 
 
 def _invitations(market: Marketplace) -> Any:
-    states = known_states(market.table("invitations"), ("invitation_id",), "sent_at")
-    states = states.filter(states.decision != "WITHDRAWN_BY_SELLER", states.since_day < states.until_day)
-    decided = states.decision.isin(["ACCEPT", "DECLINE"])
-    replied_at = ibis.coalesce(
-        states.replied_at, ibis.ifelse(decided, states.decided_at, ibis.null(states.decided_at.type()))
-    )
-    states = states.mutate(reply_seconds=seconds_between(states.sent_at, replied_at), offered_=states.commission_rate)
-    terms = campaign_terms(market)
-    return meet(states, terms, [states.campaign_id == terms.of_campaign_]).select(
-        "invitation_id", "creator_id", "brand_id", "category_id", "has_free_sample", "decision", "reply_seconds",
-        "offered_", "brief_rate_", "event_day", "since_day", "until_day",
+    states = invitation_states(market).rename(offered_="commission_rate")
+    return states.filter(states.answer != "void").select(
+        "invitation_id", "creator_id", "brand_id", "category_id", "has_free_sample", "answer", "reply_seconds",
+        "offered_", "brief_rate", "event_day", "since_day", "until_day",
     )  # fmt: skip
 
 
@@ -131,7 +125,7 @@ def _reply_events(market: Marketplace) -> list[Any]:
     late = _from_day(invitations, invitations.event_day + REPLY_DAYS + 1)
     replied = late.filter(late.reply_seconds.notnull())
     return [
-        _events(soon, "replied_48h", flag(soon.reply_seconds <= _QUICK_REPLY_SECONDS)),
+        _events(soon, "replied_48h", flag(soon.reply_seconds <= REPLY_SOON_HOURS * 3_600)),
         _events(replied, "reply_hours", (replied.reply_seconds.cast("float64") / 3_600.0 + 1.0).ln()),
     ]
 
@@ -139,19 +133,22 @@ def _reply_events(market: Marketplace) -> list[Any]:
 def _acceptance_events(market: Marketplace) -> Any:
     """Accepted (1) or not (0), less the share that accepted such offers before.
 
-    The expectation is frozen with the offer: of the invitations whose week of
-    reply had ended by the reference day at or before the sending, the share
-    accepted in the same cell of category x sample x commission band, shrunk to
-    sample x band, shrunk to all.
+    An invitation counts when its week of reply is over and its answer is known,
+    so that quick answers are not counted before the others. The expectation is
+    frozen with the offer: of the invitations that counted by the reference day
+    at or before the sending, the share accepted in the same cell of
+    category x sample x commission band, shrunk to sample x band, shrunk to all.
     """
     rows = _invitations(market)
-    rate = ibis.coalesce(rows.offered_, rows.brief_rate_)
+    rows = rows.filter(rows.answer != "open")
+    answered = rows.since_day.min().over(ibis.window(group_by=rows.invitation_id)) + 1
+    rate = ibis.coalesce(rows.offered_, rows.brief_rate)
     band = ibis.ifelse(rate.isnull(), _NO_BAND, sum(flag(rate >= edge) for edge in _COMMISSION_BANDS))
-    settled = rows.event_day + REPLY_DAYS + 1
+    settled = ibis.greatest(rows.event_day + REPLY_DAYS + 1, answered)
     rows = rows.mutate(
         band=band.cast("int64"),
         with_sample=flag(rows.has_free_sample),
-        accepted=flag(rows.decision == "ACCEPT"),
+        accepted=flag(rows.answer == "accepted"),
         sent_grid=(rows.event_day // REFERENCE_EVERY_DAYS) * REFERENCE_EVERY_DAYS,
         settled_grid=((settled + REFERENCE_EVERY_DAYS - 1) // REFERENCE_EVERY_DAYS) * REFERENCE_EVERY_DAYS,
         settled=settled,
@@ -201,9 +198,12 @@ def _expectations(counts: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
     return offers.assign(expected=expected)
 
 
-def _sample_states(market: Marketplace) -> Any:
-    states = known_states(market.table("samples"), ("sample_id",), "requested_at")
-    states = states.filter(states.since_day < states.until_day, ~states.status.isin(list(NOT_THE_CREATORS_FAULT)))
+def _sample_events(market: Marketplace) -> Any:
+    """Content made for it (1) or owed and not made (0); open and excused samples are no event.
+
+    A sample counts on the day it arrived (else was shipped, else asked for).
+    """
+    rows = sample_outcomes(market)
     products = market.table("products")
     products = products.select(
         "brand_id",
@@ -211,42 +211,24 @@ def _sample_states(market: Marketplace) -> Any:
         since_day=day_of(products.known_at),
         until_day=ibis.literal(FOREVER, "int64"),
     )
-    return meet(states, products, [states.product_id == products.of_product_])
-
-
-def _sample_events(market: Marketplace) -> Any:
-    """Content made for it (1) or owed and not made (0); open samples are no event.
-
-    A sample counts on the day it arrived (else was shipped, else asked for).
-    One that is merely ``OVERDUE`` has failed when the days of grace are over.
-    """
-    rows = _sample_states(market)
-    excused = rows.fulfillment_status.isin(["CANCELLED", "EXEMPTED", "SUSPEND"]).fill_null(False)
-    made = (rows.fulfillment_status == "SUCCEED") | (rows.status == "COMPLETED")
-    failed = (rows.fulfillment_status == "FAILED") | (rows.status == "UNFULFILL_CANCELLED")
-    overdue = (rows.fulfillment_status == "OVERDUE") & rows.content_due_at.notnull()
+    rows = meet(rows, products, [rows.product_id == products.of_product_])
+    rows = rows.filter(rows.outcome.isin([*DELIVERED, "failed"]))
     when = ibis.coalesce(rows.delivered_at, rows.shipped_at, rows.requested_at)
-    rows = rows.mutate(
-        event_day=ibis.least(day_of(when), rows.since_day),
-        made=flag(made & ~excused),
-        failed=flag(failed & ~(excused & (rows.status != "UNFULFILL_CANCELLED"))),
-        overdue=flag(overdue),
-        due_day=day_of(ibis.coalesce(rows.content_due_at, rows.requested_at)),
-    )
-    rows = rows.filter((rows.made + rows.failed + rows.overdue) > 0)
-    settled = (rows.made + rows.failed) > 0
-    rows = _from_day(rows, ibis.ifelse(settled, rows.since_day + 1, rows.due_day + GRACE_DAYS + 1))
+    rows = rows.mutate(event_day=ibis.least(day_of(when), rows.since_day), made=flag(rows.outcome != "failed"))
     return _events(rows, "sample_fulfilment", rows.made)
 
 
 def first_deliveries(market: Marketplace) -> Any:
-    """The first delivery of each campaign x creator that became known: the partnership's delivery.
+    """Each partnership's delivery with its brand, one a campaign and creator: the earliest known.
+
+    `features.outcomes.first_deliveries` is by invitation. Orders and costs name a campaign and a creator and no
+    invitation, so that the money of somebody who was invited twice for one campaign can be read off once only.
 
     Columns ``invitation_id``, ``campaign_id``, ``creator_id``, ``brand_id``,
     ``posted_at``, ``event_day``, ``since_day``, ``until_day``. Deliveries that
     become known later never displace it.
     """
-    rows = _with_brand(known_once(market.table("deliveries"), "posted_at"), market)
+    rows = _with_brand(outcomes.first_deliveries(market), market)
     order = ibis.row_number().over(
         ibis.window(
             group_by=[rows.campaign_id, rows.creator_id], order_by=[rows.since_day, rows.posted_at, rows.delivery_id]
@@ -258,21 +240,18 @@ def first_deliveries(market: Marketplace) -> Any:
 
 def _delivery_events(market: Marketplace) -> list[Any]:
     rows = _with_brand(known_once(market.table("deliveries"), "posted_at"), market)
-    due = rows.filter(rows.due_at.notnull())
     first = first_deliveries(market)
-    samples = _sample_states(market)
-    samples = samples.filter(samples.delivered_at.notnull()).select(
-        "delivered_at", "since_day", "until_day", of_invitation_="invitation_id"
-    )
-    spoken = meet(first, samples, [first.invitation_id == samples.of_invitation_])
-    seconds = seconds_between(spoken.delivered_at, spoken.posted_at)
+    timed = partnership_outcomes(market)
+    timed = timed.filter(timed.outcome.isin(["on_time", "late"]))
+    timed = timed.mutate(event_day=day_of(timed.posted_at))
+    spoken = _with_brand(arrival_to_post(market), market)
     one = ibis.literal(1, "int64")
     return [
         _events(rows, "brief_compliance", rows.brief_compliance),
-        _events(due, "on_time_rate", flag(due.posted_at <= due.due_at)),
+        _events(timed, "on_time_rate", flag(timed.outcome == "on_time")),
         _events(first, "brands_worked_with_90d", one),
         _comebacks(first, market),
-        _events(spoken, "sample_to_post_days", (seconds.cast("float64") / 86_400.0 + 1.0).ln()),
+        _events(spoken, "sample_to_post_days", (spoken.seconds.cast("float64") / 86_400.0 + 1.0).ln()),
     ]
 
 
@@ -331,7 +310,7 @@ def _comebacks(first: Any, market: Marketplace) -> Any:
 def _review_events(market: Marketplace) -> Any:
     reviews = known_once(market.table("reviews"), "reviewed_at")
     reviews = reviews.filter(reviews.direction == "BRAND_OF_CREATOR")
-    states = known_states(market.table("invitations"), ("invitation_id",), "sent_at")
+    states = invitation_states(market)
     who = states.group_by(["invitation_id", "creator_id", "campaign_id"]).aggregate(since_day=states.since_day.min())
     who = who.mutate(until_day=ibis.literal(FOREVER, "int64")).rename(of_invitation_="invitation_id")
     reviews = _with_brand(meet(reviews, who, [reviews.invitation_id == who.of_invitation_]), market)

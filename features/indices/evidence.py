@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import ibis
 import numpy as np
 import numpy.typing as npt
 
 from features.indices.content import content_items, creator_acts, viewed_items
 from features.indices.events import partnership_events
 from features.indices.money import money_events
-from features.indices.shrinkage import HALF_LIFE_DAYS
+from features.time import decay_of
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.tables import Marketplace
 
@@ -152,9 +151,7 @@ def built(market: Marketplace, name: str) -> Any:
 
 def event_weights(day: Any, event_day: Any) -> Any:
     """``2^(-a/45)`` in steps of 1 / `WEIGHT_ONE`, int64."""
-    age = (day - event_day).cast("float64")
-    weight = ibis.literal(2.0, "float64") ** (age / ibis.literal(-float(HALF_LIFE_DAYS), "float64"))
-    return (weight * float(WEIGHT_ONE)).round().cast("int64")
+    return (decay_of(day - event_day) * float(WEIGHT_ONE)).round().cast("int64")
 
 
 def sums_by_row(market: Marketplace, table: Any, names: Sequence[str], count: int) -> dict[str, Floats]:

@@ -28,18 +28,11 @@ from features.indices.shrinkage import decayed_exposure
 from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
 
-__all__ = ["category_ids", "gather", "known_creators"]
+__all__ = ["category_ids", "gather"]
 
 
 _SALES = {"gmv": "organic_net_gmv", "lines": "organic_orders"}
 _VIEWS = {"views": "organic_views"}
-
-
-def known_creators(market: Marketplace, day: int) -> npt.NDArray[np.object_]:
-    """Ids of the creators that had joined, and were known to have, before ``day``; sorted."""
-    members = fact_table(market, "members", ("creator_id",))
-    frame = market.query(members.filter(members.known_day < day).select("creator_id").distinct())
-    return np.sort(frame["creator_id"].to_numpy(dtype=object))
 
 
 def category_ids(market: Marketplace) -> tuple[str, ...]:

@@ -31,11 +31,12 @@ import pandas as pd
 
 from features.facts import DEFAULT_MARGIN_RATE, MICRO, fact_table, is_known
 from features.indices.declare import REFERENCE_EVERY_DAYS, WINDOW_LONG_DAYS, grid_day
-from features.indices.events import EVENT_SCALE, MASS_ONE, campaign_terms, first_deliveries
+from features.indices.events import EVENT_SCALE, MASS_ONE, first_deliveries
 from features.lift import ripe_lifts
-from features.time import FOREVER, known_states
+from features.outcomes import partnership_outcomes
+from features.time import FOREVER, day_of
 from marketplace.arrays import Ints
-from marketplace.contract import ATTRIBUTION_DAYS, NOT_THE_CREATORS_FAULT
+from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace
 
 __all__ = ["FREEZE_DAYS", "LIFT_SCALE", "LIFT_SE_ONE", "lift_events", "money_events"]
@@ -86,19 +87,13 @@ def _partnerships(market: Marketplace) -> Any:
 
 
 def _failed_samples(market: Marketplace) -> Any:
-    """Accepted partnerships whose sample was used up without content, by the creator's doing."""
-    states = known_states(market.table("samples"), ("sample_id",), "requested_at")
-    states = states.filter(
-        ~states.status.isin(list(NOT_THE_CREATORS_FAULT)),
-        (states.fulfillment_status == "FAILED") | (states.status == "UNFULFILL_CANCELLED"),
+    """Failed partnerships (`features.outcomes`) whose sample was used up, on the day it was asked for."""
+    rows = partnership_outcomes(market)
+    rows = rows.filter(rows.outcome == "failed", rows.shipped_at.notnull() | rows.arrived_at.notnull())
+    rows = rows.mutate(asked_day=day_of(rows.requested_at))
+    failed = rows.group_by(["campaign_id", "creator_id", "brand_id"]).aggregate(
+        event_day=rows.asked_day.min(), since_day=rows.since_day.min()
     )
-    failed = states.group_by(["invitation_id", "creator_id"]).aggregate(
-        event_day=states.event_day.min(), since_day=states.since_day.min()
-    )
-    invited = market.table("invitations").select("campaign_id", of_invitation_="invitation_id").distinct()
-    failed = failed.inner_join(invited, [failed.invitation_id == invited.of_invitation_])
-    terms = campaign_terms(market).select("of_campaign_", "brand_id")
-    failed = failed.inner_join(terms, [failed.campaign_id == terms.of_campaign_])
     made = first_deliveries(market).select(
         made_campaign_="campaign_id", made_creator_="creator_id", made_since_="since_day"
     )

@@ -36,9 +36,10 @@ from features.indices.declare import (
     grid_day,
 )
 from features.indices.evidence import CategoryEvidence, Evidence, Gathered
-from features.indices.gather import category_ids, gather, known_creators
+from features.indices.gather import category_ids, gather
 from features.indices.money import LIFT_SE_ONE
 from features.indices.shrinkage import Prior, estimate_prior, index_interval, interval, mid_rank, shrink
+from features.time import known_creators
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.tables import Marketplace
 

@@ -19,10 +19,10 @@ from typing import Any, Literal
 import numpy as np
 from scipy import special
 
+from features.time import decay
 from marketplace.arrays import Floats
 
 __all__ = [
-    "HALF_LIFE_DAYS",
     "IDLE_HALF_LIFE_DAYS",
     "MEAN_STRENGTH",
     "RATE_STRENGTH",
@@ -44,8 +44,8 @@ __all__ = [
 Kind = Literal["rate", "count", "mean"]
 """``rate``: beta-binomial. ``count``: gamma-Poisson. ``mean``: normal."""
 
-HALF_LIFE_DAYS = 45
-IDLE_HALF_LIFE_DAYS = 60
+IDLE_HALF_LIFE_DAYS = 60.0
+"""Days without any act in which the confidence in a creator's indices halves."""
 RATE_STRENGTH = (3.0, 50.0)
 """Bounds of *m*, the trials that a rate's prior is worth."""
 MEAN_STRENGTH = (1.0, 50.0)
@@ -60,7 +60,7 @@ _TENTH = 1.2815515655446004  # standard normal quantile of .9: 80 % lie within +
 
 def event_weight(age_days: Any) -> Floats:
     """``2^(-a/45)`` of events aged ``age_days`` (any shape), float64."""
-    return np.exp2(-np.asarray(age_days, dtype=np.float64) / HALF_LIFE_DAYS)
+    return decay(age_days)
 
 
 def decayed_exposure(days: Any, window: int) -> Floats:
@@ -279,4 +279,4 @@ def confidence(evidence: Floats, strength: Floats, quality: Floats, weights: Flo
         weight = evidence[:, column] + strength[:, column]
         part = np.divide(evidence[:, column], weight, out=np.zeros_like(weight), where=weight > 0)
         total += share[column] * quality[:, column] * part
-    return np.clip(100.0 * total * np.exp2(-idle_days / IDLE_HALF_LIFE_DAYS), 0.0, 100.0)
+    return np.clip(100.0 * total * decay(idle_days, IDLE_HALF_LIFE_DAYS), 0.0, 100.0)

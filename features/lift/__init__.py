@@ -14,7 +14,7 @@ the index ``sales_drive`` (features.indices) all ask here.
 
 from __future__ import annotations
 
-from features.lift.counterfactual import Baseline, Panel, epoch_days
+from features.lift.counterfactual import Baseline, Panel
 from features.lift.empirical_bayes import Block, Hyperprior, Prior, fit_prior, posterior
 from features.lift.estimate import HYPERPRIOR, LIFT_COLUMNS, attributed_days, estimate_lift
 from features.lift.evidence import (
@@ -48,7 +48,6 @@ __all__ = [
     "SharedError",
     "attributed_days",
     "days_of_posting",
-    "epoch_days",
     "estimate_lift",
     "families",
     "fit_prior",

@@ -21,21 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.time import day_of, in_usd, usd_rates
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract import REPORTING_CURRENCY
 from marketplace.tables import Marketplace
 
-__all__ = [
-    "Baseline",
-    "Panel",
-    "epoch_days",
-    "fit_baseline",
-    "in_usd",
-    "known_rows",
-    "read_panel",
-    "usd_rates",
-    "without_others",
-]
+__all__ = ["Baseline", "Panel", "fit_baseline", "known_rows", "read_panel", "without_others"]
 
 
 MEMORIES = (2.0, 4.0, 7.0, 14.0, 28.0, 56.0)
@@ -48,26 +38,8 @@ SHARE_MEAN = np.array([0.7, 0.3, 0.9, 0.7])
 SHARE_SD = np.array([0.3, 0.3, 0.1, 0.3])
 """How much of other orders a shop's days are taken to hold before the data speak, in the order of `_other_orders`."""
 
-FX_FILL_DAYS = 7
 _LEAST_DAYS = 5
 _NOISE_FLOOR = 1e-4
-
-
-def usd_rates(market: Marketplace, day: int) -> pd.DataFrame:
-    """USD for one unit of each currency on each day, as known before ``day`` (days from 1970-01-01).
-
-    Returns DataFrame[currency, day int64, usd_rate]; a day without a rate takes the latest of the 7 days before.
-    The dollar is not in it: its rate is 1.
-    """
-    rates = market.frame("fx_rates", ["currency", "day", "usd_rate", "known_at"])
-    rates = rates[(epoch_days(rates["known_at"]) < day) & (rates["currency"] != REPORTING_CURRENCY)]
-    rates = rates.assign(day=epoch_days(rates["day"]))
-    rates = rates[rates["day"] < day].sort_values(["currency", "day"]).drop_duplicates(["currency", "day"])
-    if rates.empty:
-        return rates[["currency", "day", "usd_rate"]]
-    wide = rates.pivot(index="day", columns="currency", values="usd_rate")
-    wide = wide.reindex(np.arange(wide.index.min(), day)).ffill(limit=FX_FILL_DAYS)
-    return wide.reset_index().melt("day", var_name="currency", value_name="usd_rate").dropna().reset_index(drop=True)
 
 
 def known_rows(market: Marketplace, table: str, columns: list[str], day: pd.Timestamp) -> pd.DataFrame:
@@ -77,20 +49,6 @@ def known_rows(market: Marketplace, table: str, columns: list[str], day: pd.Time
     """
     frame = market.frame(table, [*columns, "known_at"])
     return frame.loc[~(frame["known_at"] >= day), columns].drop_duplicates(columns[0])
-
-
-def epoch_days(instants: pd.Series) -> Ints:
-    """Instants or dates as whole UTC days from 1970-01-01, int64; a missing one is the lowest int64."""
-    stamps = pd.to_datetime(instants, utc=True).dt.as_unit("us")
-    days = np.floor_divide(stamps.astype("int64").to_numpy(), 86_400_000_000)
-    return np.where(stamps.isna(), np.iinfo(np.int64).min, days)
-
-
-def in_usd(frame: pd.DataFrame, amount: str, rates: pd.DataFrame) -> Floats:
-    """``frame[amount]`` in USD by ``frame``'s ``currency`` and ``day`` (int64); NaN where no rate is known."""
-    known = frame[["currency", "day"]].merge(rates, on=["currency", "day"], how="left")["usd_rate"].to_numpy()
-    rate = np.where((frame["currency"] == REPORTING_CURRENCY).to_numpy(), 1.0, known.astype(np.float64))
-    return frame[amount].to_numpy(dtype=np.float64) * rate
 
 
 @dataclass(frozen=True)
@@ -137,8 +95,8 @@ def read_panel(
     controls. Between a product's first and last day a day without a row is a day without sales.
     """
     table = market.table("product_days")
-    table = table.mutate(day=table.day.epoch_days().cast("int64"))
-    table = table.filter(table.day < day, table.known_at.epoch_seconds() < 86_400 * day)
+    table = table.mutate(day=day_of(table.day))
+    table = table.filter(table.day < day, day_of(table.known_at) < day)
     rows = market.query(table.select("product_id", "day", "units_sold", "gmv", "currency"))
     rows = rows.sort_values(["product_id", "day"], kind="stable")
     asked = rows["product_id"].isin(set(wanted))

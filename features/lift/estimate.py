@@ -24,11 +24,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.lift.counterfactual import epoch_days, in_usd, usd_rates
 from features.lift.empirical_bayes import Hyperprior, fit_prior, posterior, unshrunk
-from features.lift.evidence import day_number, gather_evidence, sales_kernel, within_window
+from features.lift.evidence import gather_evidence, sales_kernel, within_window
 from features.lift.threads import one_thread
-from features.time import as_of_day
+from features.time import as_of_day, day_number, day_of, days_of, in_usd, usd_rates
 from marketplace.tables import Marketplace
 
 __all__ = ["LIFT_COLUMNS", "attributed_days", "estimate_lift", "sales_kernel"]
@@ -78,8 +77,8 @@ def attributed_days(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
     last = last.filter(last.status != "CANCELLED")
     outside = last.campaign_id == ""
     net = last.mutate(
-        day=last.ordered_at.epoch_seconds() // 86_400,
-        refund_day=(last.refunded_quantity > 0).ifelse(last.known_at.epoch_seconds() // 86_400, -1),
+        day=day_of(last.ordered_at),
+        refund_day=(last.refunded_quantity > 0).ifelse(day_of(last.known_at), -1),
         is_paid=last.is_paid_traffic,
         creator_id=outside.ifelse("", last.creator_id),
         amount=_fixed(last.price * (last.quantity - last.refunded_quantity).cast("float64")),
@@ -126,7 +125,7 @@ def estimate_lift(
     """
     day = as_of_day(as_of)
     rows = partnerships[["invitation_id", *_KEYS, "content_id"]].reset_index(drop=True)
-    rows["posted_day"] = epoch_days(partnerships["posted_at"])
+    rows["posted_day"] = days_of(partnerships["posted_at"])
     sales = within_window(rows, attributed)
     out = rows[["invitation_id"]].copy()
     out["attributed_usd"] = np.bincount(sales["row"], weights=sales["usd"], minlength=len(rows))

@@ -15,16 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
-from features.lift.counterfactual import (
-    Baseline,
-    Panel,
-    epoch_days,
-    fit_baseline,
-    known_rows,
-    read_panel,
-    without_others,
-)
+from features.lift.counterfactual import Baseline, Panel, fit_baseline, known_rows, read_panel, without_others
 from features.lift.empirical_bayes import Block
+from features.time import day_number, days_of
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace
@@ -34,7 +27,6 @@ __all__ = [
     "TERMS",
     "LiftEvidence",
     "ProductDays",
-    "day_number",
     "days_of_posting",
     "families",
     "gather_evidence",
@@ -130,11 +122,6 @@ class LiftEvidence:
     seen: Floats
     blocks: list[Block]
     block_pairs: list[Ints]
-
-
-def day_number(day: pd.Timestamp) -> int:
-    """Days from 1970-01-01."""
-    return int(epoch_days(pd.Series([day]))[0])
 
 
 def gather_evidence(
@@ -267,7 +254,7 @@ def _with_brief(
     of_pair = campaigns.reindex(rows["campaign_id"].to_numpy()[pairs["row"]])
     starts = of_pair["starts_at"].fillna(of_pair["briefed_at"]).reset_index(drop=True)
     for name, instants in (("brief_start", starts), ("brief_end", of_pair["ends_at"].reset_index(drop=True))):
-        column = np.where(instants.isna(), np.nan, epoch_days(instants).astype(np.float64) - panel.first_day)
+        column = np.where(instants.isna(), np.nan, days_of(instants).astype(np.float64) - panel.first_day)
         pairs = pairs.assign(**{name: column})
     return pairs
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from features.lift.estimate import attributed_days, estimate_lift
-from marketplace.arrays import Flags
+from features.outcomes import first_deliveries, invitation_states
+from features.time import days_of, midnight_of
 from marketplace.contract import ATTRIBUTION_DAYS, REFUND_DAYS
 from marketplace.tables import Marketplace
 
@@ -28,28 +29,15 @@ def posted_partnerships(market: Marketplace, day: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame[invitation_id, campaign_id, creator_id, brand_id, content_id, posted_at]
-        Sorted by ``invitation_id``; of several deliveries of an invitation the first posted, then by id. Empty where
-        the marketplace tells of no deliveries.
+        Sorted by ``invitation_id``. Whose delivery it is: `features.outcomes.first_deliveries`. Empty where the
+        marketplace tells of no deliveries.
     """
-    midnight = pd.Timestamp(day, unit="D", tz="UTC")
-    deliveries = market.frame("deliveries", ["delivery_id", "invitation_id", "content_id", "posted_at", "known_at"])
-    invitations = market.frame("invitations", ["invitation_id", "campaign_id", "creator_id", "sent_at", "known_at"])
-    campaigns = market.frame("campaigns", ["campaign_id", "brand_id", "briefed_at", "known_at"])
-    known = deliveries[_before(deliveries, "posted_at", midnight)]
-    known = known.sort_values(["posted_at", "delivery_id"], kind="stable").drop_duplicates("invitation_id")
-    sent = invitations[_before(invitations, "sent_at", midnight)]
-    sent = sent.sort_values("known_at", kind="stable").drop_duplicates("invitation_id", keep="last")
-    briefs = campaigns[_before(campaigns, "briefed_at", midnight)].drop_duplicates("campaign_id")
-    rows = known[["invitation_id", "content_id", "posted_at"]].merge(
-        sent[["invitation_id", "campaign_id", "creator_id"]], on="invitation_id"
-    )
-    rows = rows.merge(briefs[["campaign_id", "brand_id"]], on="campaign_id")
+    invited, first = invitation_states(market), first_deliveries(market)
+    invited = invited.filter(invited.since_day < day, invited.until_day >= day)
+    first = first.filter(first.since_day < day).select("content_id", "posted_at", delivered_for_="invitation_id")
+    rows = invited.inner_join(first, invited.invitation_id == first.delivered_for_)
     columns = ["invitation_id", "campaign_id", "creator_id", "brand_id", "content_id", "posted_at"]
-    return rows.sort_values("invitation_id", kind="stable")[columns].reset_index(drop=True)
-
-
-def _before(frame: pd.DataFrame, event: str, midnight: pd.Timestamp) -> Flags:
-    return np.asarray((frame[event] < midnight) & (frame["known_at"] < midnight))
+    return market.query(rows.select(columns)).sort_values("invitation_id", kind="stable", ignore_index=True)
 
 
 def ripe_lifts(market: Marketplace, day: int) -> pd.DataFrame:
@@ -66,12 +54,11 @@ def ripe_lifts(market: Marketplace, day: int) -> pd.DataFrame:
         USD. Empty where nothing is ripe, or its products have no days.
     """
     rows = posted_partnerships(market, day)
-    posted = np.floor_divide(rows["posted_at"].dt.as_unit("us").astype(np.int64), 86_400_000_000)
-    rows = rows.assign(posted_day=posted)
+    rows = rows.assign(posted_day=days_of(rows["posted_at"]))
     ripe = rows["posted_day"] + RIPE_DAYS < day
     if not ripe.any():
         return rows.assign(**dict.fromkeys(RIPE_LIFT_COLUMNS[5:], np.nan))[ripe][list(RIPE_LIFT_COLUMNS)]
-    midnight = pd.Timestamp(day, unit="D", tz="UTC")
+    midnight = midnight_of(day)
     lift = estimate_lift(market, rows, midnight, attributed=attributed_days(market, midnight))
     rows = rows.merge(lift[["invitation_id", *RIPE_LIFT_COLUMNS[5:]]], on="invitation_id", how="left")
     return rows.loc[ripe & rows["lift_usd"].notna(), list(RIPE_LIFT_COLUMNS)].reset_index(drop=True)

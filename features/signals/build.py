@@ -17,7 +17,7 @@ from features.briefs import brief_columns, read_briefs
 from features.conversion import conversion_columns
 from features.signals.brief import brief_signals, product_sums
 from features.signals.registry import ENTITIES, SIGNALS, Entity, declared_columns
-from features.time import as_of_days
+from features.time import as_of_days, creators_before, day_number
 from marketplace.arrays import Floats
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
@@ -115,13 +115,12 @@ def eligible_pairs(market: Marketplace, campaign_ids: Iterable[str]) -> pd.DataF
     """
     briefs = read_briefs(market, campaign_ids := list(campaign_ids))
     creators = market.frame("creators", ["creator_id", "market", "joined_at", "known_at"])
-    creators = creators.sort_values(["creator_id", "known_at"], kind="stable").drop_duplicates("creator_id")
-    since = creators[["joined_at", "known_at"]].max(axis=1, skipna=False)
     parts = []
     for campaign_id in campaign_ids:
         brief = briefs[campaign_id]
-        fits = (creators["market"] == brief.market) & (since < brief.briefed_at.floor("D"))
-        parts.append(pd.DataFrame({"campaign_id": campaign_id, "creator_id": creators.loc[fits, "creator_id"]}))
+        there = creators_before(market, day_number(brief.briefed_at), creators=creators)
+        own = there.loc[there["market"] == brief.market, "creator_id"]
+        parts.append(pd.DataFrame({"campaign_id": campaign_id, "creator_id": own}))
     if not parts:
         return pd.DataFrame({"campaign_id": pd.Series(dtype="str"), "creator_id": pd.Series(dtype="str")})
     return pd.concat(parts, ignore_index=True)

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import ibis
-
 from features.facts import Windows
-from features.signals.base import at_least_zero, declare, mean, share, shrunk
+from features.signals.base import declare, mean, share, shrunk
 
 __all__ = ["ACCEPT_PRIOR", "PARTNERSHIP_SIGNALS"]
 
 ACCEPT_PRIOR = 0.1
 """Acceptance to start from where nothing is known yet, with the weight of three invitations."""
-
-_MATURE = 28  # an acceptance of as many days ago should have been delivered by now
-
-
-def _delivered_share(w: Windows) -> Any:
-    """Delivered partnerships over those accepted at least 28 days ago, towards .7 with the weight of two."""
-    delivered = w.distinct("deliveries", "invitation_id", "deliveries", 365)
-    due = w.sum("invitations", "accepted", 365, lag=_MATURE)
-    return shrunk(delivered, ibis.ifelse(due > delivered, due, delivered), prior=0.7, weight=2.0)
-
-
-def _open_partnerships(w: Windows) -> Any:
-    """Acceptances of the last 42 days less partnerships delivered in them, at least 0."""
-    delivered = w.distinct("deliveries", "invitation_id", "deliveries", 42)
-    return at_least_zero(w.sum("invitations", "accepted", 42) - delivered)
 
 
 def _profit(w: Windows) -> Any:
@@ -83,8 +66,9 @@ PARTNERSHIP_SIGNALS = declare(
      lambda w: mean(w.sum("invitations", "accepted_rate", 365), w.sum("invitations", "accepted_rate_known", 365))),
     ("fee_accepted_mean_365d", "USD", 0, "Average flat fee of the partnerships accepted in the last year.",
      lambda w: mean(w.sum("fees", "fee_accepted", 365), w.sum("invitations", "accepted", 365))),
-    ("partnerships_open_42d", "partnerships", 0, "Partnerships accepted in the last 42 days and not yet delivered.",
-     _open_partnerships),
+    ("partnerships_open_42d", "partnerships", 0,
+     "Accepted invitations of the last 42 days whose content may still come in time.",
+     lambda w: w.sum("partnerships", "open", 42)),
     ("brands_worked_with_distinct_180d", "brands", 0, "Different brands accepted in the last 180 days.",
      lambda w: w.distinct("invitations", "brand_id", "accepted", 180)),
     ("repeat_brand_rate_365d", "fraction", 1, "Share of the last year's brands that came back for more.",
@@ -98,13 +82,15 @@ PARTNERSHIP_SIGNALS = declare(
     ("deliveries_sum_180d", "deliveries", 0, "Pieces of content delivered to brands in the last 180 days.",
      lambda w: w.sum("deliveries", "deliveries", 180)),
     ("deliver_rate_365d", "fraction", 1,
-     "Share of the last year's partnerships that were delivered (towards .7 while there are few).", _delivered_share),
+     "Share delivered of the last year's partnerships that have had their time (towards .7 while there are few).",
+     lambda w: shrunk(w.sum("partnerships", "delivered", 365), w.sum("partnerships", "settled", 365),
+                      prior=0.7, weight=2.0)),
     ("on_time_rate_365d", "fraction", 1,
      "Share of the last year's deliveries posted by their due date (towards .7 while there are few).",
-     lambda w: shrunk(w.sum("deliveries", "on_time", 365), w.sum("deliveries", "due_known", 365),
+     lambda w: shrunk(w.sum("deliveries", "on_time", 365), w.sum("deliveries", "timed", 365),
                       prior=0.7, weight=2.0)),
     ("late_days_mean_365d", "days", -1, "Average days late of the last year's deliveries.",
-     lambda w: mean(w.sum("deliveries", "late_days", 365), w.sum("deliveries", "due_known", 365))),
+     lambda w: mean(w.sum("deliveries", "late_days", 365), w.sum("deliveries", "timed", 365))),
     ("compliance_mean_365d", "fraction", 1, "How far the last year's deliveries followed the brief at first pass.",
      lambda w: mean(w.sum("deliveries", "compliance", 365), w.sum("deliveries", "compliance_known", 365))),
     ("response_days_mean_365d", "days", -1, "Average days from a sample's arrival to the post, over the last year.",

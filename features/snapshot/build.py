@@ -16,7 +16,7 @@ from features.indices import build_category_influence, build_indices
 from features.signals import PRODUCT_SUMS, build_entity, names_of
 from features.snapshot.model import Snapshot, SnapshotArrays
 from features.snapshot.sparse import Sparse
-from features.time import as_of_days, default_as_of, known_ids
+from features.time import as_of_days, creators_before, default_as_of, known_ids, midnight_of
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import SnapshotError
 from marketplace.tables import Marketplace
@@ -41,8 +41,10 @@ def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
         No creator was known by then.
     """
     day = int(as_of_days([default_as_of(market) if as_of is None else as_of])[0])
-    at = pd.Timestamp(day, unit="D", tz="UTC")
-    creators = _creators(market, at)
+    at = midnight_of(day)
+    creators = creators_before(market, day)
+    if creators.empty:
+        raise SnapshotError(f"a creator known by {at:%Y-%m-%d}", received="none", look="the marketplace's creators")
     ids = creators["creator_id"].to_numpy(dtype=str)
     categories = known_ids(market, "category_id", at)
     asked = creators[["creator_id"]].assign(as_of=at)
@@ -85,15 +87,6 @@ def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
     )
 
 
-def _creators(market: Marketplace, at: pd.Timestamp) -> pd.DataFrame:
-    creators = market.frame("creators")
-    creators = creators[(creators["joined_at"] < at) & (creators["known_at"] < at)]
-    if creators.empty:
-        raise SnapshotError(f"a creator known by {at:%Y-%m-%d}", received="none", look="the marketplace's creators")
-    creators = creators.sort_values(["creator_id", "known_at"], kind="stable")
-    return creators.drop_duplicates("creator_id", ignore_index=True)
-
-
 def _campaigns(market: Marketplace, at: pd.Timestamp) -> dict[str, Any]:
     campaigns = market.frame("campaigns", ["campaign_id", "known_at"])
     return read_briefs(market, campaigns.loc[campaigns["known_at"] <= at, "campaign_id"])
@@ -115,7 +108,7 @@ def _category(market: Marketplace, ids: npt.NDArray[np.str_], categories: Sequen
 
 
 def _brands(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> tuple[list[str], Sparse, Floats]:
-    brand_ids = known_ids(market, "brand_id", pd.Timestamp(day, unit="D", tz="UTC"))
+    brand_ids = known_ids(market, "brand_id", midnight_of(day))
     pairs = _pairs(market, ids, "brand_id", brand_ids, day)
     columns = build_entity(market, "creator_brand", pairs[["creator_id", "brand_id", "day"]])
     values = np.column_stack([columns[name] for name in names_of("creator_brand")])

@@ -21,30 +21,24 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Ints
-from marketplace.contract import REPORTING_CURRENCY
 from marketplace.errors import SignalError
-from marketplace.tables import Marketplace
 
 __all__ = [
     "FOREVER",
     "as_of_day",
     "as_of_days",
+    "day_number",
     "day_of",
-    "fx_intervals",
+    "days_of",
     "known_latest",
     "known_once",
     "known_states",
     "meet",
-    "to_usd",
+    "seconds_between",
 ]
 
 FOREVER = 2**31 - 1
 """``until_day`` of what nothing has replaced."""
-
-FX_FILL_DAYS = 7
-"""A day without a rate takes the latest of the days before, at most this many back (weekends, holidays)."""
-
-_USD_DAYS = (7_305, 47_847)  # 1990-01-01 to 2100-12-31: a dollar is a dollar on every day
 
 
 def as_of_days(as_of: Any) -> Ints:
@@ -75,9 +69,27 @@ def as_of_day(as_of: pd.Timestamp) -> pd.Timestamp:
     return stamp.floor("D")
 
 
+def day_number(instant: Any) -> int:
+    """One instant as a whole UTC day, counted from 1970-01-01 (`as_of_days` of one)."""
+    return int(as_of_days([instant])[0])
+
+
+def days_of(instants: pd.Series) -> Ints:
+    """Instants or dates as whole UTC days, int64 (n,); a missing one is the lowest int64 (`as_of_days` refuses it)."""
+    stamps = pd.to_datetime(instants, utc=True).dt.as_unit("us")
+    days = np.floor_divide(stamps.astype("int64").to_numpy(), 86_400_000_000)
+    return np.where(stamps.isna(), np.iinfo(np.int64).min, days)
+
+
 def day_of(column: Any) -> Any:
     """The UTC day (int64) of an instant or day column."""
     return column.epoch_days().cast("int64") if column.type().is_date() else column.epoch_seconds() // 86_400
+
+
+def seconds_between(start: Any, end: Any) -> Any:
+    """Whole seconds (int64 Ibis column) from ``start`` to ``end``, at least 0; null where either is."""
+    seconds = (end.epoch_seconds() - start.epoch_seconds()) // 1  # a backend may count fractions
+    return ibis.ifelse(seconds < 0, ibis.literal(0, "int64"), seconds)
 
 
 def known_once(table: Any, event: str) -> Any:
@@ -135,41 +147,3 @@ def meet(left: Any, right: Any, on: Sequence[Any]) -> Any:
         until_day=ibis.least(joined.until_day, joined.until_right_),
     ).drop("since_right_", "until_right_")
     return joined.filter(joined.since_day < joined.until_day)
-
-
-def fx_intervals(market: Marketplace) -> Any:
-    """Rates to USD: ``fx_currency``, ``fx_day``, ``usd_rate`` and when each was the best one known.
-
-    A day without its own rate takes the latest one of the `FX_FILL_DAYS` days
-    before, until its own is known. The dollar's rate is 1 on every day.
-    """
-    rates = known_once(market.table("fx_rates"), "day")
-    rates = rates.filter(rates.currency != REPORTING_CURRENCY, rates.usd_rate.notnull())
-    offsets = ibis.memtable({"offset_": list(range(FX_FILL_DAYS))}, schema={"offset_": "int64"})
-    filled = rates.select("usd_rate", "since_day", fx_currency="currency", rate_day="event_day").cross_join(offsets)
-    filled = filled.mutate(fx_day=filled.rate_day + filled.offset_)
-    newer = filled.since_day.min().over(
-        ibis.window(group_by=[filled.fx_currency, filled.fx_day], order_by=filled.rate_day, rows=(1, None))
-    )
-    filled = filled.mutate(until_day=ibis.coalesce(newer, ibis.literal(FOREVER, "int64")))
-    filled = filled.filter(filled.since_day < filled.until_day)
-    days = ibis.memtable({"fx_day": np.arange(*_USD_DAYS)}, schema={"fx_day": "int64"})
-    dollars = days.select(
-        fx_currency=ibis.literal(REPORTING_CURRENCY),
-        fx_day=days.fx_day,
-        usd_rate=ibis.literal(1.0, "float64"),
-        since_day=days.fx_day,
-        until_day=ibis.literal(FOREVER, "int64"),
-    )
-    return filled.select(dollars.columns).union(dollars)
-
-
-def to_usd(table: Any, market: Marketplace) -> Any:
-    """``table`` with ``usd_rate`` of its ``currency`` on its ``event_day``, known when both are.
-
-    A row whose rate is not known is not read until it is.
-    """
-    fx = fx_intervals(market)
-    return meet(table, fx, [table.currency == fx.fx_currency, table.event_day == fx.fx_day]).drop(
-        "fx_currency", "fx_day"
-    )

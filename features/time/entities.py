@@ -2,12 +2,59 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from features.time.clocks import as_of_day
 from marketplace.errors import SnapshotError
 from marketplace.tables import Marketplace
 
-__all__ = ["default_as_of", "known_ids", "known_until"]
+__all__ = [
+    "creators_before",
+    "default_as_of",
+    "known_creators",
+    "known_ids",
+    "known_until",
+    "midnight_after",
+    "midnight_of",
+]
+
+
+def midnight_of(day: int) -> pd.Timestamp:
+    """The UTC midnight that whole day ``day`` (from 1970-01-01) begins with."""
+    return pd.Timestamp(day, unit="D", tz="UTC")
+
+
+def midnight_after(instant: pd.Timestamp) -> pd.Timestamp:
+    """The UTC midnight that ends the day of ``instant``: from then on all of that day may be read."""
+    return as_of_day(instant) + pd.Timedelta(days=1)
+
+
+def creators_before(market: Marketplace, day: int, *, creators: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The creators that had joined, and were known to have, before ``day``: the one rule of who is there.
+
+    Parameters
+    ----------
+    creators : DataFrame, optional
+        The table, where it has been read already (for many days).
+
+    Returns
+    -------
+    DataFrame
+        The columns of the table, one row a creator, by ``creator_id``, ascending; of a creator told twice the row
+        known first.
+    """
+    at = midnight_of(day)
+    creators = market.frame("creators") if creators is None else creators
+    creators = creators[(creators["joined_at"] < at) & (creators["known_at"] < at)]
+    creators = creators.sort_values(["creator_id", "known_at"], kind="stable")
+    return creators.drop_duplicates("creator_id", ignore_index=True)
+
+
+def known_creators(market: Marketplace, day: int) -> npt.NDArray[np.object_]:
+    """Ids of `creators_before`, ascending."""
+    return creators_before(market, day)["creator_id"].to_numpy(dtype=object)
 
 
 def default_as_of(market: Marketplace) -> pd.Timestamp:
@@ -19,7 +66,7 @@ def default_as_of(market: Marketplace) -> pd.Timestamp:
     ]
     if not latest:
         raise SnapshotError("orders, invitations or campaigns", received="none at all", look="`collabrank check DIR`")
-    return pd.Timestamp(max(latest)).floor("D") + pd.Timedelta(days=1)
+    return midnight_after(max(latest))
 
 
 def known_ids(market: Marketplace, key: str, at: pd.Timestamp) -> list[str]:
@@ -38,4 +85,4 @@ def known_until(market: Marketplace) -> pd.Timestamp:
         for table in ("invitations", "orders", "deliveries")
         if table in market.present
     ]
-    return pd.Timestamp(max(stamp for stamp in latest if not pd.isna(stamp))).floor("D") + pd.Timedelta(days=1)
+    return midnight_after(max(stamp for stamp in latest if not pd.isna(stamp)))

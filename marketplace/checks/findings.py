@@ -15,7 +15,16 @@ from typing import Any, Literal
 import duckdb
 
 from marketplace.checks.raw import SQL_TYPE, RawTable, connect, files_of, quote, view_of_files, view_of_frame
-from marketplace.contract import REPORTING_CURRENCY, TABLES, Column, Table
+from marketplace.contract import (
+    FX_FILL_DAYS,
+    LARGEST_RATE,
+    LEAST_RATE,
+    RATE_FACTOR,
+    REPORTING_CURRENCY,
+    TABLES,
+    Column,
+    Table,
+)
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace
 
@@ -43,6 +52,7 @@ Kind = Literal[
     "empty_table",
     "unchecked_reference",
     "missing_rate",
+    "absurd_rate",
 ]
 
 
@@ -317,8 +327,10 @@ def _whole(connection: duckdb.DuckDBPyConnection, table: str, column: str, found
 
 
 def _rates(connection: duckdb.DuckDBPyConnection, table: Table, found: dict[str, RawTable]) -> Iterator[Judged]:
-    """A note where money of some day has no rate of that day."""
+    """A note where money of some day has no rate of that day or of the `FX_FILL_DAYS` before; rates that are absurd."""
     raw = found[table.name]
+    if table.name == "fx_rates" and {"currency", "day", "usd_rate"} <= set(raw.raw_types):
+        yield from _absurd_rates(connection)
     needed = {"currency", table.event}
     if table.name == "fx_rates" or not table.event or not needed <= set(raw.raw_types):
         return
@@ -328,14 +340,46 @@ def _rates(connection: duckdb.DuckDBPyConnection, table: Table, found: dict[str,
     )
     rated = "fx_rates" in found and {"currency", "day"} <= set(found["fx_rates"].raw_types)
     known = (
-        " WHERE (currency, day) NOT IN (SELECT (currency, day) FROM fx_rates WHERE day IS NOT NULL)" if rated else ""
+        f" ANTI JOIN (SELECT DISTINCT currency, CAST(day + CAST(o AS INTEGER) AS DATE) AS day FROM fx_rates, "
+        f"range({FX_FILL_DAYS + 1}) AS offsets(o) WHERE day IS NOT NULL) AS rates USING (currency, day)"
+        if rated
+        else ""
     )
-    lacking = f"SELECT currency, day FROM ({money}){known}"
+    lacking = f"SELECT currency, day FROM ({money}) AS money{known}"
     counted = connection.execute(f"SELECT count(*) FROM ({lacking})").fetchone()
     if counted and counted[0]:
         rows = connection.execute(
             f"SELECT DISTINCT currency, CAST(day AS VARCHAR) AS d FROM ({lacking}) ORDER BY ALL LIMIT {EXAMPLES}"
         ).fetchall()
-        text = f"{counted[0]} rows have money that fx_rates cannot turn into {REPORTING_CURRENCY} that day; it is null"
+        text = (
+            f"{counted[0]} rows have money that fx_rates cannot turn into {REPORTING_CURRENCY}: no rate of that day "
+            f"or the {FX_FILL_DAYS} before; it is null"
+        )
         shown = tuple(f"{currency} on {day}" for currency, day in rows)
         yield Finding(table.name, "currency", "missing_rate", counted[0], text, shown), False
+
+
+def _absurd_rates(connection: duckdb.DuckDBPyConnection) -> Iterator[Judged]:
+    """Rates far from their currency's others, and dollars that are not worth a dollar.
+
+    What lies outside the contract's bounds is told there already. A currency that is everywhere off by the same
+    factor cannot be told from its own rates; the bounds are all there is against that.
+    """
+    within = f"isfinite(usd_rate) AND usd_rate BETWEEN {LEAST_RATE} AND {LARGEST_RATE}"
+    off = (
+        "SELECT currency, day, usd_rate FROM (SELECT *, median(usd_rate) OVER (PARTITION BY currency) AS usual "
+        f"FROM fx_rates WHERE {within}) "
+        f"WHERE CASE WHEN currency = '{REPORTING_CURRENCY}' THEN abs(usd_rate - 1) > 1e-9 "
+        f"ELSE usd_rate > {RATE_FACTOR} * usual OR usd_rate * {RATE_FACTOR} < usual END"
+    )
+    counted = connection.execute(f"SELECT count(*) FROM ({off})").fetchone()
+    if counted and counted[0]:
+        rows = connection.execute(
+            f"SELECT currency, CAST(day AS VARCHAR), usd_rate FROM ({off}) ORDER BY ALL LIMIT {EXAMPLES}"
+        ).fetchall()
+        shown = tuple(_words(["currency", "day", "usd_rate"], row) for row in rows)
+        text = (
+            f"{counted[0]} rows: {RATE_FACTOR:g} times off the currency's usual rate, "
+            f"or a {REPORTING_CURRENCY} that is not 1"
+        )
+        yield Finding("fx_rates", "usd_rate", "absurd_rate", counted[0], text, shown), True

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from marketplace.contract.outcomes import State
 from marketplace.contract.tables import (
     ATTRIBUTION_DAYS,
+    CONTENT_STATES,
     CURRENCIES,
+    DECISIONS,
+    FX_FILL_DAYS,
     GRACE_DAYS,
+    LARGEST_RATE,
+    LEAST_RATE,
     MARKETS,
     NOT_THE_CREATORS_FAULT,
+    RATE_FACTOR,
     REFUND_DAYS,
     REPLY_DAYS,
     REPORTING_CURRENCY,
+    SAMPLE_STATES,
     TABLES,
     Column,
     Table,
@@ -19,15 +27,23 @@ from marketplace.contract.tables import (
 
 __all__ = [
     "ATTRIBUTION_DAYS",
+    "CONTENT_STATES",
     "CURRENCIES",
+    "DECISIONS",
+    "FX_FILL_DAYS",
     "GRACE_DAYS",
+    "LARGEST_RATE",
+    "LEAST_RATE",
     "MARKETS",
     "NOT_THE_CREATORS_FAULT",
+    "RATE_FACTOR",
     "REFUND_DAYS",
     "REPLY_DAYS",
     "REPORTING_CURRENCY",
+    "SAMPLE_STATES",
     "TABLES",
     "Column",
+    "State",
     "Table",
     "arrow_schema",
 ]

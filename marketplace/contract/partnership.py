@@ -17,7 +17,8 @@ from marketplace.contract.columns import (
     money,
     rate,
 )
-from marketplace.contract.terms import MARKETS, SAMPLE_STATUSES
+from marketplace.contract.outcomes import CONTENT_STATES, DECISIONS, SAMPLE_STATES
+from marketplace.contract.terms import MARKETS
 
 __all__ = ["PARTNERSHIP_TABLES"]
 
@@ -74,7 +75,7 @@ PARTNERSHIP_TABLES: tuple[Table, ...] = (
             CREATOR,
             instant("sent_at", "when it was sent"),
             instant("replied_at", "when the creator replied", nullable=True),
-            enum("decision", "what became of it", "PENDING", "ACCEPT", "DECLINE", "EXPIRED", "WITHDRAWN_BY_SELLER"),
+            enum("decision", "what became of it", *DECISIONS),
             instant("decided_at", "when that was decided", nullable=True),
             rate("commission_rate", "commission offered", nullable=True),
             KNOWN,
@@ -91,19 +92,8 @@ PARTNERSHIP_TABLES: tuple[Table, ...] = (
             INVITATION,
             CREATOR,
             PRODUCT,
-            enum("status", "the sample's state", *SAMPLE_STATUSES),
-            enum(
-                "fulfillment_status",
-                "the content owed for it",
-                "PENDING",
-                "ONGOING",
-                "SUCCEED",
-                "FAILED",
-                "OVERDUE",
-                "SUSPEND",
-                "CANCELLED",
-                "EXEMPTED",
-            ),
+            enum("status", "the sample's state", *SAMPLE_STATES),
+            enum("fulfillment_status", "the content owed for it", *CONTENT_STATES),
             instant("requested_at", "when it was asked for"),
             instant("shipped_at", "when it was shipped", nullable=True),
             instant("delivered_at", "when it arrived", nullable=True),

@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from marketplace.contract.outcomes import State
 from marketplace.contract.tables import (
     ATTRIBUTION_DAYS,
+    CONTENT_STATES,
+    DECISIONS,
+    FX_FILL_DAYS,
     GRACE_DAYS,
     MARKETS,
     REFUND_DAYS,
     REPLY_DAYS,
     REPORTING_CURRENCY,
+    SAMPLE_STATES,
     TABLES,
     Column,
     Table,
@@ -44,7 +50,8 @@ problem at once. Column names follow the TikTok Shop Open API where it has one.
   `known_at`, except those marked *plan*.
 - **Append-only.** A status that changes is a new row with a later `known_at`. The current state is the last row known.
 - **Days** are UTC dates; instants are UTC, in microseconds.
-- **Money** is in the row's own `currency`, in its major unit. `fx_rates` turns it into {REPORTING_CURRENCY}.
+- **Money** is in the row's own `currency`, in its major unit. `fx_rates` turns it into {REPORTING_CURRENCY}
+  at the rate of its day, or, where there is none, the latest of the {FX_FILL_DAYS} days before.
 - **Null is not zero**: it means "not known". Columns without *yes* under *null* always hold a value.
 - **Rates** are fractions from 0 to 1.
 - **Identifiers** are opaque strings, unique within a marketplace.
@@ -80,7 +87,35 @@ known besides.
 def render() -> str:
     """The whole page as Markdown."""
     names = "\n".join(f"- [`{table.name}`](#{table.name}): {table.doc}{_needed(table)}" for table in TABLES.values())
-    return "\n".join([OPENING, names, *(_table(table) for table in TABLES.values())]) + "\n"
+    return "\n".join([OPENING, names, *(_table(table) for table in TABLES.values()), _states()]) + "\n"
+
+
+OUTCOMES = f"""
+## What an invitation came to
+
+`features/outcomes/` judges every invitation from these words, for labels, facts, signals and indices alike. *Excused*
+counts neither for nor against the creator, whatever came of it. Of two words that disagree an excusing status goes
+first, then content that was made, then a status that ends by the creator's doing, then what excuses the content.
+Content posted more than {GRACE_DAYS} days after it was due is no delivery. What is owed when those days are over has
+failed; a sample that is still unsent or on its way then is excused.
+
+| column | word | comes to | |
+|---|---|---|---|
+"""
+
+
+def _states() -> str:
+    columns: dict[str, Mapping[str, State]] = {
+        "invitations.decision": DECISIONS,
+        "samples.status": SAMPLE_STATES,
+        "samples.fulfillment_status": CONTENT_STATES,
+    }
+    rows = [
+        f"| `{column}` | `{word}` | {state.standing} | {state.doc} |"
+        for column, states in columns.items()
+        for word, state in states.items()
+    ]
+    return OUTCOMES + "\n".join(rows)
 
 
 def _needed(table: Table) -> str:

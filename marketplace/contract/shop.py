@@ -16,7 +16,7 @@ from marketplace.contract.columns import (
     money,
     rate,
 )
-from marketplace.contract.terms import MARKETS
+from marketplace.contract.terms import LARGEST_RATE, LEAST_RATE, MARKETS
 
 __all__ = ["SHOP_TABLES"]
 
@@ -185,7 +185,14 @@ SHOP_TABLES: tuple[Table, ...] = (
         (
             CURRENCY,
             Column("day", "day", "the UTC date", unit="UTC"),
-            Column("usd_rate", "measure", "USD for one unit of the currency", unit="USD", minimum=0.0),
+            Column(
+                "usd_rate",
+                "measure",
+                "USD for one unit of the currency",
+                unit="USD",
+                minimum=LEAST_RATE,
+                maximum=LARGEST_RATE,
+            ),
             KNOWN,
         ),
         event="day",

@@ -1,6 +1,6 @@
 """The data contract: every table a marketplace hands over, declared once.
 
-The declarations (``contract_shop.py``, ``contract_partnership.py``) serve the checks, the
+The declarations (``shop.py``, ``partnership.py``, ``outcomes.py``) serve the checks, the
 simulator's output, the reader and the reference page (``docs/contract.md``). Two clocks run through them: a
 table's *event* column says when a thing happened, ``known_at`` says when the
 platform could have told us. Status changes are new rows with a later
@@ -14,29 +14,45 @@ from __future__ import annotations
 import pyarrow as pa
 
 from marketplace.contract.columns import Column, ColumnType, Table
+from marketplace.contract.outcomes import (
+    CONTENT_STATES,
+    DECISIONS,
+    NOT_THE_CREATORS_FAULT,
+    SAMPLE_STATES,
+    SAMPLE_STATUSES,
+)
 from marketplace.contract.partnership import PARTNERSHIP_TABLES
 from marketplace.contract.shop import SHOP_TABLES
 from marketplace.contract.terms import (
     ATTRIBUTION_DAYS,
     CURRENCIES,
+    FX_FILL_DAYS,
     GRACE_DAYS,
+    LARGEST_RATE,
+    LEAST_RATE,
     MARKETS,
-    NOT_THE_CREATORS_FAULT,
+    RATE_FACTOR,
     REFUND_DAYS,
     REPLY_DAYS,
     REPORTING_CURRENCY,
-    SAMPLE_STATUSES,
 )
 
 __all__ = [
     "ATTRIBUTION_DAYS",
+    "CONTENT_STATES",
     "CURRENCIES",
+    "DECISIONS",
+    "FX_FILL_DAYS",
     "GRACE_DAYS",
+    "LARGEST_RATE",
+    "LEAST_RATE",
     "MARKETS",
     "NOT_THE_CREATORS_FAULT",
+    "RATE_FACTOR",
     "REFUND_DAYS",
     "REPLY_DAYS",
     "REPORTING_CURRENCY",
+    "SAMPLE_STATES",
     "SAMPLE_STATUSES",
     "TABLES",
     "Column",

@@ -1,17 +1,19 @@
-"""The words and windows that the whole contract shares: markets, currencies, deadlines, sample statuses."""
+"""The words and windows that the whole contract shares: markets, currencies, deadlines."""
 
 from __future__ import annotations
 
 __all__ = [
     "ATTRIBUTION_DAYS",
     "CURRENCIES",
+    "FX_FILL_DAYS",
     "GRACE_DAYS",
+    "LARGEST_RATE",
+    "LEAST_RATE",
     "MARKETS",
-    "NOT_THE_CREATORS_FAULT",
+    "RATE_FACTOR",
     "REFUND_DAYS",
     "REPLY_DAYS",
     "REPORTING_CURRENCY",
-    "SAMPLE_STATUSES",
 ]
 
 MARKETS = {
@@ -29,6 +31,16 @@ MARKETS = {
 CURRENCIES = (*MARKETS.values(), "EUR")
 REPORTING_CURRENCY = "USD"
 
+FX_FILL_DAYS = 7
+"""A day without a rate takes the latest of the days before, at most this many back (weekends, holidays)."""
+
+LEAST_RATE = 1e-6
+LARGEST_RATE = 1e3
+"""USD for one unit of any currency there is lies between these."""
+
+RATE_FACTOR = 10.0
+"""A rate this many times off its currency's median, up or down, is a slip of the decimal point and no movement."""
+
 ATTRIBUTION_DAYS = 14
 """Days after posting in which a sale counts as the partnership's (attribution window)."""
 
@@ -40,34 +52,3 @@ REPLY_DAYS = 7
 
 GRACE_DAYS = 14
 """Days after the due date in which late content is still delivered (late), not failed."""
-
-SAMPLE_STATUSES = (
-    "PENDING",
-    "AWAITING_SHIPMENT",
-    "SHIPPED",
-    "CONTENT_PENDING",
-    "COMPLETED",
-    "REJECT_CANCELLED",
-    "OVERDUE_CANCELLED",
-    "UNFULFILL_CANCELLED",
-    "DEL_OPEN_COLLAB",
-    "SELLER_NOT_SHIP_CANCELLED",
-    "WITHDRAW_CANCELLED",
-    "UNFULFILLABLE_CANCELLED",
-    "OPS_CANCELLED",
-    "OPS_FAILED",
-    "OPS_COMPLETED",
-)
-"""TikTok Shop's sample application statuses."""
-
-NOT_THE_CREATORS_FAULT = (
-    "REJECT_CANCELLED",
-    "OVERDUE_CANCELLED",
-    "DEL_OPEN_COLLAB",
-    "SELLER_NOT_SHIP_CANCELLED",
-    "UNFULFILLABLE_CANCELLED",
-    "OPS_CANCELLED",
-    "OPS_FAILED",
-    "OPS_COMPLETED",
-)
-"""Sample statuses that never count for or against the creator: the seller's or the platform's doing, or ambiguous."""

@@ -23,6 +23,7 @@ import features.indices.gather
 import features.indices.money
 import features.indices.reference
 import features.lift.ripe
+import features.outcomes.partnerships
 import features.signals.brief
 import features.signals.build
 import features.snapshot.build
@@ -128,7 +129,8 @@ FACT_TABLES: Mapping[str, str] = {
     "orders": "orders", "costs": "costs", "contents": "contents", "category_contents": "contents",
     "promotions": "contents", "views": "content_days", "category_views": "content_days",
     "first_weeks": "content_days", "profiles": "creator_snapshots", "profile_gmv": "creator_snapshots",
-    "members": "creators", "invitations": "invitations", "fees": "invitations", "samples": "samples",
+    "members": "creators", "invitations": "invitations", "fees": "invitations", "partnerships": "samples",
+    "samples": "samples",
     "deliveries": "deliveries", "responses": "deliveries", "reviews": "reviews",
 }  # fmt: skip
 """The table whose ``known_at`` matters first for each fact."""
@@ -287,6 +289,11 @@ def _unsettled_failed(real: Any, world: World) -> Any:
         )
 
     return judge
+
+
+def _told_of_late(real: Any, _world: World) -> Any:
+    tables = ("invitations", "samples", "deliveries")
+    return lambda market, asked: real(Twisted(market, **{name: _known_at_once(name) for name in tables}), asked)
 
 
 def _split(change: Callable[[Split, World], Split]) -> Plant:
@@ -512,7 +519,8 @@ def _whoever_sells_later(real: Any, world: World) -> Any:
 
 def _last_usd_rate(real: Any, world: World) -> Any:
     def usd_rate(self: Any, currency: str, at: pd.Timestamp) -> float:
-        return 1.0 if currency == "USD" or currency not in self._fx else float(self._fx[currency][2][-1])
+        days = [day for code, day in self._fx if code == currency]
+        return self._fx[currency, max(days)] if days else 1.0
 
     return usd_rate
 
@@ -593,17 +601,17 @@ LEAKS: tuple[Planted, ...] = (
     Planted("id_as_signal", "the number in a creator's id is a signal", "renaming",
             _matrix(lambda _m, x: x["creator_id"].str.extract(r"(\d+)", expand=False).astype(float)), slow=True),
     Planted("labels_known_later", "labels read rows that were not known by the cut-off", "labels",
-            _set(training.outcomes, "_before", lambda _r, _w: lambda frame, event, day: frame[frame[event] < day])),
+            _set(training.outcomes, "outcomes_as_of", _told_of_late)),
     Planted("sales_refunded_later", "labels' sales are as known at the end of the data", "labels",
             _set(training.data.labels, "attributed_days",
                  lambda real, world: lambda market, _day: real(market, _end(world)))),
     Planted("embargo_broken", "sales are labels before their refunds can have come in", "maturity",
             _set(training.outcomes, "_SALES", lambda _real, _world: pd.Timedelta(0))),
     Planted("unmatured_as_failures", "an open invitation counts as refused", "maturity",
-            _set(training.outcomes, "_judge", _unsettled_failed)),
+            _set(training.outcomes, "_grade", _unsettled_failed)),
     Planted("deadlines_not_awaited", "content that may still come counts as failed", "maturity",
-            _set(training.outcomes, "_judge",
-                 lambda real, _world: lambda rows, day: real(rows, day + pd.Timedelta(days=90)))),
+            _set(features.outcomes.partnerships, "with_verdict",
+                 lambda real, _world: lambda rows: real(rows.mutate(day=rows.day + 90)).mutate(day=rows.day))),
     Planted("random_split", "campaigns are held out at random and not by time", "split", _split(_at_random)),
     Planted("campaign_on_both_sides", "a held-out campaign is trained on as well", "split",
             _split(lambda s, _w: dataclasses.replace(s, train=(*s.train, s.held_out[0])))),

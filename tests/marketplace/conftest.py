@@ -30,7 +30,7 @@ def _value(table: Table, column: Column, i: int) -> Any:
         "instant": START + dt.timedelta(days=40 if column.planned else 0) + hours,
         "day": START.date() + dt.timedelta(days=i),
         "count": 1 + i % 5,
-        "measure": 0.125 * i,
+        "measure": 0.125 * (i + 1),
         "flag": i % 2 == 0,
         "ids": [f"product_id_{i}", f"product_id_{(i + 1) % ROWS}"],
     }[column.type]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from features.time import as_of_day
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 
@@ -38,21 +39,15 @@ class Split:
 def _in_order(campaigns: pd.DataFrame, as_of: pd.Timestamp | None) -> pd.DataFrame:
     rows = campaigns[["campaign_id", "briefed_at"]].drop_duplicates("campaign_id")
     if as_of is not None:
-        day = _floor(as_of)
+        day = as_of_day(as_of)
         rows = rows[rows["briefed_at"] < day]
     return rows.sort_values(["briefed_at", "campaign_id"], kind="stable").reset_index(drop=True)
-
-
-def _floor(instant: pd.Timestamp) -> pd.Timestamp:
-    stamp = pd.Timestamp(instant)
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    return stamp.floor("D")
 
 
 def _split(rows: pd.DataFrame, first_held_out: int, end: int) -> Split:
     ids = rows["campaign_id"].astype(str).to_list()
     return Split(
-        tuple(ids[:first_held_out]), tuple(ids[first_held_out:end]), _floor(rows["briefed_at"].iloc[first_held_out])
+        tuple(ids[:first_held_out]), tuple(ids[first_held_out:end]), as_of_day(rows["briefed_at"].iloc[first_held_out])
     )
 
 
@@ -117,8 +112,7 @@ def split_of(market: Marketplace, as_of: str | pd.Timestamp | None) -> Split:
     if as_of is None:
         return split_by_time(campaigns)
     try:
-        day = pd.Timestamp(as_of)
-        day = (day.tz_localize("UTC") if day.tzinfo is None else day.tz_convert("UTC")).floor("D")
+        day = as_of_day(pd.Timestamp(as_of))
     except ValueError as reason:
         raise TrainingError("a date as YYYY-MM-DD", received=str(as_of), look="--as-of") from reason
     briefed = campaigns.drop_duplicates("campaign_id")["briefed_at"]

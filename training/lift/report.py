@@ -27,7 +27,6 @@ from features.lift import (
     LiftEvidence,
     Prior,
     attributed_days,
-    epoch_days,
     fit_prior,
     gather_evidence,
     one_thread,
@@ -36,7 +35,7 @@ from features.lift import (
     sum_lifts,
     within_window,
 )
-from features.time import as_of_day
+from features.time import as_of_day, days_of
 from marketplace.arrays import Flags, Floats
 from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.errors import TrainingError
@@ -259,7 +258,7 @@ def _gather(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, LiftEvidence, Flags]:
     outcomes = build_outcomes(market, day)
     outcomes = outcomes[outcomes["posted_at"].notna()].reset_index(drop=True)
-    rows = outcomes[["invitation_id", *_KEYS, "content_id"]].assign(posted_day=epoch_days(outcomes["posted_at"]))
+    rows = outcomes[["invitation_id", *_KEYS, "content_id"]].assign(posted_day=days_of(outcomes["posted_at"]))
     attributed = attributed_days(market, day)
     sales = within_window(rows, attributed)
     evidence = gather_evidence(market, rows, sales, day=day, attributed=attributed) if len(rows) else None

@@ -11,6 +11,7 @@ import pandas as pd
 
 from features.briefs import read_briefs
 from features.signals import SIGNALS
+from features.time import as_of_day
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace, open_marketplace
@@ -174,7 +175,7 @@ def _earlier_cutoff(market: Marketplace) -> str:
     ripe = rows.loc[rows["ripe_at"] < until, "briefed_at"]
     ways = ["--scores FILE", "a longer history"]
     if len(ripe) >= LEAST_CAMPAIGNS:
-        day = ripe.iloc[-LEAST_CAMPAIGNS].floor("D")
+        day = as_of_day(ripe.iloc[-LEAST_CAMPAIGNS])
         before = int((rows["briefed_at"] < day).sum())
         counted = f"{before} campaigns briefed before that day, {int((ripe >= day).sum())} matured ones from it on"
         ways.insert(0, f"a champion trained with --as-of {day:%Y-%m-%d} or earlier ({counted})")

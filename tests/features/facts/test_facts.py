@@ -98,6 +98,8 @@ def test_open_invitations_are_open_and_withdrawn_ones_count_nowhere(hand):
         ("CONTENT_PENDING", "OVERDUE", {"resolved": 0, "owed": 1}),
         ("UNFULFILL_CANCELLED", "FAILED", {"resolved": 1, "failed": 1, "owed": 0}),
         ("UNFULFILL_CANCELLED", "CANCELLED", {"resolved": 1, "failed": 1}),
+        ("WITHDRAW_CANCELLED", "CANCELLED", {"resolved": 1, "failed": 1}),
+        ("CONTENT_PENDING", "SUSPEND", {"sampled": 0, "resolved": 0, "owed": 0}),
         ("SELLER_NOT_SHIP_CANCELLED", "CANCELLED", {"sampled": 0, "resolved": 0, "failed": 0}),
         ("OVERDUE_CANCELLED", "FAILED", {"sampled": 0, "resolved": 0, "failed": 0}),
         ("OPS_COMPLETED", "SUCCEED", {"sampled": 0, "resolved": 0, "fulfilled": 0}),

@@ -155,7 +155,7 @@ NOT_MY_FAULT = [
     sample(6, 60, "REJECT_CANCELLED", "CANCELLED"),
 ]
 OPEN_SAMPLES = [
-    sample(7, 60, "CONTENT_PENDING", "ONGOING"),
+    sample(7, 80, "CONTENT_PENDING", "ONGOING", due=95),
     sample(8, 80, "CONTENT_PENDING", "OVERDUE", due=95),
     sample(9, 60, "SHIPPED", "PENDING"),
 ]

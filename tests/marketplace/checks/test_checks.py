@@ -284,6 +284,51 @@ def test_money_without_a_rate_of_its_day_is_a_note(tmp_path: Path, valid: Tables
     assert ("orders", "currency", "missing_rate", 6) in where(report.notes)
 
 
+@pytest.mark.parametrize(
+    ("rate", "kind"),
+    [
+        (0.0, "out_of_bounds"),
+        (-1.26, "out_of_bounds"),
+        (1e308, "out_of_bounds"),
+        (1e-9, "out_of_bounds"),
+        (float("nan"), "not_finite"),
+        (float("inf"), "not_finite"),
+        (126.0, "absurd_rate"),  # the decimal point slipped by two places
+        (0.0126, "absurd_rate"),
+    ],
+)
+def test_a_rate_that_cannot_be_is_found(
+    rate: float, kind: str, tmp_path: Path, valid: Tables, write_market: Write
+) -> None:
+    pounds = with_values(
+        with_values(valid["fx_rates"], "currency", ["GBP"] * 8), "usd_rate", [1.2 + i / 50 for i in range(8)]
+    )
+    assert check(write_market(tmp_path / "sound", valid | {"fx_rates": pounds})).ok
+    valid["fx_rates"] = plant(pounds, "usd_rate", 1, lambda _: rate)
+    report = check(write_market(tmp_path / "m", valid))
+    assert where(report.problems) == [("fx_rates", "usd_rate", kind, 1)]
+    assert "GBP" in report.problems[0].examples[0]
+
+
+def test_a_dollar_is_a_dollar(tmp_path: Path, valid: Tables, write_market: Write) -> None:
+    valid["fx_rates"] = with_values(valid["fx_rates"], "currency", ["USD"] * 8)
+    valid["fx_rates"] = with_values(valid["fx_rates"], "usd_rate", [1.0] * 6 + [1.01, 0.99])
+    assert where(check(write_market(tmp_path / "m", valid)).problems) == [("fx_rates", "usd_rate", "absurd_rate", 2)]
+
+
+@pytest.mark.parametrize(("back", "missing"), [(0, False), (7, False), (8, True)])
+def test_money_is_noted_as_unknown_where_no_rate_may_be_filled_in(
+    back: int, missing: bool, tmp_path: Path, valid: Tables, write_market: Write
+) -> None:
+    """The note speaks of what the reader (`features.time.money`) really cannot turn."""
+    ordered = valid["orders"]["ordered_at"].to_pylist()[0].date()
+    valid["orders"] = with_values(valid["orders"], "currency", ["GBP"] * 8)
+    valid["fx_rates"] = with_values(valid["fx_rates"], "currency", ["GBP"] * 8)
+    valid["fx_rates"] = with_values(valid["fx_rates"], "day", [ordered - (back + i) * DAY for i in range(8)])
+    notes = where(check(write_market(tmp_path / "m", valid)).notes)
+    assert (("orders", "currency", "missing_rate", 8) in notes) is missing
+
+
 def test_frames_in_memory_are_checked_too(valid: Tables) -> None:
     frames: dict[str, pd.DataFrame] = {name: rows.to_pandas() for name, rows in valid.items()}
     frames["orders"].loc[[1, 2], "price"] = -1.0

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from marketplace.contract.outcomes import NOT_THE_CREATORS_FAULT
 from marketplace.contract.reference import PAGE, render
 from marketplace.contract.tables import MARKETS, SAMPLE_STATUSES, TABLES, Table, arrow_schema
-from marketplace.contract.terms import NOT_THE_CREATORS_FAULT
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.lift.counterfactual import epoch_days
 from features.lift.empirical_bayes import fit_prior, posterior
 from features.lift.estimate import HYPERPRIOR, attributed_days
 from features.lift.evidence import LiftEvidence, gather_evidence, within_window
 from features.lift.sums import pair_lifts, sum_lifts
+from features.time import days_of
 from features.time.entities import known_until
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from marketplace.errors import TrainingError
@@ -122,7 +122,7 @@ def gather(
 ) -> LiftEvidence:
     deliveries = market.frame("deliveries")
     rows = deliveries[["invitation_id", "campaign_id", "creator_id", "content_id"]].assign(
-        posted_day=epoch_days(deliveries["posted_at"])
+        posted_day=days_of(deliveries["posted_at"])
     )
     attributed = attributed_days(market, END)
     sales = within_window(rows, attributed)
