@@ -51,7 +51,9 @@ lock:
 docs: install
 	$(BIN)/python -m marketplace.contract.reference
 	$(BIN)/python -m features.signals.reference
+	$(BIN)/python -m collabrank.reference
 	$(BIN)/python -m tests.leaks.page
+	$(BIN)/python -m tests.extending --write
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

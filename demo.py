@@ -68,9 +68,9 @@ def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
 
 def latest_campaign() -> dict[str, Any]:
     """The newest brief of the marketplace: its creators have not been chosen by the model before."""
-    from marketplace.tables import open_marketplace
+    import collabrank as cr
 
-    campaigns = open_marketplace(MARKET).frame("campaigns").sort_values(["briefed_at", "campaign_id"])
+    campaigns = cr.open_marketplace(MARKET).frame("campaigns").sort_values(["briefed_at", "campaign_id"])
     row: dict[str, Any] = campaigns.iloc[-1].to_dict()
     return row
 

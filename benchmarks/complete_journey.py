@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = chosen.market or Path(scratch) / "complete_journey"
         if chosen.market is None:
-            ingest(folder)
+            ingest("complete-journey", folder)
         comparison = measure(folder, seed=chosen.seed)
     rows = _rows(comparison)
     if chosen.json:

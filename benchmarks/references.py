@@ -12,11 +12,9 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from benchmarks.plain import fit_ranker
 from marketplace.arrays import Floats, Ints
 from training.data import TrainingData
-from training.heads import lift_grades
-from training.stats import group_sizes
+from training.heads import CampaignRanker, lift_grades
 
 __all__ = ["installed", "reference_scores"]
 
@@ -27,12 +25,11 @@ TREES, LEAVES, DEPTH, RATE = 200, 6, 3, 0.05
 
 def _lightgbm(X: Floats, grades: Floats, campaign: Ints, seed: int) -> Callable[[Floats], Floats]:
     # One thread: the trees are the same, and threads that wait for each other on a busy machine take many times longer.
-    params = {
-        "num_leaves": LEAVES, "learning_rate": RATE, "min_data_in_leaf": 30, "feature_fraction": 0.4, "num_threads": 1,
-    }  # fmt: skip
-    gain = np.arange(grades.max() + 1).tolist()
-    booster = fit_ranker(X, grades, group_sizes(campaign), params=params, rounds=TREES, label_gain=gain, seed=seed)
-    return lambda rows: np.asarray(booster.predict(rows), dtype=np.float64)
+    ranker = CampaignRanker(
+        n_estimators=TREES, num_leaves=LEAVES, learning_rate=RATE, min_data_in_leaf=30, feature_fraction=0.4,
+        label_gain=np.arange(grades.max() + 1).tolist(), num_threads=1, random_state=seed,
+    )  # fmt: skip
+    return ranker.fit(X, grades, groups=campaign).predict
 
 
 def _xgboost(X: Floats, grades: Floats, campaign: Ints, seed: int) -> Callable[[Floats], Floats]:

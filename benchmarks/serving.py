@@ -109,6 +109,7 @@ def _bundle(matrix: np.ndarray, trees: dict[str, int]) -> Any:
     from features.signals import SIGNALS
     from models.bundle import Bundle, signals_sha256, words_of
     from models.calibration import fit_money, fit_probability
+    from models.funnel import CHAINED
 
     rng = np.random.default_rng(7)
     X = matrix[rng.permutation(len(matrix))[:4_000]]
@@ -130,6 +131,7 @@ def _bundle(matrix: np.ndarray, trees: dict[str, int]) -> Any:
     raw = {name: head.predict(X, raw_score=True) for name, head in heads.items()}
     return Bundle(
         ranker="expected_value",
+        funnel=CHAINED,
         signals=tuple(SIGNALS),
         heads=heads,
         calibration={

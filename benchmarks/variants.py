@@ -30,9 +30,11 @@ from training.heads import (
     FittedRanker,
     Hyperparameters,
     Target,
-    both_rankers,
     fit_head,
     lift_labels,
+    lift_ranking,
+    lift_target,
+    rankers_from,
     targets_of,
     validation_share,
 )
@@ -62,12 +64,18 @@ def _labelled(data: TrainingData, **columns: Floats | float) -> TrainingData:
 def _doubly_robust(drawn: Drawn, data: TrainingData) -> list[Target]:
     campaigns = drawn.market.frame("campaigns", ["campaign_id", "brand_id"]).drop_duplicates("campaign_id")
     brands = data.rows["campaign_id"].map(campaigns.set_index("campaign_id")["brand_id"]).to_numpy(dtype=object)
-    return targets_of(data, lift_label=robust_label(data, brands, seed=drawn.seed))
+    return _taught(data, robust_label(data, brands, seed=drawn.seed))
 
 
 def _lifts_alike(_: Drawn, data: TrainingData) -> list[Target]:
     lift, lift_se, _attributed_usd = lift_labels(data)
-    return targets_of(data, lift_label=(lift, 0.0 * lift_se))
+    return _taught(data, (lift, 0.0 * lift_se))
+
+
+def _taught(data: TrainingData, lift: tuple[Floats, Floats]) -> list[Target]:
+    """The usual targets, the lift heads taught by ``lift`` and its standard error, USD (n,)."""
+    others = {"lift": lift_target(data, lift=lift), "rank_lift": lift_ranking(data, lift=lift[0])}
+    return [others.get(target.name, target) for target in targets_of(data)]
 
 
 def _position_debiased(drawn: Drawn, data: TrainingData) -> list[Target]:
@@ -224,12 +232,12 @@ class Fits:
         return Order(scores, ranker.name if ranker else "", validation, time.perf_counter() - started)
 
     def rankers(self, variant: Variant) -> list[FittedRanker]:
-        """Both rankers of a variant, the preferred one last, as `training.heads.rankers.fit_rankers` gives them."""
+        """The rankers of a variant, the preferred one last, as `training.heads.rankers.fit_rankers` gives them."""
         key = (variant.hyperparameters, variant.labels, variant.targets)
         if key not in self._rankers:
             data = self._drawn.data if variant.labels is None else variant.labels(self._drawn.data)
             targets = targets_of(data) if variant.targets is None else variant.targets(self._drawn, data)
-            self._rankers[key] = both_rankers(
+            self._rankers[key] = rankers_from(
                 data, {one.name: self._head(one, data, variant.hyperparameters) for one in targets}
             )
         return self._rankers[key]

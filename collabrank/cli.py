@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -18,25 +16,32 @@ from training.commands import app as training_app
 
 __all__ = ["app", "doctor", "main"]
 
-# The libraries underneath are imported by the commands that need them: their telemetry is off before that.
-for _name, _value in {
-    "BENTOML_DO_NOT_TRACK": "True",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-}.items():
-    os.environ.setdefault(_name, _value)
-
 app = typer.Typer(
     name="collabrank",
     help="Rank creators for a brief: what each would add, how sure that is, and why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _room in (marketplace_app, features_app, training_app, serving_app):
-    app.add_typer(_room)
+for _package in (marketplace_app, features_app, training_app, serving_app):
+    app.add_typer(_package)
 
-_DOCTORS = ("marketplace", "features", "models", "training", "serving")
+
+def _version(asked: bool) -> None:
+    if asked:
+        from collabrank import __version__
+
+        print(f"collabrank {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -44,25 +49,35 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Look at this machine and home, and say what is well and what is not (exit 1 if anything is not)."""
-    findings = [finding for room in _DOCTORS for finding in import_module(f"{room}.doctor").findings()]
+    from collabrank.doctor import findings
+
+    found = findings()
     if as_json:
-        print(json.dumps([finding.as_dict() for finding in findings], indent=2))
+        print(json.dumps([finding.as_dict() for finding in found], indent=2))
     else:
-        for finding in findings:
-            print(f"{'ok ' if finding.ok else 'BAD'}  {finding.name:<10} {finding.seen}")
-    if not all(finding.ok for finding in findings):
+        print(*found, sep="\n")
+    if not all(finding.ok for finding in found):
         raise typer.Exit(1)
 
 
 def main() -> None:
-    """Run the command line; an error of ours is three plain lines and exit code 2."""
+    """Run the command line; an error of ours is three plain lines and exit code 2, and so is a file's."""
     try:
         app()
     except CollabrankError as error:
-        print(f"{type(error).__name__}: expected {error.expected}", file=sys.stderr)
-        print(f"  received  {error.received}", file=sys.stderr)
-        print(f"  see       {error.look}", file=sys.stderr)
-        sys.exit(2)
+        _say(type(error).__name__, error.expected, error.received, error.look)
+    except OSError as error:
+        # A file or folder of the user's that cannot be opened; what has no name is a fault of ours, and shows as one.
+        if not error.filename:
+            raise
+        _say(type(error).__name__, "a file or folder that can be used", error.strerror or "", str(error.filename))
+
+
+def _say(kind: str, expected: str, received: str, look: str) -> None:
+    print(f"{kind}: expected {expected}", file=sys.stderr)
+    print(f"  received  {received}", file=sys.stderr)
+    print(f"  see       {look}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

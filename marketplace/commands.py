@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from marketplace.errors import ContractError
+from marketplace.options import AsJson, Folder, print_result
 
-__all__ = ["app", "check", "complete_journey", "facts", "ingest", "simulate"]
+__all__ = ["app", "check", "facts", "ingest", "simulate"]
 
 app = typer.Typer()
-ingest = typer.Typer(no_args_is_help=True, help="Map a real source onto the data contract.")
-app.add_typer(ingest, name="ingest")
 
 Out = Annotated[
     Path, typer.Argument(help="The folder to write; an earlier marketplace in it is replaced.", metavar="OUT")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+def _list_worlds(asked: bool) -> None:
+    if asked:
+        from marketplace.simulator import FAMILIES
+
+        _listed({family.name: family.about for family in FAMILIES.values()})
+
+
+def _list_sources(asked: bool) -> None:
+    if asked:
+        from marketplace.sources import sources
+
+        _listed({source.name: source.about for source in sources().values()})
+
+
+def _listed(lines: Mapping[str, str]) -> None:
+    """Print what each name is, and end."""
+    width = max(map(len, lines))
+    for name, about in lines.items():
+        print(f"{name:<{width}}  {about}")
+    raise typer.Exit
 
 
 @app.command()
@@ -31,15 +52,10 @@ def simulate(
     campaigns: Annotated[int, typer.Option(help="How many campaigns.", min=3)] = 180,
     days: Annotated[int, typer.Option(help="How many days.", min=60)] = 240,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.", min=0)] = 7,
-    world: Annotated[
-        str,
-        typer.Option(
-            help="Which world: baseline, confounded (an unlogged hunch picks and sells), interference (partnerships "
-            "take and give each other sales), drift (tastes, fees and algorithm shift in the last third), null (no "
-            "partnership adds a sale), gaming (bought followers and engagement), cold_start (40 % newcomers), sparse "
-            "(a twentieth of the data), small_seller (one brand's own data)."
-        ),
-    ] = "baseline",
+    world: Annotated[str, typer.Option(help="Which world, of those that --worlds lists.")] = "baseline",
+    _worlds: Annotated[
+        bool, typer.Option("--worlds", callback=_list_worlds, is_eager=True, help="List the worlds and exit.")
+    ] = False,
 ) -> None:
     """Draw a marketplace from a causal model, with the truth that real data never tell.
 
@@ -47,19 +63,33 @@ def simulate(
     """
     from marketplace.simulator import find_world
     from marketplace.simulator import simulate as run
+    from marketplace.tables import require_replaceable
 
     declared = find_world(world)
-    _may_replace(out)
+    require_replaceable(out)
     run(out, creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
 
 
-@ingest.command("complete-journey")
-def complete_journey(out: Out, as_json: AsJson = False) -> None:
-    """Map Complete Journey, a grocer's 27 real coupon campaigns, onto the contract (households stand for creators)."""
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="Which source, of those that --sources lists.", metavar="NAME")],
+    out: Out,
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--from", help="Where the source's files are, for a source that needs to be told.", metavar="DIR"),
+    ] = None,
+    as_json: AsJson = False,
+    _sources: Annotated[
+        bool, typer.Option("--sources", callback=_list_sources, is_eager=True, help="List the sources and exit.")
+    ] = False,
+) -> None:
+    """Map a real source onto the data contract."""
     from marketplace.sources import ingest as run
+    from marketplace.tables import require_replaceable
 
-    _may_replace(out)
-    report = run(out)
+    require_replaceable(out)
+    report = run(source, out, folder=folder)
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
         return
@@ -75,23 +105,14 @@ def complete_journey(out: Out, as_json: AsJson = False) -> None:
 
 @app.command()
 def check(
-    directory: Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")],
+    directory: Folder,
     as_json: AsJson = False,
 ) -> None:
     """Hold a marketplace against the data contract and name every problem at once (exit 2 if there is one)."""
     from marketplace.checks import check as run
 
     report = run(directory)
-    if as_json:
-        print(json.dumps(report.as_dict(), indent=2))
-    else:
-        for table, rows in report.rows.items():
-            print(f"{table:<18} {rows:>11,} rows")
-        for note in report.notes:
-            print(f"note     {note}")
-        for problem in report.problems:
-            print(f"PROBLEM  {problem}")
-        print("keeps the contract" if report.ok else "breaks the contract")
+    print_result(report, as_json)
     if not report.ok:
         kinds = Counter(problem.kind for problem in report.problems)
         counts = ", ".join(f"{count} of {kind.replace('_', ' ')}" for kind, count in kinds.items())
@@ -104,7 +125,7 @@ def check(
 
 @app.command()
 def facts(
-    directory: Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")],
+    directory: Folder,
     *,
     world: Annotated[
         str, typer.Option(help="The world it was simulated as: what that breaks on purpose is said so, not failed.")
@@ -116,9 +137,11 @@ def facts(
 ) -> None:
     """Hold a marketplace, simulated or real, against what is published about such; print it and save one figure."""
     from marketplace.progress import say
-    from marketplace.state import state_folder, write_whole
+    from marketplace.state import ending_of, state_folder, write_whole
     from marketplace.stylised import facts_figure, measure_facts
 
+    if figure is not None:
+        ending_of(figure, (".png",))
     report, evidence = measure_facts(directory, world=world)
     name = directory.resolve().name
     file = figure or state_folder("facts", f"{name}.png")
@@ -135,19 +158,3 @@ def facts(
         print(f"{'':<17} published: {one.fact.published}; {one.fact.source}")
     states = [one.state for one in report.facts]
     print("\n" + ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
-
-
-def _may_replace(out: Path) -> None:
-    """Refuse to replace a folder that holds anything but a marketplace."""
-    from marketplace.contract import TABLES
-
-    if out.is_dir():
-        strange = sorted(entry.name for entry in out.iterdir() if entry.name not in (*TABLES, "truth"))
-    else:
-        strange = [out.name] if out.exists() else []
-    if strange:
-        raise ContractError(
-            "a new or empty folder, or an earlier marketplace",
-            received=f"{out} with {', '.join(strange[:5])}",
-            look="another OUT",
-        )

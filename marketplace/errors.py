@@ -9,6 +9,8 @@
     ├── BundleError        a model bundle that is missing, altered or unsafe
     ├── SnapshotError      a creators' snapshot that is missing or does not fit the bundle
     ├── BriefError         a brief or a request that cannot be ranked as asked
+    ├── DateError          a date that is not written in ISO form
+    ├── FileError          a file that cannot be written as asked
     ├── AccessError        a missing, unknown or revoked key
     └── HomeError          the state folder cannot be used
 
@@ -25,6 +27,8 @@ __all__ = [
     "BundleError",
     "CollabrankError",
     "ContractError",
+    "DateError",
+    "FileError",
     "GateError",
     "HomeError",
     "SignalError",
@@ -101,6 +105,14 @@ class SnapshotError(CollabrankError):
 
 class BriefError(CollabrankError):
     """A brief or a request that cannot be ranked as asked."""
+
+
+class DateError(CollabrankError):
+    """A date or an instant that is not written in ISO form."""
+
+
+class FileError(CollabrankError):
+    """A file that cannot be written as asked: its ending names no format, or its folder takes none."""
 
 
 class AccessError(CollabrankError):

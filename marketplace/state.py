@@ -10,13 +10,33 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from marketplace.errors import HomeError
+from marketplace.errors import FileError, HomeError
 
-__all__ = ["replace_folder", "state_folder", "swap_folder", "write_whole"]
+__all__ = ["ending_of", "replace_folder", "state_folder", "swap_folder", "write_whole"]
+
+
+def ending_of(file: Path, known: Sequence[str]) -> str:
+    """The ending of ``file``'s name in small letters, which says the format to write: one of ``known``.
+
+    Asked for before the work whose result goes there.
+
+    Raises
+    ------
+    FileError
+        Another ending, or none.
+    """
+    ending = file.suffix.lower()
+    if ending not in known:
+        raise FileError(
+            f"a file name that ends in {' or '.join(known)}",
+            received=str(file),
+            look="the ending says which format is written",
+        )
+    return ending
 
 
 def state_folder(*parts: str) -> Path:

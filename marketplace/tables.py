@@ -18,10 +18,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from marketplace.checks import Report, check
 from marketplace.contract import TABLES, Table, arrow_schema
+from marketplace.display import Shown
 from marketplace.errors import ContractError
 
-__all__ = ["Marketplace", "open_marketplace", "read_truth", "to_arrow"]
+__all__ = ["Marketplace", "open_marketplace", "read_truth", "require_replaceable", "to_arrow"]
 
 Truth = Literal["outcomes", "traits"]
 
@@ -57,7 +59,7 @@ def _conform(raw: pa.Table, table: Table) -> pa.Table:
     return pa.table(arrays, schema=arrow_schema(table.name))
 
 
-class Marketplace:
+class Marketplace(Shown):
     """The tables of one marketplace, ready for Ibis, Arrow or pandas.
 
     Made by `open_marketplace` or `Marketplace.from_frames`.
@@ -130,6 +132,28 @@ class Marketplace:
         frame: pd.DataFrame = self.backend.to_pyarrow(expression).to_pandas()
         return frame
 
+    def check(self) -> Report:
+        """Hold the tables against the data contract and report every problem at once (`marketplace.checks.check`)."""
+        return check(self)
+
+    @property
+    def headline(self) -> str:
+        """Where it lies, and how much it holds."""
+        rows = self.to_frame()["rows"]
+        return f"{self.path or 'in memory'}, {len(rows)} tables, {rows.sum():,} rows"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a table that is present: its ``rows`` and what a row is; the index is the table's name."""
+        names = [name for name in TABLES if name in self.present]
+        return pd.DataFrame(
+            {"rows": [self._rows(name) for name in names], "what": [TABLES[name].doc for name in names]},
+            index=pd.Index(names, name="table"),
+        )
+
+    def _rows(self, name: str) -> int:
+        source = self._arrow[name]
+        return int(source.num_rows if isinstance(source, pa.Table) else source.count_rows())
+
     def fingerprint(self) -> str:
         """SHA-256 (hex, 64 characters) over the tables' names, columns, row counts and files' bytes."""
         digest = hashlib.sha256()
@@ -147,14 +171,16 @@ class Marketplace:
         return digest.hexdigest()
 
 
-def open_marketplace(path: str | Path) -> Marketplace:
-    """Open the marketplace in folder ``path``.
+def open_marketplace(path: str | Path | Marketplace) -> Marketplace:
+    """Open the marketplace in folder ``path``; one that is open already is given back as it is.
 
     Raises
     ------
     ContractError
         The folder does not exist, or lacks an indispensable table.
     """
+    if isinstance(path, Marketplace):
+        return path
     folder = Path(path)
     found: dict[str, Any] = {}
     for name in TABLES:
@@ -188,3 +214,24 @@ def read_truth(path: str | Path, name: Truth) -> pd.DataFrame | None:
         return None
     frame: pd.DataFrame = pa.concat_tables([pq.read_table(f) for f in files]).to_pandas()
     return frame
+
+
+def require_replaceable(out: str | Path) -> None:
+    """Refuse to write a marketplace over a folder that holds anything but a marketplace.
+
+    Raises
+    ------
+    ContractError
+        It does.
+    """
+    folder = Path(out)
+    if folder.is_dir():
+        strange = sorted(entry.name for entry in folder.iterdir() if entry.name not in (*TABLES, "truth"))
+    else:
+        strange = [folder.name] if folder.exists() else []
+    if strange:
+        raise ContractError(
+            "a new or empty folder, or an earlier marketplace",
+            received=f"{folder} with {', '.join(strange[:5])}",
+            look="another OUT",
+        )

@@ -35,14 +35,6 @@ _SMALL = 0.1
 _ASIDE = re.compile(r" \([^()]*\)$")
 # What stands in brackets at the end of a description is for those who build signals.
 
-_WORDS = {
-    "success": "the chance that content is delivered",
-    "accept": "the chance of acceptance",
-    "deliver": "the chance that content is delivered once accepted",
-    "lift": "the expected extra sales",
-    "attributed": "the sales on which commission is owed",
-}
-
 
 @dataclass(frozen=True)
 class Reason:
@@ -73,15 +65,17 @@ class Reason:
 
 
 def shap_parts(bundle: Bundle, X: Many) -> dict[str, Floats]:
-    """Exact TreeSHAP of each head: float64 (n, n_signals + 1), the last column the head's mean; rows sum to its score.
+    """Exact TreeSHAP of each head that the utility depends on: float64 (n, n_signals + 1); rows sum to its score.
+
+    The last column is the head's mean.
 
     The cost grows with rows, trees and the square of depth: meant for the creators returned, not for all.
     """
     matrix = np.ascontiguousarray(X, dtype=np.float64)
     threads = thread_count()
     return {
-        name: as_floats(booster.predict(matrix, pred_contrib=True, num_threads=threads))
-        for name, booster in bundle.heads.items()
+        name: as_floats(bundle.heads[name].predict(matrix, pred_contrib=True, num_threads=threads))
+        for name in bundle.deciding
     }
 
 
@@ -94,12 +88,12 @@ def explain(bundle: Bundle, X: Many, briefs: Terms | Economics, *, among: Flags 
     """
     matrix = np.ascontiguousarray(X, dtype=np.float64)
     economics = briefs if isinstance(briefs, Economics) else Economics.of(briefs)
-    heads = list(bundle.heads)
+    heads = list(bundle.deciding)
     parts = shap_parts(bundle, matrix)
     effect = np.stack(_effects(bundle, matrix, parts, economics), axis=1)
     raw = np.stack([parts[name][:, :-1] for name in heads], axis=1)
     for name, calibration in bundle.calibration.items():
-        if calibration.scale is not None and calibration.head == name:
+        if calibration.scale is not None and calibration.head == name and name in heads:
             place = bundle.signals.index(calibration.scale.signal)
             usual = calibration.scale.of(np.array([calibration.scale.missing]))
             raw[:, heads.index(name), place] += np.log(calibration.scale.of(matrix[:, place]) / usual)
@@ -135,7 +129,7 @@ def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics
     whole = {name: score[repeated] for name, score in raw.items()}
     as_is = utility(whole, factor)
     effects = []
-    for name in bundle.heads:
+    for name in bundle.deciding:
         without = whole | {name: whole[name] - parts[name][:, :-1].reshape(-1)}
         effects.append((as_is - utility(without, _unscaled(bundle, name, factor, k))).reshape(k, n))
     return effects
@@ -179,7 +173,8 @@ def _reason(bundle: Bundle, head: str, signal: str, *, value: float, part: float
     known = None if np.isnan(value) else value
     verb = "Raises" if part > 0 else "Lowers"
     doc = _ASIDE.sub("", words.doc)
-    text = f"{verb} {_WORDS[head]}. {doc[:1].upper()}{doc[1:]}: {_spoken(known, words.unit)} ({_money(dollars)})"
+    told = bundle.head_words.get(head, head.replace("_", " "))
+    text = f"{verb} {told}. {doc[:1].upper()}{doc[1:]}: {_spoken(known, words.unit)} ({_money(dollars)})"
     return Reason(signal, known, words.unit, head, dollars, part, text)
 
 

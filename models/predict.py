@@ -3,14 +3,15 @@
 Exactly LightGBM's own raw scores, then the calibration, then the utility's
 arithmetic. One brief for many creators or a brief a row: the same code.
 
-Utility's interval is the delta method's, errors of the quantities taken as
-independent::
+Utility's interval is the delta method's, errors of the calibrated quantities
+taken as independent::
 
-    Var U = worth^2 Var P(success) + sample^2 Var P(accept) + P(success)^2 (margin^2 Var lift + commission^2 Var attr.)
+    Var U = sum_q (worth dP(success)/dq - sample dP(accept)/dq)^2 Var q
+            + P(success)^2 (margin^2 Var lift + commission^2 Var attributed)
 
-(in ranker ``expected_value`` success is accept * deliver and the two derivatives
-follow), with lift's own points (10 and 90 %, or 5 and 95 %) in place of +-1.28
-or +-1.64 for the sales' part. Lift and attributed sales rise together while one earns and the other
+over the probabilities ``q`` of which the bundle's funnel is made
+(`models.funnel`), with lift's own points (10 and 90 %, or 5 and 95 %) in place of
++-1.28 or +-1.64 for the sales' part. Lift and attributed sales rise together while one earns and the other
 costs, so leaving out their covariance widens the interval rather than
 narrowing it. It is the range of the profit as rates and the lift of a delivered
 partnership vary, weighed by the chance of delivery; it is not that of one
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,8 +33,10 @@ from marketplace.arrays import Floats, Many
 from marketplace.errors import BundleError
 from models.calibration import LEVELS, Calibration, MoneySpread
 from models.economics import Economics, Terms
+from models.funnel import STEPS, Expression, evaluate, names_in, slope
 
 __all__ = [
+    "MONEY",
     "FittedModel",
     "Predictions",
     "factors",
@@ -41,16 +44,21 @@ __all__ = [
     "funnel",
     "money",
     "predict",
+    "probabilities",
     "raw_scores",
     "thread_count",
 ]
+
+
+MONEY = ("lift", "attributed")
+"""The sums of money that every model tells, USD given delivery: what `models.economics` reads beside the funnel."""
 
 
 class FittedModel(Protocol):
     """What predicting takes of a model: `models.bundle.model.Bundle` has it, and whatever else has these four."""
 
     @property
-    def ranker(self) -> str: ...
+    def funnel(self) -> Mapping[str, Expression]: ...
     @property
     def signals(self) -> tuple[str, ...]: ...
     @property
@@ -61,11 +69,12 @@ class FittedModel(Protocol):
 
 @dataclass(frozen=True)
 class Predictions:
-    """What is expected of each candidate; every field is float64 (n,).
+    """What is expected of each candidate; every field but the last is float64 (n,).
 
     ``accept`` P(accept), ``deliver`` P(deliver | accept), ``success_probability`` their product; ``lift`` and
     ``attributed`` net sales in USD given delivery; ``utility`` expected incremental profit of inviting, USD.
     ``*_low`` and ``*_high`` are the ends of 80 % intervals, ``*_low_90`` and ``*_high_90`` those of 90 % ones.
+    ``others``: quantities that the bundle tells beside these, by name.
     """
 
     accept: Floats
@@ -82,13 +91,21 @@ class Predictions:
     lift_high_90: Floats
     utility_low_90: Floats
     utility_high_90: Floats
+    others: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.utility)
 
     def take(self, rows: object) -> Predictions:
         """The predictions of some rows: an index, a mask or a slice of (n,)."""
-        return Predictions(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+        others = {name: values[rows] for name, values in self.others.items()}  # type: ignore[call-overload]
+        own = {name: values[rows] for name, values in self.columns().items() if name not in others}  # type: ignore[call-overload]
+        return Predictions(**own, others=others)
+
+    def columns(self) -> dict[str, Floats]:
+        """Everything by name, each (n,): the fields, then the others."""
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "others"}
+        return own | dict(self.others)
 
 
 def thread_count() -> int:
@@ -159,29 +176,23 @@ def factors(bundle: FittedModel, matrix: Floats) -> dict[str, Floats]:
     }
 
 
-def funnel(bundle: FittedModel, raw: dict[str, Floats]) -> tuple[Floats, Floats, Floats]:
-    """P(accept), P(deliver | accept) and their product.
+def probabilities(bundle: FittedModel, raw: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The calibrated probabilities that the funnel is made of, by name, each (n,)."""
+    names = dict.fromkeys(name for step in bundle.funnel.values() for name in names_in(step))
+    return {name: bundle.calibration[name].value(raw[bundle.calibration[name].head]) for name in names}
 
-    In ranker ``lambdarank`` success and acceptance are calibrated apart; acceptance, which success implies, is never
-    taken below it.
-    """
-    value = {
-        quantity: bundle.calibration[quantity].value(raw[bundle.calibration[quantity].head])
-        for quantity in ("success", "accept", "deliver")
-        if quantity in bundle.calibration
-    }
-    if bundle.ranker == "expected_value":
-        return value["accept"], value["deliver"], value["accept"] * value["deliver"]
-    success = value["success"]
-    accept = np.maximum(value["accept"], success)
-    return accept, np.divide(success, accept, out=np.zeros_like(success), where=accept > 0), success
+
+def funnel(bundle: FittedModel, raw: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+    """P(accept), P(deliver | accept) and their product."""
+    value = probabilities(bundle, raw)
+    accept, deliver, success = (evaluate(bundle.funnel[step], value) for step in STEPS)
+    return accept, deliver, success
 
 
 def money(bundle: FittedModel, raw: dict[str, Floats], factor: dict[str, Floats]) -> tuple[Floats, Floats]:
     """Lift and attributed net sales given delivery, USD."""
     lift, attributed = (
-        bundle.calibration[name].value(raw[bundle.calibration[name].head], factor.get(name, 1.0))
-        for name in ("lift", "attributed")
+        bundle.calibration[name].value(raw[bundle.calibration[name].head], factor.get(name, 1.0)) for name in MONEY
     )
     return lift, attributed
 
@@ -190,7 +201,8 @@ def from_raw(
     bundle: FittedModel, raw: dict[str, Floats], factor: dict[str, Floats], economics: Economics
 ) -> Predictions:
     """Predictions from raw scores (`raw_scores`) and scaling factors (`factors`)."""
-    accept, deliver, success = funnel(bundle, raw)
+    chances = probabilities(bundle, raw)
+    accept, deliver, success = (evaluate(bundle.funnel[step], chances) for step in STEPS)
     lift, attributed = money(bundle, raw, factor)
     read = bundle.calibration
     variance = {
@@ -198,11 +210,10 @@ def from_raw(
     }
     worth = economics.worth(lift, attributed)
     utility = economics.utility(accept, success, lift, attributed)
-    if bundle.ranker == "expected_value":
-        rates = (deliver * worth - economics.sample_cost_usd) ** 2 * variance["accept"]
-        rates = rates + (accept * worth) ** 2 * variance["deliver"]
-    else:
-        rates = worth**2 * variance["success"] + economics.sample_cost_usd**2 * variance["accept"]
+    rates: Floats | float = 0.0
+    for name in chances:
+        gain, cost = (slope(bundle.funnel[step], chances, name) for step in ("success", "accept"))
+        rates = rates + (gain * worth - cost * economics.sample_cost_usd) ** 2 * variance[name]
     sales = economics.margin_rate**2 * variance["lift"] + economics.commission_rate**2 * variance["attributed"]
     sales = success**2 * sales
     lift_ends: list[Floats] = []
@@ -230,4 +241,9 @@ def from_raw(
         lift_high_90=lift_ends[3],
         utility_low_90=utility_ends[2],
         utility_high_90=utility_ends[3],
+        others={
+            name: calibration.value(raw[calibration.head], factor.get(name, 1.0))
+            for name, calibration in read.items()
+            if name not in chances and name not in MONEY
+        },
     )

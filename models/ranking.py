@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class RankedCreator:
     """One returned creator: place, score and all its parts.
 
     ``row`` is the place among the candidates given; ``indices`` by name, None where not known; ``reasons`` is empty
-    when none were asked for.
+    when none were asked for; ``others``: quantities that the bundle tells beside these.
     """
 
     creator_id: str
@@ -49,6 +49,7 @@ class RankedCreator:
     attributed: float
     indices: Mapping[str, float | None]
     reasons: tuple[Reason, ...] = ()
+    others: Mapping[str, float] = field(default_factory=dict)
 
 
 def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int) -> Ints:
@@ -164,10 +165,11 @@ def rank(
                     for name, value in zip(bundle.index_names, values[row], strict=True)
                 },
                 reasons=tuple(why),
+                others={name: one[name] for name in predictions.others},
             )
         )
     return ranked
 
 
 def _numbers(predictions: Predictions, row: int) -> dict[str, float]:
-    return {one.name: float(getattr(predictions, one.name)[row]) for one in fields(predictions)}
+    return {name: float(values[row]) for name, values in predictions.columns().items()}

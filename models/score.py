@@ -8,27 +8,20 @@ from types import MappingProxyType
 
 import numpy as np
 
-from features.indices import INDEX_NAMES
+from features.indices import INDEX_NAMES, INDICES
 from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BriefError
 
-__all__ = ["DEFAULT_WEIGHTS", "INDEX_NAMES", "checked_weights", "combine", "standing"]
+__all__ = ["DEFAULT_WEIGHTS", "INDEX_NAMES", "MODEL_WEIGHT", "checked_weights", "combine", "standing"]
 
 NEUTRAL = 50.0
 """What an index that is not known counts as."""
 
+MODEL_WEIGHT = 0.90
+"""What the model counts in the score where a brand sets no weights of its own."""
+
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {
-        "model": 0.90,
-        "cooperation": 0.015,
-        "diligence": 0.005,
-        "collaborative": 0.01,
-        "consistent": 0.01,
-        "category_influence": 0.025,
-        "sales_drive": 0.02,
-        "content_volume": 0.005,
-        "profitability": 0.01,
-    }
+    {"model": MODEL_WEIGHT, **{index.name: index.weight for index in INDICES.values()}}
 )
 """``model`` is the `standing` of the predicted utility; the others are the indices. They need not sum to 1."""
 

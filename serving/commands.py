@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
+from marketplace.options import AsJson
+
 __all__ = ["app", "create", "keys", "list_keys", "revoke", "serve"]
 
 app = typer.Typer()
 keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()

@@ -172,7 +172,7 @@ def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brie
         "bundle_sha256": served.bundle.fingerprint,
         "as_of": served.as_of,
         "signals_sha256": served.bundle.contract_sha256,
-        "brief": asdict(brief),
+        "brief": brief.as_dict(),
         "weights": dict(served.bundle.weights if request.weights is None else request.weights),
     }
 

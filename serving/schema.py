@@ -7,10 +7,23 @@ OpenAPI page.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    create_model,
+    model_validator,
+)
 
+from features.briefs import OTHER_TERMS
+from marketplace.contract import Column
+from marketplace.errors import DateError
+from marketplace.instants import read_instant
 from models.score import INDEX_NAMES
 
 __all__ = [
@@ -33,7 +46,29 @@ __all__ = [
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]
 Money = Annotated[FiniteFloat, Field(ge=0, le=1e12)]
 Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
-Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC))]
+
+
+def _written_out(value: object) -> object:
+    """Text in one of the forms that the one reader takes; pydantic alone would read seconds since 1970, too."""
+    try:
+        read_instant(value)
+    except DateError as reason:
+        raise ValueError(reason.expected) from reason
+    if not isinstance(value, str):
+        return value
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError("an instant with its offset from UTC, such as 2025-02-01T14:30Z or 2025-02-01T14:30+01:00")
+    return found
+
+
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC)),
+    BeforeValidator(_written_out),
+]
+"""As `marketplace.instants` reads it, and with an offset: what comes over the wire says its own timezone."""
+
 Weights = Annotated[
     dict[str, Annotated[FiniteFloat, Field(ge=0, le=1e6)]],
     Field(
@@ -53,7 +88,26 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class BriefBody(_Body):
+def _word(column: Column) -> tuple[Any, Any]:
+    """The field of a number that the contract declares: may be left out, and is bounded as it is there."""
+    told = f"{column.doc}{f' ({column.unit})' if column.unit else ''}"
+    if column.type == "flag":
+        return bool | None, Field(None, description=told)
+    top = 1e12 if column.maximum is None else column.maximum
+    kind: Any = int if column.type == "count" else FiniteFloat
+    return kind | None, Field(None, ge=column.minimum, le=top, description=told)
+
+
+if TYPE_CHECKING:
+    _OtherTerms = _Body
+else:
+    # Whatever number the contract's campaigns have that is not spelled out in `BriefBody`.
+    _OtherTerms = create_model(
+        "_OtherTerms", __base__=_Body, **{column.name: _word(column) for column in OTHER_TERMS.values()}
+    )
+
+
+class BriefBody(_OtherTerms):
     """A campaign's brief, written out. Names and units are those of the data contract's `campaigns`."""
 
     brand_id: Identifier | None = Field(None, description="The brand, where it is known to the snapshot.")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -126,12 +124,3 @@ def test_the_lock_holds_no_address() -> None:
     text = (ROOT / "requirements.lock").read_text()
     assert not re.search(r"https?://|file://|--index|--find-links| @ ", text)
     assert re.search(r"^lightgbm==", text, re.M)
-
-
-def test_the_command_line_starts_fast_and_imports_no_heavy_library() -> None:
-    code = (
-        "import sys, collabrank.cli; "
-        "print(sorted({'mlflow','bentoml','lightgbm','ibis','optuna','sklearn'} & set(sys.modules)))"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert answer.stdout.strip() == "[]"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
+
+from marketplace.options import AsJson, Folder, as_of_option, print_result
 
 __all__ = [
     "app",
@@ -25,9 +27,6 @@ __all__ = [
 
 app = typer.Typer()
 
-Folder = Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-
 
 @app.command()
 def train(
@@ -35,9 +34,9 @@ def train(
     *,
     as_of: Annotated[
         str | None,
-        typer.Option(
-            help="Cut-off: learn from what was known before this day (YYYY-MM-DD), measure on the campaigns briefed "
-            "from it on. Default: the day on which the last third of the campaigns begins."
+        as_of_option(
+            "Cut-off: learn from what was known before this day, measure on the campaigns briefed from it on. "
+            "Default: the day on which the last third of the campaigns begins."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same bundle.")] = 7,
@@ -54,37 +53,18 @@ def train(
     """Fit both rankers on a marketplace, measure them on later campaigns, and register them in MLflow."""
     from training.evaluation import print_comparison
     from training.pipeline import train as run
+    from training.pipeline import versions_text
+    from training.tuning import chosen_hyperparameters
 
     if hyperparameters is not None and tuned:
         raise typer.BadParameter("one of --hyperparameters FILE and --tuned", param_hint="--tuned")
-    result = run(
-        directory, as_of=as_of, seed=seed, hyperparameters=_hyperparameters(directory, as_of, hyperparameters, tuned)
-    )
+    chosen = chosen_hyperparameters(directory, as_of=as_of, file=hyperparameters, tuned=tuned)
+    result = run(directory, as_of=as_of, seed=seed, hyperparameters=chosen)
     if as_json:
-        print(json.dumps(result.as_dict(), indent=2, sort_keys=True))
+        print_result(result, as_json)
         return
     print_comparison(result.comparison)
-    for ranker in result.rankers:
-        mark = "  <- challenger" if ranker.version == result.challenger else ""
-        print(
-            f"version {ranker.version}  {ranker.name:<15} validation {ranker.validation:+.3f}"
-            f"  run {ranker.run_id}{mark}"
-        )
-
-
-def _hyperparameters(directory: Path, as_of: str | None, file: Path | None, tuned: bool) -> Any:
-    from training.heads import DEFAULT, read_hyperparameters
-
-    if file is not None:
-        return read_hyperparameters(file)
-    if not tuned:
-        return DEFAULT
-    from marketplace.tables import open_marketplace
-    from training.data import split_of
-    from training.tuning import tuned_hyperparameters
-
-    market = open_marketplace(directory)
-    return tuned_hyperparameters(market, split_of(market, as_of))
+    print(versions_text(result))
 
 
 @app.command()
@@ -102,11 +82,10 @@ def evaluate(
         ),
     ] = None,
     missing: Annotated[
-        str,
+        Literal["refuse", "last"],
         typer.Option(
             help="What becomes of eligible creators whom FILE leaves out: refuse the file, or rank them last (by "
             "creator_id among themselves). A held-out campaign without any row is refused either way.",
-            metavar="refuse|last",
         ),
     ] = "refuse",
     ceiling: Annotated[
@@ -129,12 +108,9 @@ def evaluate(
     """
     from training.evaluation import evaluate_marketplace, print_evaluation, save_figures
 
-    if missing not in ("refuse", "last"):
-        raise typer.BadParameter(f"refuse or last, not {missing!r}", param_hint="--missing")
-    rule: Literal["refuse", "last"] = "last" if missing == "last" else "refuse"
-    found = evaluate_marketplace(directory, scores=scores, missing=rule, ceiling=ceiling)
+    found = evaluate_marketplace(directory, scores=scores, missing=missing, ceiling=ceiling)
     if as_json:
-        print(json.dumps(found.as_dict(), indent=2, sort_keys=True, allow_nan=False))
+        print_result(found, as_json)
     else:
         print_evaluation(found)
     if figures is not None:
@@ -148,7 +124,7 @@ def lift(
     directory: Folder,
     as_of: Annotated[
         str | None,
-        typer.Option(help="Read only what was known before this day (YYYY-MM-DD). Default: everything."),
+        as_of_option("Read only what was known before this day. Default: everything."),
     ] = None,
     figures: Annotated[
         Path | None, typer.Option(help="Save the figures as PNG files in this folder.", metavar="FOLDER")
@@ -160,10 +136,14 @@ def lift(
     Placebo tests where nothing was posted, how much hidden confounding would explain the lift away, sibling products,
     sales missing afterwards, and synthetic difference-in-differences; what fails is flagged.
     """
-    from training.lift import run_lift
+    from training.lift import measure_lift, save_lift_figures
 
-    report, text = run_lift(directory, as_of=as_of, figures=figures)
-    print(json.dumps(report, indent=2, sort_keys=True, allow_nan=False) if as_json else text)
+    found = measure_lift(directory, as_of=as_of)
+    print_result(found, as_json)
+    if figures is not None:
+        from marketplace.progress import say
+
+        say(f"{len(save_lift_figures(found.report, figures, found.truth))} figures in {figures}")
 
 
 @app.command("off-policy")
@@ -201,7 +181,7 @@ def promote(
     """Make the newest candidate the champion if it passes the gate, and write the served bundle."""
     from training.tracking import promote as run
 
-    _print_promotion(run(version, force=force, reason=reason), as_json)
+    print_result(run(version, force=force, reason=reason), as_json)
 
 
 @app.command()
@@ -209,42 +189,24 @@ def rollback(as_json: AsJson = False) -> None:
     """Make the champion before this one the champion again, and write its bundle."""
     from training.tracking import rollback as run
 
-    _print_promotion(run(), as_json)
-
-
-def _print_promotion(done: Any, as_json: bool) -> None:
-    if as_json:
-        checks = [{"rule": check.rule, "passed": check.passed, "figures": check.figures} for check in done.checks]
-        answer = {
-            "version": done.version,
-            "previous": done.previous,
-            "ranker": done.ranker,
-            "forced": done.forced,
-            "bundle": str(done.bundle),
-            "checks": checks,
-        }
-        print(json.dumps(answer, indent=2, sort_keys=True))
-        return
-    for check in done.checks:
-        print(f"{'pass' if check.passed else 'FAIL'}  {check.rule}: {check.figures}")
-    before = "none" if done.previous is None else f"version {done.previous}"
-    forced = " (forced)" if done.forced else ""
-    print(
-        f"champion is now version {done.version}, ranker {done.ranker}{forced}; before: {before}; "
-        f"bundle in {done.bundle}"
-    )
+    print_result(run(), as_json)
 
 
 @app.command()
 def score(
     directory: Folder,
-    out: Annotated[Path, typer.Argument(help="The Parquet file to write; replaced whole.", metavar="OUT.parquet")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            help="The file to write, replaced whole: Parquet or CSV, as its name ends.", metavar="OUT.parquet|OUT.csv"
+        ),
+    ],
+    as_json: AsJson = False,
 ) -> None:
     """Score every eligible creator of every campaign, each as of that campaign's brief."""
     from training.scoring import score_marketplace
 
-    rows = score_marketplace(directory, out)
-    print(f"{rows} rows in {out}")
+    print_result(score_marketplace(directory, out), as_json)
 
 
 @app.command()
@@ -258,13 +220,9 @@ def rank(
     as_json: AsJson = False,
 ) -> None:
     """Rank the creators for one brief with the champion, and say why."""
-    from training.scoring import print_ranking, rank_brief
+    from training.scoring import rank_brief
 
-    ranking = rank_brief(directory, campaign_id=campaign, brief_file=brief, top=top)
-    if as_json:
-        print(json.dumps(ranking.as_dict(), indent=2))
-    else:
-        print_ranking(ranking)
+    print_result(rank_brief(directory, campaign=campaign, brief=brief, top=top), as_json)
 
 
 @app.command()
@@ -292,14 +250,14 @@ def ui(
 
 @app.command()
 def tune(
-    directory: Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")],
+    directory: Folder,
     *,
     minutes: Annotated[float, typer.Option(help="Wall-clock budget; a study goes on where it stopped.")],
     seed: Annotated[
         int | None, typer.Option(help="Of draws and fits; a study keeps the one it began with.", show_default="7")
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(help="Cut-off as in `train`: only campaigns before it are measured on.")
+        str | None, as_of_option("Cut-off as in `train`: only campaigns before it are measured on.")
     ] = None,
     trials: Annotated[
         int | None, typer.Option(help="Stop once the study has so many finished trials, if that is sooner.")
@@ -331,7 +289,6 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Hold runs against each other on the campaigns that all of them measured, with tests, and say what differs."""
-    from training.tracking import compare_runs, compared_text
+    from training.tracking import compare_runs
 
-    found = compare_runs(runs, metric=metric)
-    print(json.dumps(found.as_dict(), indent=2, sort_keys=True) if as_json else compared_text(found))
+    print_result(compare_runs(runs, metric=metric), as_json)

@@ -7,14 +7,16 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from marketplace.display import Shown, text_of
 from marketplace.errors import BundleError
-from marketplace.progress import say
-from marketplace.tables import open_marketplace
+from marketplace.progress import say, stage, staged
+from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, read_signer, save_bundle
 from training.data import Split, TrainingData, build_training_data, split_of
 from training.evaluation import Comparison, HeldOut, gather_held_out
@@ -37,7 +39,7 @@ from training.tracking import (
     register,
 )
 
-__all__ = ["TrainResult", "TrainedRanker", "train"]
+__all__ = ["TrainResult", "TrainedRanker", "train", "train_text", "versions_text"]
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class TrainedRanker:
     validation: float
 
 
-@dataclass(frozen=True)
-class TrainResult:
+@dataclass(frozen=True, repr=False)
+class TrainResult(Shown):
     """What `train` made.
 
     Attributes
@@ -72,6 +74,16 @@ class TrainResult:
     cutoff: pd.Timestamp
     seconds: float
 
+    @property
+    def headline(self) -> str:
+        """The versions made, and the challenger's headline figure."""
+        made = ", ".join(f"version {one.version} {one.name}" for one in self.rankers)
+        return f"{made}; challenger: version {self.challenger}; {self.comparison.headline}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The comparison on the held-out campaigns: one row a metric and ranker (`Comparison.to_frame`)."""
+        return self.comparison.to_frame()
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -83,9 +95,25 @@ class TrainResult:
         }
 
 
+def versions_text(result: TrainResult) -> str:
+    """One line a registered version: its ranker, how it validated, its run."""
+    return "\n".join(
+        f"version {one.version}  {one.name:<15} validation {one.validation:+.3f}  run {one.run_id}"
+        f"{'  <- challenger' if one.version == result.challenger else ''}"
+        for one in result.rankers
+    )
+
+
+@text_of.register
+def train_text(result: TrainResult) -> str:
+    """The comparison, then the versions."""
+    return f"{result.comparison}\n{versions_text(result)}"
+
+
+@staged("train", {"invitations": 10, "heads": 4, "held-out campaigns": 5, "tracking": 1})
 def train(
-    market_dir: str | Path,
-    as_of: str | pd.Timestamp | None = None,
+    market: str | Path | Marketplace,
+    as_of: str | date | None = None,
     seed: int = 7,
     *,
     hyperparameters: Hyperparameters = DEFAULT,
@@ -95,8 +123,7 @@ def train(
 
     Parameters
     ----------
-    market_dir : path
-        The marketplace's folder.
+    market : path or Marketplace
     as_of : date, optional
         The cut-off: outcomes known before that day are learned from; campaigns briefed on it or later are held
         out. By default the day of the first of the last third of the campaigns.
@@ -109,27 +136,34 @@ def train(
 
     Raises
     ------
+    DateError
+        ``as_of`` is no date in ISO form.
     ContractError, TrainingError
         The tables cannot be read, or hold too little to learn from.
     """
     started = time.perf_counter()
-    market = open_marketplace(market_dir)
+    market = open_marketplace(market)
+    folder = market.path or Path("memory")
     split = split_of(market, as_of)
     say(f"{len(split.train)} campaigns to learn from, {len(split.held_out)} held out from {split.cutoff:%Y-%m-%d} on")
+    stage("invitations")
     data = build_training_data(market, split.train, as_of=split.cutoff)
     say(f"{len(data)} invitations x {len(data.signals)} signals; {int(data.lift_known.sum())} estimated lifts")
+    stage("heads")
     rankers = fit_rankers(data, seed=seed, hyperparameters=hyperparameters)
     say("heads fitted: " + ", ".join(f"{ranker.name} validates at {ranker.validation:.3f}" for ranker in rankers))
+    stage("held-out campaigns")
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     fingerprint = market.fingerprint()
-    store = (store or open_store()).of_marketplace(market_dir, fingerprint)
+    store = (store or open_store()).of_marketplace(folder, fingerprint)
     champion = _current_champion(store, rankers[-1].bundle, cutoff=split.cutoff)
     bundles = {ranker.name: ranker.bundle for ranker in rankers} | {f"version {n}": b for n, b in champion.items()}
     comparison = held_out.compare(bundles, champion=rankers[-1].name)
+    stage("tracking")
     notes = VersionNotes.begin(store, market, split, hyperparameters, fingerprint=fingerprint)
     with store.run(f"train {split.cutoff:%Y-%m-%d} seed {seed}") as parent:
-        parent.params(_params(market_dir, split, data, seed=seed, fingerprint=fingerprint) | hyperparameters.as_dict())
-        record_parent(parent, data, held_out, comparison, source=str(market_dir), fingerprint=fingerprint)
+        parent.params(_params(folder, split, data, seed=seed, fingerprint=fingerprint) | hyperparameters.as_dict())
+        record_parent(parent, data, held_out, comparison, source=str(folder), fingerprint=fingerprint)
         done = [
             _register(
                 parent,
@@ -180,11 +214,9 @@ def _current_champion(store: Store, candidate: Bundle, *, cutoff: pd.Timestamp) 
     return {champion.number: bundle}
 
 
-def _params(
-    market_dir: str | Path, split: Split, data: TrainingData, *, seed: int, fingerprint: str
-) -> dict[str, object]:
+def _params(folder: Path, split: Split, data: TrainingData, *, seed: int, fingerprint: str) -> dict[str, object]:
     return {
-        "market": str(market_dir),
+        "market": str(folder),
         "data_fingerprint": fingerprint,
         "cutoff": f"{split.cutoff:%Y-%m-%d}",
         "seed": seed,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from features.briefs import Brief, read_briefs
 from features.signals import SIGNALS, build_matrix, eligible_pairs
-from marketplace.errors import BriefError
+from marketplace.display import Shown, text_of
+from marketplace.errors import BriefError, ContractError, FileError
 from marketplace.progress import track
+from marketplace.state import ending_of
 from marketplace.tables import Marketplace, open_marketplace
 from models.batch import score_pairs
 from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, signals_sha256
 from models.ranking import RankedCreator, rank
 
-__all__ = ["SCORES", "Ranking", "load_champion", "print_ranking", "rank_brief", "score_campaigns", "score_marketplace"]
+__all__ = [
+    "ENDINGS",
+    "SCORES",
+    "Ranking",
+    "Scores",
+    "load_champion",
+    "rank_brief",
+    "ranking_text",
+    "score_campaigns",
+    "score_marketplace",
+]
 
 SCORES = pa.schema(
     [
@@ -43,8 +57,58 @@ CHUNK = 40
 """Campaigns scored at a time: what bounds the memory."""
 
 
-@dataclass(frozen=True)
-class Ranking:
+ENDINGS = (".parquet", ".csv")
+"""What the name of a file of scores may end in; the ending says the format."""
+
+
+@dataclass(frozen=True, repr=False)
+class Scores(Shown):
+    """What `score_marketplace` wrote, or holds in memory.
+
+    Attributes
+    ----------
+    campaigns, rows : int
+    file : Path or None
+        Where the rows lie; None where they were kept in memory.
+    """
+
+    campaigns: int
+    rows: int
+    file: Path | None
+    kept: pd.DataFrame | None = None
+
+    @property
+    def headline(self) -> str:
+        """How many rows, and where."""
+        where = "in memory" if self.file is None else f"in {self.file}"
+        return f"{self.rows} rows {where}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The columns of `SCORES`, campaigns in order of brief, best creator first; read back where they lie in a file.
+
+        Raises
+        ------
+        FileError
+            The file is gone or was replaced.
+        """
+        if self.kept is not None:
+            return self.kept.copy()
+        try:
+            if self.file is not None and self.file.suffix.lower() == ".csv":
+                table = pc.read_csv(self.file, convert_options=pc.ConvertOptions(column_types=SCORES))
+            else:
+                table = pq.read_table(self.file, schema=SCORES)
+        except (OSError, pa.ArrowException) as reason:
+            raise FileError("the scores that were written", received=str(reason), look=str(self.file)) from reason
+        return pd.DataFrame(table.to_pandas())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: how much, and where; not the rows."""
+        return {"campaigns": self.campaigns, "rows": self.rows, "file": None if self.file is None else str(self.file)}
+
+
+@dataclass(frozen=True, repr=False)
+class Ranking(Shown):
     """The best creators for one brief.
 
     Attributes
@@ -67,6 +131,36 @@ class Ranking:
     considered: int
     creators: tuple[RankedCreator, ...]
     usernames: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """How many creators, of how many, by which model."""
+        return (
+            f"{len(self.creators)} of {self.considered} eligible creators as of {self.as_of}, "
+            f"model version {self.model_version}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a creator (the index), best first; money in USD, with the ends of the 80 % intervals."""
+        rows = [
+            {
+                "creator_id": one.creator_id,
+                "username": username,
+                "position": one.position,
+                "score": one.score,
+                "utility_usd": one.utility.expected,
+                "utility_low": one.utility.low,
+                "utility_high": one.utility.high,
+                "success_probability": one.success_probability,
+                "lift_usd": one.lift.expected,
+                "lift_low": one.lift.low,
+                "lift_high": one.lift.high,
+                **one.indices,
+                "first_reason": one.reasons[0].text if one.reasons else "",
+            }
+            for one, username in zip(self.creators, self.usernames, strict=True)
+        ]
+        return pd.DataFrame(rows).set_index("creator_id") if rows else pd.DataFrame()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, in the service's words."""
@@ -127,48 +221,104 @@ def score_campaigns(bundle: Bundle, market: Marketplace, campaign_ids: Sequence[
     return frame.iloc[np.lexsort((frame["rank"], place))].reset_index(drop=True)
 
 
-def score_marketplace(market_dir: str | Path, out: Path) -> int:
-    """Score every eligible creator of every campaign into the Parquet file ``out``; returns the number of rows.
+def score_marketplace(
+    market: str | Path | Marketplace, out: str | Path | None = None, *, campaigns: Sequence[str] | None = None
+) -> Scores:
+    """Score every eligible creator of every campaign, into the file ``out`` where one is named.
 
-    Campaigns come in order of brief, `CHUNK` at a time, so memory does not grow with their number. The file
-    is written under a temporary name and renamed when it is whole.
+    Campaigns come in order of brief, `CHUNK` at a time, so the memory of writing a file does not grow with their
+    number. The file is written under a temporary name and renamed when it is whole.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    out : path, optional
+        A name that ends in ``.parquet`` or ``.csv``, which says the format. Left out: the rows stay in memory.
+    campaigns : sequence of str, optional
+        These campaigns alone.
 
     Raises
     ------
+    FileError
+        ``out`` has another ending.
     BundleError
         There is no champion that reads today's signals.
     ContractError
-        The tables cannot be read.
+        The tables cannot be read, or a campaign is not among them.
     """
+    file = None if out is None else Path(out)
+    if file is not None:
+        ending_of(file, ENDINGS)
     bundle = load_champion()
-    market = open_marketplace(market_dir)
-    campaigns = market.frame("campaigns", ["campaign_id", "briefed_at"]).drop_duplicates("campaign_id")
-    ids = campaigns.sort_values(["briefed_at", "campaign_id"], kind="stable")["campaign_id"].to_list()
+    market = open_marketplace(market)
+    ids = _in_order(market, campaigns)
     chunks = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-    os.close(handle)
+    kept: list[pd.DataFrame] = []
     rows = 0
+    with _sink(file, kept) as take:
+        for chunk in track(chunks, f"scoring {len(ids)} campaigns", total=len(chunks)):
+            frame = score_campaigns(bundle, market, chunk)
+            rows += len(frame)
+            take(frame)
+    if file is not None:
+        return Scores(len(ids), rows, file)
+    empty = pd.DataFrame(SCORES.empty_table().to_pandas())
+    return Scores(len(ids), rows, None, pd.concat(kept, ignore_index=True) if kept else empty)
+
+
+def _in_order(market: Marketplace, asked: Sequence[str] | None) -> list[str]:
+    """The campaigns asked for, or all of them, in order of brief."""
+    frame = market.frame("campaigns", ["campaign_id", "briefed_at"]).drop_duplicates("campaign_id")
+    if asked is not None:
+        strange = sorted(set(asked) - set(frame["campaign_id"]))
+        if strange:
+            raise ContractError(
+                "campaigns of the marketplace", received=", ".join(strange[:5]), look="the table campaigns"
+            )
+        frame = frame[frame["campaign_id"].isin(list(asked))]
+    return list(frame.sort_values(["briefed_at", "campaign_id"], kind="stable")["campaign_id"])
+
+
+@contextmanager
+def _sink(file: Path | None, kept: list[pd.DataFrame]) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """What takes the frames: ``kept``, or the file, which is there when the block has ended well and not before."""
+    if file is None:
+        yield kept.append
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    os.close(handle)
     try:
-        with pq.ParquetWriter(name, SCORES) as writer:
-            for chunk in track(chunks, f"scoring {len(ids)} campaigns", total=len(chunks)):
-                frame = score_campaigns(bundle, market, chunk)
-                rows += len(frame)
-                writer.write_table(pa.Table.from_pandas(frame, schema=SCORES, preserve_index=False))
+        writer = pc.CSVWriter(name, SCORES) if file.suffix.lower() == ".csv" else pq.ParquetWriter(name, SCORES)
+        with writer:
+            yield lambda frame: writer.write_table(pa.Table.from_pandas(frame, schema=SCORES, preserve_index=False))
         Path(name).chmod(0o644)
-        Path(name).replace(out)
+        Path(name).replace(file)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    return rows
 
 
 def rank_brief(
-    market_dir: str | Path, *, campaign_id: str | None = None, brief_file: Path | None = None, top: int = 20
+    market: str | Path | Marketplace,
+    *,
+    campaign: str | None = None,
+    brief: str | Path | Mapping[str, Any] | None = None,
+    top: int = 20,
 ) -> Ranking:
     """Rank the eligible creators for a campaign (as of its brief) or for an inline brief (as of the newest day).
 
     The way is the service's own: a snapshot, its candidates, one scoring pass, reasons for those returned.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    campaign : str
+        A campaign of the marketplace; or
+    brief : path or mapping
+        a brief written out, as ``POST /rank`` takes it, or a JSON file with one.
+    top : int
+        How many creators.
 
     Raises
     ------
@@ -179,32 +329,32 @@ def rank_brief(
     """
     from features.snapshot import build_snapshot
 
-    if (campaign_id is None) == (brief_file is None):
+    if (campaign is None) == (brief is None):
         raise BriefError(
-            "one of --campaign and --brief",
-            received="neither" if campaign_id is None else "both",
+            "one of a campaign and a brief",
+            received="neither" if campaign is None else "both",
             look="`collabrank rank --help`",
         )
     bundle = load_champion()
-    market = open_marketplace(market_dir)
-    if brief_file is not None:
-        body = _read_body(brief_file)
+    market = open_marketplace(market)
+    if brief is not None:
+        body = _inner(brief, "the brief") if isinstance(brief, Mapping) else _read_body(Path(brief))
         snapshot = build_snapshot(market, body.get("briefed_at"))
-        brief = snapshot.complete(body)
+        asked = snapshot.complete(body)
     else:
-        brief = read_briefs(market, [str(campaign_id)])[str(campaign_id)]
-        snapshot = build_snapshot(market, brief.briefed_at)
-    rows, _ = snapshot.candidates(brief)
+        asked = read_briefs(market, [str(campaign)])[str(campaign)]
+        snapshot = build_snapshot(market, asked.briefed_at)
+    rows, _ = snapshot.candidates(asked)
     creators = rank(
         bundle,
-        snapshot.matrix(brief, rows),
-        snapshot.indices(brief, rows),
+        snapshot.matrix(asked, rows),
+        snapshot.indices(asked, rows),
         snapshot.creator_ids[rows],
-        brief,
+        asked,
         top=top,
     )
     return Ranking(
-        brief=brief,
+        brief=asked,
         model_version=bundle.model_version,
         as_of=f"{snapshot.as_of:%Y-%m-%d}",
         considered=len(rows),
@@ -213,29 +363,32 @@ def rank_brief(
     )
 
 
-def print_ranking(ranking: Ranking) -> None:
-    """The ranking in words on standard output: a line a creator, its reasons beneath."""
-    print(
-        f"{len(ranking.creators)} of {ranking.considered} eligible creators as of {ranking.as_of}, "
-        f"model version {ranking.model_version}"
-    )
+@text_of.register
+def ranking_text(ranking: Ranking) -> str:
+    """The ranking in words: a line a creator, its reasons beneath."""
+    lines = [ranking.headline]
     for one, username in zip(ranking.creators, ranking.usernames, strict=True):
-        print(
+        lines.append(
             f"{one.position:>4}  {username or one.creator_id:<24} score {one.score:5.1f}  "
             f"profit {one.utility.expected:8.2f} USD ({one.utility.low:.2f} .. {one.utility.high:.2f})  "
             f"delivers {one.success_probability:.0%}  lift {one.lift.expected:8.2f} USD"
         )
-        for reason in one.reasons:
-            print(f"        {reason.text}")
+        lines += [f"        {reason.text}" for reason in one.reasons]
+    return "\n".join(lines)
 
 
-def _read_body(path: Path) -> dict[str, Any]:
-    """The brief in a JSON file: the object itself, or under ``brief`` as ``POST /rank`` takes it."""
+def _read_body(path: Path) -> Mapping[str, Any]:
+    """The brief in a JSON file."""
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as reason:
         raise BriefError("a JSON file with a brief", received=str(reason), look=str(path)) from reason
-    inner = body.get("brief", body) if isinstance(body, dict) else body
-    if not isinstance(inner, dict):
-        raise BriefError("a JSON object with a brief", received=type(inner).__name__, look=str(path))
+    return _inner(body, str(path))
+
+
+def _inner(body: Any, where: str) -> Mapping[str, Any]:
+    """The object itself, or what lies under ``brief`` as ``POST /rank`` takes it."""
+    inner = body.get("brief", body) if isinstance(body, Mapping) else body
+    if not isinstance(inner, Mapping):
+        raise BriefError("a JSON object with a brief", received=type(inner).__name__, look=where)
     return inner

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from features.briefs.brief import TERMS, Brief, brief_columns, read_briefs
+from features.briefs.brief import OTHER_TERMS, TERMS, Brief, brief_columns, read_briefs
 from features.briefs.catalogue import Catalogue, Product, read_catalogue
 
-__all__ = ["TERMS", "Brief", "Catalogue", "Product", "brief_columns", "read_briefs", "read_catalogue"]
+__all__ = [
+    "OTHER_TERMS",
+    "TERMS",
+    "Brief",
+    "Catalogue",
+    "Product",
+    "brief_columns",
+    "read_briefs",
+    "read_catalogue",
+]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,28 +15,28 @@ import pandas as pd
 from features.facts import DEFAULT_MARGIN_RATE
 from features.time import as_of_day, brief_rates, day_number, days_of, in_usd
 from marketplace.arrays import Floats
-from marketplace.contract import REPORTING_CURRENCY
+from marketplace.contract import REPORTING_CURRENCY, TABLES, Column
 from marketplace.errors import BriefError
 from marketplace.tables import Marketplace
 
-__all__ = ["TERMS", "Brief", "PriceBook", "brief_columns", "read_briefs"]
-
-TERMS = (
-    "commission_rate",
-    "flat_fee_usd",
-    "budget_usd",
-    "has_free_sample",
-    "sample_cost_usd",
-    "price_usd",
-    "margin_rate",
-    "days",
-    "is_open",
-    "is_launch",
-    "is_awareness",
-)
-"""The brief's terms as float64 columns; money in USD, flags 0 or 1, a missing budget NaN."""
+__all__ = ["OTHER_TERMS", "TERMS", "Brief", "PriceBook", "as_term", "brief_columns", "read_briefs"]
 
 _SECONDS_PER_DAY = 86_400.0
+_MONEY = "own currency"
+_SPELLED_OUT = ("budget", "commission_rate", "flat_fee", "has_free_sample")
+
+OTHER_TERMS: Mapping[str, Column] = MappingProxyType(
+    {
+        f"{column.name}_usd" if column.unit == _MONEY else column.name: column
+        for column in TABLES["campaigns"].columns
+        if column.type in ("measure", "count", "flag") and column.name not in _SPELLED_OUT
+    }
+)
+"""Numbers of a brief that the contract's ``campaigns`` declare and a `Brief` has no field for, by their term's name.
+
+A column that is declared there is read from campaigns, may be written into a brief by hand (as the column is called,
+within its bounds), and is a term that signals may use; money becomes USD and its term ends in ``_usd``.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Brief:
         Average list price of one unit of the products.
     shipping_usd : float
         Cost of shipping one sample.
+    other_terms : mapping of str to float
+        `OTHER_TERMS` by name; flags 0 or 1, NaN where the brief tells none.
     briefed_at, starts_at, ends_at : pandas.Timestamp
         UTC; signals are read as of the midnight before ``briefed_at``.
     """
@@ -77,33 +82,59 @@ class Brief:
     margin_rate: float
     price_usd: float
     shipping_usd: float
+    other_terms: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def sample_cost_usd(self) -> float:
         """Goods and shipping of one sample, 0 where none is offered."""
         return self.price_usd * (1.0 - self.margin_rate) + self.shipping_usd if self.has_free_sample else 0.0
 
+    def as_dict(self) -> dict[str, Any]:
+        """Every field by its name, the `OTHER_TERMS` among them: `Brief.of_dict` reads it back."""
+        values = asdict(self)
+        other: dict[str, float] = values.pop("other_terms")
+        return values | other
+
+    @classmethod
+    def of_dict(cls, values: Mapping[str, Any]) -> Brief:
+        """The brief whose `as_dict` is ``values``.
+
+        Raises
+        ------
+        KeyError, TypeError
+            A field is missing, or there is one that a brief does not have.
+        """
+        own = {name: value for name, value in values.items() if name not in OTHER_TERMS}
+        return cls(**own, other_terms={name: values[name] for name in OTHER_TERMS})
+
+
+def _other(name: str) -> Callable[[Brief], float]:
+    return lambda brief: brief.other_terms.get(name, math.nan)
+
+
+TERMS: Mapping[str, Callable[[Brief], float]] = MappingProxyType(
+    {
+        "commission_rate": attrgetter("commission_rate"),
+        "flat_fee_usd": attrgetter("flat_fee_usd"),
+        "budget_usd": attrgetter("budget_usd"),
+        "has_free_sample": attrgetter("has_free_sample"),
+        "sample_cost_usd": attrgetter("sample_cost_usd"),
+        "price_usd": attrgetter("price_usd"),
+        "margin_rate": attrgetter("margin_rate"),
+        "days": lambda brief: (brief.ends_at - brief.starts_at).total_seconds() / _SECONDS_PER_DAY,
+        "is_open": lambda brief: brief.collaboration == "OPEN",
+        "is_launch": lambda brief: brief.objective == "LAUNCH",
+        "is_awareness": lambda brief: brief.objective == "AWARENESS",
+        **{name: _other(name) for name in OTHER_TERMS},
+    }
+)
+"""What signals may read of a brief, by name: numbers; money in USD, flags 0 or 1, what is not told NaN."""
+
 
 def brief_columns(briefs: Iterable[Brief]) -> dict[str, Floats]:
     """The terms of ``briefs`` as float64 columns (n,), named by `features.briefs.brief.TERMS`."""
-    rows = [
-        (
-            brief.commission_rate,
-            brief.flat_fee_usd,
-            brief.budget_usd,
-            float(brief.has_free_sample),
-            brief.sample_cost_usd,
-            brief.price_usd,
-            brief.margin_rate,
-            (brief.ends_at - brief.starts_at).total_seconds() / _SECONDS_PER_DAY,
-            float(brief.collaboration == "OPEN"),
-            float(brief.objective == "LAUNCH"),
-            float(brief.objective == "AWARENESS"),
-        )
-        for brief in briefs
-    ]
-    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(TERMS))
-    return {name: table[:, i].copy() for i, name in enumerate(TERMS)}
+    asked = list(briefs)
+    return {name: np.array([of(brief) for brief in asked], dtype=np.float64) for name, of in TERMS.items()}
 
 
 def read_briefs(market: Marketplace, campaign_ids: Iterable[str] | None = None) -> dict[str, Brief]:
@@ -157,7 +188,16 @@ def _brief(row: Mapping[Any, Any], prices: PriceBook) -> Brief:
         margin_rate=margin,
         price_usd=price,
         shipping_usd=prices.shipping_usd(market, at),
+        other_terms={
+            name: math.nan if pd.isna(row[column.name]) else as_term(float(row[column.name]), column, rate)
+            for name, column in OTHER_TERMS.items()
+        },
     )
+
+
+def as_term(value: float, column: Column, rate: float) -> float:
+    """A campaign's ``value`` as the term of ``column``: money times ``rate`` (USD for one unit), the rest as it is."""
+    return value * rate if column.unit == _MONEY else value
 
 
 def _items(value: Any) -> list[Any]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from features.briefs.brief import Brief, PriceBook
+from features.briefs.brief import OTHER_TERMS, Brief, PriceBook, as_term
 from features.facts import DEFAULT_MARGIN_RATE
-from marketplace.contract import CURRENCIES, MARKETS
-from marketplace.errors import BriefError
+from marketplace.contract import CURRENCIES, MARKETS, Column
+from marketplace.errors import BriefError, DateError
+from marketplace.instants import read_instant
 from marketplace.tables import Marketplace
 
 __all__ = ["CONTENT_DAYS", "Catalogue", "Product", "read_catalogue"]
@@ -62,13 +63,15 @@ class Catalogue:
             ``category_id``, ``product_ids``, ``objective``, ``collaboration``,
             ``budget``, ``flat_fee``, ``price`` (all in ``currency``, USD unless
             told), ``has_free_sample``, ``briefed_at``, ``starts_at``,
-            ``ends_at``, ``margin_rate``; None counts as left out.
+            ``ends_at``, ``margin_rate`` and the columns of `OTHER_TERMS`; None
+            counts as left out.
 
         Raises
         ------
         BriefError
             An unknown market, currency or product, no category, no price to be
-            had, a date that is no date, or an end before the start.
+            had, a date that is no date, an end before the start, or a number
+            out of the contract's bounds.
         """
         said = {name: value for name, value in body.items() if value is not None}
         market = str(said.get("market"))
@@ -111,6 +114,7 @@ class Catalogue:
             ),
             price_usd=price,
             shipping_usd=self.shipping.get(market, 0.0),
+            other_terms={name: as_term(_number(said, column), column, rate) for name, column in OTHER_TERMS.items()},
         )  # fmt: skip
 
     def _rate(self, currency: str) -> float:
@@ -139,10 +143,9 @@ class Catalogue:
         if name not in said:
             return default
         try:
-            at = pd.Timestamp(said[name])
-        except (ValueError, TypeError) as reason:
-            raise _wrong(f"{name} as an ISO 8601 instant", str(said[name])) from reason
-        return at.tz_localize("UTC") if at.tzinfo is None else at.tz_convert("UTC")
+            return pd.Timestamp(read_instant(said[name], name))
+        except DateError as reason:
+            raise _wrong(reason.expected, reason.received) from reason
 
 
 def read_catalogue(market: Marketplace, as_of: pd.Timestamp) -> Catalogue:
@@ -165,6 +168,19 @@ def read_catalogue(market: Marketplace, as_of: pd.Timestamp) -> Catalogue:
         prices={str(k): float(v) for k, v in by_category["usd"].median().dropna().items()},
         shipping={m: prices.shipping_usd(m, as_of) for m in MARKETS},
     )
+
+
+def _number(said: Mapping[str, Any], column: Column) -> float:
+    """What was written for ``column``, within its bounds; NaN where nothing was."""
+    value = said.get(column.name)
+    if value is None:
+        return math.nan
+    low = 0.0 if column.type == "flag" else -math.inf if column.minimum is None else column.minimum
+    high = 1.0 if column.type == "flag" else math.inf if column.maximum is None else column.maximum
+    number = float(value) if isinstance(value, int | float) else math.nan
+    if not (math.isfinite(number) and low <= number <= high):
+        raise _wrong(f"{column.name} ({column.doc}) as a number {low:g}..{high:g}", repr(value))
+    return number
 
 
 def _wrong(expected: str, received: str) -> BriefError:

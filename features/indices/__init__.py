@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.indices.build import build_card, build_category_influence, build_indices, index_scores
-from features.indices.cards import IndexFrame, score_card
+from features.indices.cards import IndexFrame, ScoreCard, score_card
 from features.indices.declare import CATEGORY_INDEX, CREATOR_INDEX_NAMES, FOLLOWER_TIERS, INDEX_NAMES, INDICES
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "INDEX_NAMES",
     "INDICES",
     "IndexFrame",
+    "ScoreCard",
     "build_card",
     "build_category_influence",
     "build_indices",

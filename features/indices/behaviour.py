@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ibis
@@ -18,19 +19,20 @@ from features.indices.shrinkage import decayed_exposure, effective_n
 from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
 
-__all__ = ["event_evidence", "posting_evidence", "volume_evidence"]
+__all__ = ["EVIDENCE", "event_evidence", "posting_evidence", "volume_evidence"]
 
 
 _WEEKS = 13
 _USUAL_EXCESS = 0.5
 
 
-def event_evidence(market: Marketplace, base: Any, watched: Ints, *, days: Ints) -> dict[str, Evidence]:
+def event_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, Evidence]:
     """Partnership events: weighted moments by kind, at most `BRAND_CAP` fresh events' worth from each brand.
 
-    ``days`` (int64) are those of ``base``: the lifts of their grid days are estimated, of no others.
+    Lifts are estimated of the grid days that the days of ``base`` stand on, of no others.
     """
     events = built(market, "events")
+    days = market.backend.to_pyarrow(base.select("day").distinct())["day"].to_numpy()
     lifts = ibis.memtable(lift_events(market, days), schema=events.schema())
     events = events.union(lifts.select(events.columns))
     count = watched.size
@@ -137,8 +139,7 @@ def posting_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str,
     if promoted:
         windows = Windows(("creator_id",))
         asked = windows.distinct("promotions", "product_id", "shoppable_posts", WINDOW_DAYS)
-        frame = base.execute().sort_values("row_").rename(columns={"row_creator": "creator_id"})
-        products = windows.compute(market, frame[["creator_id", "day"]], {"products": asked})["products"]
+        products = _over_windows(market, base, windows, {"products": asked})["products"]
     shop, posts = sums["shop_w"] / WEIGHT_ONE, sums["all_w"] / WEIGHT_ONE
     return {
         "shoppable_output_30d": Evidence((sums["video_w"] + 2.0 * hours) / WEIGHT_ONE, days),
@@ -147,6 +148,13 @@ def posting_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str,
         "shoppable_share": Evidence(shop, posts),
         "weekly_variation": _weekly_variation(sums["posts"], sums["posts_squared"], seen_weeks),
     }
+
+
+def _over_windows(market: Marketplace, base: Any, windows: Windows, asked: Mapping[str, Any]) -> dict[str, Floats]:
+    """Sums over windows of facts, asked for as signals ask, by row: float64 (n,) each; 0 where nothing is known."""
+    rows = base.execute().sort_values("row_").rename(columns={"row_creator": "creator_id"})
+    sums = windows.compute(market, rows[["creator_id", "day"]], asked)
+    return {name: np.nan_to_num(values) for name, values in sums.items()}
 
 
 def _weekly_variation(posts: Floats, squares: Floats, weeks: Floats) -> Evidence:
@@ -215,3 +223,11 @@ def volume_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, 
         "live_hours_30d": Evidence(sums["live_seconds"] / unit / 3_600.0, days, n_e=sums["lives"] / unit),
         "view_spread": Evidence(freedom * variance, freedom, freedom),
     }
+
+
+EVIDENCE: tuple[Callable[[Marketplace, Any, Ints], dict[str, Evidence]], ...] = (
+    event_evidence,
+    posting_evidence,
+    volume_evidence,
+)
+"""All of it: (market, as-of rows, days each row's creator has been watched (n,)) -> evidence by component."""

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.indices.cards import IndexFrame, card_from, score_card, shown_value
+from features.indices.cards import IndexFrame, ScoreCard, card_from, score_card, shown_value
 from features.indices.declare import (
     CATEGORY_INDEX,
     CREATOR_INDEX_NAMES,
@@ -33,7 +33,6 @@ from features.indices.gather import category_ids, gather
 from features.indices.reference import (
     CATEGORY_COMPONENTS,
     CREATOR_COMPONENTS,
-    Combine,
     Reference,
     capped,
     category_parts,
@@ -49,7 +48,7 @@ from features.indices.reference import (
     start_of,
     weights_of,
 )
-from features.indices.shrinkage import confidence, geometric_index, weighted_index
+from features.indices.shrinkage import confidence
 from features.time import as_of_days, creators_before, day_number, default_as_of, known_creators, known_ids, midnight_of
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import SignalError
@@ -75,9 +74,7 @@ __all__ = [
 _CHANGE_DAYS = 28
 
 
-def build_indices(
-    market: Marketplace, rows: pd.DataFrame, *, geometric: bool = False, change: bool = True
-) -> IndexFrame:
+def build_indices(market: Marketplace, rows: pd.DataFrame, *, change: bool = True) -> IndexFrame:
     """The seven indices that do not depend on a category, for creators as of instants.
 
     Parameters
@@ -85,8 +82,6 @@ def build_indices(
     market : Marketplace
     rows : DataFrame
         ``creator_id`` (str) and ``as_of`` (instants; floored to 00:00 UTC). Any order, duplicates allowed.
-    geometric : bool
-        Use the challenger, a weighted geometric mean of the components.
     change : bool
         Also compute ``change_28d`` (as much work again); NaN otherwise.
 
@@ -101,12 +96,10 @@ def build_indices(
         A column or an instant is missing.
     """
     creators, days = _asked(rows, ("creator_id", "as_of"))
-    return _frame(market, creators, days, None, geometric=geometric, change=change)
+    return _frame(market, creators, days, None, change=change)
 
 
-def build_category_influence(
-    market: Marketplace, rows: pd.DataFrame, *, geometric: bool = False, change: bool = True
-) -> IndexFrame:
+def build_category_influence(market: Marketplace, rows: pd.DataFrame, *, change: bool = True) -> IndexFrame:
     """``category_influence`` of creators in categories as of instants.
 
     Parameters
@@ -122,10 +115,10 @@ def build_category_influence(
     """
     creators, days = _asked(rows, ("creator_id", "category_id", "as_of"))
     categories = rows["category_id"].to_numpy(dtype=object)
-    return _frame(market, creators, days, categories, geometric=geometric, change=change)
+    return _frame(market, creators, days, categories, change=change)
 
 
-def index_scores(market: Marketplace, pairs: pd.DataFrame, *, geometric: bool = False) -> Floats:
+def index_scores(market: Marketplace, pairs: pd.DataFrame) -> Floats:
     """The eight indices of ``pairs`` as of each brief, float64 (n, 8) in the order of `INDEX_NAMES`.
 
     Parameters
@@ -148,14 +141,13 @@ def index_scores(market: Marketplace, pairs: pd.DataFrame, *, geometric: bool = 
     creators = pairs["creator_id"].to_numpy(dtype=object)
     columns = pd.Index(category_ids(market)).get_indexer(pd.Index(campaigns["category_id"]))[place]
     scores = np.empty((len(pairs), len(INDEX_NAMES)))
-    combine = geometric_index if geometric else weighted_index
     for at, gathered, frozen in _by_reference(market, creators, days):
         keys = peer_keys(gathered)
         general = creator_parts(frozen, gathered, keys, ends=False)
         within = category_parts(frozen, gathered, keys, columns[at], ends=False)
         for column, name in enumerate(INDEX_NAMES):
             parts, start = (within, 0) if name == CATEGORY_INDEX else (general, start_of(name))
-            scores[at, column] = index_values(parts, name, start, combine, gathered)
+            scores[at, column] = index_values(parts, name, start, gathered)
     return scores
 
 
@@ -183,12 +175,12 @@ def cards(market: Marketplace, as_of: Any, creator_ids: Sequence[str] | None = N
             f"creators known before {as_of}", received=", ".join(unknown[:5]), look="the table creators: known_at"
         )
     days = np.full(asked.size, day, dtype=np.int64)
-    general = _frame(market, asked, days, None, geometric=False, change=True)
+    general = _frame(market, asked, days, None, change=True)
     ids = known_ids(market, "category_id", midnight_of(day))
     columns = np.asarray(ids, dtype=object)
     within = _frame(
         market, np.repeat(asked, len(ids)), np.repeat(days, len(ids)), np.tile(columns, asked.size),
-        geometric=False, change=True,
+        change=True,
     )  # fmt: skip
     result = {}
     for row, creator in enumerate(asked):
@@ -232,19 +224,17 @@ def _frame(
     days: Ints,
     categories: npt.NDArray[np.object_] | None,
     *,
-    geometric: bool,
     change: bool,
 ) -> IndexFrame:
     names = CREATOR_INDEX_NAMES if categories is None else (CATEGORY_INDEX,)
     components = CREATOR_COMPONENTS if categories is None else CATEGORY_COMPONENTS
     columns = None if categories is None else pd.Index(category_ids(market)).get_indexer(pd.Index(categories))
     frame = IndexFrame.empty(names, components, creators, days, categories)
-    combine = geometric_index if geometric else weighted_index
     for at, gathered, frozen in _by_reference(market, creators, days):
         own = None if columns is None else columns[at]
-        _fill(frame, at, gathered=gathered, frozen=frozen, combine=combine, columns=own)
+        _fill(frame, at, gathered=gathered, frozen=frozen, columns=own)
     if change and len(frame):
-        frame.change_28d[:] = frame.value - _earlier(market, creators, days, categories, geometric=geometric)
+        frame.change_28d[:] = frame.value - _earlier(market, creators, days, categories)
     return frame
 
 
@@ -254,7 +244,6 @@ def _fill(
     *,
     gathered: Gathered,
     frozen: Reference,
-    combine: Combine,
     columns: Ints | None,
 ) -> None:
     """Compute the rows ``at`` of ``frame``, all of one frozen reference."""
@@ -271,7 +260,7 @@ def _fill(
     for k, name in enumerate(frame.names):
         start = start_of(name) if columns is None else 0
         part = slice(start, start + len(INDICES[name].components))
-        value = index_values(parts, name, start, combine, gathered)
+        value = index_values(parts, name, start, gathered)
         frame.value[at, k] = value
         frame.low[at, k], frame.high[at, k] = index_ends(parts, name, start, value, gathered)
         frame.confidence[at, k] = confidence(
@@ -286,7 +275,6 @@ def _fill(
                 creator_ids=frame.creator_ids[at[rows]],
                 keys=[keys[row] for row in rows],
                 value=value[rows],
-                combine=combine,
                 category=None if category is None else int(category),
             )
             frame.peer_average[at[rows], k] = stood.average
@@ -299,8 +287,6 @@ def _earlier(
     creators: npt.NDArray[np.object_],
     days: Ints,
     categories: npt.NDArray[np.object_] | None,
-    *,
-    geometric: bool,
 ) -> Floats:
     """The values 28 days before; NaN where the creator was not known then."""
     then = days - _CHANGE_DAYS
@@ -311,11 +297,11 @@ def _earlier(
     earlier = np.full((days.size, len(CREATOR_INDEX_NAMES) if categories is None else 1), np.nan)
     if known.any():
         own = None if categories is None else categories[known]
-        earlier[known] = _frame(market, creators[known], then[known], own, geometric=geometric, change=False).value
+        earlier[known] = _frame(market, creators[known], then[known], own, change=False).value
     return earlier
 
 
-def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> dict[str, Any]:
+def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> ScoreCard:
     """One creator's score card from the marketplace's tables, as of an instant (floored to UTC midnight).
 
     Parameters

@@ -14,15 +14,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from features.indices.declare import CATEGORY_INDEX, HEALTH_CAP, INDEX_NAMES, INDICES, Component
 from marketplace.arrays import Flags, Floats, Ints
+from marketplace.display import Shown, text_of
+from marketplace.errors import SignalError
 
-__all__ = ["IndexFrame", "card_from", "score_card", "shown_value"]
+__all__ = ["PARTS", "IndexFrame", "ScoreCard", "card_from", "card_text", "score_card", "shown_value"]
 
 
-@dataclass(frozen=True)
-class IndexFrame:
+PARTS = ("value", "low", "high", "confidence", "peer_average", "peer_rank", "peer_count", "change_28d")
+"""What is told of each index of a row."""
+
+
+@dataclass(frozen=True, repr=False)
+class IndexFrame(Shown):
     """Indices of n rows (a creator as of a day, or a creator and category as of a day).
 
     Attributes
@@ -91,6 +98,99 @@ class IndexFrame:
     def __len__(self) -> int:
         return int(self.value.shape[0])
 
+    @property
+    def headline(self) -> str:
+        """How many rows, of which indices, as of when."""
+        days = [np.datetime_as_string(np.datetime64(int(day), "D")) for day in np.unique(self.days)]
+        when = "" if not days else f" as of {days[0]}" if len(days) == 1 else f" as of {days[0]} to {days[-1]}"
+        return f"{len(self):,} rows{when}: {', '.join(self.names)}"
+
+    def to_frame(self, part: str = "value") -> pd.DataFrame:
+        """One column an index: its ``value``, or another ``part`` of the same shape.
+
+        Parameters
+        ----------
+        part : str
+            One of `PARTS`.
+
+        Returns
+        -------
+        DataFrame, float64 (n, k)
+            The index is creator_id, with category_id where the rows have one.
+        """
+        if part not in PARTS:
+            raise SignalError(f"one of {', '.join(PARTS)}", received=part, look="features/indices/cards.py")
+        keys = [pd.Index(self.creator_ids, name="creator_id", dtype="str")]
+        if self.categories is not None:
+            keys.append(pd.Index(self.categories, name="category_id", dtype="str"))
+        index = keys[0] if len(keys) == 1 else pd.MultiIndex.from_arrays(keys)
+        return pd.DataFrame(np.array(getattr(self, part)), columns=list(self.names), index=index)
+
+
+class ScoreCard(dict[str, Any], Shown):
+    """A creator's score card: a plain dict, which JSON takes as it is, that shows itself.
+
+    The creator's public fields, ``as_of``, and ``indices``: ``{index: {value, low, high, confidence, peer_average,
+    ...}}`` as `card_from` has them; ``category_influence`` by category.
+    """
+
+    __repr__ = Shown.__repr__
+    __str__ = Shown.__str__
+
+    @property
+    def headline(self) -> str:
+        """Whose card, and as of when."""
+        followers = "unknown" if self["follower_count"] is None else f"{self['follower_count']:,}"
+        return (
+            f"{self['username'] or self['creator_id']} ({self['creator_id']}), {self['market']}, "
+            f"{followers} followers, as of {self['as_of'][:10]}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: a plain copy."""
+        return dict(self)
+
+    def rows(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Index, category (empty for the seven without one) and what the card says, best category first."""
+        found: list[tuple[str, str, dict[str, Any]]] = []
+        for name, index in self["indices"].items():
+            if name == CATEGORY_INDEX:
+                ordered = sorted(index.items(), key=lambda item: -item[1]["value"])
+                found += [(name, category, of_category) for category, of_category in ordered]
+            else:
+                found.append((name, "", index))
+        return found
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row an index (and a category): value, interval, confidence, peers and change; no components."""
+        fields = (*PARTS, "peers")
+        rows = self.rows()
+        keys = pd.MultiIndex.from_tuples([row[:2] for row in rows], names=["index", "category"])
+        return pd.DataFrame([{field: index[field] for field in fields} for *_, index in rows], index=keys)
+
+
+@text_of.register
+def card_text(card: ScoreCard) -> str:
+    """Every index on a line with its interval, confidence and peers, its components below."""
+    lines = [card.headline]
+    for name, category, index in card.rows():
+        lines += _index_lines(f"{name}[{category}]" if category else name, index, components=not category)
+    return "\n".join(lines)
+
+
+def _index_lines(name: str, index: Mapping[str, Any], *, components: bool) -> list[str]:
+    lines = [
+        "",
+        f"{name:<32} {index['value']:5.1f}  ({index['low']:.1f} to {index['high']:.1f}, "
+        f"confidence {index['confidence']:.0f}; rank {index['peer_rank']} of {index['peer_count']}, {index['peers']})",
+    ]
+    for part in index["components"] if components else ():
+        value = "unknown" if part["value"] is None else f"{part['value']:.3g} {part['unit']}"
+        lines.append(f"    {part['weight']:.2f} x {part['percentile']:5.1f}  {part['text']}: {value}")
+    if "note" in index:
+        lines.append(f"    {index['note']}")
+    return lines
+
 
 def shown_value(component: Component, value: Any) -> Any:
     """The shrunk value of ``component`` in its own unit (logarithms and squares undone); same shape."""
@@ -158,8 +258,8 @@ def score_card(
     row: int,
     influence: IndexFrame,
     category_ids: Sequence[str],
-) -> dict[str, Any]:
-    """``public``, ``as_of`` and ``indices``: ``{index: {value, low, high, confidence, peer_average, ...}}``.
+) -> ScoreCard:
+    """The card of one creator: ``public``, ``as_of`` and the indices.
 
     Parameters
     ----------
@@ -168,14 +268,10 @@ def score_card(
     influence : IndexFrame
         ``category_influence``, with ``len(category_ids)`` rows a creator in the order of ``general``.
 
-    Returns
-    -------
-    dict
-        JSON takes it as it is; ``category_influence`` is by category.
     """
     indices: dict[str, Any] = dict(card_from(general, row))
     first = row * len(category_ids)
     indices[CATEGORY_INDEX] = {
         name: card_from(influence, first + place)[CATEGORY_INDEX] for place, name in enumerate(category_ids)
     }
-    return {**public, "as_of": as_of, "indices": {name: indices[name] for name in INDEX_NAMES}}
+    return ScoreCard(public, as_of=as_of, indices={name: indices[name] for name in INDEX_NAMES})

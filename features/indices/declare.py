@@ -118,10 +118,21 @@ class Component:
 
 @dataclass(frozen=True)
 class Index:
-    """One index: its name, what it says and its components."""
+    """One index.
+
+    Parameters
+    ----------
+    name, says : str
+        As every answer calls it, and what it says in plain words.
+    weight : float
+        What it counts in the score where a brand sets no weights of its own; the model has
+        `models.score.MODEL_WEIGHT`.
+    components : tuple of Component
+    """
 
     name: str
     says: str
+    weight: float
     components: tuple[Component, ...]
 
 
@@ -132,6 +143,7 @@ INDICES: Mapping[str, Index] = MappingProxyType(
             Index(
                 "cooperation",
                 "how willing the creator is to work with brands",
+                0.015,
                 (
                     Component("replied_48h", 0.20, "rate", "fraction",
                               "share of invitations answered within 48 hours; a decline is an answer"),
@@ -147,6 +159,7 @@ INDICES: Mapping[str, Index] = MappingProxyType(
             Index(
                 "diligence",
                 "how willing they are to fill their feed with shoppable products",
+                0.005,
                 (
                     Component("shoppable_output_30d", 0.40, "count", "videos per 30 days",
                               "shoppable videos plus twice the shoppable live hours, duplicates removed"),
@@ -161,6 +174,7 @@ INDICES: Mapping[str, Index] = MappingProxyType(
             Index(
                 "collaborative",
                 "how well they work together with a brand, and come back",
+                0.01,
                 (
                     Component("repeat_brand_rate", 0.30, "rate", "fraction",
                               "share of brands with a later brief for which the creator delivered again"),
@@ -175,6 +189,7 @@ INDICES: Mapping[str, Index] = MappingProxyType(
             Index(
                 "consistent",
                 "how steady they are",
+                0.01,
                 (
                     Component("weekly_variation", 0.40, "mean", "ratio",
                               "variation of weekly shoppable posts beyond what chance gives",
@@ -188,6 +203,7 @@ INDICES: Mapping[str, Index] = MappingProxyType(
             Index(
                 "category_influence",
                 "sway over buyers in one product category",
+                0.025,
                 (
                     Component("category_gmv_30d", 0.45, "count", "USD per 30 days",
                               "organic net sales in the category", money=True),
@@ -200,6 +216,7 @@ INDICES: Mapping[str, Index] = MappingProxyType(
             Index(
                 "sales_drive",
                 "how well their content sells",
+                0.02,
                 (
                     Component("gmv_per_1000_views", 0.35, "count", "USD per 1,000 views",
                               "organic net sales per 1,000 organic views", money=True),
@@ -212,6 +229,7 @@ INDICES: Mapping[str, Index] = MappingProxyType(
             Index(
                 "content_volume",
                 "how much they make",
+                0.005,
                 (
                     Component("videos_30d", 0.60, "count", "videos per 30 days",
                               "videos that stand, less duplicates and barely viewed ones"),
@@ -222,6 +240,7 @@ INDICES: Mapping[str, Index] = MappingProxyType(
             Index(
                 "profitability",
                 "what working with them leaves",
+                0.01,
                 (
                     Component("profit_per_partnership", 0.60, "mean", "USD",
                               "typical profit of a partnership: margin less commission, fees, sample and shipping",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.facts import MICRO, Windows, fact_table, is_known
-from features.indices.behaviour import event_evidence, posting_evidence, volume_evidence
+from features.indices.behaviour import EVIDENCE
 from features.indices.declare import WINDOW_DAYS, WINDOW_LONG_DAYS
 from features.indices.evidence import (
     DAYS_PER_30,
@@ -69,10 +69,9 @@ def _gather(market: Marketplace, rows: pd.DataFrame) -> Gathered:
     )
     base = ibis.memtable(frame)
     watched, idle = _watched(market, base, frame["day"].to_numpy())
-    evidence = event_evidence(market, base, watched, days=frame["day"].to_numpy())
-    evidence |= posting_evidence(market, base, watched)
-    evidence |= volume_evidence(market, base, watched)
-    evidence |= _selling_evidence(market, base, count)
+    evidence = _selling_evidence(market, base, count)
+    for evidence_of in EVIDENCE:
+        evidence |= evidence_of(market, base, watched)
     sales = _by_category(market, base, count=count, fact="orders", measures=_SALES)
     views = _by_category(market, base, count=count, fact="category_views", measures=_VIEWS)
     category = CategoryEvidence(

@@ -15,7 +15,7 @@ a row alone equals the same row within a batch bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -38,7 +38,7 @@ from features.indices.declare import (
 from features.indices.evidence import CategoryEvidence, Evidence, Gathered
 from features.indices.gather import category_ids, gather
 from features.indices.money import LIFT_SE_ONE
-from features.indices.shrinkage import Prior, estimate_prior, index_interval, interval, mid_rank, shrink
+from features.indices.shrinkage import Prior, estimate_prior, index_interval, interval, mid_rank, shrink, weighted_index
 from features.time import known_creators
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.tables import Marketplace
@@ -46,7 +46,6 @@ from marketplace.tables import Marketplace
 __all__ = [
     "CATEGORY_COMPONENTS",
     "CREATOR_COMPONENTS",
-    "Combine",
     "Parts",
     "Reference",
     "Shrunk",
@@ -297,7 +296,6 @@ def freeze(market: Marketplace, day: int, creators: npt.NDArray[np.object_], gat
     return frozen
 
 
-Combine = Callable[[Floats, Floats], Floats]
 PeerKeys = tuple[tuple[str, ...], ...]
 
 CATEGORY_COMPONENTS = INDICES[CATEGORY_INDEX].components
@@ -430,10 +428,10 @@ def weights_of(name: str) -> Floats:
     return np.asarray([component.weight for component in INDICES[name].components])
 
 
-def index_values(parts: Parts, name: str, start: int, combine: Combine, gathered: Gathered) -> Floats:
+def index_values(parts: Parts, name: str, start: int, gathered: Gathered) -> Floats:
     """The index of every row, float64 (n,); cooperation held at its cap."""
     weights = weights_of(name)
-    value = combine(parts.percentile[:, start : start + weights.size], weights)
+    value = weighted_index(parts.percentile[:, start : start + weights.size], weights)
     return np.where(capped(gathered), np.minimum(value, HEALTH_CAP), value) if name == "cooperation" else value
 
 
@@ -475,11 +473,10 @@ def standing(
     creator_ids: npt.NDArray[np.object_],
     keys: Sequence[PeerKeys],
     value: Floats,
-    combine: Combine,
     category: int | None = None,
 ) -> Standing:
     """Where creators with index ``value`` (n,) stand among their peers as frozen; themselves counted, once."""
-    everyone = _frozen_values(frozen, name, combine, category)
+    everyone = _frozen_values(frozen, name, category)
     average, rank, count = np.full(value.size, np.nan), np.ones(value.size), np.ones(value.size)
     place = np.searchsorted(frozen.creator_ids.astype(str), creator_ids.astype(str))
     place = np.minimum(place, max(frozen.creator_ids.size - 1, 0))
@@ -498,19 +495,19 @@ def standing(
     return Standing(average, rank, count)
 
 
-def _frozen_values(frozen: Reference, name: str, combine: Combine, category: int | None) -> Floats:
+def _frozen_values(frozen: Reference, name: str, category: int | None) -> Floats:
     """The index of every creator of the reference, float64 (r,), kept with it."""
-    key = ("index", name, combine.__name__, category)
+    key = ("index", name, category)
     if key not in frozen.index_values:
         keys = peer_keys(frozen.gathered)
         if category is None:
             parts = creator_parts(frozen, frozen.gathered, keys, ends=False)
             for other in CREATOR_INDEX_NAMES:  # one pass serves all seven
-                frozen.index_values[("index", other, combine.__name__, None)] = index_values(
-                    parts, other, start_of(other), combine, frozen.gathered
+                frozen.index_values[("index", other, None)] = index_values(
+                    parts, other, start_of(other), frozen.gathered
                 )
         else:
             columns = np.full(len(keys), category, dtype=np.int64)
             parts = category_parts(frozen, frozen.gathered, keys, columns, ends=False)
-            frozen.index_values[key] = index_values(parts, name, 0, combine, frozen.gathered)
+            frozen.index_values[key] = index_values(parts, name, 0, frozen.gathered)
     return frozen.index_values[key]

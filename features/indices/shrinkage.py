@@ -33,7 +33,6 @@ __all__ = [
     "effective_n",
     "estimate_prior",
     "event_weight",
-    "geometric_index",
     "index_interval",
     "interval",
     "mid_rank",
@@ -237,18 +236,6 @@ def weighted_index(percentiles: Floats, weights: Floats) -> Floats:
     for column, weight in enumerate(weights):  # a fixed order of additions, whatever the number of rows
         total += weight * np.where(np.isnan(percentiles[:, column]), 50.0, percentiles[:, column])
     return np.clip(total / float(sum(weights)), 0.0, 100.0)
-
-
-def geometric_index(percentiles: Floats, weights: Floats) -> Floats:
-    """The challenger: weighted geometric mean of ``P`` (at least 1), (n, c) and (c,) -> (n,).
-
-    Volume cannot buy what reliability lacks.
-    """
-    total = np.zeros(percentiles.shape[0])
-    for column, weight in enumerate(weights):
-        filled = np.where(np.isnan(percentiles[:, column]), 50.0, percentiles[:, column])
-        total += weight * np.log(np.ascontiguousarray(np.maximum(filled, 1.0)))
-    return np.clip(np.exp(total / float(sum(weights))), 0.0, 100.0)
 
 
 def index_interval(

@@ -58,7 +58,7 @@ def render() -> str:
         )
     parts.append(
         "\n## What signals are made of\n\n"
-        "Facts are day-grained integer sums made from the tables (`features/facts_*.py`); a signal is arithmetic over "
+        "Facts are day-grained integer sums made from the tables (`features/facts/`); a signal is arithmetic over "
         "windows of them.\n"
     )
     for fact in FACTS.values():

@@ -5,5 +5,6 @@ from __future__ import annotations
 from features.snapshot.build import build_snapshot
 from features.snapshot.disk import load_snapshot, save_snapshot
 from features.snapshot.model import Snapshot
+from features.snapshot.take import take_snapshot
 
-__all__ = ["Snapshot", "build_snapshot", "load_snapshot", "save_snapshot"]
+__all__ = ["Snapshot", "build_snapshot", "load_snapshot", "save_snapshot", "take_snapshot"]

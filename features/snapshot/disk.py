@@ -51,7 +51,7 @@ def save_snapshot(snapshot: Snapshot, folder: str | Path) -> None:
             "prices": dict(catalogue.prices),
             "shipping": dict(catalogue.shipping),
         },
-        "campaigns": [_plain(asdict(brief)) for brief in snapshot.campaigns.values()],
+        "campaigns": [_plain(brief.as_dict()) for brief in snapshot.campaigns.values()],
         "index_names": list(INDEX_NAMES),
         "peers": sorted({*snapshot.general.peers, *snapshot.influence.peers}),
         "conversion": snapshot.conversion is not None,
@@ -183,7 +183,7 @@ def _measures(values: dict[str, Any]) -> dict[str, Any]:
 
 def _brief(values: dict[str, Any]) -> Brief:
     instants = {name: pd.Timestamp(values[name]) for name in _INSTANTS}
-    brief = Brief(**{**_measures(values), **instants, "product_ids": tuple(values["product_ids"])})
+    brief = Brief.of_dict({**_measures(values), **instants, "product_ids": tuple(values["product_ids"])})
     return replace(brief, campaign_id=values["campaign_id"])
 
 

@@ -17,14 +17,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from features.briefs import Brief, Catalogue, brief_columns
 from features.conversion import CONVERSION_SIGNALS, Conversion
 from features.facts import FACTS
-from features.indices import CATEGORY_INDEX, INDEX_NAMES, IndexFrame, score_card
+from features.indices import CATEGORY_INDEX, INDEX_NAMES, IndexFrame, ScoreCard, score_card
 from features.signals import PRODUCT_SUMS, SIGNALS, brief_signals, names_of
 from features.snapshot.sparse import Sparse
 from marketplace.arrays import Flags, Floats, Ints
+from marketplace.display import Shown
 from marketplace.errors import BriefError, SnapshotError
 
 __all__ = ["FILTERS", "UNKNOWN_INFLUENCE", "Snapshot", "SnapshotArrays"]
@@ -81,8 +83,8 @@ class SnapshotArrays:
     product_values: Floats
 
 
-@dataclass(frozen=True)
-class Snapshot:
+@dataclass(frozen=True, repr=False)
+class Snapshot(Shown):
     """Creators as of a day, ready to be ranked.
 
     Attributes
@@ -130,6 +132,26 @@ class Snapshot:
 
     def __len__(self) -> int:
         return len(self.arrays.creator_ids)
+
+    @property
+    def headline(self) -> str:
+        """How many creators, as of which day."""
+        return f"{len(self):,} creators as of {self.as_of:%Y-%m-%d}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a creator: the public fields, then the seven indices that no category enters."""
+        arrays = self.arrays
+        public = {
+            "username": arrays.usernames,
+            "market": arrays.markets,
+            "language": arrays.languages,
+            "agency_status": arrays.agency_status,
+            "joined_on": np.asarray(arrays.joined_day).astype("datetime64[D]"),
+            "follower_count": self._followers,
+        }
+        index = pd.Index(np.asarray(arrays.creator_ids), name="creator_id", dtype="str")
+        indices = {name: self.general.value[:, place] for place, name in enumerate(self.general.names)}
+        return pd.DataFrame({**public, **indices}, index=index)
 
     @cached_property
     def rows_of(self) -> Mapping[str, int]:
@@ -212,7 +234,7 @@ class Snapshot:
             out[:, INDEX_NAMES.index(CATEGORY_INDEX)] = self._influence[rows, category]
         return out
 
-    def card(self, creator_id: str) -> dict[str, Any]:
+    def card(self, creator_id: str) -> ScoreCard:
         """The creator's score card (see `features.indices.cards.score_card`).
 
         Raises

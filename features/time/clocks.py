@@ -14,6 +14,7 @@ Spark runs as well: no as-of join, no ``first(order_by=…)``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import ibis
@@ -22,6 +23,7 @@ import pandas as pd
 
 from marketplace.arrays import Ints
 from marketplace.errors import SignalError
+from marketplace.instants import read_instant
 
 __all__ = [
     "FOREVER",
@@ -42,17 +44,20 @@ FOREVER = 2**31 - 1
 
 
 def as_of_days(as_of: Any) -> Ints:
-    """Instants (anything pandas reads; naive ones are UTC) as whole UTC days, int64 (n,).
+    """Instants (datetimes, dates, or text in ISO form; naive ones are UTC) as whole UTC days, int64 (n,).
 
     Raises
     ------
+    DateError
+        Text in another form, or a number (`marketplace.instants.read_instant`).
     SignalError
-        An instant is missing or unreadable.
+        An instant is missing.
     """
-    try:
-        instants = pd.DatetimeIndex(pd.to_datetime(pd.Series(as_of).reset_index(drop=True), utc=True))
-    except (ValueError, TypeError) as reason:
-        raise SignalError("as_of instants", received=str(reason), look="docs/signals.md") from reason
+    given = pd.Series(as_of).reset_index(drop=True)
+    if not pd.api.types.is_datetime64_any_dtype(given):
+        read = {value: read_instant(value, "as_of") for value in given.dropna().unique()}
+        given = given.map(read)
+    instants = pd.DatetimeIndex(pd.to_datetime(given, utc=True))
     if instants.hasnans:
         raise SignalError(
             "an as_of for every row",
@@ -62,11 +67,15 @@ def as_of_days(as_of: Any) -> Ints:
     return instants.floor("D").as_unit("s").asi8 // 86_400
 
 
-def as_of_day(as_of: pd.Timestamp) -> pd.Timestamp:
-    """``as_of`` floored to 00:00 UTC; a naive instant is UTC."""
-    stamp = pd.Timestamp(as_of)
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    return stamp.floor("D")
+def as_of_day(as_of: str | date) -> pd.Timestamp:
+    """``as_of``, an instant or text in ISO form, floored to 00:00 UTC; a naive instant is UTC.
+
+    Raises
+    ------
+    DateError
+        Text in another form (`marketplace.instants.read_instant`).
+    """
+    return pd.Timestamp(read_instant(as_of, "as_of")).floor("D")
 
 
 def day_number(instant: Any) -> int:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from marketplace.checks.findings import check
+from marketplace.checks.findings import Report, check
 
-__all__ = ["check"]
+__all__ = ["Report", "check"]

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
+import pandas as pd
 
-from marketplace.checks.raw import SQL_TYPE, RawTable, connect, files_of, quote, view_of_files, view_of_frame
+from marketplace.checks.raw import SQL_TYPE, RawTable, Tables, connect, files_of, quote, view_of_files, view_of_frame
 from marketplace.contract import (
     FX_FILL_DAYS,
     LARGEST_RATE,
@@ -25,10 +26,10 @@ from marketplace.contract import (
     Column,
     Table,
 )
+from marketplace.display import Shown, text_of
 from marketplace.errors import ContractError
-from marketplace.tables import Marketplace
 
-__all__ = ["EXAMPLES", "Finding", "Kind", "Report", "check"]
+__all__ = ["EXAMPLES", "Finding", "Kind", "Report", "check", "report_text"]
 
 EXAMPLES = 3
 """Examples shown of each problem, at most."""
@@ -85,8 +86,8 @@ class Finding:
         return f"{where}: {self.text}{shown}"
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """What `check` found.
 
     Attributes
@@ -110,13 +111,40 @@ class Report:
         """The same for a program: ``{ok, rows, problems[], notes[]}``."""
         return {"ok": self.ok, **asdict(self)}
 
+    @property
+    def headline(self) -> str:
+        """Whether the contract is kept, and how much there is to read about it."""
+        kept = "keeps the contract" if self.ok else "breaks the contract"
+        return f"{kept}: {len(self.problems)} problems, {len(self.notes)} notes on {len(self.rows)} tables"
 
-def check(market: str | Path | Marketplace) -> Report:
+    def to_frame(self) -> pd.DataFrame:
+        """One row a finding, problems first: ``problem`` (bool), table, column, kind, count, text, examples."""
+        rows = [
+            {"problem": finding in self.problems, **vars(finding), "examples": "; ".join(finding.examples)}
+            for finding in (*self.problems, *self.notes)
+        ]
+        return pd.DataFrame(rows, columns=["problem", "table", "column", "kind", "count", "text", "examples"])
+
+
+@text_of.register
+def report_text(report: Report) -> str:
+    """The tables with their rows, every note and every problem on a line, and the verdict."""
+    return "\n".join(
+        [
+            *(f"{table:<18} {rows:>11,} rows" for table, rows in report.rows.items()),
+            *(f"note     {note}" for note in report.notes),
+            *(f"PROBLEM  {problem}" for problem in report.problems),
+            "keeps the contract" if report.ok else "breaks the contract",
+        ]
+    )
+
+
+def check(market: str | Path | Tables) -> Report:
     """Look at every table of ``market`` and report all problems.
 
     Parameters
     ----------
-    market : path or Marketplace
+    market : path or marketplace.tables.Marketplace
         A folder with one sub-folder a table, or a marketplace that is open already. Frames in memory have
         been cast to the contract's types, so types and columns are not looked at again there.
 
@@ -125,7 +153,7 @@ def check(market: str | Path | Marketplace) -> Report:
     ContractError
         The path is no folder.
     """
-    path = market.path if isinstance(market, Marketplace) else Path(market)
+    path = Path(market) if isinstance(market, str | Path) else market.path
     if path is not None and not path.is_dir():
         raise ContractError(
             "a folder with one sub-folder of Parquet files a table",
@@ -137,7 +165,7 @@ def check(market: str | Path | Marketplace) -> Report:
         if path is not None:
             for name, files in files_of(path).items():
                 found[name] = view_of_files(connection, TABLES[name], files)
-        elif isinstance(market, Marketplace):
+        elif not isinstance(market, str | Path):
             for name in sorted(market.present):
                 found[name] = view_of_frame(connection, TABLES[name], market)
         findings = [*_strangers(path), *(f for table in TABLES.values() for f in _table(connection, table, found))]

@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from marketplace.contract import TABLES, Column, Table
-from marketplace.tables import Marketplace
 
-__all__ = ["RawTable", "connect", "files_of", "quote", "view_of_files", "view_of_frame"]
+__all__ = ["RawTable", "Tables", "connect", "files_of", "quote", "view_of_files", "view_of_frame"]
 
 SQL_TYPE = {
     "string": "VARCHAR",
@@ -36,6 +36,17 @@ SQL_TYPE = {
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 EXACT_IN_DOUBLE = 2**53
+
+
+class Tables(Protocol):
+    """What the checks need of a marketplace that is open: its folder, or its tables as Arrow."""
+
+    path: Path | None
+    present: frozenset[str]
+
+    def arrow(self, table: str) -> pa.Table:
+        """The whole of ``table``."""
+        ...
 
 
 @dataclass
@@ -72,7 +83,7 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def view_of_frame(connection: duckdb.DuckDBPyConnection, table: Table, market: Marketplace) -> RawTable:
+def view_of_frame(connection: duckdb.DuckDBPyConnection, table: Table, market: Tables) -> RawTable:
     """A view named like ``table`` over a marketplace in memory, whose columns are cast already."""
     rows = market.arrow(table.name)
     connection.register(f"arrow_{table.name}", rows)

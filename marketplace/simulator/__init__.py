@@ -16,6 +16,6 @@ another. The same arguments give the same bytes.
 from __future__ import annotations
 
 from marketplace.simulator.drawing import simulate
-from marketplace.simulator.worlds import BASELINE, WORLDS, World, find_world
+from marketplace.simulator.worlds import BASELINE, FAMILIES, WORLDS, World, find_world
 
-__all__ = ["BASELINE", "WORLDS", "World", "find_world", "simulate"]
+__all__ = ["BASELINE", "FAMILIES", "WORLDS", "World", "find_world", "simulate"]

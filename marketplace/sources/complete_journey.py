@@ -51,10 +51,8 @@ Complete Journey's own tables turned into the contract's (`marketplace.sources.c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,10 +60,9 @@ import pyarrow.parquet as pq
 
 from marketplace.contract import TABLES
 from marketplace.errors import SourceError
-from marketplace.state import replace_folder
-from marketplace.tables import to_arrow
+from marketplace.sources.base import Ingested, Source
 
-__all__ = ["IngestReport", "ingest", "map_tables", "read_source", "targeted_redemptions"]
+__all__ = ["SOURCE", "map_tables", "read", "read_source", "targeted_redemptions"]
 
 SOURCE_COLUMNS = {
     "campaign_descriptions": ["campaign_id", "campaign_type", "start_date", "end_date"],
@@ -81,50 +78,17 @@ SOURCE_COLUMNS = {
 """The source's tables and the columns that are read of each; the promotions and demographics are not."""
 
 
-@dataclass(frozen=True)
-class IngestReport:
-    """What an ingest wrote, what the source lacks, and what a reader should know.
-
-    Attributes
-    ----------
-    rows : dict of str to int
-        Rows written, by table.
-    missing : dict of str to str
-        Contract table or ``table.column`` that the source lacks, to what becomes null without it.
-    notes : list of str
-        Plain sentences on what was left out or cannot be known.
-    """
-
-    source: str
-    rows: dict[str, int]
-    missing: dict[str, str]
-    notes: list[str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same for a program."""
-        return asdict(self)
-
-
-def ingest(out: Path) -> IngestReport:
-    """Write Complete Journey as a marketplace into folder ``out``, which is replaced as a whole.
+def read(folder: Path | None = None) -> Ingested:
+    """Complete Journey as the contract's tables, from ``folder`` or from the installed package.
 
     Raises
     ------
     SourceError
         The extra ``complete-journey`` is not installed, or its data are not what is expected.
     """
-    source = read_source()
+    source = read_source(folder)
     frames = map_tables(source)
-    with replace_folder(out) as fresh:
-        for name, frame in frames.items():
-            (fresh / name).mkdir()
-            pq.write_table(to_arrow(frame, name), fresh / name / f"{name}.parquet", compression="zstd")
-    return IngestReport(
-        source="complete-journey",
-        rows={name: len(frame) for name, frame in frames.items()},
-        missing=_missing(frames),
-        notes=_notes(source, frames),
-    )
+    return Ingested(frames, _notes(source, frames))
 
 
 def read_source(folder: Path | None = None) -> dict[str, pd.DataFrame]:
@@ -156,20 +120,6 @@ def read_source(folder: Path | None = None) -> dict[str, pd.DataFrame]:
                 look="`pip install collabrank[complete-journey]`",
             ) from reason
     return frames
-
-
-def _missing(frames: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Every contract table that was not written, and every column that is null throughout."""
-    missing = {}
-    for name, table in TABLES.items():
-        if name not in frames:
-            missing[name] = f"the source has none: every signal of {name.replace('_', ' ')} is null"
-            continue
-        frame = frames[name]
-        for column in table.columns:
-            if column.name not in frame or frame[column.name].isna().all():
-                missing[f"{name}.{column.name}"] = f"null throughout: {column.doc}"
-    return missing
 
 
 def _notes(source: Mapping[str, pd.DataFrame], frames: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -456,3 +406,10 @@ def _deliveries(redemptions: pd.DataFrame, campaigns: pd.DataFrame) -> pd.DataFr
 def _dollars(first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
     days = pd.Series(pd.date_range(first, last, freq="D", unit="us"))
     return pd.DataFrame({"currency": "USD", "day": days.dt.date, "usd_rate": 1.0, "known_at": days})
+
+
+SOURCE = Source(
+    "complete-journey",
+    "a grocer's 27 real coupon campaigns (84.51°); households stand for creators",
+    read,
+)

@@ -187,7 +187,7 @@ def measure_facts(directory: str | Path, *, world: str = "baseline") -> tuple[Fa
     ContractError
         No marketplace stands there, or there is no such world.
     """
-    from marketplace.simulator.worlds import NOTES, find_world
+    from marketplace.simulator.worlds import FAMILIES, find_world
 
     find_world(world)
     evidence = Readings(open_marketplace(directory))
@@ -199,6 +199,6 @@ def measure_facts(directory: str | Path, *, world: str = "baseline") -> tuple[Fa
             measured.append(Measured(fact, None, "not measured", str(reason)))
             continue
         inside = fact.low <= value <= fact.high
-        state: State = "pass" if inside else "broken on purpose" if fact.key in NOTES[world].breaks else "fail"
+        state: State = "pass" if inside else "broken on purpose" if fact.key in FAMILIES[world].breaks else "fail"
         measured.append(Measured(fact, value, state))
     return FactsReport(world, tuple(measured)), evidence

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from models.bundle.disk import bundle_folder, load_bundle, save_bundle
-from models.bundle.model import Bundle, RankerName
+from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key, read_signer
 from models.bundle.words import SignalWords, signals_sha256, words_of
 
 __all__ = [
     "Bundle",
-    "RankerName",
     "SignalWords",
     "bundle_folder",
     "load_bundle",

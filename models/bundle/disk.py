@@ -5,8 +5,8 @@
     heads/NAME.txt  LightGBM's model text of each head, up to ``end of trees``
     golden.json     rows with their predictions
 
-No pickle, and no path that comes out of a file: names are made from
-`models.bundle.model.HEADS`. Every file is read once; what was hashed is what is parsed.
+No pickle, and no path that comes out of a file: names are of the letters that
+`models.bundle.model.head_name` allows. Every file is read once; what was hashed is what is parsed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import lightgbm as lgb
 from marketplace.errors import BriefError, BundleError
 from marketplace.state import replace_folder, state_folder
 from models.bundle.golden import check_golden, golden_answers, made_up_rows
-from models.bundle.model import HEADS, Bundle
+from models.bundle.model import Bundle, head_name
 from models.bundle.monotone import check_monotone
 from models.bundle.signature import PublicKey, Signer
 from models.bundle.validate import MAX_BYTES, canonical_text, check_model_text
@@ -36,14 +36,14 @@ __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "s
 MANIFEST = "bundle.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.json"
-VERSION = 3
-"""Of the layout; a reader refuses another. 3: ``form`` became ``ranker``."""
+VERSION = 4
+"""Of the layout; a reader refuses another. 4: the manifest tells the funnel and what each head speaks of."""
 
 _MAX_MANIFEST = 16 * 2**20
 _ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}
 _KEYS = {
     "version", "ranker", "model_version", "run_id", "as_of", "signals", "contract_sha256", "words", "heads", "files",
-    "calibration", "economics", "weights", "index_names", "metrics",
+    "calibration", "funnel", "head_words", "economics", "weights", "index_names", "metrics",
 }  # fmt: skip
 
 
@@ -83,6 +83,8 @@ def save_bundle(bundle: Bundle, folder: str | Path, signer: Signer) -> str:
                 for name, content in files.items()
             },
             "calibration": {name: calibration.as_dict() for name, calibration in bundle.calibration.items()},
+            "funnel": dict(bundle.funnel),
+            "head_words": dict(bundle.head_words),
             "economics": _ECONOMICS,
             "weights": dict(bundle.weights),
             "index_names": list(bundle.index_names),
@@ -113,8 +115,8 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
     if content["economics"] != _ECONOMICS:
         raise _wrong(folder, f"utility by the formula {FORMULA}", f"{content['economics']!r}")
     names = content["heads"]
-    if not isinstance(names, list) or not names or names != sorted(set(names) & set(HEADS)):
-        raise _wrong(folder, f"heads among {', '.join(HEADS)}", f"{names!r}")
+    if not isinstance(names, list) or not names or not all(map(head_name, names)) or names != sorted(set(names)):
+        raise _wrong(folder, "names of heads in small letters, digits and underscores, sorted", f"{names!r:.200}")
     files = _hashed(folder, content["files"], names)
     signals = tuple(content["signals"])
     for name in names:
@@ -125,6 +127,8 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
             signals=signals,
             heads={name: _booster(files[_head_file(name)]) for name in names},
             calibration={name: Calibration.from_dict(one) for name, one in content["calibration"].items()},
+            funnel=content["funnel"],
+            head_words=content["head_words"],
             as_of=content["as_of"],
             run_id=content["run_id"],
             model_version=content["model_version"],

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from marketplace.arrays import Floats, as_floats
 from marketplace.errors import BundleError
 from models.bundle.validate import ModelShape
 from models.economics import Economics
-from models.predict import FittedModel, Predictions, factors, from_raw, raw_scores
+from models.predict import FittedModel, factors, from_raw, raw_scores
 
 __all__ = ["arithmetic", "check_golden", "golden_answers", "made_up_rows"]
 
@@ -54,7 +53,7 @@ def golden_answers(bundle: FittedModel, rows: Floats) -> dict[str, Any]:
         "terms": _TERMS,
         "rows": [[None if np.isnan(value) else value for value in row] for row in rows.tolist()],
         "raw": {name: score.tolist() for name, score in raw.items()},
-        "predictions": {name: values.tolist() for name, values in asdict(predictions).items()},
+        "predictions": {name: values.tolist() for name, values in predictions.columns().items()},
     }
 
 
@@ -70,7 +69,7 @@ def check_golden(bundle: FittedModel, content: Mapping[str, Any]) -> Floats:
         rows = np.array(content["rows"], dtype=np.float64)
         economics = Economics(**content["terms"])
         wanted_raw = {name: as_floats(content["raw"][name]) for name in bundle.heads}
-        wanted = Predictions(**{name: as_floats(values) for name, values in content["predictions"].items()})
+        stored = {name: as_floats(values) for name, values in content["predictions"].items()}
         same = content["arithmetic"] == arithmetic()
     except (KeyError, TypeError, ValueError) as reason:
         raise _differs("rows, terms, raw scores and predictions", f"{type(reason).__name__}: {reason}") from reason
@@ -78,12 +77,14 @@ def check_golden(bundle: FittedModel, content: Mapping[str, Any]) -> Floats:
     for name, score in raw.items():
         if not np.array_equal(score, wanted_raw[name]):
             raise _differs(f"the raw scores of head {name} as stored", _first(score, wanted_raw[name]))
-    found, stored = asdict(from_raw(bundle, raw, factors(bundle, rows), economics)), asdict(wanted)
+    found = from_raw(bundle, raw, factors(bundle, rows), economics).columns()
+    if found.keys() != stored.keys():
+        raise _differs(f"predictions of {', '.join(found)}", ", ".join(stored))
     for name, values in found.items():
         if values.shape != stored[name].shape:
             raise _differs(f"{values.shape} of {name}", f"{stored[name].shape}")
-        room = 0.0 if same else _TOLERANCE * float(np.abs(stored[name]).max(initial=1.0))
-        if not (np.abs(values - stored[name]) <= room).all():
+        leeway = 0.0 if same else _TOLERANCE * float(np.abs(stored[name]).max(initial=1.0))
+        if not (np.abs(values - stored[name]) <= leeway).all():
             raise _differs(f"{name} as stored", _first(values, stored[name]))
     return rows
 

@@ -1,32 +1,15 @@
 """The bundle: the one thing that passes from training to serving.
 
-How to build one in memory, for either ranker. ``calibration`` says for every
-quantity which head it reads; fit each with `models.calibration.scale.fit_probability`
-or `fit_money` on out-of-fold raw scores (``Booster.predict(X, raw_score=True)``).
+How to build one in memory. ``calibration`` says for every quantity which head
+it reads; fit each with `models.calibration.scale.fit_probability` or `fit_money`
+on out-of-fold raw scores (``Booster.predict(X, raw_score=True)``). ``funnel``
+says how the chances come of the calibrated probabilities (`models.funnel`).
 
-Ranker ``lambdarank``: two ranking heads; all four quantities are read from them
-(``accept`` and ``attributed`` may have a pointwise head of their own)::
-
-    Bundle(
-        ranker="lambdarank",
-        signals=tuple(SIGNALS),
-        heads={"success": success_booster, "lift": lift_booster},
-        calibration={
-            "success": fit_probability("success", s, label=delivered, campaign=campaign),   # every invitation
-            "accept": fit_probability("success", s, label=accepted, campaign=campaign),     # every invitation
-            "lift": fit_money("lift", r, label=lift_usd, label_se=lift_se_usd),             # delivered ones
-            "attributed": fit_money("lift", r, label=attributed_usd),                       # delivered ones
-        },
-        as_of="2026-05-01",
-        words=words_of(SIGNALS.values()),
-        contract_sha256=signals_sha256(SIGNALS.values()),
-        run_id=run_id, metrics=metrics, golden=X[:16],
-    )
-
-Ranker ``expected_value``: pointwise heads multiplied; ``method="identity"`` takes a regression head's score as money::
+Pointwise heads, multiplied::
 
     Bundle(
         ranker="expected_value",
+        signals=tuple(SIGNALS),
         heads={"accept": ..., "deliver": ..., "lift": ..., "attributed": ...},
         calibration={
             "accept": fit_probability("accept", a, label=accepted, campaign=campaign),      # every invitation
@@ -34,9 +17,30 @@ Ranker ``expected_value``: pointwise heads multiplied; ``method="identity"`` tak
             "lift": fit_money("lift", r, label=lift_usd, label_se=lift_se_usd),             # delivered ones
             "attributed": fit_money("attributed", t, label=attributed_usd),                 # delivered ones
         },
+        funnel=CHAINED,
+        as_of="2026-05-01",
+        words=words_of(SIGNALS.values()),
+        contract_sha256=signals_sha256(SIGNALS.values()),
+        run_id=run_id, metrics=metrics, golden=X[:16],
+    )
+
+Two ranking heads, from which all four quantities are read::
+
+    Bundle(
+        ranker="lambdarank",
+        heads={"success": success_booster, "lift": lift_booster},
+        calibration={
+            "success": fit_probability("success", s, label=delivered, campaign=campaign),   # every invitation
+            "accept": fit_probability("success", s, label=accepted, campaign=campaign),     # every invitation
+            "lift": fit_money("lift", r, label=lift_usd, label_se=lift_se_usd),             # delivered ones
+            "attributed": fit_money("lift", r, label=attributed_usd),                       # delivered ones
+        },
+        funnel=APART,
         ...)
 
 ``success`` means delivered (grade 2 and over): P(accept) * P(deliver | accept).
+``lift`` and ``attributed`` are there always; a quantity that neither the funnel
+nor the utility reads is told beside them (`models.predict.Predictions.others`).
 A head is a single-output Booster over all the bundle's signals in their order,
 without linear trees; it is stored up to its best iteration. Money may be
 fitted in units of a signal (``scale=Scale("product_price_last_all", ...)``).
@@ -49,9 +53,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Literal
+from dataclasses import dataclass, field, fields
 
 import lightgbm as lgb
 import numpy as np
@@ -60,26 +62,20 @@ from marketplace.arrays import Floats
 from marketplace.errors import BundleError
 from models.bundle.words import SignalWords
 from models.calibration import Calibration, MoneySpread, ProbabilitySpread
+from models.funnel import STEPS, Expression, expression_of, names_in
+from models.predict import MONEY, Predictions
 from models.score import DEFAULT_WEIGHTS, INDEX_NAMES, checked_weights
 
-__all__ = ["HEADS", "RANKERS", "Bundle", "RankerName"]
+__all__ = ["Bundle", "head_name"]
 
-RankerName = Literal["lambdarank", "expected_value"]
-
-RANKERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "lambdarank": ("success", "accept", "lift", "attributed"),
-        "expected_value": ("accept", "deliver", "lift", "attributed"),
-    }
-)
-"""Each ranker's quantities, which its calibration gives."""
-
-HEADS = ("success", "accept", "deliver", "lift", "attributed")
-"""Every head that a bundle may hold; file names are made from these alone."""
-
-MONEY = ("lift", "attributed")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_OWN_HEADS = {"lambdarank": ("success", "lift"), "expected_value": ("accept", "deliver", "lift", "attributed")}
+_OWN = {one.name for one in fields(Predictions)} - {*MONEY, "accept", "deliver"}
+_HEAD = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def head_name(name: object) -> bool:
+    """Whether ``name`` may name a head, a quantity or a ranker: file names are made from such names alone."""
+    return isinstance(name, str) and _HEAD.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,14 +84,16 @@ class Bundle:
 
     Parameters
     ----------
-    ranker : {"lambdarank", "expected_value"}
-        How the quantities come about (see the top of this file).
+    ranker : str
+        Its name, for people: nothing is decided by it.
     signals : tuple of str
         The matrix's columns, in order.
     heads : mapping of str to lightgbm.Booster
-        Names from `HEADS`.
+        Those that the calibration reads.
     calibration : mapping of str to Calibration
-        One for each quantity of the ranker.
+        One for each quantity: `MONEY`, the probabilities that the funnel reads, and any others.
+    funnel : mapping of str to Expression
+        How each of `models.funnel.STEPS` comes of the calibrated probabilities.
     as_of : str
         Labels known before this day trained it (ISO date).
     run_id, model_version : str
@@ -104,6 +102,8 @@ class Bundle:
         `models.bundle.words.signals_sha256` of the signals it was trained on; empty for a plain matrix.
     words : mapping of str to SignalWords
         Unit and description of signals, for the reasons; a signal without one is called by its name.
+    head_words : mapping of str to str
+        What each head tells, for the reasons ("the chance of acceptance"); a head without is called by its name.
     weights : mapping of str to float
         Default weights of the score.
     metrics : mapping of str to float
@@ -119,15 +119,17 @@ class Bundle:
         The parts do not fit each other.
     """
 
-    ranker: RankerName
+    ranker: str
     signals: tuple[str, ...]
     heads: Mapping[str, lgb.Booster]
     calibration: Mapping[str, Calibration]
+    funnel: Mapping[str, Expression]
     as_of: str
     run_id: str = ""
     model_version: str = ""
     contract_sha256: str = ""
     words: Mapping[str, SignalWords] = field(default_factory=dict)
+    head_words: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     metrics: Mapping[str, float] = field(default_factory=dict)
     golden: Floats | None = None
@@ -140,6 +142,7 @@ class Bundle:
         object.__setattr__(self, "index_names", tuple(self.index_names))
         if self.golden is not None:
             object.__setattr__(self, "golden", np.ascontiguousarray(self.golden, dtype=np.float64))
+        object.__setattr__(self, "funnel", {step: expression_of(one) for step, one in self.funnel.items()})
         self._check_shape()
         self._check_calibration()
         for name, booster in self.heads.items():
@@ -147,8 +150,12 @@ class Bundle:
         checked_weights(self.weights, self.index_names)
 
     def _check_shape(self) -> None:
-        if self.ranker not in RANKERS:
-            raise _misfit(f"a ranker among {', '.join(RANKERS)}", repr(self.ranker))
+        for name in (self.ranker, *self.heads, *self.calibration):
+            if not head_name(name):
+                raise _misfit("names of small letters, digits and underscores", repr(name))
+        taken = sorted(_OWN & set(self.calibration))
+        if taken:
+            raise _misfit("quantities named otherwise than what is made of them", ", ".join(taken))
         if len(set(self.signals)) != len(self.signals) or not all(map(_NAME.fullmatch, self.signals)):
             raise _misfit("signals with different names of letters, digits and underscores", f"{self.signals[:5]}")
         if not self.signals:
@@ -163,19 +170,31 @@ class Bundle:
             raise _misfit("words for the bundle's own signals", f"words for {unknown[:3]}")
 
     def _check_calibration(self) -> None:
-        if set(self.calibration) != set(RANKERS[self.ranker]):
-            raise _misfit(f"calibration of {', '.join(RANKERS[self.ranker])}", ", ".join(sorted(self.calibration)))
+        if set(self.funnel) != set(STEPS):
+            raise _misfit(f"a funnel of {', '.join(STEPS)}", ", ".join(sorted(self.funnel)))
+        read = {name for step in self.funnel.values() for name in names_in(step)}
+        missing = sorted((read | set(MONEY)) - set(self.calibration))
+        if missing:
+            raise _misfit(f"calibration of {', '.join(sorted(read | set(MONEY)))}", f"none of {', '.join(missing)}")
         used = {calibration.head for calibration in self.calibration.values()}
-        if set(self.heads) != used or not used <= set(HEADS):
+        if set(self.heads) != used:
             raise _misfit(f"heads {sorted(used)}, which the calibration reads", f"{sorted(self.heads)}")
         for quantity, calibration in self.calibration.items():
-            wanted = MoneySpread if quantity in MONEY else ProbabilitySpread
-            if not isinstance(calibration.spread, wanted):
+            wanted = MoneySpread if quantity in MONEY else ProbabilitySpread if quantity in read else None
+            if wanted is not None and not isinstance(calibration.spread, wanted):
                 raise _misfit(f"a {wanted.__name__} for {quantity}", type(calibration.spread).__name__)
             if calibration.scale is not None and calibration.scale.signal not in self.signals:
                 raise _misfit("a scale that is one of the signals", calibration.scale.signal)
-            if quantity in _OWN_HEADS[self.ranker] and calibration.head != quantity:
-                raise _misfit(f"{quantity} read from its own head", calibration.head)
+        unknown = sorted(set(self.head_words) - set(self.heads))
+        if unknown or not all(isinstance(words, str) for words in self.head_words.values()):
+            raise _misfit("words for the bundle's own heads", f"words for {unknown[:3]}")
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """The heads that the utility depends on, in their order."""
+        read = {*MONEY, *(name for step in ("accept", "success") for name in names_in(self.funnel[step]))}
+        used = {self.calibration[name].head for name in read}
+        return tuple(name for name in self.heads if name in used)
 
     def _check_head(self, name: str, booster: lgb.Booster) -> None:
         names = booster.feature_name()

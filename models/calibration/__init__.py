@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.calibration.curves import fit_log_linear, pool_adjacent_violators
+from models.calibration.curves import fit_log_linear, fit_platt, pool_adjacent_violators
 from models.calibration.intervals import LEVELS, MoneySpread, ProbabilitySpread
 from models.calibration.scale import Calibration, Scale, fit_money, fit_probability
 
@@ -14,6 +14,7 @@ __all__ = [
     "Scale",
     "fit_log_linear",
     "fit_money",
+    "fit_platt",
     "fit_probability",
     "pool_adjacent_violators",
 ]

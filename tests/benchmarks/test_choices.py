@@ -14,7 +14,7 @@ from benchmarks import choices
 from benchmarks.choices import EXPERIMENT, main
 from benchmarks.marketplaces import METRIC, Drawn, gain_shares
 from benchmarks.position_weights import LEAST_PROPENSITY, position_weights, weights_of
-from benchmarks.variants import VARIANTS, Fits, Variant, available
+from benchmarks.variants import VARIANTS, Fits, Variant, _taught, available
 from benchmarks.verdicts import judge, world_means
 from features.conversion.model import CONVERSION_SIGNALS
 from marketplace.errors import TrainingError
@@ -134,7 +134,7 @@ def test_a_variant_that_changes_nothing_equals_default(fits, drawn, monkeypatch)
 
     same = {
         "labels": Variant("", labels=lambda data: dataclasses.replace(data, rows=data.rows.copy())),
-        "targets": Variant("", targets=lambda _, data: targets_of(data, lift_label=lift_labels(data)[:2])),
+        "targets": Variant("", targets=lambda _, data: _taught(data, lift_labels(data)[:2])),
         "weights": Variant("", targets=weighed),
     }
     monkeypatch.setattr("benchmarks.variants.VARIANTS", {**VARIANTS, **same})
@@ -147,7 +147,7 @@ def test_a_variant_that_changes_nothing_equals_default(fits, drawn, monkeypatch)
         assert order.validation == default.validation
 
 
-def test_hybrid_lies_between_the_forms(fits, drawn):
+def test_hybrid_lies_between_the_rankers(fits, drawn):
     hybrid = fits.order("hybrid")
     assert (hybrid.ranker, hybrid.validation) == ("", None)
     orders = pd.DataFrame({name: fits.order(name).scores for name in ("expected_value", "lambdarank", "hybrid")})

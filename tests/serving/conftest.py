@@ -31,6 +31,7 @@ def tiny_bundle(version: str = "1", *, seed: int = 7) -> Any:
     from models.bundle.model import Bundle
     from models.bundle.words import signals_sha256, words_of
     from models.calibration.scale import fit_money, fit_probability
+    from models.funnel import APART
 
     rng = np.random.default_rng(seed)
     n, k = 400, len(SIGNALS)
@@ -46,6 +47,7 @@ def tiny_bundle(version: str = "1", *, seed: int = 7) -> Any:
     money = 80.0 * grade + rng.normal(size=n)
     return Bundle(
         ranker="lambdarank",
+        funnel=APART,
         signals=tuple(SIGNALS),
         heads=heads,
         calibration={

@@ -161,6 +161,12 @@ def test_explain_agrees_with_rank(shared: TestClient, campaign: dict[str, Any]) 
         ({"brief": {"market": "us", "commission_rate": 0.1}}, 400, "'brief.market'"),
         ({"brief": {"market": "XX", "commission_rate": 0.1, "category_id": "beauty"}}, 400, "market"),
         ({"brief": {"market": "US", "commission_rate": 0.1, "briefed_at": "2026-01-01"}}, 400, "'brief.briefed_at'"),
+        (
+            {"brief": {"market": "US", "commission_rate": 0.1, "briefed_at": "01/02/2026"}},
+            400,
+            "'brief.briefed_at'",
+        ),
+        ({"brief": {"market": "US", "commission_rate": 0.1, "briefed_at": "1767225600"}}, 400, "'brief.briefed_at'"),
     ],
 )
 def test_a_bad_question_is_answered_plainly(

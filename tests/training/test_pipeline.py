@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from marketplace.errors import BriefError, BundleError, TrainingError
+from marketplace.errors import BriefError, BundleError, ContractError, DateError, FileError, TrainingError
 from marketplace.tables import open_marketplace, read_truth
 from models.bundle.disk import bundle_folder
 from training.commands import app
@@ -130,8 +130,10 @@ def test_promoted_then_measured_beside_the_baselines(promoted, small_market):
 
 def test_score_covers_every_eligible_pair_once_and_rank_agrees(promoted, small_market, tmp_path):
     out = tmp_path / "deep" / "scores.parquet"
-    assert score_marketplace(small_market, out) > 0
+    made = score_marketplace(small_market, out)
     scores = pd.read_parquet(out)
+    assert made.rows == len(scores) > 0
+    pd.testing.assert_frame_equal(made.to_frame(), scores)
     assert list(scores.columns) == SCORES.names
     assert [p.name for p in out.parent.iterdir()] == ["scores.parquet"]
     assert not scores.duplicated(["campaign_id", "creator_id"]).any()
@@ -142,12 +144,33 @@ def test_score_covers_every_eligible_pair_once_and_rank_agrees(promoted, small_m
         assert group["rank"].tolist() == list(range(1, len(group) + 1))
         assert (np.diff(group["score"]) <= 0).all()
     last = scores["campaign_id"].iloc[-1]
-    ranking = rank_brief(small_market, campaign_id=last, top=5)
+    ranking = rank_brief(small_market, campaign=last, top=5)
     mine = scores[scores["campaign_id"] == last].head(5)
     assert [one.creator_id for one in ranking.creators] == mine["creator_id"].to_list()
     np.testing.assert_array_equal([one.score for one in ranking.creators], mine["score"])
     np.testing.assert_array_equal([one.utility.expected for one in ranking.creators], mine["utility_usd"])
     assert ranking.considered == int((scores["campaign_id"] == last).sum())
+
+
+def test_the_ending_says_the_format_and_every_format_says_the_same(promoted, small_market, tmp_path):
+    some = list(open_marketplace(small_market).frame("campaigns")["campaign_id"][:2])
+    kept = score_marketplace(small_market, campaigns=some)
+    made = [
+        score_marketplace(small_market, tmp_path / f"s{end}", campaigns=some) for end in (".csv", ".parquet", ".CSV")
+    ]
+    assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "s.CSV").read_bytes()
+    assert (tmp_path / "s.csv").read_text().splitlines()[0].replace('"', "") == ",".join(SCORES.names)
+    for one in made:
+        pd.testing.assert_frame_equal(one.to_frame(), kept.to_frame())
+        assert one.rows == kept.rows == len(kept.to_frame())
+    assert set(kept.to_frame()["campaign_id"]) == set(some)
+    with pytest.raises(FileError, match=r"parquet or \.csv"):
+        score_marketplace(tmp_path / "no marketplace", tmp_path / "s.json")
+    with pytest.raises(ContractError, match="nobody's"):
+        score_marketplace(small_market, campaigns=["nobody's"])
+    (tmp_path / "s.csv").unlink()
+    with pytest.raises(FileError, match=r"s\.csv"):
+        made[0].to_frame()
 
 
 def test_rank_takes_an_inline_brief(promoted, small_market, tmp_path):
@@ -167,13 +190,13 @@ def test_rank_refuses_neither_both_and_nonsense(promoted, small_market, tmp_path
     with pytest.raises(BriefError, match="one of"):
         rank_brief(small_market)
     with pytest.raises(BriefError, match="one of"):
-        rank_brief(small_market, campaign_id="c", brief_file=tmp_path / "b.json")
+        rank_brief(small_market, campaign="c", brief=tmp_path / "b.json")
     for content in ("[1]", "{", '{"brief": 3}'):
         (tmp_path / "b.json").write_text(content)
         with pytest.raises(BriefError, match="JSON"):
-            rank_brief(small_market, brief_file=tmp_path / "b.json")
+            rank_brief(small_market, brief=tmp_path / "b.json")
     with pytest.raises(BriefError):
-        rank_brief(small_market, campaign_id="no such campaign")
+        rank_brief(small_market, campaign="no such campaign")
 
 
 def test_a_bundle_for_other_signals_is_refused(promoted, monkeypatch, small_market):
@@ -181,7 +204,7 @@ def test_a_bundle_for_other_signals_is_refused(promoted, monkeypatch, small_mark
 
     monkeypatch.setattr(scoring, "signals_sha256", lambda _: "0" * 64)
     with pytest.raises(BundleError, match="contract"):
-        rank_brief(small_market, campaign_id="any")
+        rank_brief(small_market, campaign="any")
 
 
 def test_a_score_that_fails_leaves_the_old_file(promoted, monkeypatch, small_market, tmp_path):
@@ -215,7 +238,7 @@ def test_as_of_moves_the_cut_off(small_market):
     briefed = market.frame("campaigns", ["campaign_id", "briefed_at"]).set_index("campaign_id")["briefed_at"]
     assert (briefed[list(same.held_out)] >= same.cutoff).all()
     assert (briefed[list(same.train)] < same.cutoff).all()
-    with pytest.raises(TrainingError, match="YYYY-MM-DD"):
+    with pytest.raises(DateError, match="2025-02-01"):
         split_of(market, "yesterday-ish")
     with pytest.raises(TrainingError, match="a cut-off with campaigns before it"):
         split_of(market, "2099-01-01")

@@ -15,6 +15,7 @@ import pandas as pd
 from features.briefs import read_briefs
 from features.signals import SIGNALS, build_matrix
 from marketplace.arrays import Flags, Floats, Ints
+from marketplace.display import Shown
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from models.economics import Economics
@@ -29,8 +30,8 @@ LEAST_DELIVERED = 30
 """Fewest deliveries among them."""
 
 
-@dataclass(frozen=True)
-class TrainingData:
+@dataclass(frozen=True, repr=False)
+class TrainingData(Shown):
     """Invitations of the training campaigns in order of brief, campaign and creator; arrays have n rows.
 
     Attributes
@@ -60,6 +61,19 @@ class TrainingData:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def headline(self) -> str:
+        """How many invitations, of how many campaigns, with how many signals."""
+        return (
+            f"{len(self):,} invitations of {len(set(self.campaign)):,} campaigns x {len(self.signals)} signals, "
+            f"outcomes known before {self.as_of:%Y-%m-%d}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row an invitation: the label columns, ``grade`` NaN where the outcome is not known, then the signals."""
+        labels = self.rows.assign(grade=np.where(self.outcome_known, self.column("grade"), np.nan))
+        return pd.concat([labels, pd.DataFrame(self.X, columns=list(self.signals), index=labels.index)], axis=1)
 
     def column(self, name: str) -> Floats:
         """A label column as float64 (n,)."""

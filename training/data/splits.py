@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from datetime import date
 
 import pandas as pd
 
@@ -100,21 +101,20 @@ def time_folds(campaigns: pd.DataFrame, *, folds: int = 3, first_share: float = 
     return [_split(rows, edges[i], edges[i + 1]) for i in range(blocks)]
 
 
-def split_of(market: Marketplace, as_of: str | pd.Timestamp | None) -> Split:
+def split_of(market: Marketplace, as_of: str | date | None) -> Split:
     """Training and held-out campaigns: the last third held out, or those briefed on or after the day ``as_of``.
 
     Raises
     ------
+    DateError
+        ``as_of`` is no date in ISO form.
     TrainingError
-        ``as_of`` is no date, or leaves no campaign on one side.
+        It leaves no campaign on one side.
     """
     campaigns = market.frame("campaigns", ["campaign_id", "briefed_at"])
     if as_of is None:
         return split_by_time(campaigns)
-    try:
-        day = as_of_day(pd.Timestamp(as_of))
-    except ValueError as reason:
-        raise TrainingError("a date as YYYY-MM-DD", received=str(as_of), look="--as-of") from reason
+    day = as_of_day(as_of)
     briefed = campaigns.drop_duplicates("campaign_id")["briefed_at"]
     later = int((briefed >= day).sum())
     if later in (0, len(briefed)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from training.evaluation.baselines import BASELINES, baseline_scores
 from training.evaluation.ceiling import fit_ceiling
 from training.evaluation.comparison import METRICS, Comparison, compare
-from training.evaluation.evaluate import evaluate_marketplace
+from training.evaluation.evaluate import Evaluation, evaluate_marketplace
 from training.evaluation.figures import save_figures
 from training.evaluation.first import first_lifts
 from training.evaluation.held_out import HeldOut, gather_held_out
@@ -17,6 +17,7 @@ __all__ = [
     "BASELINES",
     "METRICS",
     "Comparison",
+    "Evaluation",
     "HeldOut",
     "baseline_scores",
     "compare",

@@ -26,6 +26,7 @@ from marketplace.tables import Marketplace, read_truth
 from models.bundle import Bundle, signals_sha256
 from models.calibration import fit_money, fit_probability
 from models.economics import Economics
+from models.funnel import CHAINED
 from training.data import TrainingData
 from training.heads import FEW, FREE, MONOTONE, Target, campaign_level, fit_head, money_target
 
@@ -73,6 +74,7 @@ def fit_ceiling(market: Marketplace, train_campaigns: Sequence[str], *, as_of: p
         signals=data.signals,
         heads={name: head.booster for name, head in heads.items()},
         calibration=calibration,
+        funnel=CHAINED,
         as_of=f"{as_of:%Y-%m-%d}",
         contract_sha256=signals_sha256(SIGNALS.values()),
         golden=data.X[:16],

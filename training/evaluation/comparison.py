@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from marketplace.arrays import Floats
+from marketplace.display import Shown
 from marketplace.errors import TrainingError
 from training.stats import (
     BootstrapInterval,
@@ -72,8 +73,8 @@ class Row:
     campaigns: int
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """What `compare` found.
 
     Attributes
@@ -123,9 +124,19 @@ class Comparison:
             look="training/evaluation/comparison.py",
         )
 
-    def table(self) -> pd.DataFrame:
-        """The rows as a frame, in the order of metrics, then best estimate first."""
-        return pd.DataFrame([vars(row) for row in self.rows])
+    @property
+    def headline(self) -> str:
+        """The headline metric of the champion, beside how many rankers and campaigns there are."""
+        first = self.metrics[0]
+        row = self.row(self.champion, first)
+        return (
+            f"{self.champion} {first} {row.estimate:.3f} ({row.low:.3f} to {row.high:.3f}), among "
+            f"{len(self.rankers)} rankers on {row.campaigns} campaigns"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a metric and ranker (the index), in the order of metrics, then best estimate first."""
+        return pd.DataFrame([vars(row) for row in self.rows]).set_index(["metric", "ranker"])
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: NaN as None, arrays as lists."""

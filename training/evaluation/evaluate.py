@@ -16,8 +16,9 @@ import pandas as pd
 
 from features.signals import eligible_pairs
 from marketplace.arrays import Floats
+from marketplace.display import Shown
 from marketplace.errors import TrainingError
-from marketplace.progress import say
+from marketplace.progress import say, stage, staged
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key
 from models.economics import Economics
@@ -45,8 +46,8 @@ FOR_SCALE = (CEILING, ORACLE, SUCCESS)
 """Rankers beside which the others are seen, and which no other competes with."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """What `evaluate_marketplace` found.
 
     Attributes
@@ -95,6 +96,15 @@ class Evaluation:
             look="training/evaluation/standings.py",
         )
 
+    @property
+    def headline(self) -> str:
+        """The comparison's."""
+        return self.comparison.headline
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a slice, metric and ranker (the index): estimate, interval, test and counts (`Standing`)."""
+        return pd.DataFrame([vars(row) for row in self.standings]).set_index(["slice", "metric", "ranker"])
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON, NaN as None: the comparison's keys and ``standings``, ``quantities``, ``coverage``,
         ``first_20_lift``, ``file``.
@@ -119,8 +129,9 @@ class Evaluation:
         }
 
 
+@staged("evaluate", {"held-out campaigns": 9, "measures": 1})
 def evaluate_marketplace(
-    market_dir: str | Path,
+    market: str | Path | Marketplace,
     *,
     scores: str | Path | None = None,
     missing: Missing = "refuse",
@@ -131,7 +142,7 @@ def evaluate_marketplace(
 
     Parameters
     ----------
-    market_dir : path
+    market : path or Marketplace
     scores : path, optional
         A Parquet or CSV file, read by the rules of `training.evaluation.score_file` before anything is built.
     missing : {"refuse", "last"}
@@ -150,13 +161,15 @@ def evaluate_marketplace(
     TrainingError
         No campaign was briefed after the cut-off, or nothing is known of any.
     """
-    market = open_marketplace(market_dir)
+    market = open_marketplace(market)
     bundle = _champion(required=scores is None)
     split = split_of(market, None if bundle is None else bundle.as_of)
     file = None
     if scores is not None:
         file = read_scores(scores, market, eligible_pairs(market, split.held_out), missing=missing)
+    stage("held-out campaigns")
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
+    stage("measures")
     ranked: dict[str, Floats] = {}
     readings: tuple[Reading, ...] = ()
     coverages: tuple[Coverage, ...] = ()

@@ -29,6 +29,7 @@ from models.economics import Economics
 from models.predict import Predictions
 from training.evaluation.comparison import KEY, SLICE_CAMPAIGNS
 from training.evaluation.standings import WHOLE
+from training.heads import QUANTITIES, Quantity
 from training.stats import calibration_table, cluster_bootstrap, expected_calibration_error
 
 __all__ = ["Coverage", "Reading", "measure_quantities", "observed_quantities"]
@@ -37,13 +38,8 @@ __all__ = ["Coverage", "Reading", "measure_quantities", "observed_quantities"]
 LEAST_ROWS = 30
 """A slice with fewer rows than this is not reported."""
 
-UNITS: Mapping[str, str] = {
-    "accept": "probability",
-    "success": "probability",
-    "lift": "USD",
-    "attributed": "USD",
-    "utility": "USD",
-}
+REPORTED: Mapping[str, Quantity] = {name: one for name, one in QUANTITIES.items() if one.reported}
+"""What is held against the outcomes, beside the utility that is made of it."""
 
 
 @dataclass(frozen=True)
@@ -111,37 +107,28 @@ def observed_quantities(
     rows = pairs[KEY].astype("str").reset_index(drop=True)
     last = labels.sort_values(["sent_at", "invitation_id"], kind="stable").drop_duplicates(KEY, keep="last")
     seen = rows.merge(last, on=KEY, how="left")
-    column = {name: seen[name].to_numpy(dtype=np.float64) for name in _LABELS}
+    read = {"accepted", *(name for one in REPORTED.values() for name in (one.column, one.given) if name)}
+    column = {name: seen[name].to_numpy(dtype=np.float64) for name in sorted(read)}
     settled = ((seen["status"] == "labelled") & seen["campaign_settled"].eq(True)).to_numpy()
     worth = economics.worth(column["lift_usd"], column["attributed_usd"])
     earned = np.where(column["delivered"] == 1.0, worth, 0.0)
     earned = earned - np.where(column["accepted"] == 1.0, economics.sample_cost_usd, 0.0)
-    replied = seen["reply_matured"].eq(True).to_numpy()
+    known = {"replied": seen["reply_matured"].eq(True).to_numpy(), "settled": settled}
     out = {
         "logged": {
-            "accept": np.where(replied, column["accepted"], np.nan),
-            "success": np.where(settled, column["delivered"], np.nan),
-            "lift": np.where(settled, column["lift_usd"], np.nan),
-            "attributed": np.where(settled, column["attributed_usd"], np.nan),
-            "utility": np.where(settled, earned, np.nan),
+            name: one.where(column[one.column], known[one.known], column[one.given] if one.given else None)
+            for name, one in REPORTED.items()
         }
+        | {"utility": np.where(settled, earned, np.nan)}
     }
     if truth is not None:
-        known = rows.merge(truth, on=KEY, how="left")
-        told = {name: known[name].to_numpy(dtype=np.float64) for name in known.columns if name not in KEY}
-        nothing = np.full(len(rows), np.nan)
-        out["truth"] = {
-            "accept": told["accept_probability"],
-            "success": told["accept_probability"] * told["deliver_probability"],
-            "lift": told["incremental_gmv"],
-            "attributed": told.get("attributed_gmv", nothing),
-            "utility": told["incremental_profit"],
-        }
-        out["realised"] = {"lift": told.get("incremental_gmv_realised", nothing)}
+        outcomes = rows.merge(truth, on=KEY, how="left")
+        told = {name: outcomes[name].to_numpy(dtype=np.float64) for name in outcomes.columns if name not in KEY}
+        expected = {name: one.expected(told) for name, one in REPORTED.items()}
+        out["truth"] = {name: value for name, value in expected.items() if value is not None}
+        out["truth"]["utility"] = told["incremental_profit"]
+        out["realised"] = {name: told[one.realised] for name, one in REPORTED.items() if one.realised in told}
     return out
-
-
-_LABELS = ("accepted", "delivered", "lift_usd", "attributed_usd")
 
 
 def measure_quantities(
@@ -165,13 +152,8 @@ def measure_quantities(
         Of the bootstrap.
     """
     campaign = pd.factorize(np.asarray(campaign_ids, dtype=object), sort=True)[0].astype(np.int64)
-    predicted = {
-        "accept": predictions.accept,
-        "success": predictions.success_probability,
-        "lift": predictions.lift,
-        "attributed": predictions.attributed,
-        "utility": predictions.utility,
-    }
+    told = {name: one.predicted(predictions) for name, one in REPORTED.items()}
+    predicted = {name: value for name, value in told.items() if value is not None} | {"utility": predictions.utility}
     p = predictions
     ends = {
         "lift": [(p.lift_low - p.lift, p.lift_high - p.lift), (p.lift_low_90 - p.lift, p.lift_high_90 - p.lift)],
@@ -188,13 +170,13 @@ def measure_quantities(
                 rows = np.flatnonzero(inside & np.isfinite(value))
                 campaigns = len(np.unique(campaign[rows]))
                 small = len(rows) < LEAST_ROWS or campaigns < SLICE_CAMPAIGNS
-                if not rows.size or (name != WHOLE and small):
+                if quantity not in predicted or not rows.size or (name != WHOLE and small):
                     continue
                 said, came, where = predicted[quantity][rows], value[rows], campaign[rows]
                 bias = cluster_bootstrap(*_sums(said - came, where), seed=seed)
                 readings.append(
                     Reading(
-                        quantity, UNITS[quantity], against, name, len(rows), campaigns,
+                        quantity, _unit(quantity), against, name, len(rows), campaigns,
                         float(said.mean()), float(came.mean()), bias.estimate, bias.low, bias.high,
                         expected_calibration_error(said, came),
                         calibration_table(said, came) if name == WHOLE else None,
@@ -210,6 +192,10 @@ def measure_quantities(
                         for level, sides in zip(LEVELS, ends[quantity], strict=True)
                     ]  # fmt: skip
     return tuple(readings), tuple(coverages)
+
+
+def _unit(quantity: str) -> str:
+    return REPORTED[quantity].unit if quantity in REPORTED else "USD"
 
 
 def _covered(ends: list[Floats], off: Floats, campaign: Ints, *, seed: int) -> dict[str, float]:

@@ -11,6 +11,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
+from marketplace.display import text_of
 from training.evaluation.evaluate import CEILING, CHAMPION, FILE, FOR_SCALE, ORACLE, SUCCESS, Evaluation
 from training.evaluation.standings import LESS_IS_BETTER, RANKER_METRICS, WHOLE, Standing
 
@@ -52,6 +53,7 @@ def print_evaluation(found: Evaluation, *, file: TextIO | None = None) -> None:
         console.print(line, style="dim")
 
 
+@text_of.register
 def evaluation_text(found: Evaluation) -> str:
     """Aligned plain text: the rankers metric by metric, the slices, calibration, coverage, then the notes."""
     lines: list[str] = []

@@ -11,6 +11,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
+from marketplace.display import text_of
 from training.evaluation.comparison import Comparison, Row
 
 __all__ = ["comparison_json", "comparison_text", "print_comparison"]
@@ -48,6 +49,7 @@ def comparison_json(comparison: Comparison) -> str:
     return json.dumps(comparison.as_dict(), sort_keys=True, allow_nan=False)
 
 
+@text_of.register
 def comparison_text(comparison: Comparison) -> str:
     """Aligned plain text, one block a metric, best ranker first."""
     lines: list[str] = []

@@ -1,7 +1,7 @@
 """Fit one LightGBM booster: the one place where the project calls ``lightgbm.train``.
 
-The heads of both rankers and the plain function (`benchmarks.plain.fit_ranker`) go
-through `fit_booster`. One thread a booster and LightGBM's deterministic mode
+The heads, which are the estimators of `training.heads.estimators`, go through
+`fit_booster`. One thread a booster and LightGBM's deterministic mode
 make the model text depend on the data, the parameters and the seed alone;
 folds are fitted side by side instead (`fit_side_by_side`).
 """

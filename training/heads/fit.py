@@ -1,4 +1,6 @@
-"""Fit one head: choose its hyperparameters and its number of trees on whole campaigns left out, then fit it on all.
+"""Fit one head: choose its feature set and its number of trees on whole campaigns left out, then fit it on all.
+
+A head is one of the estimators of `training.heads.estimators`.
 
 The campaigns, in order of brief, are cut into `BLOCKS` consecutive blocks; each
 block is predicted by boosters that never saw it. (Every other block may serve
@@ -12,20 +14,23 @@ rankers.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from marketplace.arrays import Flags, Floats, Ints
+from marketplace.errors import TrainingError
 from models.calibration import Scale
 from training.data import TrainingData
-from training.heads.booster import fit_booster, fit_side_by_side
+from training.heads.booster import fit_side_by_side
+from training.heads.estimators import CampaignClassifier, CampaignRanker, CampaignRegressor
 from training.heads.feature_sets import FeatureSet
 from training.heads.hyperparameters import DEFAULT, STEP, Hyperparameters
-from training.stats import Groups, group_sizes, ndcg_at_k
+from training.stats import Groups, ndcg_at_k
 
 __all__ = [
     "BLOCKS",
@@ -36,11 +41,11 @@ __all__ = [
     "choose_head",
     "fit_head",
     "fit_stages",
-    "quasi_poisson",
 ]
 
 BLOCKS = 5
 
+Estimator: TypeAlias = CampaignRanker | CampaignClassifier | CampaignRegressor
 
 SHALLOW: Mapping[str, Any] = MappingProxyType(DEFAULT.lightgbm())
 """LightGBM's parameters of the default hyperparameters."""
@@ -98,7 +103,9 @@ class FittedHead:
 
     Attributes
     ----------
-    booster : lightgbm.Booster
+    quantity : str
+        What it tells: the target's ``head``, its usual name in a bundle.
+    estimator : CampaignRanker, CampaignClassifier or CampaignRegressor
         Fitted on all of the target's rows; while a set of hyperparameters is being measured, on those of some blocks.
     out_of_fold : float64 (n,)
         Raw score of every row of the data by a booster that did not see its campaign.
@@ -110,9 +117,12 @@ class FittedHead:
         The best of each.
     scale : Scale or None
         The target's.
+    converged : bool
+        Whether fewer trees than the most allowed had the least loss; else it may still have been falling.
     """
 
-    booster: Any
+    quantity: str
+    estimator: Any
     out_of_fold: Floats
     feature_set: str
     rounds: int
@@ -120,20 +130,12 @@ class FittedHead:
     constant_loss: float
     losses: Mapping[str, float]
     scale: Scale | None = None
+    converged: bool = True
 
-
-def quasi_poisson(weights: Floats) -> Callable[[Floats, Any], tuple[Floats, Floats]]:
-    """Objective ``sum w (exp(f) - y f)``: a multiplicative model of the mean, whatever the sign of single targets.
-
-    LightGBM's own ``poisson`` refuses negative targets, and lift estimates scatter about small means.
-    Source: Wedderburn (1974), Quasi-likelihood functions, generalized linear models, and the Gauss-Newton method.
-    """
-
-    def objective(raw: Floats, data: Any) -> tuple[Floats, Floats]:
-        mean = np.exp(np.clip(raw, -20.0, 20.0))
-        return weights * (mean - data.get_label()), weights * mean * 1.5
-
-    return objective
+    @property
+    def booster(self) -> Any:
+        """The estimator's ``lightgbm.Booster``."""
+        return self.estimator.booster_
 
 
 def blocks_of(campaign: Ints, *, shifted: bool = False) -> Ints:
@@ -167,10 +169,10 @@ def fit_head(
     for (feature_set, block), answer in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
         scores[feature_set.name][:, blocks == block] = answer
     feature_set, found = choose_head(target, data, scores)
-    booster = _fit(
+    fitted = _fit(
         target, data, target.rows, feature_set, rounds=found.rounds, seed=seed, hyperparameters=hyperparameters
     )
-    return dataclasses.replace(found, booster=booster)
+    return dataclasses.replace(found, estimator=fitted)
 
 
 def fit_stages(
@@ -181,16 +183,16 @@ def fit_stages(
     inside: Flags,
     hyperparameters: Hyperparameters,
     seed: int,
-) -> tuple[Floats, Any]:
+) -> tuple[Floats, Estimator]:
     """Fit on the target's rows outside of ``inside``, bool (n,), and score those inside at every number of trees.
 
     Returns
     -------
     scores : float64 (max_rounds / `STEP`, inside.sum())
         Raw scores after STEP, 2 STEP, … trees.
-    booster : lightgbm.Booster
+    fitted : CampaignRanker, CampaignClassifier or CampaignRegressor
     """
-    booster = _fit(
+    fitted = _fit(
         target,
         data,
         target.rows & ~inside,
@@ -199,20 +201,20 @@ def fit_stages(
         seed=seed,
         hyperparameters=hyperparameters,
     )
-    X = data.X[inside]
+    booster, X = fitted.booster_, data.X[inside]
     scores = np.empty((hyperparameters.max_rounds // STEP, len(X)))
     for stage in range(len(scores)):
         part = booster.predict(X, raw_score=True, start_iteration=stage * STEP, num_iteration=STEP, num_threads=1)
         scores[stage] = part if stage == 0 else scores[stage - 1] + part
-    return scores, booster
+    return scores, fitted
 
 
 def choose_head(target: Target, data: TrainingData, scores: Mapping[str, Floats]) -> tuple[FeatureSet, FittedHead]:
-    """The feature set and the number of trees of least out-of-fold loss; the head is still without its booster.
+    """The feature set and the number of trees of least out-of-fold loss; the head is still without its estimator.
 
     ``scores``: name of a feature set to raw out-of-fold scores, float64 (stages, n), as `fit_stages` gives them.
     """
-    best: tuple[float, FeatureSet, int, Floats] | None = None
+    best: tuple[float, FeatureSet, int, Floats, bool] | None = None
     losses: dict[str, float] = {}
     for feature_set in target.feature_sets:
         if feature_set.name not in scores:
@@ -221,11 +223,13 @@ def choose_head(target: Target, data: TrainingData, scores: Mapping[str, Floats]
         stage = int(np.argmin(by_stage))
         losses[feature_set.name] = by_stage[stage]
         if best is None or by_stage[stage] < best[0]:
-            best = (by_stage[stage], feature_set, (stage + 1) * STEP, scores[feature_set.name][stage])
+            best = (by_stage[stage], feature_set, (stage + 1) * STEP, scores[feature_set.name][stage],
+                    stage < len(by_stage) - 1)  # fmt: skip
     assert best is not None  # there is at least one feature set
-    loss, feature_set, rounds, out_of_fold = best
+    loss, feature_set, rounds, out_of_fold, converged = best
     return feature_set, FittedHead(
-        booster=None,
+        quantity=target.head,
+        estimator=None,
         out_of_fold=out_of_fold,
         feature_set=feature_set.name,
         rounds=rounds,
@@ -233,6 +237,7 @@ def choose_head(target: Target, data: TrainingData, scores: Mapping[str, Floats]
         constant_loss=_loss(dataclasses.replace(target, scale=None), data, np.zeros(len(data))),
         losses=losses,
         scale=target.scale,
+        converged=converged,
     )
 
 
@@ -245,36 +250,42 @@ def _fit(
     rounds: int,
     seed: int,
     hyperparameters: Hyperparameters,
-) -> Any:
+) -> Estimator:
+    if int(rows.sum()) < 2:
+        raise TrainingError(
+            f"at least 2 rows to learn {target.name} from",
+            received=str(int(rows.sum())),
+            look="a longer history, or a later --as-of",
+        )
     X = data.X[rows]
     # A constant column is never split on; the head keeps all the signals in their order.
     X[:, feature_set.hidden(data.signals, data.monotone)] = 0.0
     y, weights = target.y[rows], target.weights[rows]
-    params = hyperparameters.lightgbm()
-    init = None
-    if target.objective == "quasi_poisson":
-        params["objective"] = quasi_poisson(weights)
-        # The start is not part of the text: the calibration brings back its level, and the scale with it.
-        init = target.offset(data, rows)
-        init = init + np.log(max(float(weights @ y) / float(weights @ np.exp(init)), 1e-6))
-    else:
-        params["objective"] = target.objective
+    shared: dict[str, Any] = {
+        **hyperparameters.lightgbm(),
+        "n_estimators": rounds,
+        "monotone": feature_set.directions(data.signals, data.monotone),
+        # Heads and folds are fitted side by side, each on one thread.
+        "num_threads": 1,
+        "random_state": seed,
+    }
+    frame = pd.DataFrame(X, columns=list(data.signals), copy=False)
     if target.gains:
-        params["label_gain"] = list(target.gains)
-        params["lambdarank_truncation_level"] = hyperparameters.lambdarank_truncation_level
-    return fit_booster(
-        X,
-        y,
-        params=params,
-        rounds=rounds,
-        seed=seed,
-        groups=group_sizes(data.campaign[rows]) if target.gains else None,
+        ranker = CampaignRanker(
+            **shared,
+            label_gain=target.gains,
+            lambdarank_truncation_level=hyperparameters.lambdarank_truncation_level,
+        )
         # A ranking whose rows count alike is told no weights.
-        weights=None if target.gains and bool((weights == 1.0).all()) else weights,
-        init_score=init,
-        signals=data.signals,
-        monotone=feature_set.directions(data.signals, data.monotone),
-    )
+        told = None if bool((weights == 1.0).all()) else weights
+        return ranker.fit(frame, y, groups=data.campaign[rows], sample_weight=told)
+    if target.objective == "binary":
+        # The calibration, with its interval, is fitted on the out-of-fold scores of the head that is chosen.
+        return CampaignClassifier(**shared, calibrate=False).fit(frame, y, sample_weight=weights)
+    offset = target.offset(data, rows) if target.objective == "quasi_poisson" else None
+    # Unbounded steps: lambda_l2 holds them, in units of weights that are about one over the money.
+    regressor = CampaignRegressor(**shared, objective=target.objective, max_delta_step=0.0)
+    return regressor.fit(frame, y, sample_weight=weights, offset=offset)
 
 
 def _loss(target: Target, data: TrainingData, raw: Floats) -> float:

@@ -1,8 +1,7 @@
 """The hyperparameters of the heads: what tuning may change, and what it is by default.
 
-One set holds for all heads of both rankers. What a head learns from, its
-objective and its directions are no matter of shape (`training.heads.targets.targets_of`,
-`training.heads.feature_sets`).
+One set holds for all heads. What a head learns from, its objective and its
+directions are none of them (`training.heads.targets`, `training.heads.feature_sets`).
 """
 
 from __future__ import annotations
@@ -97,11 +96,11 @@ class Hyperparameters:
         Raises
         ------
         TrainingError
-            A name that is no part of a set of hyperparameters, or a value out of range.
+            A name that is no hyperparameter's, or a value out of range.
         """
         names = [one.name for one in dataclasses.fields(cls)]
         unknown = sorted(set(values) - set(names))
-        _require(not unknown, f"parts of a set of hyperparameters: {', '.join(names)}", ", ".join(unknown))
+        _require(not unknown, f"hyperparameters among {', '.join(names)}", ", ".join(unknown))
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,7 +117,7 @@ class Hyperparameters:
         }
 
     def feature_sets_of(self, feature_sets: tuple[FeatureSet, ...]) -> tuple[FeatureSet, ...]:
-        """Those of a target's feature sets, most constrained first, that these hyperparameters allow."""
+        """Those of a target's feature sets, most constrained first, that may be chosen."""
         return {"tried": feature_sets, "strict": feature_sets[:1], "loose": feature_sets[-1:]}[self.feature_sets]
 
     def changes_from(self, other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -133,7 +132,7 @@ def read_hyperparameters(file: Path) -> Hyperparameters:
     Raises
     ------
     TrainingError
-        The file cannot be read, is no such JSON, or names something that is no hyperparameters.
+        The file cannot be read, is no such JSON, or names something that is no hyperparameter.
     """
     try:
         raw = json.loads(file.read_text())
@@ -144,7 +143,7 @@ def read_hyperparameters(file: Path) -> Hyperparameters:
             look="docs/tuning.md; `collabrank tune DIR` writes one",
         ) from reason
     found = raw.get("hyperparameters", raw) if isinstance(raw, dict) else raw
-    _require(isinstance(found, dict), "a JSON object of a set of hyperparameters' parts", f"{file}: {str(raw)[:60]}")
+    _require(isinstance(found, dict), "a JSON object of hyperparameters", f"{file}: {str(raw)[:60]}")
     return Hyperparameters.of(found)
 
 

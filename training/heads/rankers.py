@@ -1,4 +1,4 @@
-"""The two rankers of the model, fitted on the same rows.
+"""The rankers of the model, fitted on the same rows: `RANKERS` declares them, and another one is an entry there.
 
 ``lambdarank``: two ranking heads, query = campaign.
 
@@ -35,24 +35,27 @@ plain mean.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from features.signals import SIGNALS
 from marketplace.arrays import Floats
-from models.bundle import Bundle, RankerName, signals_sha256, words_of
+from marketplace.progress import say
+from models.bundle import Bundle, signals_sha256, words_of
 from models.calibration import Calibration, Scale, fit_money, fit_probability
+from models.funnel import APART, CHAINED, Expression
 from models.predict import Predictions, factors, from_raw
 from training.data import TrainingData
 from training.heads.fit import FittedHead, fit_head
 from training.heads.hyperparameters import DEFAULT, Hyperparameters
-from training.heads.targets import LEAST_LIFTS, lift_labels, targets_of
+from training.heads.quantities import Quantity
+from training.heads.targets import QUANTITIES, targets_of
 from training.stats import Groups, gains_at_k, paired_randomisation_test
 
-__all__ = ["FittedRanker", "both_rankers", "fit_rankers", "validation_share"]
+__all__ = ["RANKERS", "FittedRanker", "Ranker", "fit_rankers", "rankers_from", "validation_share"]
 
 PRICE = "brief_price_brief"
 """The signal in whose units a ranking head's money is told."""
@@ -63,11 +66,56 @@ has already taken out a part, and added what it drew in. Chosen so that 80 and 9
 realised lifts on simulated marketplaces (.80 and .94 on seeds 11 to 13)."""
 
 PREFERENCE = 0.01
-"""One-sided p below which ``lambdarank`` is preferred. Validation sees the invited alone; among all the eligible, whom
-no label speaks of, the pointwise ranker goes on where the ranking one is flat, so the evidence must be strong."""
+"""One-sided p below which a ranker is preferred to the pointwise one. Validation sees the invited alone; among all the
+eligible, whom no label speaks of, the pointwise ranker goes on where a ranking one is flat, so the evidence must be
+strong."""
 
 VALIDATION_DEPTH = 10
 """How many invited creators a campaign's validation picks."""
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """How a ranker is made of heads. A bundle carries all of it: serving knows no ranker by its name.
+
+    Attributes
+    ----------
+    name : str
+    reads : mapping of quantity to head
+        Of `training.heads.targets.QUANTITIES` to `training.heads.targets.HEADS`: what is calibrated from which head's
+        scores. ``lift`` and ``attributed`` are always there.
+    funnel : mapping
+        How the chances come of the calibrated probabilities: `models.funnel.CHAINED`, `models.funnel.APART`, or
+        expressions of their vocabulary.
+    priced : tuple of str
+        Quantities of money told in units of the product's price, for heads that do not know how much money is at stake.
+    """
+
+    name: str
+    reads: Mapping[str, str]
+    funnel: Mapping[str, Expression]
+    priced: tuple[str, ...] = ()
+
+
+RANKERS: Mapping[str, Ranker] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Ranker(
+                "expected_value",
+                {"accept": "accept", "deliver": "deliver", "lift": "lift", "attributed": "attributed"},
+                CHAINED,
+            ),
+            Ranker(
+                "lambdarank",
+                {"success": "rank_success", "accept": "accept", "lift": "rank_lift", "attributed": "rank_lift"},
+                APART,
+                priced=("lift", "attributed"),
+            ),
+        )
+    }
+)
+"""Every ranker by name; the first is preferred unless another shows that it is better."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +126,8 @@ class FittedRanker:
     ----------
     bundle : Bundle
         Ready to be saved; run and version are filled in on registering.
-    heads : mapping of head to FittedHead
+    heads : mapping of str to FittedHead
+        By their names in the bundle.
     out_of_fold : Predictions
         For every row of the data, each by boosters that did not see its campaign.
     validation : float
@@ -96,80 +145,100 @@ class FittedRanker:
 
     @property
     def name(self) -> str:
-        """``lambdarank`` or ``expected_value``."""
+        """One of `RANKERS`."""
         return self.bundle.ranker
 
 
 def fit_rankers(data: TrainingData, *, seed: int, hyperparameters: Hyperparameters = DEFAULT) -> list[FittedRanker]:
-    """Fit both rankers; the one to be preferred comes last (see `both_rankers`).
+    """Fit the heads and all `RANKERS` of them; the one to be preferred comes last (see `rankers_from`).
 
     Raises
     ------
     TrainingError
         Too little to fit a head on.
     """
-    return both_rankers(data, {target.name: fit_head(target, data, seed=seed, hyperparameters=hyperparameters)
-                             for target in targets_of(data)})  # fmt: skip
+    heads = {
+        target.name: fit_head(target, data, seed=seed, hyperparameters=hyperparameters) for target in targets_of(data)
+    }
+    for name, head in heads.items():
+        if not head.converged:
+            say(f"head {name} has not converged: {head.rounds} trees are the most allowed and have the least "
+                "out-of-fold loss; a higher max_rounds may do better")  # fmt: skip
+    return rankers_from(data, heads)
 
 
-def both_rankers(data: TrainingData, heads: Mapping[str, FittedHead]) -> list[FittedRanker]:
-    """Both rankers of fitted heads, by `Target.name`; the one to be preferred comes last.
+def rankers_from(data: TrainingData, heads: Mapping[str, FittedHead]) -> list[FittedRanker]:
+    """All `RANKERS` of fitted heads, by `Target.name`; the one to be preferred comes last.
 
-    That is ``expected_value``, unless ``lambdarank`` validates better by more than chance (paired
-    randomisation test over the training campaigns, one-sided p < `PREFERENCE`): on few campaigns the
+    That is the first of `RANKERS`, unless another validates better by more than chance (paired randomisation test
+    over the training campaigns, one-sided p < `PREFERENCE`; the best of those that do): on few campaigns the
     difference is mostly noise, and the pointwise ranker is the better calibrated.
     """
-    pointwise, ranked = _expected_value(data, heads), _lambdarank(data, heads)
-    test = paired_randomisation_test(ranked.validation_shares, pointwise.validation_shares)
-    better = ranked.validation > pointwise.validation and test.difference > 0 and test.p / 2 < PREFERENCE
-    return [pointwise, ranked] if better else [ranked, pointwise]
+    first, *others = (_fitted(ranker, data, heads) for ranker in RANKERS.values())
+    better = [one for one in others if _better(one, first)]
+    preferred = max(better, key=lambda one: one.validation) if better else first
+    return [*(one for one in (first, *others) if one is not preferred), preferred]
 
 
-def _expected_value(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedRanker:
-    used = {name: heads[name] for name in ("accept", "deliver", "lift", "attributed")}
-    lift, lift_se, attributed = lift_labels(data)
-    plain, plain_se = _plain_lifts(data)
+def _better(one: FittedRanker, than: FittedRanker) -> bool:
+    test = paired_randomisation_test(one.validation_shares, than.validation_shares)
+    return one.validation > than.validation and test.difference > 0 and test.p / 2 < PREFERENCE
+
+
+def _fitted(ranker: Ranker, data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedRanker:
+    read = tuple(dict.fromkeys(ranker.reads.values()))
+    # In a bundle a head goes by its quantity, unless two heads of one quantity are read.
+    quantities = [heads[name].quantity for name in read]
+    stored = {name: one if quantities.count(one) == 1 else name for name, one in zip(read, quantities, strict=True)}
+    used = {stored[name]: heads[name] for name in read}
     calibration = {
-        "accept": _probability(data, "accept", used["accept"], "accepted", data.reply_known),
-        "deliver": _probability(
-            data, "deliver", used["deliver"], "delivered", data.outcome_known & (data.column("accepted") == 1.0)
-        ),
-        "lift": _money(data, "lift", used["lift"], lift, lift_se, plain=plain, plain_se=plain_se),
-        "attributed": _money(
-            data, "attributed", used["attributed"], attributed, np.zeros(len(data)), plain=attributed, plain_se=plain_se
-        ),
+        quantity: _calibration(ranker, QUANTITIES[quantity], stored[name], heads[name], data)
+        for quantity, name in ranker.reads.items()
     }
-    return _finish("expected_value", data, used, calibration)
-
-
-def _lambdarank(data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedRanker:
-    used = {"success": heads["rank_success"], "accept": heads["accept"], "lift": heads["rank_lift"]}
-    lift, lift_se, attributed = lift_labels(data)
-    plain, plain_se = _plain_lifts(data)
-    lift_head = dataclasses.replace(used["lift"], scale=_price_scale(data, lift))
-    sold_head = dataclasses.replace(used["lift"], scale=_price_scale(data, attributed))
-    calibration = {
-        "success": _probability(data, "success", used["success"], "delivered", data.outcome_known),
-        "accept": _probability(data, "accept", used["accept"], "accepted", data.reply_known),
-        "lift": _money(data, "lift", lift_head, lift, lift_se, plain=plain, plain_se=plain_se),
-        "attributed": _money(
-            data, "lift", sold_head, attributed, np.zeros(len(data)), plain=attributed, plain_se=plain_se
-        ),
-    }
-    return _finish("lambdarank", data, used, calibration)
-
-
-def _probability(data: TrainingData, name: str, head: FittedHead, label: str, rows: np.ndarray) -> Calibration:
-    return fit_probability(
-        name, head.out_of_fold[rows], label=data.column(label)[rows], campaign=data.campaign[rows], method="platt"
+    bundle = Bundle(
+        ranker=ranker.name,
+        signals=data.signals,
+        heads={name: head.booster for name, head in used.items()},
+        calibration=calibration,
+        funnel=ranker.funnel,
+        as_of=f"{data.as_of:%Y-%m-%d}",
+        words=words_of(SIGNALS.values()),
+        head_words={name: QUANTITIES[head.quantity].words for name, head in used.items()},
+        contract_sha256=signals_sha256(SIGNALS.values()),
+        golden=data.X[:: max(1, len(data) // 16)][:16],
     )
+    raw = {name: head.out_of_fold for name, head in used.items()}
+    out_of_fold = from_raw(bundle, raw, factors(bundle, data.X), data.economics)
+    validation, shares = validation_share(data, out_of_fold.utility)
+    return FittedRanker(bundle, used, out_of_fold, validation, shares)
 
 
-def _plain_lifts(data: TrainingData) -> tuple[Floats, Floats]:
-    """Lift before shrinkage with its standard error, USD (n,); NaN where not known, or too few are."""
-    if data.lift_known.sum() < LEAST_LIFTS:
-        return np.full(len(data), np.nan), np.full(len(data), np.nan)
-    return data.column("lift_raw_usd"), data.column("lift_raw_se_usd")
+def _calibration(ranker: Ranker, quantity: Quantity, stored: str, head: FittedHead, data: TrainingData) -> Calibration:
+    """A probability by Platt's line; money log-linear where its mean is positive, else by a line, in units of a scale
+    where it has one.
+    """
+    if quantity.money is None:
+        label = quantity.label(data)
+        rows = np.isfinite(label)
+        return fit_probability(
+            stored, head.out_of_fold[rows], label=label[rows], campaign=data.campaign[rows], method="platt"
+        )
+    told = quantity.money(data)
+    rows = np.isfinite(told.label)
+    scale = _price_scale(data, told.label) if quantity.name in ranker.priced else head.scale
+    return fit_money(
+        stored,
+        head.out_of_fold[rows],
+        label=told.label[rows],
+        label_se=told.se[rows],
+        method="log_linear",
+        scale=scale,
+        scale_values=None if scale is None else data.X[rows, data.signals.index(scale.signal)],
+        campaign=data.campaign[rows],
+        plain=told.plain[rows],
+        plain_se=told.plain_se[rows],
+        noise_share=LABEL_NOISE,
+    )
 
 
 def _price_scale(data: TrainingData, label: Floats) -> Scale | None:
@@ -180,47 +249,6 @@ def _price_scale(data: TrainingData, label: Floats) -> Scale | None:
         return None
     low, middle, high = np.quantile(known, [0.02, 0.5, 0.98]).tolist()
     return Scale(PRICE, low, high, middle)
-
-
-def _money(
-    data: TrainingData, name: str, head: FittedHead, label: Floats, label_se: Floats, *, plain: Floats, plain_se: Floats
-) -> Calibration:
-    """Log-linear where the mean is positive, else a line; in units of the head's scale where it has one."""
-    rows = np.isfinite(label)
-    scale = head.scale
-    return fit_money(
-        name,
-        head.out_of_fold[rows],
-        label=label[rows],
-        label_se=label_se[rows],
-        method="log_linear",
-        scale=scale,
-        scale_values=None if scale is None else data.X[rows, data.signals.index(scale.signal)],
-        campaign=data.campaign[rows],
-        plain=plain[rows],
-        plain_se=plain_se[rows],
-        noise_share=LABEL_NOISE,
-    )
-
-
-def _finish(
-    ranker: RankerName, data: TrainingData, heads: Mapping[str, FittedHead], calibration: Mapping[str, Calibration]
-) -> FittedRanker:
-    used = {one.head for one in calibration.values()}
-    bundle = Bundle(
-        ranker=ranker,
-        signals=data.signals,
-        heads={name: head.booster for name, head in heads.items() if name in used},
-        calibration=calibration,
-        as_of=f"{data.as_of:%Y-%m-%d}",
-        words=words_of(SIGNALS.values()),
-        contract_sha256=signals_sha256(SIGNALS.values()),
-        golden=data.X[:: max(1, len(data) // 16)][:16],
-    )
-    raw = {name: head.out_of_fold for name, head in heads.items()}
-    out_of_fold = from_raw(bundle, raw, factors(bundle, data.X), data.economics)
-    validation, shares = validation_share(data, out_of_fold.utility)
-    return FittedRanker(bundle, heads, out_of_fold, validation, shares)
 
 
 def validation_share(data: TrainingData, utility: Floats) -> tuple[float, Floats]:

@@ -1,30 +1,43 @@
 """What each head learns from the invitations of the training campaigns: its rows, its target, its weights, its gains.
 
-Six heads: ``accept``, ``deliver``, ``lift`` and ``attributed`` are pointwise, ``success`` and ``lift`` rank
-(`training.heads.rankers` says what they are made into). The money heads multiply a scale: a power of what the
+`QUANTITIES` declares what there is to tell, `HEADS` what is fitted; another head is an entry in each
+(`training.heads.rankers` says what they are made into). ``accept``, ``deliver``, ``lift`` and ``attributed`` are
+pointwise, ``rank_success`` and ``rank_lift`` rank. The money heads multiply a scale: a power of what the
 creator's next video is expected to sell for the brief (`features.conversion`), fitted to the labels. Among thousands of
 eligible creators the best lie beyond most that was ever invited; trees are flat there, and the scale is not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 import numpy as np
 
 from marketplace.arrays import Floats
 from models.calibration import Scale, fit_log_linear, pool_adjacent_violators
 from training.data import TrainingData
-from training.heads.feature_sets import FEW, FREE, MONOTONE, SALES_FEW
+from training.heads.feature_sets import FEW, FREE, MONOTONE, SALES_FEW, FeatureSet
 from training.heads.fit import Target
+from training.heads.quantities import MoneyLabels, Quantity
 
 __all__ = [
     "EXPECTED_SALES",
     "GRADES",
+    "HEADS",
     "LEAST_LIFTS",
+    "QUANTITIES",
+    "accept_target",
+    "attributed_target",
     "campaign_level",
+    "deliver_target",
     "lift_gains",
     "lift_grades",
     "lift_labels",
+    "lift_ranking",
+    "lift_target",
     "money_target",
+    "success_ranking",
     "targets_of",
     "utility_gains",
 ]
@@ -39,53 +52,60 @@ LEAST_LIFTS = 40
 """With fewer estimated lifts than this, attributed sales stand in for them."""
 
 
-def targets_of(data: TrainingData, *, lift_label: tuple[Floats, Floats] | None = None) -> list[Target]:
-    """The six targets: four pointwise, two ranked.
+def targets_of(data: TrainingData) -> list[Target]:
+    """The target of each of `HEADS`, in their order."""
+    return [make(data) for make in HEADS.values()]
 
-    ``lift_label``: what the two lift heads learn in place of `lift_labels`, and its standard error, USD (n,), NaN where
-    not known.
+
+def accept_target(data: TrainingData) -> Target:
+    """``accept``: every invitation whose answer is in."""
+    return _chance_target("accept", data, (MONOTONE, FREE))
+
+
+def deliver_target(data: TrainingData) -> Target:
+    """``deliver``: the accepted ones of settled campaigns."""
+    return _chance_target("deliver", data, (FEW, MONOTONE))
+
+
+def _chance_target(name: str, data: TrainingData, feature_sets: tuple[FeatureSet, ...]) -> Target:
+    """The pointwise target of a probability: the rows whose label is known, all alike."""
+    label = QUANTITIES[name].label(data)
+    return Target(name, np.isfinite(label), np.nan_to_num(label), np.ones(len(data)), "binary", feature_sets)
+
+
+def lift_target(data: TrainingData, *, lift: tuple[Floats, Floats] | None = None) -> Target:
+    """``lift`` of delivered partnerships.
+
+    ``lift``: what is learned in place of `lift_labels`, and its standard error, USD (n,), NaN where not known.
     """
-    n = len(data)
-    ones = np.ones(n)
-    lift, lift_se, attributed = lift_labels(data)
-    if lift_label is not None:
-        lift, lift_se = lift_label
-    lift_rows, grade_rows = np.isfinite(lift), data.outcome_known
+    label, se, attributed = lift_labels(data)
+    if lift is not None:
+        label, se = lift
     level = campaign_level(data, attributed)
-    grades = lift_grades(lift)
-    return [
-        Target("accept", data.reply_known, np.nan_to_num(data.column("accepted")), ones, "binary", (MONOTONE, FREE)),
-        Target(
-            "deliver",
-            grade_rows & (data.column("accepted") == 1.0),
-            np.nan_to_num(data.column("delivered")),
-            ones,
-            "binary",
-            (FEW, MONOTONE),
-        ),
-        # The variance of a sale grows with the square of its size: weight mean/variance makes campaigns of dear
-        # and of cheap products speak alike, and noisy estimates less.
-        money_target("lift", data, lift, level / (level**2 + lift_se**2)),
-        money_target("attributed", data, attributed, 1.0 / level),
-        Target(
-            "success",
-            grade_rows,
-            np.nan_to_num(data.column("grade")),
-            ones,
-            "lambdarank",
-            (MONOTONE, FREE),
-            utility_gains(data.column("grade")[grade_rows], data.realised_profit()[grade_rows]),
-        ),
-        Target(
-            "lift",
-            lift_rows,
-            grades,
-            ones,
-            "lambdarank",
-            (SALES_FEW, MONOTONE),
-            lift_gains(grades[lift_rows], lift[lift_rows]),
-        ),
-    ]
+    # The variance of a sale grows with the square of its size: weight mean/variance makes campaigns of dear
+    # and of cheap products speak alike, and noisy estimates less.
+    return money_target("lift", data, label, level / (level**2 + se**2))
+
+
+def attributed_target(data: TrainingData) -> Target:
+    """``attributed`` sales of delivered partnerships."""
+    attributed = lift_labels(data)[2]
+    return money_target("attributed", data, attributed, 1.0 / campaign_level(data, attributed))
+
+
+def success_ranking(data: TrainingData) -> Target:
+    """``rank_success``: all invitations of settled campaigns by funnel grade."""
+    rows, grade = data.outcome_known, data.column("grade")
+    gains = utility_gains(grade[rows], data.realised_profit()[rows])
+    return Target("success", rows, np.nan_to_num(grade), np.ones(len(data)), "lambdarank", (MONOTONE, FREE), gains)
+
+
+def lift_ranking(data: TrainingData, *, lift: Floats | None = None) -> Target:
+    """``rank_lift``: the delivered partnerships alone by graded lift, or by ``lift``, USD (n,), in its place."""
+    label = lift_labels(data)[0] if lift is None else lift
+    rows, grades = np.isfinite(label), lift_grades(label)
+    gains = lift_gains(grades[rows], label[rows])
+    return Target("lift", rows, grades, np.ones(len(data)), "lambdarank", (SALES_FEW, MONOTONE), gains)
 
 
 def money_target(head: str, data: TrainingData, label: Floats, weights: Floats) -> Target:
@@ -172,3 +192,60 @@ def utility_gains(grades: Floats, profit: Floats) -> tuple[float, ...]:
         if gains.max() > 0:
             return tuple((gains / gains.mean()).tolist())
     return (0.0, 0.0, 1.0, 2.0, 2.5)
+
+
+def _lift_money(data: TrainingData) -> MoneyLabels:
+    label, se, _ = lift_labels(data)
+    return MoneyLabels(label, se, *_plain_lifts(data))
+
+
+def _attributed_money(data: TrainingData) -> MoneyLabels:
+    # Attributed sales are exact: they have no prior, and weigh as the lifts do beside which they are told.
+    label = lift_labels(data)[2]
+    return MoneyLabels(label, np.zeros(len(data)), label, _plain_lifts(data)[1])
+
+
+def _plain_lifts(data: TrainingData) -> tuple[Floats, Floats]:
+    """Lift before shrinkage with its standard error, USD (n,); NaN where not known, or too few are."""
+    if data.lift_known.sum() < LEAST_LIFTS:
+        return np.full(len(data), np.nan), np.full(len(data), np.nan)
+    return data.column("lift_raw_usd"), data.column("lift_raw_se_usd")
+
+
+QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Quantity("accept", "the chance of acceptance", "accepted", "replied", truth=("accept_probability",)),
+            Quantity(
+                "deliver", "the chance that content is delivered once accepted", "delivered", "settled",
+                given="accepted", reported=False,
+            ),
+            Quantity(
+                "success", "the chance that content is delivered", "delivered", "settled",
+                field="success_probability", truth=("accept_probability", "deliver_probability"),
+            ),
+            Quantity(
+                "lift", "the expected extra sales", "lift_usd", "settled", money=_lift_money,
+                truth=("incremental_gmv",), realised="incremental_gmv_realised",
+            ),
+            Quantity(
+                "attributed", "the sales on which commission is owed", "attributed_usd", "settled",
+                money=_attributed_money, truth=("attributed_gmv",),
+            ),
+        )
+    }
+)  # fmt: skip
+"""Every quantity by name."""
+
+HEADS: Mapping[str, Callable[[TrainingData], Target]] = MappingProxyType(
+    {
+        "accept": accept_target,
+        "deliver": deliver_target,
+        "lift": lift_target,
+        "attributed": attributed_target,
+        "rank_success": success_ranking,
+        "rank_lift": lift_ranking,
+    }
+)
+"""Every head by `Target.name`, and how its target is made of the training data."""

@@ -4,7 +4,7 @@ The measure is the one that rankers are chosen by: the share of the best possibl
 estimated profit above chance that the out-of-fold utility captures among the
 invited (`training.heads.rankers.FittedRanker.validation`), of the ranker that training
 would prefer. After each block of campaigns the share so far is told, so that a
-hopeless hyperparameters need not be measured to its end. Held-out campaigns play no part.
+hopeless set of hyperparameters need not be measured to its end. Held-out campaigns play no part.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from training.heads.booster import fit_side_by_side
 from training.heads.feature_sets import FeatureSet
 from training.heads.fit import BLOCKS, FittedHead, Target, blocks_of, choose_head, fit_stages
 from training.heads.hyperparameters import STEP, Hyperparameters
-from training.heads.rankers import both_rankers
+from training.heads.rankers import rankers_from
 from training.heads.targets import targets_of
 
 __all__ = ["Measured", "measure", "measure_by_block", "validation_campaigns"]
@@ -97,11 +97,11 @@ def measure_by_block(
             target, feature_set = task
             return fit_stages(target, data, feature_set, inside=inside, hyperparameters=hyperparameters, seed=seed)
 
-        boosters: dict[tuple[str, str], Any] = {}
-        for (target, feature_set), (found, booster) in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
+        fitted: dict[tuple[str, str], Any] = {}
+        for (target, feature_set), (found, estimator) in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
             scores[target.name, feature_set.name][:, inside] = found
-            boosters[target.name, feature_set.name] = booster
-        yield _so_far(data, targets, blocks <= block, scores, boosters, block=block)
+            fitted[target.name, feature_set.name] = estimator
+        yield _so_far(data, targets, blocks <= block, scores, fitted, block=block)
 
 
 def _so_far(
@@ -109,7 +109,7 @@ def _so_far(
     targets: list[Target],
     rows: Flags,
     scores: dict[tuple[str, str], Floats],
-    boosters: dict[tuple[str, str], Any],
+    fitted: dict[tuple[str, str], Any],
     *,
     block: int,
 ) -> Measured:
@@ -121,8 +121,8 @@ def _so_far(
             own = {feature_set: found[:, rows] for (name, feature_set), found in scores.items() if name == target.name}
             mine = dataclasses.replace(target, rows=target.rows[rows], y=target.y[rows], weights=target.weights[rows])
             feature_set, head = choose_head(mine, part, own)
-            heads[target.name] = dataclasses.replace(head, booster=boosters[target.name, feature_set.name])
-        ranker = both_rankers(part, heads)[-1]
+            heads[target.name] = dataclasses.replace(head, estimator=fitted[target.name, feature_set.name])
+        ranker = rankers_from(part, heads)[-1]
     except (CollabrankError, ValueError, ZeroDivisionError):
         # The first blocks of a small marketplace may hold no delivery at all; the last block holds what training has.
         if part is data:

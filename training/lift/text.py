@@ -13,7 +13,7 @@ from training.lift.checks import AFTER_DAYS
 from training.lift.report import LEVEL, Estimate, LiftReport
 from training.lift.truth import LiftTruth
 
-__all__ = ["campaign_figure", "lift_text", "placebo_figure", "save_lift_figures", "truth_figure"]
+__all__ = ["campaign_figure", "lift_figures", "lift_text", "placebo_figure", "save_lift_figures", "truth_figure"]
 
 _INK, _SECOND, _QUIET = "#1b4f72", "#c0622d", "#9aa5ad"
 
@@ -133,15 +133,20 @@ def _usd(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:,.0f}"
 
 
+def lift_figures(report: LiftReport, truth: LiftTruth | None = None) -> dict[str, Any]:
+    """The figures by name: ``lift_by_campaign``, ``lift_placebo``, and ``lift_against_truth`` where it is known."""
+    figures = {"lift_by_campaign": campaign_figure(report, truth), "lift_placebo": placebo_figure(report)}
+    if truth is not None:
+        figures["lift_against_truth"] = truth_figure(truth)
+    return figures
+
+
 def save_lift_figures(report: LiftReport, folder: str | Path, truth: LiftTruth | None = None) -> list[Path]:
     """Save the figures as PNG in ``folder`` (made where it is missing); the files, in order."""
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
-    figures = {"lift_by_campaign": campaign_figure(report, truth), "lift_placebo": placebo_figure(report)}
-    if truth is not None:
-        figures["lift_against_truth"] = truth_figure(truth)
     files = []
-    for name, figure in figures.items():
+    for name, figure in lift_figures(report, truth).items():
         files.append(out / f"{name}.png")
         figure.savefig(files[-1], dpi=130)
     return files

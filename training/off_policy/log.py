@@ -298,7 +298,7 @@ def model_profits(data: TrainingData, X: Floats, economics: Economics, campaign:
     tasks: list[tuple[Target, TrainingData, int]] = []
     for one in range(int(fold.max()) + 1):
         part = _rows_of(data, fold[data.campaign] != one)
-        tasks += [(target, part, one) for target in targets_of(part) if not target.gains]
+        tasks += [(target, part, one) for target in targets_of(part) if target.name in found]
 
     def predict(task: tuple[Target, TrainingData, int]) -> Floats:
         target, part, one = task

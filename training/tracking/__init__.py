@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from training.tracking.compare import compare_runs, compared_text
+from training.tracking.compare import Compared, compare_runs
 from training.tracking.gate import GateEvidence
 from training.tracking.notes import VersionNotes
-from training.tracking.promotion import promote, rollback
+from training.tracking.promotion import Promotion, promote, rollback
 from training.tracking.record import describe, evidence_of, record_parent, record_ranker, record_shares
 from training.tracking.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, aliased, point_alias, register
 from training.tracking.store import Run, Store, default_tracking_uri, open_store
@@ -14,13 +14,14 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "EVIDENCE_DIGEST",
+    "Compared",
     "GateEvidence",
+    "Promotion",
     "Run",
     "Store",
     "VersionNotes",
     "aliased",
     "compare_runs",
-    "compared_text",
     "default_tracking_uri",
     "describe",
     "evidence_of",

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from marketplace.arrays import Floats
+from marketplace.display import Shown, text_of
 from marketplace.errors import TrainingError
 from training.evaluation import METRICS
 from training.stats import PairedTest, holm, paired_randomisation_test
@@ -43,8 +45,8 @@ class RunMetrics:
     by_campaign: Mapping[str, Mapping[str, float | None]]
 
 
-@dataclass(frozen=True)
-class Compared:
+@dataclass(frozen=True, repr=False)
+class Compared(Shown):
     """What `compare_runs` found.
 
     Attributes
@@ -71,6 +73,23 @@ class Compared:
     tests: tuple[PairedTest, ...]
     corrected: Floats
     differing: Mapping[str, tuple[str, ...]]
+
+    @property
+    def headline(self) -> str:
+        """The means, in the order asked for."""
+        means = ", ".join(f"{_label(run)} {mean:.3f}" for run, mean in zip(self.runs, self.means, strict=True))
+        return f"{self.metric} on {len(self.campaigns)} common campaigns: {means}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a run (the index): its mean, and its test against the first, which has none (NaN)."""
+        rows = [
+            {"run": run.id, "name": run.name, "asked": run.asked, "mean": mean}
+            for run, mean in zip(self.runs, self.means, strict=True)
+        ]
+        for row, test, p in zip(rows[1:], self.tests, self.corrected, strict=True):
+            row |= {"difference": test.difference, "p": test.p, "p_holm": float(p)}
+            row |= {"wins": test.wins, "ties": test.ties, "losses": test.losses}
+        return pd.DataFrame(rows).set_index("run")
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -219,6 +238,7 @@ def _refused(expected: str, received: str) -> TrainingError:
     return TrainingError(expected, received=received, look="`collabrank ui`; `collabrank compare --help`")
 
 
+@text_of.register
 def compared_text(found: Compared) -> str:
     """Plain text: one table, then the parameters in which the runs differ."""
     metrics = [name for name in (*METRICS, "validation_share") if any(name in run.metrics for run in found.runs)]

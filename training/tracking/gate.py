@@ -18,6 +18,7 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from marketplace.errors import GateError
+from training.heads import RANKERS
 from training.stats import paired_randomisation_test
 from training.tracking.store import json_text
 
@@ -38,7 +39,7 @@ Table = Mapping[str, Mapping[str, Sequence[float | None]]]
 
 CANDIDATE = "candidate"
 """What the ranker under judgement is called in its evidence."""
-_NOT_A_HEURISTIC = frozenset({CANDIDATE, "champion", "random", "oracle", "lambdarank", "expected_value"})
+_NOT_A_HEURISTIC = frozenset({CANDIDATE, "champion", "random", "oracle", *RANKERS})
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from marketplace.display import Shown, text_of
 from marketplace.errors import GateError
 from marketplace.state import replace_folder
 from models.bundle import bundle_folder, load_bundle, save_bundle
@@ -36,14 +40,14 @@ from training.tracking.registry import (
 )
 from training.tracking.store import Store, open_store
 
-__all__ = ["Promotion", "promote", "rollback"]
+__all__ = ["Promotion", "promote", "promotion_text", "rollback"]
 
 PREVIOUS = "previous_champion"
 """Tag of a version: which version was champion before it was promoted (empty for none)."""
 
 
-@dataclass(frozen=True)
-class Promotion:
+@dataclass(frozen=True, repr=False)
+class Promotion(Shown):
     """What `promote` or `rollback` did.
 
     Attributes
@@ -68,6 +72,37 @@ class Promotion:
     checks: tuple[Check, ...]
     forced: bool
     bundle: Path
+
+    @property
+    def headline(self) -> str:
+        """Which version is the champion now, and which was before."""
+        before = "none" if self.previous is None else f"version {self.previous}"
+        forced = " (forced)" if self.forced else ""
+        return f"champion is now version {self.version}, ranker {self.ranker}{forced}; before: {before}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a rule of the gate (the index): whether it passed, and its figures in words."""
+        return pd.DataFrame([vars(check) for check in self.checks], columns=["rule", "passed", "figures"]).set_index(
+            "rule"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "version": self.version,
+            "previous": self.previous,
+            "ranker": self.ranker,
+            "forced": self.forced,
+            "bundle": str(self.bundle),
+            "checks": [{"rule": check.rule, "passed": check.passed, "figures": check.figures} for check in self.checks],
+        }
+
+
+@text_of.register
+def promotion_text(done: Promotion) -> str:
+    """The gate's rules one a line, then who is champion now and where the bundle lies."""
+    rules = [f"{'pass' if check.passed else 'FAIL'}  {check.rule}: {check.figures}" for check in done.checks]
+    return "\n".join([*rules, f"{done.headline}; bundle in {done.bundle}"])
 
 
 def promote(

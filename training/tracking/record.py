@@ -12,7 +12,7 @@ from marketplace.arrays import Floats
 from training.data import TrainingData
 from training.evaluation import Comparison, HeldOut, comparison_text
 from training.figures import calibration_figure, gain_figure, importance_figure, slice_figure
-from training.heads import FittedRanker, validation_campaigns
+from training.heads import QUANTITIES, FittedRanker, validation_campaigns
 from training.stats import Groups, calibration_table, cluster_bootstrap
 from training.tracking.gate import CANDIDATE, GateEvidence
 from training.tracking.store import Run
@@ -156,15 +156,13 @@ def _slice_metrics(ranker: FittedRanker, comparison: Comparison) -> dict[str, fl
 
 
 def _figures(run: Run, ranker: FittedRanker, data: TrainingData, held_out: HeldOut, comparison: Comparison) -> None:
-    accepted, delivered = data.reply_known, data.outcome_known
-    tables = {
-        "accept, out of fold": calibration_table(
-            ranker.out_of_fold.accept[accepted], data.column("accepted")[accepted]
-        ),
-        "success, out of fold": calibration_table(
-            ranker.out_of_fold.success_probability[delivered], data.column("delivered")[delivered]
-        ),
-    }
+    tables = {}
+    for name, quantity in QUANTITIES.items():
+        told = quantity.predicted(ranker.out_of_fold) if quantity.reported and quantity.money is None else None
+        if told is not None:
+            label = quantity.label(data)
+            known = np.isfinite(label)
+            tables[f"{name}, out of fold"] = calibration_table(told[known], label[known])
     if ranker.name in comparison.calibration:
         tables["success, held out"] = comparison.calibration[ranker.name]["table"]
     run.figure(calibration_figure(tables), "figures/calibration.png")

@@ -12,6 +12,7 @@ import math
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -36,7 +37,7 @@ from training.tuning.study import (
 )
 from training.tuning.trials import Work, best_trials, fail_dead, measure_default, search
 
-__all__ = ["hyperparameters_file", "tune", "tuned_hyperparameters"]
+__all__ = ["chosen_hyperparameters", "hyperparameters_file", "tune", "tuned_hyperparameters"]
 
 
 def hyperparameters_file(name: str) -> Path:
@@ -60,6 +61,30 @@ def tuned_hyperparameters(market: Marketplace, split: Split) -> Hyperparameters:
             look="`collabrank tune DIR --minutes N` with the same --as-of; changed data need a new study",
         )
     return read_hyperparameters(file)
+
+
+def chosen_hyperparameters(
+    market: str | Path | Marketplace,
+    *,
+    as_of: str | date | None = None,
+    file: str | Path | None = None,
+    tuned: bool = False,
+) -> Hyperparameters:
+    """The hyperparameters to train with: those of ``file``, the best that `tune` found here, or the default.
+
+    Raises
+    ------
+    TrainingError
+        The file cannot be used, both are asked for, or ``tuned`` without a study of this marketplace and cut-off.
+    """
+    if file is not None and tuned:
+        raise TrainingError("a file of hyperparameters, or the tuned ones", received="both", look="`collabrank train`")
+    if file is not None:
+        return read_hyperparameters(Path(file))
+    if not tuned:
+        return DEFAULT
+    market = open_marketplace(market)
+    return tuned_hyperparameters(market, split_of(market, as_of))
 
 
 def tune(

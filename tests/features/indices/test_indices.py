@@ -23,7 +23,7 @@ from features.indices.build import (
 from features.indices.cards import IndexFrame
 from features.indices.declare import HEALTH_CAP, HEALTH_FLOOR
 from features.indices.evidence import Evidence
-from features.indices.gather import category_ids, gather, known_creators
+from features.indices.gather import category_ids, gather
 from features.indices.reference import (
     CREATOR_COMPONENTS,
     creator_parts,
@@ -34,7 +34,7 @@ from features.indices.reference import (
     reference,
     start_of,
 )
-from features.indices.shrinkage import weighted_index
+from features.time import known_creators
 from marketplace.contract.tables import TABLES
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace, open_marketplace, read_truth
@@ -162,8 +162,8 @@ def test_more_of_a_good_thing_never_lowers_its_index(market: Marketplace, now: p
         raised = creator_parts(frozen, after, keys, ends=False)
         assert (raised.percentile[:, column] >= parts.percentile[:, column] - 1e-9).all(), component.name
         for name in CREATOR_INDEX_NAMES:
-            first = index_values(parts, name, start_of(name), weighted_index, before)
-            second = index_values(raised, name, start_of(name), weighted_index, after)
+            first = index_values(parts, name, start_of(name), before)
+            second = index_values(raised, name, start_of(name), after)
             assert (second >= first - 1e-9).all(), (name, component.name)
 
 
@@ -210,8 +210,8 @@ def test_a_bad_health_rating_caps_cooperation(market: Marketplace, now: pd.Times
     parts = creator_parts(frozen, found, peer_keys(found), ends=False)
     ill = replace(found, health_rating=np.full(creators.size, HEALTH_FLOOR))
     well = replace(found, health_rating=np.full(creators.size, HEALTH_FLOOR + 1))
-    free = index_values(parts, "cooperation", 0, weighted_index, well)
-    assert index_values(parts, "cooperation", 0, weighted_index, ill).tolist() == np.minimum(free, HEALTH_CAP).tolist()
+    free = index_values(parts, "cooperation", 0, well)
+    assert index_values(parts, "cooperation", 0, ill).tolist() == np.minimum(free, HEALTH_CAP).tolist()
     assert free.max() > HEALTH_CAP
 
 

@@ -15,7 +15,6 @@ from features.indices.shrinkage import (
     effective_n,
     estimate_prior,
     event_weight,
-    geometric_index,
     index_interval,
     interval,
     mid_rank,
@@ -150,19 +149,11 @@ def test_one_more_success_never_lowers_a_rate(mu: float, m: float, successes: fl
 def test_an_index_is_monotone_in_every_component(percentiles: np.ndarray, weights: np.ndarray, more: float):
     raised = percentiles.copy()
     raised[:, 1] = np.minimum(raised[:, 1] + more, 100)
-    for combine in (weighted_index, geometric_index):
-        assert (combine(raised, weights) >= combine(percentiles, weights) - 1e-9).all()
+    assert (weighted_index(raised, weights) >= weighted_index(percentiles, weights) - 1e-9).all()
 
 
 def test_a_missing_component_takes_50():
     assert weighted_index(np.array([[80.0, np.nan]]), np.array([0.75, 0.25])).tolist() == [0.75 * 80 + 0.25 * 50]
-
-
-def test_volume_cannot_buy_reliability_in_the_geometric_mean():
-    uneven, even = np.array([[100.0, 4.0]]), np.array([[52.0, 52.0]])
-    half = np.array([0.5, 0.5])
-    assert weighted_index(uneven, half)[0] == weighted_index(even, half)[0] == 52.0
-    assert geometric_index(uneven, half)[0] == pytest.approx((100 * 4) ** 0.5)
 
 
 def test_index_interval_adds_half_widths_in_squares():

@@ -11,8 +11,9 @@ import pytest
 
 from marketplace.checks.findings import check
 from marketplace.errors import SourceError
+from marketplace.sources import IngestReport, ingest
 from marketplace.sources import complete_journey as module
-from marketplace.sources.complete_journey import IngestReport, map_tables, read_source
+from marketplace.sources.complete_journey import map_tables, read_source
 from marketplace.tables import Marketplace, open_marketplace
 
 Real = tuple[Path, IngestReport]
@@ -205,7 +206,7 @@ def test_the_source_is_not_changed() -> None:
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "find_spec", lambda _: None)
     with pytest.raises(SourceError, match=r"collabrank\[complete-journey\]"):
-        module.ingest(tmp_path / "out")
+        ingest("complete-journey", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -219,6 +220,6 @@ def test_a_source_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_same_source_gives_the_same_bytes(complete_journey: Real, tmp_path: Path) -> None:
-    module.ingest(tmp_path / "again")
+    ingest("complete-journey", tmp_path / "again")
     again, first = open_marketplace(tmp_path / "again"), open_marketplace(complete_journey[0])
     assert again.fingerprint() == first.fingerprint()

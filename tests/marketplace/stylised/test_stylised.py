@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from marketplace.commands import app
 from marketplace.errors import ContractError
 from marketplace.simulator import simulate
-from marketplace.simulator.worlds.families import NOTES
-from marketplace.sources.complete_journey import IngestReport
+from marketplace.simulator.worlds.families import FAMILIES
+from marketplace.sources import IngestReport
 from marketplace.stylised.measure import STYLISED_FACTS, measure_facts
 from marketplace.stylised.people import engagement_peak, fake_engagement, grew_at_once, reach, views_elasticity
 from marketplace.stylised.readings import NotMeasured, Readings, hill
@@ -196,9 +196,9 @@ def test_what_a_world_breaks_on_purpose_is_said_so(small_market: Path) -> None:
     held, _ = measure_facts(small_market, world="gaming")
     before = {one.fact.key: one.state for one in plain.facts}
     for one in held.facts:
-        broken = before[one.fact.key] == "fail" and one.fact.key in NOTES["gaming"].breaks
+        broken = before[one.fact.key] == "fail" and one.fact.key in FAMILIES["gaming"].breaks
         assert one.state == ("broken on purpose" if broken else before[one.fact.key])
-    assert {key for note in NOTES.values() for key in note.breaks} <= {fact.key for fact in STYLISED_FACTS}
+    assert {key for family in FAMILIES.values() for key in family.breaks} <= {fact.key for fact in STYLISED_FACTS}
     with pytest.raises(ContractError, match="a world: baseline"):
         measure_facts(small_market, world="mars")
 

@@ -16,6 +16,7 @@ from models.bundle.disk import load_bundle, save_bundle
 from models.bundle.signature import Signer
 from models.bundle.words import SignalWords, signals_sha256, words_of
 from models.calibration.scale import fit_money
+from models.funnel import APART
 from models.predict import predict
 from models.ranking import rank
 
@@ -179,7 +180,16 @@ def test_on_another_machine_calibration_may_differ_by_a_hair_and_raw_scores_by_n
         lambda m: m.update(version=1),
         lambda m: m.update(more=1),
         lambda m: m.pop("metrics"),
-        lambda m: m.update(ranker="voting"),
+        lambda m: m.update(ranker="../voting"),
+        lambda m: m.update(funnel={}),
+        lambda m: m["funnel"].pop("deliver"),
+        lambda m: m["funnel"].update(accept=["vote", "accept", "success"]),
+        lambda m: m["funnel"].update(accept=["product", "accept"]),
+        lambda m: m["funnel"].update(accept="unheard_of"),
+        lambda m: m["funnel"].update(accept="lift"),
+        lambda m: m["funnel"].update(accept=7),
+        lambda m: m.update(head_words={"unheard_of": "words"}),
+        lambda m: m.update(head_words={"lift": 7}),
         lambda m: m.update(heads=["../../etc/passwd"]),
         lambda m: m.update(heads=[]),
         lambda m: m.update(heads="lift"),
@@ -211,14 +221,18 @@ def test_a_signed_manifest_that_is_no_manifest_is_refused(folder, written):
 def test_parts_that_do_not_fit_are_refused_in_memory(ranking_bundle, value_bundle, world):
     other = fit_money("lift", [0.0, 1], label=[0.0, 1])
     wrong = [
-        {"ranker": "voting"},
+        {"ranker": "Voting!"},
+        {"funnel": {"accept": "accept", "success": "success"}},
+        {"funnel": {**APART, "success": ("majority", "accept", "success")}},
+        {"funnel": {**APART, "success": "deliver"}},
+        {"calibration": {**ranking_bundle.calibration, "utility": ranking_bundle.calibration["lift"]}},
         {"signals": ("a", "a", "b", "c", "d")},
         {"signals": ("a b", "b", "c", "d", "e")},
         {"signals": ranking_bundle.signals[:4]},
         {"heads": {"lift": ranking_bundle.heads["lift"]}},
         {"heads": {**ranking_bundle.heads, "accept": value_bundle.heads["accept"]}},
         {"calibration": {**ranking_bundle.calibration, "success": other}},
-        {"calibration": {**ranking_bundle.calibration, "lift": replace(other, head="success")}},
+        {"calibration": {**ranking_bundle.calibration, "lift": ranking_bundle.calibration["success"]}},
         {"golden": world.X[:3, :2]},
         {"golden": np.full((1, 5), np.inf)},
         {"words": {"unheard_of": SignalWords("", "")}},

@@ -1,4 +1,4 @@
-"""The hyperparameters of the heads: its ranges, its file, and that it reaches LightGBM."""
+"""The hyperparameters of the heads: their ranges, their file, and that they reach LightGBM."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from training.heads.targets import targets_of
         {"charm": 1},
     ],
 )
-def test_what_is_no_shape_is_refused(values):
+def test_what_are_no_hyperparameters_is_refused(values):
     with pytest.raises(TrainingError):
         Hyperparameters.of(values)
 
 
-def test_a_file_holds_a_shape_or_an_object_with_one(tmp_path):
+def test_a_file_holds_hyperparameters_or_an_object_with_them(tmp_path):
     hyperparameters = Hyperparameters(num_leaves=9, lambda_l2=1)
     assert hyperparameters.lambda_l2 == 1.0
     for content in (
@@ -66,14 +66,14 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
         read_hyperparameters(tmp_path / "none.json")
 
 
-def test_recipes_are_tried_or_the_most_or_the_least_constrained():
+def test_feature_sets_are_tried_or_the_most_or_the_least_constrained():
     both = (MONOTONE, FREE)
     assert Hyperparameters().feature_sets_of(both) == both
     assert Hyperparameters(feature_sets="strict").feature_sets_of(both) == (MONOTONE,)
     assert Hyperparameters(feature_sets="loose").feature_sets_of(both) == (FREE,)
 
 
-def test_a_shape_reaches_the_booster(training_data):
+def test_hyperparameters_reach_the_booster(training_data):
     target = next(t for t in targets_of(training_data) if t.head == "accept")
     hyperparameters = Hyperparameters(num_leaves=3, max_depth=2, max_rounds=40, feature_sets="strict", lambda_l2=3.5)
     head = fit_head(target, training_data, seed=7, hyperparameters=hyperparameters)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lightgbm
 import numpy as np
 import pytest
 
-from models.bundle.disk import save_bundle
+from models.bundle.disk import load_bundle, save_bundle
 from models.bundle.signature import Signer
 from models.economics import Economics
+from models.funnel import CHAINED
 from models.predict import predict
-from training.heads.fit import BLOCKS, quasi_poisson
-from training.heads.rankers import FittedRanker, fit_rankers
-from training.heads.targets import GRADES, campaign_level, lift_gains, lift_grades, targets_of, utility_gains
+from training.heads.estimators import CampaignRanker, quasi_poisson
+from training.heads.fit import BLOCKS, FittedHead, choose_head
+from training.heads.hyperparameters import STEP
+from training.heads.rankers import RANKERS, FittedRanker, Ranker, fit_rankers, rankers_from
+from training.heads.targets import GRADES, HEADS, campaign_level, lift_gains, lift_grades, targets_of, utility_gains
 
 
 def test_lift_grades_by_hand():
@@ -95,6 +99,95 @@ def test_heads_beat_a_constant_out_of_fold(rankers):
     for ranker in rankers.values():
         for name, head in ranker.heads.items():
             assert head.loss < head.constant_loss, f"{ranker.name} {name}"
+
+
+def test_every_head_is_lightgbms_own_of_its_target(rankers, training_data):
+    """What the estimators fit is what ``lightgbm.train`` gives for the same parameters, tree by tree."""
+    data = training_data
+    targets = {target.name: target for target in targets_of(data)}
+    assert targets.keys() == HEADS.keys()
+    compared = set()
+    for ranker in rankers.values():
+        for name, head in _by_target(ranker).items():
+            target = targets[name]
+            assert isinstance(head.estimator, CampaignRanker) == bool(target.gains)
+            rows, y, w = target.rows, target.y[target.rows], target.weights[target.rows]
+            chosen = next(one for one in target.feature_sets if one.name == head.feature_set)
+            X = data.X[rows]
+            X[:, chosen.hidden(data.signals, data.monotone)] = 0.0
+            params = {
+                "learning_rate": 0.05, "max_depth": 3, "num_leaves": 6, "min_data_in_leaf": 30, "lambda_l2": 10.0,
+                "feature_fraction": 0.4, "bagging_fraction": 0.8, "bagging_freq": 1, "max_bin": 63,
+                "deterministic": True, "force_row_wise": True, "num_threads": 1, "verbosity": -1, "seed": 7,
+                "objective": target.objective,
+            }  # fmt: skip
+            directions = chosen.directions(data.signals, data.monotone)
+            if directions is not None and any(directions):
+                params["monotone_constraints"] = directions
+            told = {"weight": w}
+            if target.gains:
+                params |= {"label_gain": list(target.gains), "lambdarank_truncation_level": 30}
+                told = {"group": np.unique(data.campaign[rows], return_counts=True)[1]}
+            elif target.objective == "quasi_poisson":
+                start = target.offset(data, rows)
+                params["objective"] = quasi_poisson(w)
+                told["init_score"] = start + np.log((w @ y) / (w @ np.exp(start)))
+            own = lightgbm.Dataset(X, y, feature_name=list(data.signals), params={"verbosity": -1}, **told)
+            text = lightgbm.train(params, own, head.rounds).model_to_string()
+            assert head.booster.model_to_string().partition("end of trees")[0] == text.partition("end of trees")[0]
+            compared.add(target.name)
+    assert compared == targets.keys()
+
+
+def test_a_head_that_gets_all_its_trees_has_not_converged(training_data):
+    target = targets_of(training_data)[0]
+    signal = (2.0 * target.y - 1.0) * target.rows
+    scores = {one.name: np.arange(4)[:, None] * 0.1 * signal for one in target.feature_sets}
+    assert not choose_head(target, training_data, scores)[1].converged
+    for stages in scores.values():
+        stages[3] = -stages[3]
+    found = choose_head(target, training_data, scores)[1]
+    assert found.converged
+    assert found.rounds == 3 * STEP
+
+
+def test_the_first_ranker_is_preferred_unless_another_shows_that_it_is_better(rankers, training_data, monkeypatch):
+    heads = {name: head for ranker in rankers.values() for name, head in _by_target(ranker).items()}
+    monkeypatch.setattr("training.heads.rankers.PREFERENCE", 0.0)
+    assert [one.name for one in rankers_from(training_data, heads)] == ["lambdarank", "expected_value"]
+    monkeypatch.setattr("training.heads.rankers.PREFERENCE", 1.0)
+    best = max(rankers.values(), key=lambda one: one.validation)
+    assert rankers_from(training_data, heads)[-1].name in (best.name, "expected_value")
+
+
+def _by_target(ranker: FittedRanker) -> dict[str, FittedHead]:
+    read = set(RANKERS[ranker.name].reads.values())
+    return {name if name in read else f"rank_{name}": head for name, head in ranker.heads.items()}
+
+
+def test_a_ranker_may_read_two_heads_of_one_quantity_and_tell_a_quantity_beside(
+    rankers, training_data, tmp_path, monkeypatch
+):
+    heads = {name: head for ranker in rankers.values() for name, head in _by_target(ranker).items()}
+    mixed = Ranker(
+        "mixed",
+        {"accept": "accept", "deliver": "deliver", "lift": "lift", "attributed": "rank_lift", "success": "deliver"},
+        CHAINED,
+        priced=("attributed",),
+    )
+    monkeypatch.setattr("training.heads.rankers.RANKERS", {"mixed": mixed})
+    (found,) = rankers_from(training_data, heads)
+    assert set(found.bundle.heads) == {"accept", "deliver", "lift", "rank_lift"}
+    assert found.bundle.deciding == ("accept", "deliver", "lift", "rank_lift")
+    signer = Signer.new()
+    save_bundle(found.bundle, tmp_path / "mixed", signer)
+    loaded = load_bundle(tmp_path / "mixed", signer.public_key)
+    told = predict(loaded, training_data.X[:20], training_data.economics.take(slice(0, 20)))
+    assert set(told.others) == {"success"}
+    raw = loaded.heads["deliver"].predict(training_data.X[:20], raw_score=True)
+    np.testing.assert_array_equal(told.others["success"], loaded.calibration["success"].value(raw))
+    np.testing.assert_array_equal(told.take([3, 1]).others["success"], told.others["success"][[3, 1]])
+    np.testing.assert_array_equal(told.success_probability, told.accept * told.deliver)
 
 
 def test_out_of_fold_is_not_in_sample(rankers, training_data):

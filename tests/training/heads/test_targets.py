@@ -10,7 +10,8 @@ import pytest
 from models.calibration.scale import Scale
 from models.predict import predict
 from training.data.dataset import TrainingData
-from training.heads.fit import SHALLOW, fit_head, quasi_poisson
+from training.heads.estimators import quasi_poisson
+from training.heads.fit import SHALLOW, fit_head
 from training.heads.rankers import fit_rankers
 from training.heads.targets import EXPECTED_SALES, LEAST_LIFTS, lift_labels, money_target, targets_of
 

@@ -20,7 +20,7 @@ from features.lift.sums import pair_lifts, sum_lifts
 from features.time import days_of
 from features.time.entities import known_until
 from marketplace.contract.tables import ATTRIBUTION_DAYS
-from marketplace.errors import TrainingError
+from marketplace.errors import DateError, TrainingError
 from marketplace.simulator import simulate
 from marketplace.simulator.worlds.families import WORLDS
 from marketplace.tables import Marketplace, open_marketplace
@@ -30,8 +30,8 @@ from training.lift.checks.placebo import LEAD, SHIFTS, placebo_tests
 from training.lift.checks.siblings import sibling_check
 from training.lift.checks.synthetic_did import simplex_least_squares, synthetic_did
 from training.lift.report import LEVEL, MISLED, Estimate, LiftReport, averaged, lift_report
-from training.lift.run import run_lift
-from training.lift.text import lift_text
+from training.lift.run import measure_lift
+from training.lift.text import lift_text, save_lift_figures
 from training.lift.truth import lift_truth
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
@@ -345,17 +345,23 @@ def test_the_truth_is_near(report: LiftReport, small_market: Path) -> None:
     assert truth.overall == pytest.approx(sum(truth.campaigns.values()))
 
 
-def test_run_lift_writes_json_text_and_figures(small_market: Path, tmp_path: Path) -> None:
-    found, text = run_lift(small_market, figures=tmp_path / "figures")
-    again = json.loads(json.dumps(found, allow_nan=False))
+def test_what_is_measured_has_json_text_tables_and_figures(small_market: Path, tmp_path: Path) -> None:
+    found = measure_lift(small_market, sample=40)
+    text = str(found)
+    again = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert again["overall"]["low_usd"] < again["overall"]["incremental_usd"] < again["overall"]["high_usd"]
     assert again["truth"]["campaigns_usd"].keys() == {row["name"] for row in again["campaigns"]}
     assert f"All {again['overall']['partnerships']} partnerships" in text
     assert "Placebo" in text
     assert "truth" in text
+    assert found.to_frame()["incremental_usd"].sum() == pytest.approx(found.report.learned.estimate)
+    assert found.to_frame()["truth_usd"].to_dict() == again["truth"]["campaigns_usd"]
+    assert len(found.partnerships) == found.overall.partnerships
+    files = save_lift_figures(found.report, tmp_path / "figures", found.truth)
+    assert [file.stem for file in files] == list(found.figures())
     assert len(list((tmp_path / "figures").glob("*.png"))) == 3
-    with pytest.raises(TrainingError, match="YYYY"):
-        run_lift(small_market, as_of="soon")
+    with pytest.raises(DateError, match="2025-02-01"):
+        measure_lift(small_market, as_of="soon")
 
 
 def test_no_truth_no_word_of_it(report: LiftReport, tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.plain import fit_ranker
 from marketplace.errors import BundleError, GateError
 from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key, read_signer
 from models.calibration.scale import fit_money, fit_probability
+from models.funnel import APART
 from training.heads.booster import fit_booster
+from training.heads.estimators import CampaignRanker
 from training.tracking import promotion
 from training.tracking.gate import GateEvidence
 from training.tracking.promotion import promote, rollback
@@ -33,18 +34,20 @@ from training.tracking.store import Store
 CAMPAIGNS = tuple(f"c{i:02d}" for i in range(20))
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(200, 3))
-GROUPS = np.full(20, 10)
+CAMPAIGN = np.repeat(np.arange(20), 10)
 BASE = RNG.uniform(0.3, 0.5, 20)
 
 
 def small_bundle(seed: int) -> Bundle:
     y = (X[:, 0] + RNG.normal(size=200) > 0).astype(float)
     money = np.exp(X[:, 1])
-    success = fit_ranker(X, y, GROUPS, rounds=3, seed=seed, params={"min_data_in_leaf": 5})
+    ranker = CampaignRanker(n_estimators=3, min_data_in_leaf=5, random_state=seed).fit(X, y, groups=CAMPAIGN)
+    success = ranker.booster_
     lift = fit_booster(X, money, params={"objective": "regression", "min_data_in_leaf": 5}, rounds=3, seed=seed)
     s, r = success.predict(X, raw_score=True), lift.predict(X, raw_score=True)
     return Bundle(
         ranker="lambdarank",
+        funnel=APART,
         signals=("one", "two", "three"),
         heads={"success": success, "lift": lift},
         calibration={

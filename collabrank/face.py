@@ -1,0 +1,606 @@
+"""The public functions: names, convenient arguments, and the same results that the command line prints.
+
+Nothing is decided here. Each function opens the marketplace where a path is
+given, and calls the one function beneath that its command calls too. A
+*market* is a folder's path or what `open_marketplace` gave; a date is text in
+ISO form (``2025-02-01``), a date, a datetime or a pandas Timestamp.
+
+They stand in the order in which a notebook comes to need them, and so do their
+examples: each begins where the one before it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.indices import IndexFrame, ScoreCard
+    from features.snapshot import Snapshot
+    from marketplace.checks import Report
+    from marketplace.tables import Marketplace
+    from training.data import TrainingData
+    from training.evaluation import Evaluation
+    from training.heads import Hyperparameters
+    from training.lift import LiftResult
+    from training.pipeline import TrainResult
+    from training.scoring import Ranking, Scores
+    from training.tracking import Compared, Promotion
+
+__all__ = [
+    "card",
+    "check",
+    "compare",
+    "evaluate",
+    "indices",
+    "lift",
+    "open_marketplace",
+    "promote",
+    "rank",
+    "rollback",
+    "score",
+    "signals",
+    "simulate",
+    "snapshot",
+    "train",
+    "training_data",
+]
+
+
+def open_marketplace(path: str | Path | Marketplace) -> Marketplace:
+    """Open the marketplace in the folder ``path``: one sub-folder of Parquet files a table.
+
+    Returns
+    -------
+    Marketplace
+        ``.frame("creators")`` is a table as pandas, ``.check()`` holds all of them against the data contract.
+
+    Raises
+    ------
+    ContractError
+        There is no such folder, or it lacks an indispensable table.
+
+    Examples
+    --------
+    >>> market = cr.open_marketplace("market")
+    >>> market.to_frame().loc["creators", "rows"]
+    np.int64(600)
+    >>> market.frame("creators")["market"].nunique() > 1
+    True
+    """
+    from marketplace.tables import open_marketplace as run
+
+    return run(path)
+
+
+def check(market: str | Path | Marketplace) -> Report:
+    """Hold a marketplace against the data contract and report every problem at once.
+
+    A folder that `open_marketplace` refuses can be checked too. ``market.check()`` is the same.
+
+    Raises
+    ------
+    ContractError
+        The path is no folder.
+
+    Examples
+    --------
+    >>> report = cr.check("market")
+    >>> report.ok
+    True
+    >>> report.to_frame()[["problem", "table", "text"]].empty
+    True
+    """
+    from marketplace.checks import check as run
+
+    return run(market)
+
+
+def simulate(
+    out: str | Path,
+    *,
+    creators: int = 3000,
+    campaigns: int = 180,
+    days: int = 240,
+    seed: int = 7,
+    world: str = "baseline",
+) -> Marketplace:
+    """Draw a marketplace from a causal model, with the truth that real data never tell, and open it.
+
+    Parameters
+    ----------
+    out : path
+        The folder to write; an earlier marketplace in it is replaced, anything else is not.
+    creators, campaigns, days : int
+        At least 50, 3 and 60.
+    seed : int
+        The same seed writes the same bytes.
+    world : str
+        ``baseline``, or a departure from it (``collabrank simulate --help`` names them).
+
+    Raises
+    ------
+    ContractError
+        An argument is out of range, there is no such world, or ``out`` holds something else.
+
+    Examples
+    --------
+    >>> tiny = cr.simulate("tiny", creators=50, campaigns=3, days=60)
+    >>> len(tiny.frame("creators"))
+    50
+    """
+    from marketplace.simulator import find_world
+    from marketplace.simulator import simulate as run
+    from marketplace.tables import require_replaceable
+
+    declared = find_world(world)
+    require_replaceable(out)
+    run(Path(out), creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
+    return open_marketplace(out)
+
+
+def signals(
+    market: str | Path | Marketplace,
+    *,
+    as_of: str | date | None = None,
+    creators: Sequence[str] | None = None,
+    campaigns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """What is known of creators as of a day, in numbers: every signal, NaN where it is not known.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    as_of : date, optional
+        Only what happened and was known before it is read. By default the day after the last order, invitation or
+        brief.
+    creators : sequence of str, optional
+        These alone; by default all who were known then.
+    campaigns : sequence of str, optional
+        The signals that rankers see instead: every eligible creator of each of these campaigns, as of its brief.
+
+    Returns
+    -------
+    DataFrame, float64
+        The index is creator_id (with ``campaigns``: campaign_id and creator_id); ``.attrs["units"]`` names the
+        unit of each column. docs/signals.md says what each tells.
+
+    Raises
+    ------
+    DateError, SignalError, BriefError
+        The date is not in ISO form; both ``campaigns`` and ``as_of`` are given; there is no such campaign.
+
+    Examples
+    --------
+    >>> now = cr.signals(market, as_of="2025-06-01")
+    >>> now["follower_count_last"].median() > 1000
+    np.True_
+    >>> now.attrs["units"]["net_gmv_sum_28d"]
+    'USD'
+    """
+    import pandas as pd
+
+    from features.signals import SIGNALS, build_creator, build_matrix, eligible_pairs
+    from features.time import as_of_day, as_of_days, default_as_of, known_creators
+    from marketplace.errors import SignalError
+
+    market = open_marketplace(market)
+    if campaigns is not None:
+        if as_of is not None or creators is not None:
+            raise SignalError(
+                "campaigns, or a day and creators",
+                received="both: the signals of a campaign's creators are as of its brief",
+                look="help(cr.signals)",
+            )
+        pairs = eligible_pairs(market, campaigns)
+        found = build_matrix(market, pairs).set_index(["campaign_id", "creator_id"])
+    else:
+        day = default_as_of(market) if as_of is None else as_of_day(as_of)
+        asked = known_creators(market, int(as_of_days([day])[0])) if creators is None else list(creators)
+        index = pd.Index(asked, name="creator_id", dtype="str")
+        found = build_creator(market, pd.DataFrame({"creator_id": index, "as_of": day})).set_axis(index)
+    found.attrs["units"] = {name: SIGNALS[str(name)].unit for name in found}
+    return found
+
+
+def indices(
+    market: str | Path | Marketplace,
+    *,
+    as_of: str | date | None = None,
+    creators: Sequence[str] | None = None,
+    categories: bool = False,
+) -> IndexFrame:
+    """The handcrafted indices of creators as of a day, 0 to 100, each with an interval and a confidence.
+
+    Parameters
+    ----------
+    market, as_of, creators
+        As `signals` takes them.
+    categories : bool
+        ``category_influence`` of each creator in each category, instead of the seven that no category enters.
+
+    Returns
+    -------
+    IndexFrame
+        ``.to_frame()`` has the values, ``.to_frame("confidence")`` (or ``"low"``, ``"high"``, ``"peer_rank"``, …) the
+        rest.
+
+    Raises
+    ------
+    DateError
+        The date is not in ISO form.
+
+    Examples
+    --------
+    >>> found = cr.indices(market, as_of="2025-06-01")
+    >>> found.to_frame().max().max() <= 100
+    np.True_
+    >>> found.to_frame("confidence").shape == found.to_frame().shape
+    True
+    """
+    import pandas as pd
+
+    from features.indices import build_category_influence, build_indices
+    from features.time import as_of_day, as_of_days, default_as_of, known_creators, known_ids
+
+    market = open_marketplace(market)
+    day = default_as_of(market) if as_of is None else as_of_day(as_of)
+    asked = known_creators(market, int(as_of_days([day])[0])) if creators is None else list(creators)
+    rows = pd.DataFrame({"creator_id": pd.Series(asked, dtype="str"), "as_of": day})
+    if not categories:
+        return build_indices(market, rows)
+    names = pd.DataFrame({"category_id": known_ids(market, "category_id", day)})
+    return build_category_influence(market, rows.merge(names, how="cross"))
+
+
+def training_data(market: str | Path | Marketplace, *, as_of: str | date | None = None) -> TrainingData:
+    """What `train` learns from: one row an invitation, its signals as of the brief, and what came of it.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    as_of : date, optional
+        The cut-off, as `train` takes it: outcomes known before it of campaigns briefed before it.
+
+    Raises
+    ------
+    DateError, TrainingError
+        The date is not in ISO form; the marketplace holds too little to learn from.
+
+    Examples
+    --------
+    Rows, targets and groups, for scikit-learn's own tools:
+
+    >>> data = cr.training_data(market)
+    >>> rows = data.to_frame().dropna(subset=["grade"])
+    >>> X, y, campaigns = rows[list(data.signals)], rows["grade"], rows["campaign_id"]
+    >>> len(X) == len(y) == len(campaigns) > 100
+    True
+    >>> model = cr.CampaignRanker(n_estimators=20, num_leaves=7).fit(X, y, groups=campaigns)
+    >>> 0.5 < model.score(X, y, groups=campaigns) <= 1.0
+    True
+    """
+    from training.data import build_training_data, split_of
+
+    market = open_marketplace(market)
+    split = split_of(market, as_of)
+    return build_training_data(market, split.train, as_of=split.cutoff)
+
+
+def train(
+    market: str | Path | Marketplace,
+    *,
+    as_of: str | date | None = None,
+    seed: int = 7,
+    hyperparameters: Hyperparameters | str | Path | None = None,
+    tuned: bool = False,
+) -> TrainResult:
+    """Fit both rankers on a marketplace, measure them on later campaigns, and register them in MLflow.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    as_of : date, optional
+        The cut-off: learn from what was known before that day, measure on the campaigns briefed from it on. By
+        default the day on which the last third of the campaigns begins.
+    seed : int
+        Of everything random; the same seed gives the same bundle, byte for byte.
+    hyperparameters : Hyperparameters or path, optional
+        Of the heads, or a JSON file with them.
+    tuned : bool
+        Take the best that ``collabrank tune`` found on this data up to this cut-off.
+
+    Raises
+    ------
+    DateError, TrainingError, ContractError
+        The date is not in ISO form; the tables hold too little to learn from; they cannot be read.
+
+    Examples
+    --------
+    >>> result = cr.train(market)
+    >>> [ranker.version for ranker in result.rankers]
+    [1, 2]
+    >>> result.to_frame().loc["ndcg_at_10", "estimate"].idxmax() in result.comparison.rankers
+    True
+    """
+    from training.pipeline import train as run
+    from training.tuning import chosen_hyperparameters
+
+    market = open_marketplace(market)
+    if hyperparameters is None or isinstance(hyperparameters, str | Path):
+        hyperparameters = chosen_hyperparameters(market, as_of=as_of, file=hyperparameters, tuned=tuned)
+    return run(market, as_of=as_of, seed=seed, hyperparameters=hyperparameters)
+
+
+def compare(*runs: str | int, metric: str | None = None) -> Compared:
+    """Hold runs against each other on the campaigns that all of them measured, with tests, and say what differs.
+
+    Parameters
+    ----------
+    *runs : str or int
+        Two or more: a run's id or its first characters, a version's number, ``"champion"``, ``"challenger"``. The
+        others are tested against the first.
+    metric : str, optional
+        By default ``oracle_gain_share_at_20`` where all have it.
+
+    Raises
+    ------
+    TrainingError
+        Fewer than two, unknown, or on different data.
+
+    Examples
+    --------
+    >>> cr.compare(1, 2).to_frame()["mean"].between(-1, 1).all()
+    np.True_
+    """
+    from training.tracking import compare_runs
+
+    return compare_runs([str(run) for run in runs], metric=metric)
+
+
+def promote(version: int | None = None, *, force: bool = False, reason: str = "") -> Promotion:
+    """Make a candidate the champion if it passes the gate, and write the bundle that is served.
+
+    Parameters
+    ----------
+    version : int, optional
+        The newest by default.
+    force : bool
+        Promote even where the gate refuses; recorded, with the ``reason``, which it needs.
+
+    Raises
+    ------
+    GateError, BundleError
+        The gate refuses; the candidate's bundle does not verify.
+
+    Examples
+    --------
+    >>> done = cr.promote(1, force=True, reason="an example")
+    >>> done.version
+    1
+    """
+    from training.tracking import promote as run
+
+    return run(version, force=force, reason=reason)
+
+
+def rollback() -> Promotion:
+    """Make the champion before this one the champion again, and write its bundle.
+
+    Raises
+    ------
+    GateError
+        There is no champion, or none before it.
+
+    Examples
+    --------
+    >>> cr.promote(2, force=True, reason="another").version
+    2
+    >>> cr.rollback().version
+    1
+    """
+    from training.tracking import rollback as run
+
+    return run()
+
+
+def evaluate(
+    market: str | Path | Marketplace,
+    *,
+    scores: str | Path | None = None,
+    missing: Literal["refuse", "last"] = "refuse",
+    ceiling: bool = False,
+) -> Evaluation:
+    """Measure the champion, and anybody's scores, on the campaigns held out from its training.
+
+    Beside what brands sort by today and, on simulated marketplaces, the oracle.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    scores : path, optional
+        A Parquet or CSV file with ``campaign_id``, ``creator_id``, ``score`` (more is better) for every eligible
+        creator of the held-out campaigns.
+    missing : {"refuse", "last"}
+        What becomes of eligible creators whom the file leaves out.
+    ceiling : bool
+        Fit the informed ceiling too (simulated marketplaces alone).
+
+    Raises
+    ------
+    BundleError, ContractError, TrainingError
+        There is no champion and no file; the file is refused; nothing is known of the held-out campaigns.
+
+    Examples
+    --------
+    >>> found = cr.evaluate(market)
+    >>> found.to_frame().loc[("all", "oracle_gain_share_at_20", "oracle"), "estimate"]
+    np.float64(1.0)
+    """
+    from training.evaluation import evaluate_marketplace
+
+    return evaluate_marketplace(open_marketplace(market), scores=scores, missing=missing, ceiling=ceiling)
+
+
+def lift(market: str | Path | Marketplace, *, as_of: str | date | None = None, sample: int = 200) -> LiftResult:
+    """What partnerships added to sales (uplift), by campaign and in all, beside attributed sales and checks.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    as_of : date, optional
+        Read only what was known before that day. By default everything.
+    sample : int
+        Partnerships that the check by synthetic difference-in-differences looks at, at most.
+
+    Returns
+    -------
+    LiftResult
+        ``.to_frame()`` by campaign, ``.partnerships`` one by one, ``.figures()``, ``.flags`` for what failed.
+
+    Raises
+    ------
+    DateError, TrainingError
+        The date is not in ISO form; no partnership is ripe.
+
+    Examples
+    --------
+    >>> found = cr.lift(market, sample=20)
+    >>> found.overall.low < found.overall.estimate < found.overall.high
+    True
+    >>> (found.to_frame()["attributed_usd"] >= 0).all()
+    np.True_
+    """
+    from training.lift import measure_lift
+
+    return measure_lift(open_marketplace(market), as_of=as_of, sample=sample)
+
+
+def snapshot(market: str | Path | Marketplace, *, as_of: str | date | None = None) -> Snapshot:
+    """Take the snapshot of all creators that the service ranks from, and keep it in ``var/snapshot``.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    as_of : date, optional
+        By default the day after the last order, invitation or brief.
+
+    Raises
+    ------
+    DateError, SnapshotError
+        The date is not in ISO form; no creator was known by then.
+
+    Examples
+    --------
+    >>> taken = cr.snapshot(market, as_of="2025-06-01")
+    >>> taken.to_frame().index.equals(now.index)
+    True
+    """
+    from features.snapshot import take_snapshot
+
+    return take_snapshot(open_marketplace(market), as_of)
+
+
+def rank(
+    market: str | Path | Marketplace,
+    *,
+    campaign: str | None = None,
+    brief: str | Path | Mapping[str, Any] | None = None,
+    top: int = 20,
+) -> Ranking:
+    """Rank the creators for one brief with the champion, and say why.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    campaign : str
+        A campaign of the marketplace, as of its brief; or
+    brief : mapping or path
+        a brief written out, as ``POST /rank`` takes it, or a JSON file with one.
+    top : int
+        How many creators.
+
+    Raises
+    ------
+    BriefError, BundleError
+        Neither or both, no such campaign, or a brief that cannot be completed; there is no champion.
+
+    Examples
+    --------
+    >>> last = market.frame("campaigns").sort_values("briefed_at")["campaign_id"].iloc[-1]
+    >>> ranking = cr.rank(market, campaign=last, top=5)
+    >>> ranking.to_frame()["position"].to_list()
+    [1, 2, 3, 4, 5]
+    >>> products = market.frame("products")
+    >>> brief = {"market": "US", "category_id": products["category_id"].iloc[0], "commission_rate": 0.15}
+    >>> len(cr.rank(market, brief=brief, top=3).creators)
+    3
+    """
+    from training.scoring import rank_brief
+
+    return rank_brief(open_marketplace(market), campaign=campaign, brief=brief, top=top)
+
+
+def card(market: str | Path | Marketplace, creator: str, *, as_of: str | date | None = None) -> ScoreCard:
+    """A creator's score card, as creator and brand both see it: the eight indices, intervals, peers, components.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    creator : str
+        The creator's id.
+    as_of : date, optional
+        By default the day after the last order, invitation or brief.
+
+    Returns
+    -------
+    ScoreCard
+        A dict, as JSON has it; ``.to_frame()`` is the table.
+
+    Raises
+    ------
+    DateError, SignalError
+        The date is not in ISO form; the creator was not known by then.
+
+    Examples
+    --------
+    >>> shown = cr.card(market, ranking.creators[0].creator_id)
+    >>> 0 <= shown["indices"]["cooperation"]["value"] <= 100
+    True
+    """
+    from features.indices import build_card
+
+    return build_card(open_marketplace(market), creator, as_of)
+
+
+def score(
+    market: str | Path | Marketplace, out: str | Path | None = None, *, campaigns: Sequence[str] | None = None
+) -> Scores:
+    """Score every eligible creator of every campaign, each as of that campaign's brief.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    out : path, optional
+        The file to write, ``.parquet`` or ``.csv``. Left out: the rows stay in memory.
+    campaigns : sequence of str, optional
+        These alone.
+
+    Raises
+    ------
+    FileError, BundleError, ContractError
+        ``out`` has another ending; there is no champion; there is no such campaign.
+
+    Examples
+    --------
+    >>> scores = cr.score(market, "scores.csv", campaigns=[last])
+    >>> list(scores.to_frame()["creator_id"][:5]) == list(ranking.to_frame().index)
+    True
+    """
+    from training.scoring import score_marketplace
+
+    return score_marketplace(open_marketplace(market), out, campaigns=campaigns)

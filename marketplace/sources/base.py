@@ -1,0 +1,75 @@
+"""What a source is: a name, a line about it, and a function that reads it as the contract's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["IngestReport", "Ingested", "Source"]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What a source was read as.
+
+    Attributes
+    ----------
+    tables : mapping of str to DataFrame
+        Tables of the contract (`marketplace.contract.TABLES`); those and the columns that the source lacks are left
+        out, and are null.
+    notes : list of str
+        Plain sentences on what was left out or cannot be known.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where marketplaces can come from: what a module of this package declares as ``SOURCE``.
+
+    Parameters
+    ----------
+    name : str
+        As `collabrank ingest NAME` takes it.
+    about : str
+        The source in a line.
+    read : callable
+        The folder of its files (None where it was not told) -> `Ingested`. Raises `SourceError` where the source
+        cannot be read or mapped. Its libraries are imported when it is called, not with the module.
+    """
+
+    name: str
+    about: str
+    read: Callable[[Path | None], Ingested]
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest wrote, what the source lacks, and what a reader should know.
+
+    Attributes
+    ----------
+    source : str
+        The source's name.
+    rows : dict of str to int
+        Rows written, by table.
+    missing : dict of str to str
+        Contract table or ``table.column`` that the source lacks, to what becomes null without it.
+    notes : list of str
+        As the source gave them.
+    """
+
+    source: str
+    rows: dict[str, int]
+    missing: dict[str, str]
+    notes: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for a program."""
+        return asdict(self)
