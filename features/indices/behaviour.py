@@ -15,7 +15,7 @@ from features.indices.content import JUDGED_AFTER_DAYS
 from features.indices.declare import BARELY_VIEWED_SHARE, BRAND_CAP, WINDOW_DAYS
 from features.indices.events import EVENT_SCALE, EVENT_WINDOWS, MASS_ONE
 from features.indices.evidence import DAYS_PER_30, WEIGHT_ONE, Evidence, built, event_weights, readable, sums_by_row
-from features.indices.money import LIFT_SCALE
+from features.indices.money import LIFT_SCALE, lift_events
 from features.indices.shrinkage import decayed_exposure, effective_n
 from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
@@ -28,8 +28,14 @@ _USUAL_EXCESS = 0.5
 
 
 def event_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, Evidence]:
-    """Partnership events: weighted moments by kind, at most `BRAND_CAP` fresh events' worth from each brand."""
+    """Partnership events: weighted moments by kind, at most `BRAND_CAP` fresh events' worth from each brand.
+
+    Lifts are estimated of the grid days that the days of ``base`` stand on, of no others.
+    """
     events = built(market, "events")
+    days = market.backend.to_pyarrow(base.select("day").distinct())["day"].to_numpy()
+    lifts = ibis.memtable(lift_events(market, days), schema=events.schema())
+    events = events.union(lifts.select(events.columns))
     count = watched.size
     joined = base.join(events, [*readable(base, events), events.event_day >= base.day - events.window])
     joined = joined.mutate(w=event_weights(joined.day, joined.event_day))

@@ -32,8 +32,8 @@ from features.indices.declare import (
     MIN_EVIDENCE,
     MIN_PEERS,
     PERCENT_SATURATED,
-    REFERENCE_EVERY_DAYS,
     Component,
+    grid_day,
 )
 from features.indices.evidence import CategoryEvidence, Evidence, Gathered
 from features.indices.gather import category_ids, gather_days
@@ -79,11 +79,6 @@ _LIFT = "lift_per_partnership"
 _LEVELS = 4  # market x category x tier, market x tier, market, all
 
 _REFERENCES: WeakKeyDictionary[Marketplace, dict[int, Reference]] = WeakKeyDictionary()
-
-
-def grid_day(day: Ints) -> Ints:
-    """The latest frozen day at or before each ``day`` (int64, from 1970-01-01)."""
-    return (day // REFERENCE_EVERY_DAYS) * REFERENCE_EVERY_DAYS
 
 
 def follower_tier(followers: Floats) -> npt.NDArray[np.object_]:
