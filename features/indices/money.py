@@ -36,6 +36,7 @@ from features.lift import ripe_lifts
 from features.outcomes import partnership_outcomes
 from features.time import FOREVER, day_of
 from marketplace.arrays import Ints
+from marketplace.cache import FRAME, remembered
 from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace
 
@@ -213,7 +214,10 @@ def lift_events(market: Marketplace, days: Ints) -> pd.DataFrame:
 def _lifts_of(market: Marketplace, grid: int) -> pd.DataFrame:
     kept = _LIFTS.setdefault(market, {})
     if grid not in kept:
-        kept[grid] = _as_events(ripe_lifts(market, grid), grid)
+        lifts = remembered(
+            market, "lift", [grid], code="features.indices", form=FRAME, make=lambda: ripe_lifts(market, grid)
+        )
+        kept[grid] = _as_events(lifts, grid)
     return kept[grid]
 
 
