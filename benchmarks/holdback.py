@@ -28,9 +28,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from features.lift import HYPERPRIOR, TERMS, Block, LiftEvidence, Prior, fit_prior, one_thread, sum_lifts
 from marketplace.arrays import Flags
 from marketplace.tables import Marketplace
-from training.lift import HYPERPRIOR, TERMS, Block, LiftEvidence, Prior, fit_prior, one_thread, sum_lifts
 
 __all__ = ["POLICY", "Calibrated", "calibrate", "randomised"]
 
@@ -57,7 +57,7 @@ class Calibrated:
     corrected, corrected_se : float
         The learned total times the factor, USD.
     prior : Prior
-        The coefficients of `training.lift.evidence.TERMS`.
+        The coefficients of `features.lift.evidence.TERMS`.
     """
 
     randomised: int
@@ -84,7 +84,7 @@ def randomised(market: Marketplace, rows: pd.DataFrame) -> Flags:
 def calibrate(evidence: LiftEvidence, drawn: Flags, chosen: Flags) -> Calibrated:
     """Total lift of the ``chosen`` partnerships by what the ``drawn`` ones teach, both bool (n,).
 
-    With no partnership drawn, the coefficients are what is taken for likely beforehand (`training.lift.HYPERPRIOR`).
+    With no partnership drawn, the coefficients are what is taken for likely beforehand (`features.lift.HYPERPRIOR`).
     """
     blocks = [reduced for block in evidence.blocks if (reduced := _of(block, drawn)) is not None]
     prior = (

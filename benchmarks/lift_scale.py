@@ -28,13 +28,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.simulate import slope
+from features.lift import attributed_days, estimate_lift
 from features.time import known_until
 from marketplace.errors import CollabrankError
 from marketplace.simulator import simulate
 from marketplace.simulator.worlds import BASELINE
 from marketplace.tables import open_marketplace
 from training.data import build_labels
-from training.lift import attributed_days, estimate_lift, lift_report
+from training.lift import lift_report
 from training.outcomes import build_outcomes
 
 __all__ = ["CAMPAIGNS", "WORLD", "main", "measure"]

@@ -572,9 +572,9 @@ def card(market: str | Path | Marketplace, creator: str, *, as_of: str | date | 
     >>> 0 <= shown["indices"]["cooperation"]["value"] <= 100
     True
     """
-    from features.indices import build_card
+    from features.snapshot import score_card_of
 
-    return build_card(open_marketplace(market), creator, as_of)
+    return score_card_of(open_marketplace(market), creator, as_of)
 
 
 def score(

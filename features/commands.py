@@ -63,7 +63,7 @@ def card(
     as_json: AsJson = False,
 ) -> None:
     """Show a creator's score card: the eight indices with intervals, peers and components."""
-    from features.indices import build_card
+    from features.snapshot import score_card_of
     from marketplace.tables import open_marketplace
 
-    print_result(build_card(open_marketplace(directory), creator, as_of), as_json)
+    print_result(score_card_of(open_marketplace(directory), creator, as_of), as_json)

@@ -1,4 +1,4 @@
-"""The commands of this package: simulate, ingest, check, facts."""
+"""The commands of this package: simulate, ingest, check, facts, cache."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ import typer
 from marketplace.errors import ContractError
 from marketplace.options import AsJson, Folder, print_result
 
-__all__ = ["app", "check", "facts", "ingest", "simulate"]
+__all__ = ["app", "cache", "check", "clear", "facts", "ingest", "show", "simulate"]
 
 app = typer.Typer()
+cache = typer.Typer(
+    help="Show what was built and is kept in var/cache, or clear it. COLLABRANK_CACHE=off keeps nothing, a size such "
+    "as 10GB sets the limit (4GB); the answers are the same either way."
+)
+app.add_typer(cache, name="cache")
 
 Out = Annotated[
     Path, typer.Argument(help="The folder to write; an earlier marketplace in it is replaced.", metavar="OUT")
@@ -158,3 +163,36 @@ def facts(
         print(f"{'':<17} published: {one.fact.published}; {one.fact.source}")
     states = [one.state for one in report.facts]
     print("\n" + ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
+
+
+@cache.callback(invoke_without_command=True)
+def show(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show what is kept: how many entries of each kind, and how large they are."""
+    from marketplace.cache import cache_folder, entries, limit_bytes
+
+    if context.invoked_subcommand is not None:
+        return
+    kept, limit = entries(), limit_bytes()
+    kinds = {what: [one.bytes for one in kept if one.what == what] for what in sorted({one.what for one in kept})}
+    total = sum(one.bytes for one in kept)
+    if as_json:
+        sizes = {what: {"entries": len(each), "bytes": sum(each)} for what, each in kinds.items()}
+        print(json.dumps({"folder": str(cache_folder()), "limit_bytes": limit, "bytes": total, "kinds": sizes}))
+        return
+    for what, each in kinds.items():
+        print(f"{what:<12} {len(each):>6,} entries  {sum(each) / 1e6:>9,.1f} MB")
+    of = "off: nothing is read or kept" if limit is None else f"of {limit / 1e6:,.1f} MB"
+    print(f"{total / 1e6:,.1f} MB in {len(kept):,} entries, {of}; {cache_folder()}")
+
+
+@cache.command()
+def clear(as_json: AsJson = False) -> None:
+    """Remove all that is kept; it is built again when it is next asked for."""
+    from marketplace.cache import clear as run
+
+    gone = run()
+    total = sum(one.bytes for one in gone)
+    if as_json:
+        print(json.dumps({"entries": len(gone), "bytes": total}))
+        return
+    print(f"{len(gone):,} entries removed, {total / 1e6:,.1f} MB")

@@ -8,7 +8,7 @@ same, empty or null, so that what depends on it comes out null.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +18,16 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from marketplace.cache import FileStates, Form, digests, dump_table, load_table, remembered
 from marketplace.checks import Report, check
 from marketplace.contract import TABLES, Table, arrow_schema
 from marketplace.display import Shown
 from marketplace.errors import ContractError
 
 __all__ = ["Marketplace", "open_marketplace", "read_truth", "require_replaceable", "to_arrow"]
+
+_HELD_BYTES = 16 * 2**20
+"""Columns read from files stay in memory up to this size, for they are asked for again."""
 
 Truth = Literal["outcomes", "traits"]
 
@@ -77,10 +81,13 @@ class Marketplace(Shown):
     def __init__(self, arrow: Mapping[str, Any], *, path: Path | None = None) -> None:
         self.path = path
         self.present = frozenset(arrow)
+        self._files = None if path is None else FileStates.of(file for one in arrow.values() for file in one.files)
+        self._fingerprint: str | None = None
         self.backend = ibis.duckdb.connect()
         self.backend.raw_sql("SET TimeZone='UTC'")
         self._arrow = dict(arrow)
         self._tables: dict[str, Any] = {}
+        self._held: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
 
     @classmethod
     def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Marketplace:
@@ -99,7 +106,13 @@ class Marketplace(Shown):
             return arrow_schema(table).empty_table().select(names)
         if isinstance(source, pa.Table):
             return source.select(names)
-        return _conform(source.to_table(columns=[n for n in names if n in source.schema.names]), declared).select(names)
+        held = self._held.get((table, tuple(names)))
+        if held is None:
+            there = [name for name in names if name in source.schema.names]
+            held = _conform(source.to_table(columns=there), declared).select(names)
+            if held.nbytes <= _HELD_BYTES:
+                self._held[(table, tuple(names))] = held
+        return held
 
     def frame(self, table: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """The whole of ``table`` as pandas: strings as ``str``, instants as ``datetime64[us, UTC]``."""
@@ -132,6 +145,30 @@ class Marketplace(Shown):
         frame: pd.DataFrame = self.backend.to_pyarrow(expression).to_pandas()
         return frame
 
+    def build(self, name: str, make: Callable[[], Any], *, code: str) -> Any:
+        """The Ibis expression that ``make`` gives as the table ``name`` on `backend`, from the cache where it is there.
+
+        Parameters
+        ----------
+        name : str
+            Says all that the table depends on beside the marketplace and the code.
+        code : str
+            The package whose expression it is (`marketplace.cache.code_version`).
+
+        Returns
+        -------
+        ibis table
+            Rows in no order.
+        """
+        form: Form[Any] = Form(
+            dump=lambda table, sink: dump_table(self.backend.to_pyarrow(table), sink),
+            load=lambda content: self.backend.create_table(name, ibis.memtable(load_table(content)), temp=True),
+        )
+        return remembered(
+            self, "tables", [name], code=code, form=form,
+            make=lambda: self.backend.create_table(name, make(), temp=True),
+        )  # fmt: skip
+
     def check(self) -> Report:
         """Hold the tables against the data contract and report every problem at once (`marketplace.checks.check`)."""
         return check(self)
@@ -155,8 +192,12 @@ class Marketplace(Shown):
         return int(source.num_rows if isinstance(source, pa.Table) else source.count_rows())
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex, 64 characters) over the tables' names, columns, row counts and files' bytes."""
+        """SHA-256 (hex, 64 characters) over the tables' names and files' bytes, or over the frames.
+
+        A file is read once for each state it is in (`marketplace.cache.files`).
+        """
         digest = hashlib.sha256()
+        found = {} if self._files is None else digests(FileStates.of(str(state[0]) for state in self._files.states))
         for name in sorted(self.present):
             source = self._arrow[name]
             digest.update(name.encode())
@@ -167,8 +208,22 @@ class Marketplace(Shown):
                 digest.update(sink.getvalue())
             else:
                 for file in sorted(source.files):
-                    digest.update(hashlib.file_digest(open(file, "rb"), "sha256").digest())  # noqa: SIM115
+                    digest.update(bytes.fromhex(found[file]))
         return digest.hexdigest()
+
+    def kept_as(self) -> str | None:
+        """`fingerprint` as the cache's key; None for frames in memory, or once a file has changed since it was opened.
+
+        What this object has read by then is neither the old files nor the new ones.
+        """
+        if self._files is None or not self._files.unchanged():
+            return None
+        if self._fingerprint is None:
+            fingerprint = self.fingerprint()
+            if not self._files.unchanged():
+                return None
+            self._fingerprint = fingerprint
+        return self._fingerprint
 
 
 def open_marketplace(path: str | Path | Marketplace) -> Marketplace:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
+# Tests change code and tables under way; those of the cache switch it on for themselves.
+os.environ["COLLABRANK_CACHE"] = "off"
 
 
 @pytest.fixture(scope="session")

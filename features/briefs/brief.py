@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,9 @@ OTHER_TERMS: Mapping[str, Column] = MappingProxyType(
 A column that is declared there is read from campaigns, may be written into a brief by hand (as the column is called,
 within its bounds), and is a term that signals may use; money becomes USD and its term ends in ``_usd``.
 """
+
+_READ: WeakKeyDictionary[Marketplace, dict[str, Brief]] = WeakKeyDictionary()
+"""Briefs that have been read, by campaign."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +163,12 @@ def read_briefs(market: Marketplace, campaign_ids: Iterable[str] | None = None) 
                 "campaigns of the marketplace", received=", ".join(missing[:5]), look="its campaigns table"
             )
         campaigns = campaigns[campaigns["campaign_id"].isin(wanted)]
-    prices = PriceBook(market)
-    return {row["campaign_id"]: _brief(row, prices) for row in campaigns.to_dict("records")}
+    read = _READ.setdefault(market, {})
+    unread = campaigns[~campaigns["campaign_id"].isin(list(read))]
+    if len(unread):
+        prices = PriceBook(market)
+        read |= {row["campaign_id"]: _brief(row, prices) for row in unread.to_dict("records")}
+    return {name: read[name] for name in campaigns["campaign_id"]}
 
 
 def _brief(row: Mapping[Any, Any], prices: PriceBook) -> Brief:

@@ -26,6 +26,7 @@ import pandas as pd
 from features.conversion.fit import FAR_PRICE, Fitted, active, fit_conversion, packed
 from features.conversion.rows import TRAITS, ConversionData, read_conversion_data
 from marketplace.arrays import Floats, Ints
+from marketplace.cache import ARRAYS, remembered
 from marketplace.progress import track
 from marketplace.tables import Marketplace
 
@@ -202,17 +203,22 @@ def conversion_of(market: Marketplace, day: int) -> Conversion | None:
     due = day // REFIT_DAYS * REFIT_DAYS
     kept = _FITS.setdefault(market, OrderedDict())
     if due not in kept:
-        evidence = read_conversion_data(market, due)
-        enough = (
-            evidence is not None
-            and len(evidence.posts) >= LEAST_POSTS
-            and float(evidence.posts.orders.sum()) >= LEAST_ORDERS
+        arrays = remembered(
+            market, "conversion", [due], code="features.conversion", form=ARRAYS, make=lambda: _fitted(market, due)
         )
-        kept[due] = _laid_out(evidence, fit_conversion(evidence)) if enough and evidence is not None else None
+        kept[due] = Conversion.of_arrays(arrays) if arrays else None
     kept.move_to_end(due)
     while len(kept) > 1 and sum(fit.size for fit in kept.values() if fit is not None) > _KEPT_BYTES:
         kept.popitem(last=False)
     return kept[due]
+
+
+def _fitted(market: Marketplace, due: int) -> Mapping[str, npt.NDArray[Any]]:
+    """The arrays of the model fitted on what was known before the day ``due``; none where that is too little."""
+    evidence = read_conversion_data(market, due)
+    if evidence is None or len(evidence.posts) < LEAST_POSTS or float(evidence.posts.orders.sum()) < LEAST_ORDERS:
+        return {}
+    return _laid_out(evidence, fit_conversion(evidence)).arrays()
 
 
 def conversion_columns(

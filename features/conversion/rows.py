@@ -9,6 +9,7 @@ a newer one did.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -167,24 +168,32 @@ def read_conversion_data(market: Marketplace, day: int) -> ConversionData | None
 def _tables(market: Marketplace) -> tuple[Any, Any, Any, Any]:
     """Posts x products, views, orders and deliveries with the days on which they count; built once a marketplace."""
     if market not in _TABLES:
-        states = promoted_states(market)
-        there = states.deleted_at.isnull() & states.is_shoppable.fill_null(False)
-        posts = states.filter(there).select(
-            "content_id", "creator_id", "event_day", "since_day", "until_day",
-            product_id="promoted_", live=(states.format == "LIVE").cast("int64"),
-        )  # fmt: skip
-        views = view_rows(market).select("content_id", "since_day", "organic_views")
-        states = known_states(market.table("orders"), ("order_id", "sku_id"), "ordered_at")
-        kept = (states.status != "CANCELLED") & ~ibis.coalesce(states.is_paid_traffic, ibis.literal(False))
-        orders = states.filter(kept, states.content_id.notnull()).select(
-            "content_id", "product_id", "since_day", "until_day"
+        made = {
+            "posts": lambda: _shoppable_posts(market),
+            "views": lambda: view_rows(market).select("content_id", "since_day", "organic_views"),
+            "orders": lambda: _orders(market),
+            "deliveries": lambda: known_once(market.table("deliveries"), "posted_at").select("content_id", "since_day"),
+        }
+        posts, views, orders, deliveries = (
+            market.build(f"conversion_{name}", make, code="features.conversion") for name, make in made.items()
         )
-        deliveries = known_once(market.table("deliveries"), "posted_at").select("content_id", "since_day")
-        _TABLES[market] = tuple(
-            market.backend.create_table(f"conversion_{name}", table, temp=True)
-            for name, table in (("posts", posts), ("views", views), ("orders", orders), ("deliveries", deliveries))
-        )
+        _TABLES[market] = posts, views, orders, deliveries
     return _TABLES[market]
+
+
+def _shoppable_posts(market: Marketplace) -> Any:
+    states = promoted_states(market)
+    there = states.deleted_at.isnull() & states.is_shoppable.fill_null(False)
+    return states.filter(there).select(
+        "content_id", "creator_id", "event_day", "since_day", "until_day",
+        product_id="promoted_", live=(states.format == "LIVE").cast("int64"),
+    )  # fmt: skip
+
+
+def _orders(market: Marketplace) -> Any:
+    states = known_states(market.table("orders"), ("order_id", "sku_id"), "ordered_at")
+    kept = (states.status != "CANCELLED") & ~ibis.coalesce(states.is_paid_traffic, ibis.literal(False))
+    return states.filter(kept, states.content_id.notnull()).select("content_id", "product_id", "since_day", "until_day")
 
 
 def _posts_before(market: Marketplace, day: int) -> Any:
@@ -213,8 +222,9 @@ def _posts_before(market: Marketplace, day: int) -> Any:
     )
 
 
+@cache
 def _people() -> tuple[Windows, dict[str, Any]]:
-    windows = Windows(("creator_id",))
+    windows = Windows(("creator_id",), code="features.conversion")
     return windows, {
         "log_followers": windows.latest("profiles", "log_followers"),
         "videos": windows.sum("first_weeks", "read_videos", WINDOW_DAYS),

@@ -63,7 +63,8 @@ def fact_table(market: Marketplace, fact: str, keys: Sequence[str]) -> Any:
     ibis table
         ``keys`` (string), ``event_day`` and ``known_day`` (int64, days from
         1970-01-01; ``event_day <= known_day``) and every measure (int64, in
-        ``1 / scale`` units). Built once a marketplace and kept in its DuckDB.
+        ``1 / scale`` units). Built once a marketplace: in its DuckDB while it lives, in
+        the cache (`marketplace.cache`) beyond.
 
     Raises
     ------
@@ -81,16 +82,18 @@ def fact_table(market: Marketplace, fact: str, keys: Sequence[str]) -> Any:
     built = _BUILT.setdefault(market, {})
     grain = tuple(key for key in declared.keys if key in keys)
     if (fact, *grain) not in built:
-        if len(grain) == len(declared.keys):
-            parts = [fact_table(market, *part) for part in declared.made_of]
-            deltas = _deltas(declared, declared.rows(market, *parts))
-        else:
-            finest = fact_table(market, fact, declared.keys)
-            deltas = finest.filter([finest[key].notnull() for key in grain])
-        built[(fact, *grain)] = market.backend.create_table(
-            "_".join(("fact", fact, *grain)), _summed(declared, deltas, grain), temp=True
+        built[(fact, *grain)] = market.build(
+            "_".join(("fact", fact, *grain)), lambda: _at_grain(market, declared, grain), code="features.facts"
         )
     return built[(fact, *grain)]
+
+
+def _at_grain(market: Marketplace, fact: Fact, grain: tuple[str, ...]) -> Any:
+    if len(grain) == len(fact.keys):
+        parts = [fact_table(market, *part) for part in fact.made_of]
+        return _summed(fact, _deltas(fact, fact.rows(market, *parts)), grain)
+    finest = fact_table(market, fact.name, fact.keys)
+    return _summed(fact, finest.filter([finest[key].notnull() for key in grain]), grain)
 
 
 def _fact(name: str) -> Fact:
@@ -100,13 +103,20 @@ def _fact(name: str) -> Fact:
 
 
 def _deltas(fact: Fact, rows: Any) -> Any:
-    """Intervals of knowledge as signed deltas."""
+    """Intervals of knowledge as signed deltas: each row once as it begins to count, and once as it ends, if it does.
+
+    One pass over ``rows``; two, put together, would have the database work all of it out twice.
+    """
     measures = {name: ibis.coalesce(rows[name].cast("int64"), ibis.literal(0, "int64")) for name in fact.measures}
     rows = rows.select(*fact.keys, "event_day", "since_day", "until_day", **measures)
-    kept = rows.select(*fact.keys, "event_day", known_day="since_day", **{name: rows[name] for name in measures})
-    ended = rows.filter(rows.until_day < FOREVER)
-    taken = ended.select(*fact.keys, "event_day", known_day="until_day", **{name: -ended[name] for name in measures})
-    return kept.union(taken)
+    signs = ibis.array([ibis.literal(1, "int64"), ibis.literal(-1, "int64")])
+    both = rows.mutate(sign_=ibis.ifelse(rows.until_day < FOREVER, signs, signs[:1])).unnest("sign_")
+    return both.select(
+        *fact.keys,
+        "event_day",
+        known_day=ibis.ifelse(both.sign_ > 0, both.since_day, both.until_day),
+        **{name: both[name] * both.sign_ for name in measures},
+    )
 
 
 def _summed(fact: Fact, deltas: Any, grain: Sequence[str]) -> Any:

@@ -46,6 +46,7 @@ import pyarrow as pa
 from features.facts.store import FACTS, fact_table, is_known
 from features.time import HALF_LIFE_DAYS, decay_of
 from marketplace.arrays import Floats
+from marketplace.cache import remembered_text
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 
@@ -99,10 +100,14 @@ class Windows:
     keys : sequence of str
         The entity's keys, such as ``("creator_id", "category_id")``; every
         fact asked must have them.
+    code : str, optional
+        The package whose source holds all the requests and the arithmetic over them: compiling them takes longer
+        than running them on a small marketplace, so the SQL is kept (`marketplace.cache`) until that source changes.
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], *, code: str | None = None) -> None:
         self.keys = tuple(keys)
+        self.code = code
         self._requests: dict[str, Request] = {}
         self._compiled: dict[tuple[Any, ...], tuple[str, Mapping[str, Any]]] = {}
 
@@ -205,11 +210,18 @@ class Windows:
                 fact_table(market, fact, self._grain(by))
         key = (known, tuple(self._requests), tuple((name, id(column)) for name, column in signals.items()))
         if key not in self._compiled:
-            schema = {"row_": "int64", **dict.fromkeys(self.keys, "string"), "day": "int64"}
-            table = self.joined(market, ibis.table(schema, name=_ROWS))
-            sql = str(ibis.to_sql(table.select("row_", **signals), dialect="duckdb"))
+            if self.code is None:
+                sql = self._compile(market, signals)
+            else:
+                asked = [self.keys, *(repr(request) for request in self._requests.values()), known, list(signals)]
+                sql = remembered_text("sql", asked, code=self.code, make=lambda: self._compile(market, signals))
             self._compiled[key] = sql, dict(signals)  # the columns are kept so that no other takes their id
         return self._compiled[key][0]
+
+    def _compile(self, market: Marketplace, signals: Mapping[str, Any]) -> str:
+        schema = {"row_": "int64", **dict.fromkeys(self.keys, "string"), "day": "int64"}
+        table = self.joined(market, ibis.table(schema, name=_ROWS))
+        return str(ibis.to_sql(table.select("row_", **signals), dialect="duckdb"))
 
     def joined(self, market: Marketplace, rows: Any) -> Any:
         """An Ibis table of ``rows`` (Ibis: ``row_`` int64, keys, ``day``) with one float64 column a request."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from features.indices.build import build_card, build_category_influence, build_indices, index_scores
+from features.indices.build import (
+    build_card,
+    build_category_influence,
+    build_indices,
+    gather_everyone,
+    index_scores,
+)
 from features.indices.cards import IndexFrame, ScoreCard, score_card
 from features.indices.declare import CATEGORY_INDEX, CREATOR_INDEX_NAMES, FOLLOWER_TIERS, INDEX_NAMES, INDICES
 
@@ -17,6 +23,7 @@ __all__ = [
     "build_card",
     "build_category_influence",
     "build_indices",
+    "gather_everyone",
     "index_scores",
     "score_card",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import ibis
@@ -14,7 +15,7 @@ from features.indices.content import JUDGED_AFTER_DAYS
 from features.indices.declare import BARELY_VIEWED_SHARE, BRAND_CAP, WINDOW_DAYS
 from features.indices.events import EVENT_SCALE, EVENT_WINDOWS, MASS_ONE
 from features.indices.evidence import DAYS_PER_30, WEIGHT_ONE, Evidence, built, event_weights, readable, sums_by_row
-from features.indices.money import LIFT_SCALE
+from features.indices.money import LIFT_SCALE, lift_events
 from features.indices.shrinkage import decayed_exposure, effective_n
 from marketplace.arrays import Floats, Ints
 from marketplace.tables import Marketplace
@@ -27,8 +28,14 @@ _USUAL_EXCESS = 0.5
 
 
 def event_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, Evidence]:
-    """Partnership events: weighted moments by kind, at most `BRAND_CAP` fresh events' worth from each brand."""
+    """Partnership events: weighted moments by kind, at most `BRAND_CAP` fresh events' worth from each brand.
+
+    Lifts are estimated of the grid days that the days of ``base`` stand on, of no others.
+    """
     events = built(market, "events")
+    days = market.backend.to_pyarrow(base.select("day").distinct())["day"].to_numpy()
+    lifts = ibis.memtable(lift_events(market, days), schema=events.schema())
+    events = events.union(lifts.select(events.columns))
     count = watched.size
     joined = base.join(events, [*readable(base, events), events.event_day >= base.day - events.window])
     joined = joined.mutate(w=event_weights(joined.day, joined.event_day))
@@ -131,9 +138,7 @@ def posting_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str,
     products = nothing
     promoted = is_known(market, "promotions")
     if promoted:
-        windows = Windows(("creator_id",))
-        asked = windows.distinct("promotions", "product_id", "shoppable_posts", WINDOW_DAYS)
-        products = _over_windows(market, base, windows, {"products": asked})["products"]
+        products = _over_windows(market, base, *_products())["products"]
     shop, posts = sums["shop_w"] / WEIGHT_ONE, sums["all_w"] / WEIGHT_ONE
     return {
         "shoppable_output_30d": Evidence((sums["video_w"] + 2.0 * hours) / WEIGHT_ONE, days),
@@ -142,6 +147,12 @@ def posting_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str,
         "shoppable_share": Evidence(shop, posts),
         "weekly_variation": _weekly_variation(sums["posts"], sums["posts_squared"], seen_weeks),
     }
+
+
+@cache
+def _products() -> tuple[Windows, dict[str, Any]]:
+    windows = Windows(("creator_id",), code="features.indices")
+    return windows, {"products": windows.distinct("promotions", "product_id", "shoppable_posts", WINDOW_DAYS)}
 
 
 def _over_windows(market: Marketplace, base: Any, windows: Windows, asked: Mapping[str, Any]) -> dict[str, Floats]:

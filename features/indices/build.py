@@ -12,7 +12,7 @@ as-of day's midnight. What an index is made of: `INDICES`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from features.indices.declare import (
     Index,
 )
 from features.indices.evidence import Gathered
-from features.indices.gather import category_ids, gather
+from features.indices.gather import category_ids, gather, gather_days
 from features.indices.reference import (
     CATEGORY_COMPONENTS,
     CREATOR_COMPONENTS,
@@ -42,7 +42,7 @@ from features.indices.reference import (
     index_ends,
     index_values,
     peer_keys,
-    reference,
+    references,
     saturated,
     standing,
     start_of,
@@ -51,6 +51,7 @@ from features.indices.reference import (
 from features.indices.shrinkage import confidence
 from features.time import as_of_days, creators_before, day_number, default_as_of, known_creators, known_ids, midnight_of
 from marketplace.arrays import Floats, Ints
+from marketplace.cache import ARRAYS, contents_of, remembered
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 
@@ -67,6 +68,7 @@ __all__ = [
     "build_indices",
     "card_from",
     "cards",
+    "gather_everyone",
     "index_scores",
     "shown_value",
 ]
@@ -118,6 +120,15 @@ def build_category_influence(market: Marketplace, rows: pd.DataFrame, *, change:
     return _frame(market, creators, days, categories, change=change)
 
 
+def gather_everyone(market: Marketplace, day: int) -> None:
+    """Gather in one pass all that the indices of all creators as of ``day`` read, their change and peers included.
+
+    `build_indices` and `build_category_influence` then find it in memory.
+    """
+    days = np.array([day - _CHANGE_DAYS, day])
+    gather_days(market, [*grid_day(days).tolist(), *days.tolist()])
+
+
 def index_scores(market: Marketplace, pairs: pd.DataFrame) -> Floats:
     """The eight indices of ``pairs`` as of each brief, float64 (n, 8) in the order of `INDEX_NAMES`.
 
@@ -140,7 +151,17 @@ def index_scores(market: Marketplace, pairs: pd.DataFrame) -> Floats:
     days = as_of_days(campaigns["briefed_at"])[place]
     creators = pairs["creator_id"].to_numpy(dtype=object)
     columns = pd.Index(category_ids(market)).get_indexer(pd.Index(campaigns["category_id"]))[place]
-    scores = np.empty((len(pairs), len(INDEX_NAMES)))
+    asked = contents_of(creators, days, columns)
+
+    def make() -> Mapping[str, npt.NDArray[Any]]:
+        return {"scores": _scores(market, creators, days, columns)}
+
+    kept = remembered(market, "indices", [asked], code="features.indices", form=ARRAYS, make=make)
+    return np.array(kept["scores"])
+
+
+def _scores(market: Marketplace, creators: npt.NDArray[np.object_], days: Ints, columns: Ints) -> Floats:
+    scores = np.empty((days.size, len(INDEX_NAMES)))
     for at, gathered, frozen in _by_reference(market, creators, days):
         keys = peer_keys(gathered)
         general = creator_parts(frozen, gathered, keys, ends=False)
@@ -209,12 +230,13 @@ def _by_reference(
     market: Marketplace, creators: npt.NDArray[np.object_], days: Ints
 ) -> list[tuple[Ints, Gathered, Reference]]:
     """The rows split by their frozen reference: places, evidence, reference. One pass over the data for all."""
-    gathered = gather(market, creators, days)
     grids = grid_day(days)
+    frozen = references(market, np.unique(grids).tolist())
+    gathered = gather(market, creators, days)
     parts = []
-    for grid in np.unique(grids):
+    for grid in frozen:
         at = np.flatnonzero(grids == grid)
-        parts.append((at, gathered.take(at), reference(market, int(grid))))
+        parts.append((at, gathered.take(at), frozen[grid]))
     return parts
 
 
@@ -314,8 +336,6 @@ def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> Score
     SignalError
         The creator was not known by then.
     """
-    from features.signals import build_creator
-
     day = day_number(default_as_of(market) if as_of is None else as_of)
     at = midnight_of(day)
     creators = creators_before(market, day)
@@ -328,7 +348,8 @@ def build_card(market: Marketplace, creator_id: str, as_of: Any = None) -> Score
     rows = pd.DataFrame({"creator_id": [creator_id], "as_of": [at]})
     categories = known_ids(market, "category_id", at)
     within = pd.DataFrame({"creator_id": creator_id, "category_id": categories, "as_of": at})
-    followers = float(build_creator(market, rows)["follower_count_last"].iloc[0])
+    gathered = gather(market, [creator_id] * 2, [day, day - _CHANGE_DAYS])  # one pass for both frames below
+    followers = float(gathered.followers[0])
     public = {
         "creator_id": creator_id,
         "username": _text(creator["username"]),

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from features.indices.shrinkage import Kind
+from marketplace.arrays import Ints
 
 __all__ = [
     "BARELY_VIEWED_SHARE",
@@ -33,14 +34,21 @@ __all__ = [
     "WINDOW_LONG_DAYS",
     "Component",
     "Index",
+    "grid_day",
 ]
 
 WINDOW_DAYS = 90
 WINDOW_LONG_DAYS = 180
-"""Window of category influence, profitability and coming back to a brand."""
+"""Window of category influence, profitability, lift and coming back to a brand."""
 
 REFERENCE_EVERY_DAYS = 28
 """Peers' reference distributions are frozen every 28 days, counted from 1970-01-01."""
+
+
+def grid_day(day: Ints) -> Ints:
+    """The latest frozen day at or before each ``day`` (int64, from 1970-01-01)."""
+    return (day // REFERENCE_EVERY_DAYS) * REFERENCE_EVERY_DAYS
+
 
 MIN_PEERS = 50
 """A peer group with fewer creators falls back to the next wider one."""
@@ -215,7 +223,7 @@ INDICES: Mapping[str, Index] = MappingProxyType(
                     Component("orders_per_1000_views", 0.25, "count", "orders per 1,000 views",
                               "organic orders per 1,000 organic views"),
                     Component("lift_per_partnership", 0.40, "mean", "USD",
-                              "estimated sales above a matched forecast, per partnership"),
+                              "estimated sales that would not have happened otherwise, per partnership"),
                 ),
             ),
             Index(

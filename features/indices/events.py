@@ -65,7 +65,7 @@ EVENT_WINDOWS: Mapping[str, int] = MappingProxyType(
         "repeat_brand_rate": WINDOW_LONG_DAYS,
         "profit_per_partnership": WINDOW_LONG_DAYS,
         "profit_per_cost": WINDOW_LONG_DAYS,
-        "lift_per_partnership": WINDOW_DAYS,
+        "lift_per_partnership": WINDOW_LONG_DAYS,
     }
 )
 """Kind of event (the component that it feeds) and its window in days."""

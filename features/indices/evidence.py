@@ -7,8 +7,8 @@ for the same row within a batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,9 +28,12 @@ __all__ = [
     "CategoryEvidence",
     "Evidence",
     "Gathered",
+    "arrays_of",
     "built",
     "event_weights",
+    "joined",
     "kept",
+    "of_arrays",
     "readable",
     "sums_by_row",
 ]
@@ -40,6 +43,8 @@ WEIGHT_ONE = 2**16
 """The fixed-point weight of an event of today: decayed sums are exact in these steps."""
 
 DAYS_PER_30 = 30.0
+
+_OWN = ("market", "main_category", "followers", "health_rating", "exact_gmv", "idle_days")
 
 _TABLES: WeakKeyDictionary[Marketplace, dict[str, Any]] = WeakKeyDictionary()
 
@@ -126,27 +131,67 @@ class Gathered:
         )
 
 
+def joined(parts: Sequence[Gathered]) -> Gathered:
+    """Several one after another, as new arrays; they must be of one marketplace."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = [arrays_of(part) for part in parts]
+    return of_arrays({name: np.concatenate([each[name] for each in columns]) for name in columns[0]})
+
+
+def arrays_of(gathered: Gathered) -> dict[str, npt.NDArray[Any]]:
+    """Every array by name: what the cache keeps."""
+    own = {name: getattr(gathered, name) for name in _OWN}
+    sums = {f"category/{one.name}": getattr(gathered.category, one.name) for one in fields(CategoryEvidence)}
+    evidence = {
+        f"evidence/{name}/{one.name}": values
+        for name, statistics in gathered.evidence.items()
+        for one in fields(Evidence)
+        if (values := getattr(statistics, one.name)) is not None
+    }
+    return own | sums | evidence
+
+
+def of_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Gathered:
+    """The evidence of `arrays_of`."""
+    evidence: dict[str, dict[str, Any]] = {}
+    category: dict[str, Any] = {}
+    for name, values in arrays.items():
+        match name.split("/"):
+            case ["evidence", component, statistic]:
+                evidence.setdefault(component, {})[statistic] = values
+            case ["category", sums]:
+                category[sums] = values
+    return Gathered(
+        {name: Evidence(**statistics) for name, statistics in evidence.items()},
+        CategoryEvidence(**category),
+        *(arrays[name] for name in _OWN),
+    )
+
+
 def kept(market: Marketplace) -> dict[str, Any]:
     """What this module keeps of ``market`` for as long as it lives."""
     return _TABLES.setdefault(market, {})
 
 
 def built(market: Marketplace, name: str) -> Any:
-    """The table ``name`` of this module's facts, built once a marketplace and kept in its DuckDB."""
+    """The table ``name`` of this module's facts, built once a marketplace (`Marketplace.build`)."""
     tables = kept(market)
     if name not in tables:
-        if name == "events":
-            parts = [*partnership_events(market), *money_events(market)]
-            parts = [part.select(parts[0].columns) for part in parts]
-            rows = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
-        elif name == "items":
-            rows = content_items(market)
-        elif name == "viewed":
-            rows = viewed_items(market, built(market, "items"))
-        else:
-            rows = creator_acts(market)
-        tables[name] = market.backend.create_table(f"index_{name}", rows, temp=True)
+        tables[name] = market.build(f"index_{name}", lambda: _rows(market, name), code="features.indices")
     return tables[name]
+
+
+def _rows(market: Marketplace, name: str) -> Any:
+    if name == "events":
+        parts = [*partnership_events(market), *money_events(market)]
+        parts = [part.select(parts[0].columns) for part in parts]
+        return parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
+    if name == "items":
+        return content_items(market)
+    if name == "viewed":
+        return viewed_items(market, built(market, "items"))
+    return creator_acts(market)
 
 
 def event_weights(day: Any, event_day: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import ibis
@@ -19,17 +20,28 @@ from features.indices.evidence import (
     CategoryEvidence,
     Evidence,
     Gathered,
+    arrays_of,
     built,
     event_weights,
+    joined,
     kept,
+    of_arrays,
     sums_by_row,
 )
 from features.indices.shrinkage import decayed_exposure
+from features.time import known_creators
 from marketplace.arrays import Floats, Ints
+from marketplace.cache import ARRAYS, keep, recalled
 from marketplace.tables import Marketplace
 
-__all__ = ["category_ids", "gather"]
+__all__ = ["category_ids", "gather", "gather_days"]
 
+
+_DAYS_AT_ONCE = 4
+"""Whole days gathered in one pass: what bounds the memory."""
+
+_DAYS_KEPT = 8
+"""Whole days in memory."""
 
 _SALES = {"gmv": "organic_net_gmv", "lines": "organic_orders"}
 _VIEWS = {"views": "organic_views"}
@@ -48,14 +60,93 @@ def category_ids(market: Marketplace) -> tuple[str, ...]:
 def gather(market: Marketplace, creator_ids: Any, days: Any) -> Gathered:
     """The evidence of ``creator_ids`` (n,) as of ``days`` (int64 (n,), from 1970-01-01), in their order.
 
-    Pairs may repeat; each is computed once.
+    Pairs may repeat; each is computed once, and not at all where `gather_days` has the day or the last call had the
+    pair. What is left is computed in one pass.
     """
-    asked = pd.DataFrame({"creator_id": np.asarray(creator_ids, dtype=object), "day": np.asarray(days, dtype=np.int64)})
-    distinct = asked.drop_duplicates().sort_values(["creator_id", "day"], ignore_index=True)
-    place = asked.merge(distinct.assign(row_=np.arange(len(distinct))), how="left")["row_"].to_numpy()
-    gathered = _gather(market, distinct)
-    same = len(distinct) == len(asked) and bool((place == np.arange(len(place))).all())
-    return gathered if same else gathered.take(place)
+    creators, asked = np.asarray(creator_ids, dtype=object), np.asarray(days, dtype=np.int64)
+    parts: list[Gathered] = []
+    place = np.full(asked.size, -1, dtype=np.int64)
+    start = 0
+    for day in np.unique(asked).tolist():
+        at = np.flatnonzero(asked == day)
+        for ids, gathered in _had(market, day):
+            found = ids.get_indexer(pd.Index(creators[at], dtype=object))
+            if (found >= 0).all():
+                place[at] = start + found
+                parts.append(gathered)
+                start += len(ids)
+                break
+    left = np.flatnonzero(place < 0)
+    if left.size or not parts:
+        rows = pd.DataFrame({"creator_id": creators[left], "day": asked[left]})
+        distinct = rows.drop_duplicates().sort_values(["creator_id", "day"], ignore_index=True)
+        gathered = _gather(market, distinct)
+        place[left] = start + rows.merge(distinct.assign(row_=np.arange(len(distinct))), how="left")["row_"].to_numpy()
+        parts.append(gathered)
+        _split(market, distinct, gathered)
+    together = joined(parts)
+    same = place.size == together.followers.size and bool((place == np.arange(place.size)).all())
+    return together if same else together.take(place)
+
+
+def gather_days(market: Marketplace, days: Sequence[int]) -> dict[int, tuple[npt.NDArray[np.object_], Gathered]]:
+    """All creators known before each of ``days`` (sorted ids), with their evidence: one pass over the data, kept.
+
+    The days are in memory as long as the marketplace, the latest `_DAYS_KEPT` of them, and in the cache.
+    """
+    found: dict[int, tuple[npt.NDArray[np.object_], Gathered]] = {}
+    whole = _whole(market)
+    missing = []
+    for day in dict.fromkeys(days):
+        if day not in whole:
+            arrays = recalled(market, "gathered", [day], code="features.indices", form=ARRAYS)
+            if arrays is not None:
+                whole[day] = pd.Index(arrays["creator_ids"], dtype=object), of_arrays(arrays)
+        if day in whole:
+            found[day] = whole[day][0].to_numpy(dtype=object), whole[day][1]
+        else:
+            missing.append(day)
+    for start in range(0, len(missing), _DAYS_AT_ONCE):
+        some = missing[start : start + _DAYS_AT_ONCE]
+        known = [known_creators(market, day) for day in some]
+        sizes = [ids.size for ids in known]
+        rows = pd.DataFrame({"creator_id": np.concatenate(known), "day": np.repeat(some, sizes)})
+        gathered = _gather(market, rows)
+        edges = np.concatenate([[0], np.cumsum(sizes)])
+        for number, day in enumerate(some):
+            part = gathered.take(np.arange(edges[number], edges[number + 1]))
+            arrays = {"creator_ids": known[number], **arrays_of(part)}
+            keep(market, "gathered", [day], arrays, code="features.indices", form=ARRAYS)
+            whole[day] = pd.Index(known[number], dtype=object), part
+            found[day] = known[number], part
+    while len(whole) > max(_DAYS_KEPT, len(found)):
+        del whole[next(day for day in whole if day not in found)]
+    return found
+
+
+def _whole(market: Marketplace) -> dict[int, tuple[pd.Index, Gathered]]:
+    """Days of which all creators are in memory."""
+    days: dict[int, tuple[pd.Index, Gathered]] = kept(market).setdefault("whole_days", {})
+    return days
+
+
+def _had(market: Marketplace, day: int) -> list[tuple[pd.Index, Gathered]]:
+    """What is in memory of a day, all creators first."""
+    last = kept(market).get("last_gathered", {})
+    return [source[day] for source in (_whole(market), last) if day in source]
+
+
+def _split(market: Marketplace, rows: pd.DataFrame, gathered: Gathered) -> None:
+    """Remember a pass over a few days, each by itself, until the next one."""
+    days = rows["day"].to_numpy()
+    several = np.unique(days)
+    if several.size > _DAYS_AT_ONCE:
+        return
+    kept(market)["last_gathered"] = {
+        int(day): (pd.Index(rows["creator_id"].to_numpy(dtype=object)[days == day]), gathered.take(at))
+        for day in several
+        for at in (np.flatnonzero(days == day),)
+    }
 
 
 def _gather(market: Marketplace, rows: pd.DataFrame) -> Gathered:
@@ -193,13 +284,18 @@ def _main_category(market: Marketplace, base: Any, lines: Floats) -> npt.NDArray
 
 def _profile(market: Marketplace, rows: pd.DataFrame) -> dict[str, Floats]:
     """The latest reading of the creator's page: followers, health rating, whether GMV is exact (1/0); NaN unknown."""
-    windows = Windows(("creator_id",))
-    asked = {
+    windows, asked = _readings()
+    return windows.compute(market, rows[["creator_id", "day"]], asked)
+
+
+@cache
+def _readings() -> tuple[Windows, dict[str, Any]]:
+    windows = Windows(("creator_id",), code="features.indices")
+    return windows, {
         "followers": windows.latest("profiles", "follower_count"),
         "health": windows.latest("profiles", "health_rating"),
         "exact": windows.latest("profiles", "exact_gmv"),
     }
-    return windows.compute(market, rows[["creator_id", "day"]], asked)
 
 
 def _home(market: Marketplace, rows: pd.DataFrame) -> npt.NDArray[np.object_]:

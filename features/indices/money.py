@@ -1,50 +1,73 @@
-"""What each partnership left and added, frozen: profit and estimated lift as events.
-
-Both are read once, `FREEZE_DAYS` after the post: when the attribution window
-has closed and a week for late counters has passed. What becomes known later
-(a refund) changes nothing any more, so the estimate is point-in-time by
-construction and the same in every later index.
+"""What each partnership left and added, as events: profit, and estimated lift.
 
 **Profit** = organic net sales of the partnership x margin - commission - fee
 - sample - shipping. A partnership that failed by the creator's doing (sample
-sent, content never made) has its costs alone.
+sent, content never made) has its costs alone. It is read once, `FREEZE_DAYS`
+after the post: when the attribution window has closed and a week for late
+counters has passed. What becomes known later (a refund) changes nothing any
+more, so it is point-in-time by construction and the same in every later index.
 
-**Lift** is the nearest honest thing to a matched forecast that needs no
-training: the campaign's products' sales in the attribution window, less their
-level of the 28 days before x the movement of all other sales in the same
-currency (the market's season and shocks). Partnerships of one campaign whose
-windows overlap share the excess by their organic attributed sales. Its
-variance comes from the products' own daily variation before; it may be
-negative and is kept so.
+**Lift** is `features.lift`'s, the estimate that rankers learn from, read off
+once the window and the refunds of its orders are over, on each day of the grid
+on which peers' references are frozen too, from what was known before that day.
+What each partnership is given is `features.lift`'s posterior mean and its standard
+deviation. That is shrunk already, but towards what the partnership's own sales
+foretell, not towards other creators; the index then weighs partnerships by
+precision and shrinks creators towards their peers, so nothing is shrunk to the
+same thing twice. Estimates before the first shrinkage are the noisier half: on
+a simulated marketplace of 3,000 creators the component's rank correlation with
+true lift was .26 with them and .49 with the posterior.
+It may be negative and is kept so.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import ibis
+import numpy as np
+import pandas as pd
 
 from features.facts import DEFAULT_MARGIN_RATE, MICRO, fact_table, is_known
-from features.indices.declare import WINDOW_DAYS, WINDOW_LONG_DAYS
-from features.indices.events import EVENT_SCALE, MASS_ONE, campaign_terms, first_deliveries
+from features.indices.declare import REFERENCE_EVERY_DAYS, WINDOW_LONG_DAYS, grid_day
+from features.indices.events import EVENT_SCALE, MASS_ONE, first_deliveries
+from features.lift import ripe_lifts
 from features.outcomes import partnership_outcomes
-from features.time import FOREVER, day_of, known_once, to_usd
+from features.time import FOREVER, day_of
+from marketplace.arrays import Ints
 from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace
 
-__all__ = ["FREEZE_DAYS", "LIFT_SCALE", "LIFT_SE_ONE", "money_events"]
+__all__ = ["FREEZE_DAYS", "LIFT_SCALE", "LIFT_SE_ONE", "lift_events", "money_events"]
 
 FREEZE_DAYS = ATTRIBUTION_DAYS + 7
-"""Days after the post at which its money is read off, for good."""
+"""Days after the post at which its profit is read off, for good."""
 
 LIFT_SE_ONE = 100.0
 """USD: an estimate with this standard error weighs 1; one with half of it, 4."""
 
-_BEFORE_DAYS = 28
-_ALLOCATION_FLOOR = 10.0  # USD added to each partnership's attributed sales when an excess is shared
+LIFT_SE_LEAST = 10.0
+"""USD, added in squares to every standard error, so that no single estimate is everything."""
+
+LIFT_SCALE = 100
+"""Fixed-point steps of one USD of lift."""
+
 _LIFT_LIMIT = 100_000.0  # USD
-LIFT_SCALE = 100  # fixed-point steps of one USD of lift
 _LEAST_COST = 1.0  # USD, so that a costless partnership has a ratio
+
+_NO_LIFTS = pd.DataFrame(
+    {
+        name: pd.Series(dtype=kind)
+        for name, kind in (
+            ("creator_id", "str"), ("event_day", "int64"), ("since_day", "int64"), ("until_day", "int64"),
+            ("kind", "str"), ("window", "int64"), ("brand_id", "str"), ("mass", "int64"), ("mx", "int64"),
+            ("mxx", "int64"),
+        )
+    }
+)  # fmt: skip
+
+_LIFTS: WeakKeyDictionary[Marketplace, dict[int, pd.DataFrame]] = WeakKeyDictionary()
 
 
 def _asinh(value: Any) -> Any:
@@ -171,142 +194,48 @@ def _frozen(rows: Any, kind: str, window: int, value: Any) -> Any:
     )
 
 
-def _product_sales(market: Marketplace) -> Any:
-    """Net sales by product and day (int64 cents of a USD), with the day each became known."""
-    days = market.table("product_days")
-    days = to_usd(known_once(days.filter(days.gmv.notnull()), "day"), market)
-    cents = (days.gmv * days.usd_rate * 100.0).round().cast("int64")
-    return days.select("product_id", "currency", "since_day", day="event_day", cents=cents)
+def lift_events(market: Marketplace, days: Ints) -> pd.DataFrame:
+    """Estimated lifts as events (see `features.indices.events.partnership_events`), for as-of days (int64, any shape).
 
+    On each day of the references' grid (`grid_day`) that the ``days`` stand on, all partnerships ripe by then are
+    estimated anew, from what was known before it, and readable until the day before the next: an as-of day has one
+    estimate of each. The estimates of a grid day are made once a marketplace and kept in memory.
 
-def _beside(rows: Any, market: Marketplace) -> Any:
-    """For each campaign and ``freeze_day`` of ``rows``: its partnerships known by then, with their sales by *then*.
-
-    Not by their own day, which may come later: what a neighbour sells after that is not known yet.
+    Returns
+    -------
+    DataFrame
+        The columns of an event; ``mx`` is mass x lift in steps of 1 / `LIFT_SCALE` USD.
     """
-    asked = rows.select(at_campaign_="campaign_id", freeze_day="freeze_day").distinct()
-    posted = first_deliveries(market).select("campaign_id", "creator_id", "brand_id", "event_day", "since_day")
-    there = asked.inner_join(
-        posted, [asked.at_campaign_ == posted.campaign_id, posted.since_day < asked.freeze_day]
-    ).select("campaign_id", "creator_id", "brand_id", "event_day", "since_day", "freeze_day")
-    return _with_sales(there, market)
+    parts = [_lifts_of(market, int(grid)) for grid in np.unique(grid_day(np.asarray(days, dtype=np.int64)))]
+    return pd.concat([_NO_LIFTS, *(part for part in parts if len(part))], ignore_index=True).astype(_NO_LIFTS.dtypes)
 
 
-def _lift_events(market: Marketplace) -> Any:
-    rows = _partnerships(market)
-    shared = _beside(rows, market)
-    together = rows.join(
-        shared,
-        [
-            rows.campaign_id == shared.campaign_id,
-            rows.freeze_day == shared.freeze_day,
-            (rows.event_day - shared.event_day).abs() < ATTRIBUTION_DAYS,
-        ],
-        rname="{name}_other_",
-    )
-    keys = ["campaign_id", "creator_id", "brand_id", "event_day", "freeze_day", "organic"]
-    cents = (together.organic_other_ * 100.0).round().cast("int64") + int(_ALLOCATION_FLOOR * 100)
-    rows = together.group_by(keys).aggregate(all_cents_=cents.sum())
-    rows = rows.mutate(
-        share=(rows.organic * 100.0 + _ALLOCATION_FLOOR * 100.0).round() / rows.all_cents_.cast("float64")
-    )
-    windows = rows.select("campaign_id", "event_day", "freeze_day").distinct()
-    own = _own_sales(windows, market)
-    rows = rows.inner_join(own, ["campaign_id", "event_day", "freeze_day"])
-    forecast = rows.before * (ATTRIBUTION_DAYS / _BEFORE_DAYS) * rows.movement
-    excess = rows.after - forecast
-    spread = (
-        rows.daily_variance * rows.movement * rows.movement * ATTRIBUTION_DAYS * (1.0 + ATTRIBUTION_DAYS / _BEFORE_DAYS)
-    )
-    lift = (excess * rows.share).clip(lower=-_LIFT_LIMIT, upper=_LIFT_LIMIT)
-    variance = spread * rows.share + (LIFT_SE_ONE / 10.0) ** 2
-    mass = (MASS_ONE * LIFT_SE_ONE**2 / variance).round().cast("int64")
-    rows = rows.mutate(
-        mass_=ibis.greatest(mass, ibis.literal(1, "int64")), lift_=(lift * float(LIFT_SCALE)).round().cast("int64")
-    )
-    return rows.select(
-        "creator_id",
-        "event_day",
-        since_day=rows.freeze_day - 1,
-        until_day=ibis.literal(FOREVER, "int64"),
-        kind=ibis.literal("lift_per_partnership"),
-        window=ibis.literal(WINDOW_DAYS, "int64"),
-        brand_id=ibis.coalesce(rows.brand_id, ibis.literal("")),
-        mass=rows.mass_,
-        mx=rows.mass_ * rows.lift_,
-        mxx=ibis.literal(0, "int64"),
-    )
+def _lifts_of(market: Marketplace, grid: int) -> pd.DataFrame:
+    kept = _LIFTS.setdefault(market, {})
+    if grid not in kept:
+        kept[grid] = _as_events(ripe_lifts(market, grid), grid)
+    return kept[grid]
 
 
-def _own_sales(windows: Any, market: Marketplace) -> Any:
-    """``windows`` with the campaign's products' sales before and after (USD), their daily variance, and the movement.
-
-    ``movement`` is what all other sales in the same currency did between the
-    28 days before and the attribution window, per day; 1 where there were none.
-    """
-    sales = _product_sales(market)
-    terms = campaign_terms(market)
-    wanted = terms.select(wanted_campaign_="of_campaign_", wanted_=terms.product_ids.unnest()).distinct()
-    windows = windows.inner_join(wanted, [windows.campaign_id == wanted.wanted_campaign_])
-    inside = [
-        sales.day >= windows.event_day - _BEFORE_DAYS,
-        sales.day < windows.event_day + ATTRIBUTION_DAYS,
-        sales.since_day < windows.freeze_day,
-    ]
-    own = windows.join(sales, [windows.wanted_ == sales.product_id, *inside])
-    keys = ["campaign_id", "event_day", "freeze_day"]
-    daily = own.group_by([*keys, "currency", "day"]).aggregate(cents=own.cents.sum().cast("int64"))
-    past = daily.day < daily.event_day
-    # A mean's variance is of days that have a row; a day without one sold nothing.
-    own = daily.group_by([*keys, "currency"]).aggregate(
-        before_=daily.cents.sum(where=past),
-        squares_=(daily.cents.cast("float64") / 100.0 * (daily.cents.cast("float64") / 100.0))
-        .round()
-        .cast("int64")
-        .sum(where=past),
-        after_=daily.cents.sum(where=~past),
+def _as_events(lifts: pd.DataFrame, grid: int) -> pd.DataFrame:
+    """`features.lift.ripe_lifts` of a grid day as events that are readable until the next."""
+    usd = lifts["lift_usd"].clip(-_LIFT_LIMIT, _LIFT_LIMIT)
+    variance = lifts["lift_se_usd"] ** 2 + LIFT_SE_LEAST**2
+    mass = (MASS_ONE * LIFT_SE_ONE**2 / variance).round().clip(lower=1.0).astype(np.int64)
+    events = lifts[["creator_id"]].assign(
+        event_day=lifts["posted_day"],
+        since_day=grid - 1,
+        until_day=grid + REFERENCE_EVERY_DAYS - 1,
+        kind="lift_per_partnership",
+        window=WINDOW_LONG_DAYS,
+        brand_id=lifts["brand_id"].fillna(""),
+        mass=mass,
+        mx=mass * (usd * LIFT_SCALE).round().astype(np.int64),
+        mxx=0,
     )
-    zero = ibis.literal(0, "int64")
-    own = own.mutate(
-        before_=ibis.coalesce(own.before_, zero).cast("int64"),
-        after_=ibis.coalesce(own.after_, zero).cast("int64"),
-        squares_=ibis.coalesce(own.squares_, zero).cast("float64"),
-    )
-    totals = sales.group_by(["currency", "day", "since_day"]).aggregate(cents=sales.cents.sum().cast("int64"))
-    rest = own.join(
-        totals,
-        [
-            own.currency == totals.currency,
-            totals.day >= own.event_day - _BEFORE_DAYS,
-            totals.day < own.event_day + ATTRIBUTION_DAYS,
-            totals.since_day < own.freeze_day,
-        ],
-        rname="{name}_all_",
-    )
-    earlier = rest.day < rest.event_day
-    rest = rest.group_by([*keys, "currency", "before_", "after_", "squares_"]).aggregate(
-        all_before_=rest.cents.sum(where=earlier), all_after_=rest.cents.sum(where=~earlier)
-    )
-    other_before = (ibis.coalesce(rest.all_before_, zero) - rest.before_).cast("float64") / _BEFORE_DAYS
-    other_after = (ibis.coalesce(rest.all_after_, zero) - rest.after_).cast("float64") / ATTRIBUTION_DAYS
-    before = rest.before_.cast("float64") / 100.0
-    level = before / _BEFORE_DAYS
-    return rest.select(
-        *keys,
-        before=before,
-        after=rest.after_.cast("float64") / 100.0,
-        daily_variance=ibis.greatest(rest.squares_ / _BEFORE_DAYS - level * level, ibis.literal(0.0, "float64")),
-        movement=ibis.ifelse(
-            (other_before > 0.0) & (other_after > 0.0), other_after / other_before, ibis.literal(1.0, "float64")
-        ),
-    )
+    return events[_NO_LIFTS.columns].astype(_NO_LIFTS.dtypes)
 
 
 def money_events(market: Marketplace) -> list[Any]:
-    """Profit and lift as events (see `features.indices.events.partnership_events`); none where a table is missing."""
-    if "deliveries" not in market.present:
-        return []
-    tables = _profit_events(market)
-    if "product_days" in market.present:
-        tables.append(_lift_events(market))
-    return tables
+    """Profit as events (see `features.indices.events.partnership_events`); none where a table is missing."""
+    return _profit_events(market) if "deliveries" in market.present else []

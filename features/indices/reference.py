@@ -32,14 +32,13 @@ from features.indices.declare import (
     MIN_EVIDENCE,
     MIN_PEERS,
     PERCENT_SATURATED,
-    REFERENCE_EVERY_DAYS,
     Component,
+    grid_day,
 )
 from features.indices.evidence import CategoryEvidence, Evidence, Gathered
-from features.indices.gather import category_ids, gather
+from features.indices.gather import category_ids, gather_days
 from features.indices.money import LIFT_SE_ONE
 from features.indices.shrinkage import Prior, estimate_prior, index_interval, interval, mid_rank, shrink, weighted_index
-from features.time import known_creators
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.tables import Marketplace
 
@@ -61,6 +60,7 @@ __all__ = [
     "index_values",
     "peer_keys",
     "reference",
+    "references",
     "saturated",
     "standing",
     "start_of",
@@ -79,11 +79,6 @@ _LIFT = "lift_per_partnership"
 _LEVELS = 4  # market x category x tier, market x tier, market, all
 
 _REFERENCES: WeakKeyDictionary[Marketplace, dict[int, Reference]] = WeakKeyDictionary()
-
-
-def grid_day(day: Ints) -> Ints:
-    """The latest frozen day at or before each ``day`` (int64, from 1970-01-01)."""
-    return (day // REFERENCE_EVERY_DAYS) * REFERENCE_EVERY_DAYS
 
 
 def follower_tier(followers: Floats) -> npt.NDArray[np.object_]:
@@ -280,11 +275,16 @@ def _shrunk_category(priors: tuple[Prior, Prior, Prior], sums: CategoryEvidence,
 
 def reference(market: Marketplace, day: int) -> Reference:
     """The reference frozen on ``day`` (a day of the grid), built once a marketplace and kept in memory."""
+    return references(market, [day])[day]
+
+
+def references(market: Marketplace, days: Sequence[int]) -> dict[int, Reference]:
+    """The references frozen on ``days`` (of the grid); those that are not in memory are gathered together."""
     kept = _REFERENCES.setdefault(market, {})
-    if day not in kept:
-        creators = known_creators(market, day)
-        kept[day] = freeze(market, day, creators, gather(market, creators, np.full(creators.size, day)))
-    return kept[day]
+    missing = [day for day in days if day not in kept]
+    for day, (creators, gathered) in gather_days(market, missing).items():
+        kept[day] = freeze(market, day, creators, gathered)
+    return {day: kept[day] for day in days}
 
 
 def freeze(market: Marketplace, day: int, creators: npt.NDArray[np.object_], gathered: Gathered) -> Reference:
@@ -297,7 +297,6 @@ def freeze(market: Marketplace, day: int, creators: npt.NDArray[np.object_], gat
     groups = {key: np.asarray(rows, dtype=np.int64) for key, rows in members.items()}
     frozen = Reference(day, creators, gathered, groups, [], category_ids(market))
     frozen.own_group = [frozen.group_of(own) for own in keys]
-    _REFERENCES.setdefault(market, {})[day] = frozen
     return frozen
 
 

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from features.briefs import brief_columns, read_briefs
+from features.briefs import Brief, brief_columns, read_briefs
 from features.conversion import conversion_columns
 from features.signals.brief import brief_signals, product_sums
 from features.signals.registry import ENTITIES, SIGNALS, Entity, declared_columns
 from features.time import as_of_days, creators_before, day_number
-from marketplace.arrays import Floats
+from marketplace.arrays import Floats, Ints
+from marketplace.cache import ARRAYS, contents_of, remembered
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 
@@ -94,6 +95,18 @@ def build_matrix(market: Marketplace, pairs: pd.DataFrame) -> pd.DataFrame:
             "day": days[codes],
         }
     )
+    asked_for = contents_of(rows["campaign_id"].astype(object), rows["creator_id"].astype(object))
+    kept = remembered(
+        market, "signals", [asked_for], code="features.signals", form=ARRAYS,
+        make=lambda: _columns(market, rows, codes, asked, days),
+    )  # fmt: skip
+    keys = {"campaign_id": rows["campaign_id"], "creator_id": rows["creator_id"]}
+    return pd.DataFrame(keys | {name: kept[name] for name in SIGNALS})
+
+
+def _columns(
+    market: Marketplace, rows: pd.DataFrame, codes: Ints, asked: Sequence[Brief], days: Ints
+) -> dict[str, Floats]:
     columns: dict[str, Floats] = {}
     for entity in ("creator", "creator_category", "creator_brand"):
         columns |= build_entity(market, entity, rows)
@@ -102,8 +115,7 @@ def build_matrix(market: Marketplace, pairs: pd.DataFrame) -> pd.DataFrame:
     columns |= conversion_columns(market, rows["creator_id"].to_numpy(), codes, asked, days)
     terms = brief_columns(asked)
     columns |= brief_signals(columns, {name: values[codes] for name, values in terms.items()})
-    keys = {"campaign_id": rows["campaign_id"], "creator_id": rows["creator_id"]}
-    return pd.DataFrame(keys | {name: columns[name] for name in SIGNALS})
+    return {name: columns[name] for name in SIGNALS}
 
 
 def eligible_pairs(market: Marketplace, campaign_ids: Iterable[str]) -> pd.DataFrame:

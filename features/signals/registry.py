@@ -40,5 +40,5 @@ def names_of(entity: Entity) -> tuple[str, ...]:
 @cache
 def declared_columns(entity: Entity) -> tuple[Windows, Mapping[str, Any]]:
     """The requests of an entity's signals and their deferred columns (not for ``brief_creator``)."""
-    windows = Windows(ENTITIES[entity])
+    windows = Windows(ENTITIES[entity], code="features.signals")
     return windows, MappingProxyType({name: SIGNALS[name].expression(windows) for name in names_of(entity)})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,20 @@ import pandas as pd
 from features.briefs import read_briefs, read_catalogue
 from features.conversion import conversion_of
 from features.facts import FACTS, Windows, fact_table, is_known
-from features.indices import build_category_influence, build_indices
+from features.indices import ScoreCard, build_card, build_category_influence, build_indices, gather_everyone
 from features.signals import PRODUCT_SUMS, build_entity, names_of
+from features.snapshot.disk import of_parts, parts_of
 from features.snapshot.model import Snapshot, SnapshotArrays
 from features.snapshot.sparse import Sparse
-from features.time import as_of_days, creators_before, default_as_of, known_ids, midnight_of
+from features.time import as_of_days, creators_before, day_number, default_as_of, known_ids, midnight_of
 from marketplace.arrays import Floats, Ints
+from marketplace.cache import ARRAYS, recalled, remembered
 from marketplace.errors import SnapshotError
 from marketplace.tables import Marketplace
 
-__all__ = ["build_snapshot"]
+__all__ = ["build_snapshot", "score_card_of"]
 
+_META = "meta"
 
 _NOBODY = ""  # an id that no creator, brand or category has: its signals are those of no history
 
@@ -40,7 +44,40 @@ def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
     SnapshotError
         No creator was known by then.
     """
-    day = int(as_of_days([default_as_of(market) if as_of is None else as_of])[0])
+    day = _day(market, as_of)
+    kept = remembered(
+        market, "snapshot", [day], code="features.snapshot", form=ARRAYS,
+        make=lambda: _packed(_built(market, day)),
+    )  # fmt: skip
+    return _unpacked(kept)
+
+
+def score_card_of(market: Marketplace, creator_id: str, as_of: Any = None) -> ScoreCard:
+    """`features.indices.build_card`, read off the snapshot of that day where the cache has it: the same card."""
+    day = _day(market, as_of)
+    kept = recalled(market, "snapshot", [day], code="features.snapshot", form=ARRAYS)
+    if kept is not None:
+        snapshot = _unpacked(kept)
+        if creator_id in snapshot.rows_of:
+            return snapshot.card(creator_id)
+    return build_card(market, creator_id, midnight_of(day))
+
+
+def _day(market: Marketplace, as_of: Any) -> int:
+    return day_number(default_as_of(market) if as_of is None else as_of)
+
+
+def _packed(snapshot: Snapshot) -> Mapping[str, npt.NDArray[Any]]:
+    """All of a snapshot as arrays, what is no array as the bytes of JSON."""
+    meta, arrays = parts_of(snapshot)
+    return {_META: np.frombuffer(json.dumps(meta, allow_nan=False).encode(), dtype=np.uint8), **arrays}
+
+
+def _unpacked(arrays: Mapping[str, npt.NDArray[Any]]) -> Snapshot:
+    return of_parts(json.loads(arrays[_META].tobytes()), arrays.__getitem__)
+
+
+def _built(market: Marketplace, day: int) -> Snapshot:
     at = midnight_of(day)
     creators = creators_before(market, day)
     if creators.empty:
@@ -55,6 +92,7 @@ def build_snapshot(market: Marketplace, as_of: Any = None) -> Snapshot:
             "as_of": at,
         }
     )
+    gather_everyone(market, day)
     brand_ids, brands, brand_default = _brands(market, ids, day)
     product_ids, products = _products(market, ids, day)
     return Snapshot(
@@ -140,7 +178,7 @@ def _pairs(market: Marketplace, ids: npt.NDArray[np.str_], key: str, groups: Seq
 
 
 def _products(market: Marketplace, ids: npt.NDArray[np.str_], day: int) -> tuple[list[str], Sparse]:
-    windows = Windows(("creator_id", "product_id"))
+    windows = Windows(("creator_id", "product_id"), code="features.snapshot")
     sums = {name: windows.sum("orders", *asked) for name, asked in PRODUCT_SUMS.items()}
     longest = max(days for _, days in PRODUCT_SUMS.values())
     table = fact_table(market, "orders", ("creator_id", "product_id"))

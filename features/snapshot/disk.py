@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.briefs import Brief, Catalogue, Product
@@ -21,7 +23,7 @@ from marketplace.errors import SnapshotError
 from marketplace.jsonable import jsonable
 from marketplace.state import replace_folder
 
-__all__ = ["FORMAT", "load_snapshot", "save_snapshot"]
+__all__ = ["FORMAT", "load_snapshot", "of_parts", "parts_of", "save_snapshot"]
 
 FORMAT = 2
 """Raised whenever the files change their meaning."""
@@ -35,7 +37,15 @@ _INSTANTS = ("briefed_at", "starts_at", "ends_at")
 
 def save_snapshot(snapshot: Snapshot, folder: str | Path) -> None:
     """Write the snapshot to ``folder``, whole or not at all."""
-    folder = Path(folder)
+    meta, arrays = parts_of(snapshot)
+    with replace_folder(Path(folder)) as fresh:
+        for name, values in arrays.items():
+            np.save(fresh / f"{name}.npy", values, allow_pickle=False)
+        (fresh / "snapshot.json").write_text(json.dumps(meta, allow_nan=False), encoding="utf-8")
+
+
+def parts_of(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """The snapshot as what JSON takes, and arrays by name: all that `of_parts` needs."""
     catalogue = snapshot.catalogue
     meta: dict[str, Any] = {
         "format": FORMAT,
@@ -57,19 +67,15 @@ def save_snapshot(snapshot: Snapshot, folder: str | Path) -> None:
         "peers": sorted({*snapshot.general.peers, *snapshot.influence.peers}),
         "conversion": snapshot.conversion is not None,
     }
-    with replace_folder(folder) as fresh:
-        for one in fields(SnapshotArrays):
-            np.save(fresh / f"{one.name}.npy", getattr(snapshot.arrays, one.name), allow_pickle=False)
-        if snapshot.conversion is not None:
-            for name, values in snapshot.conversion.arrays().items():
-                np.save(fresh / f"conversion_{name}.npy", values, allow_pickle=False)
-        words = pd.Index(meta["peers"], dtype="str")
-        for prefix, frame in (("general", snapshot.general), ("influence", snapshot.influence)):
-            for name in _FRAME:
-                np.save(fresh / f"{prefix}_{name}.npy", getattr(frame, name), allow_pickle=False)
-            codes = words.get_indexer(pd.Index(frame.peers, dtype="str")).astype(np.int32)
-            np.save(fresh / f"{prefix}_peers.npy", codes, allow_pickle=False)
-        (fresh / "snapshot.json").write_text(json.dumps(meta, allow_nan=False), encoding="utf-8")
+    arrays = {one.name: getattr(snapshot.arrays, one.name) for one in fields(SnapshotArrays)}
+    if snapshot.conversion is not None:
+        arrays |= {f"conversion_{name}": values for name, values in snapshot.conversion.arrays().items()}
+    words = pd.Index(meta["peers"], dtype="str")
+    for prefix, frame in (("general", snapshot.general), ("influence", snapshot.influence)):
+        arrays |= {f"{prefix}_{name}": getattr(frame, name) for name in _FRAME}
+        codes = words.get_indexer(pd.Index(frame.peers, dtype="str")).astype(np.int32)
+        arrays[f"{prefix}_peers"] = codes
+    return meta, arrays
 
 
 def load_snapshot(folder: str | Path) -> Snapshot:
@@ -87,23 +93,17 @@ def load_snapshot(folder: str | Path) -> Snapshot:
             raise _damaged(folder, f"format {meta['format']}, not {FORMAT}")
         if meta["signals"] != list(SIGNALS) or meta["index_names"] != list(INDEX_NAMES):
             raise _damaged(folder, "signals or indices of another version of collabrank")
-        arrays = SnapshotArrays(
-            **{
-                one.name: np.load(folder / f"{one.name}.npy", mmap_mode="r", allow_pickle=False)
-                for one in fields(SnapshotArrays)
-            }
-        )
-        snapshot = _snapshot(meta, arrays, folder)
+        snapshot = of_parts(meta, lambda name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, KeyError, TypeError, EOFError) as reason:
         raise _damaged(folder, f"{type(reason).__name__}: {reason}") from reason
     _check(snapshot, folder)
     return snapshot
 
 
-def _frame(meta: dict[str, Any], folder: Path, prefix: str, creator_ids: Any) -> IndexFrame:
-    """One of the two index frames, mapped."""
-    numbers = {name: np.load(folder / f"{prefix}_{name}.npy", mmap_mode="r", allow_pickle=False) for name in _FRAME}
-    codes = np.load(folder / f"{prefix}_peers.npy", allow_pickle=False)
+def _frame(meta: dict[str, Any], read: Callable[[str], npt.NDArray[Any]], prefix: str, creator_ids: Any) -> IndexFrame:
+    """One of the two index frames."""
+    numbers = {name: read(f"{prefix}_{name}") for name in _FRAME}
+    codes = read(f"{prefix}_peers")
     by_category = prefix == "influence"
     categories = np.array(meta["category_ids"], dtype=object)
     repeat = len(categories) if by_category else 1
@@ -118,7 +118,9 @@ def _frame(meta: dict[str, Any], folder: Path, prefix: str, creator_ids: Any) ->
     )
 
 
-def _snapshot(meta: dict[str, Any], arrays: SnapshotArrays, folder: Path) -> Snapshot:
+def of_parts(meta: dict[str, Any], read: Callable[[str], npt.NDArray[Any]]) -> Snapshot:
+    """The snapshot of `parts_of`; ``read`` gives an array by its name."""
+    arrays = SnapshotArrays(**{one.name: read(one.name) for one in fields(SnapshotArrays)})
     as_of = datetime.fromisoformat(meta["as_of"]).astimezone(UTC)
     said = meta["catalogue"]
     products = {name: Product(**_measures(product)) for name, product in said["products"].items()}
@@ -132,16 +134,11 @@ def _snapshot(meta: dict[str, Any], arrays: SnapshotArrays, folder: Path) -> Sna
         product_ids=tuple(meta["product_ids"]),
         catalogue=Catalogue(as_of=pd.Timestamp(as_of), products=products, **rest),
         campaigns={str(brief.campaign_id): brief for brief in briefs},
-        general=_frame(meta, folder, "general", arrays.creator_ids),
-        influence=_frame(meta, folder, "influence", arrays.creator_ids),
-        conversion=_conversion(folder) if meta["conversion"] else None,
-    )
-
-
-def _conversion(folder: Path) -> Conversion:
-    names = [one.name for one in fields(Conversion)]
-    return Conversion.of_arrays(
-        {name: np.load(folder / f"conversion_{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
+        general=_frame(meta, read, "general", arrays.creator_ids),
+        influence=_frame(meta, read, "influence", arrays.creator_ids),
+        conversion=Conversion.of_arrays({one.name: read(f"conversion_{one.name}") for one in fields(Conversion)})
+        if meta["conversion"]
+        else None,
     )
 
 

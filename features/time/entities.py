@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.compute as pc
 
 from features.time.clocks import as_of_day
 from marketplace.errors import SnapshotError
@@ -62,7 +63,7 @@ def default_as_of(market: Marketplace) -> pd.Timestamp:
     latest = [
         at
         for table, event in (("orders", "ordered_at"), ("invitations", "sent_at"), ("campaigns", "briefed_at"))
-        if pd.notna(at := market.query(market.table(table)[event].max().name("at").as_table())["at"].iloc[0])
+        if (at := pc.max(market.arrow(table, [event])[event]).as_py()) is not None
     ]
     if not latest:
         raise SnapshotError("orders, invitations or campaigns", received="none at all", look="`collabrank check DIR`")

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.holdback import POLICY, _of, calibrate, randomised
+from features.lift.empirical_bayes import Block
+from features.lift.estimate import HYPERPRIOR
 from marketplace.tables import Marketplace
+from tests.features.lift.test_days import apart, crowded
 from tests.training.lift.test_report import TREATED, gather, shop
-from training.lift.empirical_bayes import Block
-from training.lift.estimate import HYPERPRIOR
 
 EVERYBODY = np.ones(TREATED, dtype=bool)
 
@@ -78,3 +79,15 @@ def test_taking_others_out_is_the_marginal_of_the_joint() -> None:
     assert 1.0 / reduced.information[0, 0] == pytest.approx(whole[0, 0], rel=1e-4)
     assert _of(block, np.zeros(3, dtype=bool)) is None
     assert _of(block, np.ones(3, dtype=bool)) is block
+
+
+def test_taking_others_out_is_the_same_over_days() -> None:
+    blocks, _ = crowded(2)
+    block = max(blocks, key=lambda one: len(one.row))
+    drawn = np.zeros(int(block.row.max()) + 1, dtype=bool)
+    drawn[block.row[::3]] = True
+    reduced, wide = _of(block, drawn), _of(apart(block), drawn)
+    assert reduced is not None
+    assert wide is not None
+    np.testing.assert_allclose(apart(reduced).information, wide.information, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(apart(reduced).pull, wide.pull, rtol=1e-4, atol=1e-9)

@@ -37,7 +37,7 @@ def test_snapshot_is_kept_at_home_and_card_shows_a_creator(home, wee_folder, mon
     creator = str(snapshot.creator_ids[0])
     card = json.loads(run("card", wee_folder, creator, "--as-of", "2025-04-01", "--json"))
     assert card == snapshot.card(creator)
-    monkeypatch.setattr("features.indices.build.build_card", lambda *asked: snapshot.card(asked[1]))
+    monkeypatch.setattr("features.snapshot.score_card_of", lambda *asked: snapshot.card(asked[1]))
     shown = run("card", wee_folder, creator)
     for index in INDEX_NAMES[:3]:
         assert f"\n{index} " in shown

@@ -20,6 +20,7 @@ import features.briefs.brief
 import features.briefs.catalogue
 import features.facts.store
 import features.indices.build
+import features.lift.ripe
 import features.signals.build
 import features.snapshot.build
 import features.time.clocks
@@ -188,6 +189,10 @@ def maturity(world: World) -> None:
     ripe = then["posted_at"] + pd.Timedelta(days=ATTRIBUTION_DAYS + REFUND_DAYS) < world.cut
     if (sold & ~ripe).any():
         raise Leak(f"{int((sold & ~ripe).sum())} partnerships' sales are read before their refunds could come in")
+    lifts = features.lift.ripe.ripe_lifts(world.market, world.day)
+    early = lifts["posted_day"] + ATTRIBUTION_DAYS + REFUND_DAYS >= world.day
+    if early.any():
+        raise Leak(f"{int(early.sum())} partnerships' lifts are in the index before their refunds could come in")
 
 
 def reference_day(world: World) -> None:

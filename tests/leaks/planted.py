@@ -20,7 +20,9 @@ import features.facts.windows
 import features.indices.build
 import features.indices.evidence
 import features.indices.gather
+import features.indices.money
 import features.indices.reference
+import features.lift.ripe
 import features.outcomes.partnerships
 import features.signals.brief
 import features.signals.build
@@ -583,6 +585,11 @@ LEAKS: tuple[Planted, ...] = (
     Planted("reference_with_later_creators", "creators who join later are in the reference distribution", "indices",
             _together(_references_anew, _set(features.indices.reference, "known_creators", _all_creators)),
             slow=True),
+    Planted("index_lift_of_a_later_day", "the index reads lift as estimated four weeks later", "indices",
+            _together(_fits_anew, _set(features.indices.money, "ripe_lifts",
+                                       lambda real, _w: lambda market, day: real(market, day + 28)))),
+    Planted("index_lift_before_it_is_ripe", "lift in the index is read before its refunds can be in", "maturity",
+            _together(_fits_anew, _set(features.lift.ripe, "RIPE_DAYS", lambda _real, _w: 0))),
     Planted("conversion_fitted_later", "the conversion model of a day was fitted four weeks after it", "signals",
             _together(_fits_anew, _set(features.conversion.model, "read_conversion_data",
                                        lambda real, _w: lambda market, day: real(market, day + 28)))),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from features.lift import attributed_days, estimate_lift
 from features.time import as_of_day
+from marketplace.cache import FRAME, remembered
 from marketplace.tables import Marketplace
-from training.lift import attributed_days, estimate_lift
 from training.outcomes import build_outcomes
 
 __all__ = ["LABEL_COLUMNS", "build_labels"]
@@ -61,7 +62,7 @@ def build_labels(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
         - ``attributed_usd`` float64: net attributed sales of the ATTRIBUTION_DAYS after posting, known to be net of
           refunds; ``lift_usd``, ``lift_se_usd``: posterior mean and standard deviation of the sales that would not
           have happened otherwise over the same days, ``lift_raw_usd``, ``lift_raw_se_usd`` the estimate before
-          shrinkage (see training/lift/estimate.py). NaN unless delivered and posted ATTRIBUTION_DAYS + REFUND_DAYS ago.
+          shrinkage (see features/lift/estimate.py). NaN unless delivered and posted ATTRIBUTION_DAYS + REFUND_DAYS ago.
         - ``reply_matured`` bool: the reply window has passed, and nobody of the campaign still waits for an answer
           beyond it, so ``accepted`` can be learned from without favouring those who answer fast.
         - ``campaign_settled`` bool: at most `SETTLED_SHARE` of the campaign's invitations are censored. A campaign
@@ -69,7 +70,10 @@ def build_labels(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
           count against delivery.
     """
     day = as_of_day(as_of)
-    return _with_sales(market, build_outcomes(market, day), day)[list(LABEL_COLUMNS)]
+    return remembered(
+        market, "labels", [day.isoformat()], code="training.data", form=FRAME,
+        make=lambda: _with_sales(market, build_outcomes(market, day), day)[list(LABEL_COLUMNS)],
+    )  # fmt: skip
 
 
 def _with_sales(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:

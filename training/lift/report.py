@@ -1,24 +1,40 @@
 """``collabrank lift``: what partnerships added, campaign by campaign and in all, and what speaks against it.
 
-Estimates are those that rankers learn from (training/lift/estimate.py), summed with the
-standard error that a sum deserves (training/lift/sums.py). Beside them stand
+Estimates are those that rankers learn from (features/lift/estimate.py), summed with the
+standard error that a sum deserves (features/lift/sums.py). Beside them stand
 checks that share as little with them as can be: sums of sales beyond an
 imputed path (training/lift/checks/imputation.py), placebo tests, a sensitivity value,
-sibling products, and synthetic difference-in-differences. Where the imputed
-sum contradicts the estimate, the imputed one is what is reported in all, net
-of what is missing in the days after.
+sibling products, and synthetic difference-in-differences.
+
+What is reported in all is one estimator (`averaged`): the mean of what is learned and what
+is imputed, weighed by how likely it is, given how far the two are apart, that attributed
+sales mislead. Its error counts the doubt about which of the two is right.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from scipy.stats import norm
 
+from features.lift import (
+    HYPERPRIOR,
+    LiftEvidence,
+    Prior,
+    attributed_days,
+    fit_prior,
+    gather_evidence,
+    one_thread,
+    pair_lifts,
+    posterior,
+    sum_lifts,
+    within_window,
+)
 from features.time import as_of_day, days_of
 from marketplace.arrays import Flags, Floats
 from marketplace.contract import ATTRIBUTION_DAYS
@@ -41,14 +57,9 @@ from training.lift.checks import (
     sibling_check,
     synthetic_check,
 )
-from training.lift.empirical_bayes import Prior, fit_prior, posterior
-from training.lift.estimate import HYPERPRIOR, attributed_days
-from training.lift.evidence import LiftEvidence, gather_evidence, within_window
-from training.lift.sums import pair_lifts, sum_lifts
-from training.lift.threads import one_thread
 from training.outcomes import build_outcomes
 
-__all__ = ["LEVEL", "Estimate", "LiftReport", "lift_report", "ripe_evidence"]
+__all__ = ["LEVEL", "Estimate", "LiftReport", "averaged", "lift_report", "ripe_evidence"]
 
 
 LEVEL = 0.9
@@ -65,9 +76,12 @@ Chosen on 15 simulated baseline marketplaces, where overall sums were off by 1.7
 """
 
 IMPUTED_WIDENING = 1.5
-"""The imputed sum, where it is what is reported, is given so many of its own standard errors: on the same
-marketplaces its errors were so much wider (sales that bursts of orders bring forward count with it).
+"""The imputed sums are given so many of their own standard errors: on the same marketplaces their errors were so much
+wider (sales that bursts of orders bring forward count with them).
 """
+
+MISLED = 0.5
+"""Chance, before the data speak, that attributed sales mislead about lift: even odds."""
 
 _KEYS = ["campaign_id", "creator_id"]
 
@@ -115,11 +129,13 @@ class LiftReport:
     learned : Estimate
         All of them, as rankers learn it.
     overall : Estimate
-        What is reported in all: ``learned``, or the imputed sum scaled to all where that contradicts it.
+        What is reported in all: ``learned`` and the imputed sum, scaled to all, as `averaged` weighs them.
     imputation, placebos, siblings, synthetic, sensitivity
         The checks; None where the marketplace does not allow one.
     disagreement : float
         Imputed sum in the windows less the learned one of the same partnerships, in standard errors of the former.
+    misled : float
+        Chance that attributed sales mislead, the weight of the imputed sum in ``overall``; NaN without one.
     flags : str -> str
         Checks that failed, and what that means.
     """
@@ -131,6 +147,7 @@ class LiftReport:
     overall: Estimate
     imputation: Imputation | None
     disagreement: float
+    misled: float
     placebos: list[Placebo]
     siblings: SiblingCheck | None
     synthetic: SyntheticCheck | None
@@ -156,6 +173,7 @@ class LiftReport:
                     for end, value in zip(("_usd", "_se_usd"), getattr(imputed, name), strict=True)
                 },
                 "disagreement_z": self.disagreement,
+                "misled": self.misled,
             },
             "placebos": [{**asdict(test), "z": test.z} for test in self.placebos],
             "siblings": None if self.siblings is None else {**asdict(self.siblings), "z": self.siblings.z},
@@ -200,7 +218,7 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
         imputation = None if after is None else impute(after, ripe)
         placebos = [] if before is None else placebo_tests(before, ripe)
         siblings = None if kin is None else sibling_check(market, kin, mean)
-    disagreement, overall = _overall(evidence, prior, learned, imputation)
+    disagreement, misled, overall = _overall(evidence, prior, learned, imputation, usd)
     brand = market.frame("products", ["product_id", "brand_id"]).drop_duplicates("product_id").set_index("product_id")
     brands = brand["brand_id"].reindex(evidence.panel.product_ids).fillna("").to_numpy(dtype=object)
     low, expected = (np.array([getattr(one, name) for one in campaigns]) for name in ("low", "expected"))
@@ -214,6 +232,7 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
         overall=overall,
         imputation=imputation,
         disagreement=disagreement,
+        misled=misled,
         placebos=placebos,
         siblings=siblings,
         synthetic=synthetic_check(evidence, pair_lifts(evidence, prior), ripe, brands=brands, sample=sample, seed=seed),
@@ -277,23 +296,67 @@ def _estimates(evidence: LiftEvidence, prior: Prior, ripe: Flags, usd: Floats) -
     return by_group[0], by_group[1][0]
 
 
-def _overall(
-    evidence: LiftEvidence, prior: Prior, learned: Estimate, imputation: Imputation | None
+def averaged(
+    learned: Estimate, imputed: Estimate, *, apart: float, apart_se: float, scale: float
 ) -> tuple[float, Estimate]:
-    """How far the imputed sum is from the learned one, and what is reported in all."""
-    if imputation is None or not len(imputation.rows):
-        return math.nan, learned
+    """One estimate from two: the chance that attributed sales mislead, and the mean of both weighed by it.
+
+    Either attributed sales tell of lift what they are taken to tell, and ``learned`` is right within its error; or
+    they do not, ``learned`` is off by some ``N(0, scale^2)``, and ``imputed``, which reads no attribution, is right
+    within its own. Beforehand each is as likely (`MISLED`); ``apart``, imputed less learned over the same
+    partnerships, is ``N(0, apart_se^2)`` in the first case and ``N(0, apart_se^2 + scale^2)`` in the second, which
+    gives the chance. The variance is that within the two and that between them, so the interval counts the doubt
+    about which is right; nothing switches.
+
+    Source: Hoeting, Madigan, Raftery and Volinsky (1999), Bayesian Model Averaging: A Tutorial, Statistical Science
+    14 (4).
+
+    Parameters
+    ----------
+    apart, apart_se, scale : float
+        USD; ``apart_se`` above zero.
+
+    Returns
+    -------
+    (float in 0..1, Estimate)
+    """
+    wide = math.hypot(apart_se, scale)
+    log_odds = float(norm.logpdf(apart, 0.0, wide) - norm.logpdf(apart, 0.0, apart_se)) + math.log(
+        MISLED / (1 - MISLED)
+    )
+    misled = float(expit(log_odds))
+    mean = (1.0 - misled) * learned.estimate + misled * imputed.estimate
+    between = misled * (1.0 - misled) * (imputed.estimate - learned.estimate) ** 2
+    variance = (1.0 - misled) * learned.se**2 + misled * imputed.se**2 + between
+    return misled, replace(learned, estimate=mean, se=math.sqrt(variance))
+
+
+def _overall(
+    evidence: LiftEvidence, prior: Prior, learned: Estimate, imputation: Imputation | None, usd: Floats
+) -> tuple[float, float, Estimate]:
+    """How far the imputed sum is from the learned one, the chance that attribution misleads, what is reported in all.
+
+    Without an imputed sum there is nothing to hold the learned one against.
+    """
+    if imputation is None or not len(imputation.rows) or not imputation.window[1] > 0:
+        return math.nan, math.nan, learned
     same = np.full(len(evidence.rows), -1, dtype=np.int64)
     same[imputation.rows] = 0
     ((mean, _),) = sum_lifts(evidence, prior, [same])
     estimate, se = imputation.window
-    z = (estimate - float(mean[0])) / se if se > 0 else math.nan
-    if not abs(z) > ODD:
-        return z, learned
+    apart = estimate - float(mean[0])
     # A mean over those whose days after are over stands for all.
-    scale = learned.partnerships / len(imputation.rows)
-    net, net_se = scale * imputation.net[0], scale * IMPUTED_WIDENING * imputation.net[1]
-    return z, Estimate(learned.name, learned.partnerships, learned.attributed, net, net_se, learned.expected)
+    share = learned.partnerships / len(imputation.rows)
+    net, net_se = share * imputation.net[0], share * IMPUTED_WIDENING * imputation.net[1]
+    misled, overall = averaged(
+        learned,
+        replace(learned, estimate=net, se=net_se),
+        apart=apart,
+        apart_se=IMPUTED_WIDENING * se,
+        # As far as its coefficient is taken to be off before the data speak.
+        scale=float(HYPERPRIOR.sd[0]) * abs(float(usd[imputation.rows].sum())),
+    )
+    return apart / se, misled, overall
 
 
 def _flags(report: LiftReport) -> dict[str, str]:
@@ -309,8 +372,8 @@ def _flags(report: LiftReport) -> dict[str, str]:
         flags["after"] = "products sell less after the windows: some of the lift was only brought forward"
     if abs(report.disagreement) > ODD:
         flags["disagreement"] = (
-            "sales beyond the imputed path contradict what attribution was taken to tell; all in all the former is "
-            "reported, net of the days after"
+            "sales beyond the imputed path contradict what attribution was taken to tell: the estimate in all leans "
+            "towards them, those by campaign do not"
         )
     if report.siblings is not None and abs(report.siblings.z) > ODD:
         kind = "lose" if report.siblings.share < 0 else "gain"

@@ -52,11 +52,12 @@ def _overall(report: LiftReport, truth: LiftTruth | None) -> Iterator[str]:
         f"({LEVEL:.0%}: {_usd(best.low)} to {_usd(best.high)}), {_ratio(best)}; a partnership "
         f"{_usd(best.estimate / n)} USD ({_usd(best.low / n)} to {_usd(best.high / n)})"
     )
-    if best is not report.learned:
+    if not math.isnan(report.misled):
         learned = report.learned
         yield (
-            f"  from sales beyond the imputed path, net of the {AFTER_DAYS} days after. What rankers learn from says "
-            f"{_usd(learned.estimate)} USD ({_usd(learned.low)} to {_usd(learned.high)}), which that contradicts"
+            f"  of which {1.0 - report.misled:.0%} is what rankers learn from, {_usd(learned.estimate)} USD "
+            f"({_usd(learned.low)} to {_usd(learned.high)}), and {report.misled:.0%}, the chance that attributed sales "
+            f"mislead, sales beyond the imputed path net of the {AFTER_DAYS} days after"
         )
     if truth is not None:
         error = "" if math.isnan(truth.error) else f", error {truth.error:+.1%}"
@@ -78,7 +79,7 @@ def _checks(report: LiftReport) -> Iterator[str]:
         parts = {"in the windows": imputed.window, f"{AFTER_DAYS} days after": imputed.after, "net": imputed.net}
         words = ", ".join(f"{name} {_usd(a / n)} (se {_usd(b / n)})" for name, (a, b) in parts.items())
         yield f"Sales beyond the imputed path, USD a partnership ({n} whose days after are over): {words}"
-        yield f"  in the windows against the estimate above for the same partnerships: z {report.disagreement:+.2f}"
+        yield f"  in the windows, against what is learned of the same partnerships: z {report.disagreement:+.2f}"
     yield "Placebo, where nothing was posted; the answer must be 0"
     for test in report.placebos:
         yield (

@@ -27,6 +27,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from marketplace.errors import TrainingError
@@ -138,12 +139,18 @@ class Run:
         characters) identifies the content; the rows themselves stay where they are.
         """
         mlflow = _mlflow()
-        from mlflow.entities import DatasetInput, InputTag
+        from mlflow.entities import Dataset, DatasetInput, InputTag
 
+        # MLflow walks through every value for the schema. A first row, and a missing one where there is any, say as
+        # much; the counts are of all rows.
+        some = sorted({0, *(int(np.argmax(empty)) for _, column in frame.items() if (empty := column.isna()).any())})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            data = mlflow.data.from_pandas(frame, source=source, name=name, digest=digest[:36], targets=target)
-            entity = data._to_mlflow_entity()
+            sample = frame.iloc[some] if len(frame) else frame
+            data = mlflow.data.from_pandas(sample, source=source, name=name, digest=digest[:36], targets=target)
+            told = data._to_mlflow_entity()
+        profile = json.dumps({"num_rows": len(frame), "num_elements": int(frame.size)})
+        entity = Dataset(told.name, told.digest, told.source_type, told.source, told.schema, profile)
         tagged = DatasetInput(dataset=entity, tags=[InputTag("mlflow.data.context", context)])
         self.store.client.log_inputs(self.id, [tagged])
 

@@ -89,6 +89,14 @@ def test_orders_that_do_not_grow_with_views_are_no_conversion():
     assert found > naive + 0.1
 
 
+def test_a_fit_that_was_given_too_few_rounds_says_so(capsys: pytest.CaptureFixture[str]):
+    evidence, _, _ = drawn(np.random.default_rng(0), creators=60, per_creator=12, caught=0.3)
+    assert fit_conversion(evidence).converged
+    assert not capsys.readouterr().err
+    assert not fit_conversion(evidence, rounds=2).converged
+    assert "not converged after 2 rounds" in capsys.readouterr().err
+
+
 def test_tastes_speak_of_pairs_that_never_met():
     evidence, rate, _ = drawn(np.random.default_rng(2), tastes=0.5, per_creator=40, creators=600)
     brand_met = np.zeros((len(rate), 20), dtype=bool)

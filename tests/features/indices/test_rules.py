@@ -230,13 +230,6 @@ SCENARIOS: dict[str, Tables] = {
     "failed sample": {
         "invitations": ACCEPTED, "samples": [sample(1, 61, "UNFULFILL_CANCELLED", "FAILED")], "costs": COSTS
     },
-    "lift": {
-        "deliveries": [delivered(1, 50)],
-        "product_days": [
-            *(shop("p2", day, 1_000.0 * level) for day, level in SEASON.items()),
-            *(shop("p1", day, 10.0 * level + (20.0 if 50 <= day < 64 else 0.0)) for day, level in SEASON.items()),
-        ],
-    },
 }  # fmt: skip
 
 Seen = Callable[[str, str], tuple[float, float]]
@@ -337,13 +330,6 @@ def test_profit_waits_for_its_window(seen: Seen):
 
 def test_a_sample_without_content_leaves_its_costs(seen: Seen):
     assert seen("failed sample", "profit_per_partnership") == near(np.arcsinh(-17.0) * weight(39), weight(39))
-
-
-def test_lift_is_sales_above_the_matched_forecast(seen: Seen):
-    total, precision = seen("lift", "lift_per_partnership")
-    assert total / precision == pytest.approx(14 * 20.0, rel=1e-3)
-    # The products did not vary before: only the floor of a standard error of 10 is left.
-    assert precision == pytest.approx(weight(50) * (100 / 10) ** 2, rel=1e-3)
 
 
 def test_what_is_lacking_is_missing_not_zero():

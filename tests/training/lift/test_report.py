@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from features.lift.empirical_bayes import fit_prior, posterior
+from features.lift.estimate import HYPERPRIOR, attributed_days
+from features.lift.evidence import LiftEvidence, gather_evidence, within_window
+from features.lift.sums import pair_lifts, sum_lifts
 from features.time import days_of
 from features.time.entities import known_until
 from marketplace.contract.tables import ATTRIBUTION_DAYS
@@ -22,12 +29,8 @@ from training.lift.checks.imputation import AFTER_SHIFTS, impute
 from training.lift.checks.placebo import LEAD, SHIFTS, placebo_tests
 from training.lift.checks.siblings import sibling_check
 from training.lift.checks.synthetic_did import simplex_least_squares, synthetic_did
-from training.lift.empirical_bayes import fit_prior, posterior
-from training.lift.estimate import HYPERPRIOR, attributed_days
-from training.lift.evidence import LiftEvidence, gather_evidence, within_window
-from training.lift.report import LiftReport, lift_report
+from training.lift.report import LEVEL, MISLED, Estimate, LiftReport, averaged, lift_report
 from training.lift.run import measure_lift
-from training.lift.sums import pair_lifts, sum_lifts
 from training.lift.text import lift_text, save_lift_figures
 from training.lift.truth import lift_truth
 
@@ -223,6 +226,56 @@ def test_sensitivity_by_hand() -> None:
     # 50 - 40 > 0, 10 - 40 < 0.
     assert (found.campaigns_above, found.campaigns_robust) == (2, 1)
     assert sensitivity((30.0, 50.0, 1_000.0), (low, expected), pair, z=2.0).explains_away == 0.0
+
+
+def sums(estimate: float, se: float) -> Estimate:
+    return Estimate("all", 10, 2_000.0, estimate, se, 10_000.0)
+
+
+def test_the_overall_estimate_by_hand() -> None:
+    # Apart by 0: the odds that attribution misleads are the densities' ratio at 0, 30 / 50 (a 3-4-5 triangle).
+    misled, found = averaged(sums(1_000.0, 60.0), sums(900.0, 90.0), apart=0.0, apart_se=30.0, scale=40.0)
+    assert misled == pytest.approx(3 / 8)
+    assert found.estimate == pytest.approx(1_000.0 - 3 / 8 * 100.0)
+    assert found.se == pytest.approx(math.sqrt(5 / 8 * 60.0**2 + 3 / 8 * 90.0**2 + 15 / 64 * 100.0**2))
+    assert (found.attributed, found.expected, found.partnerships) == (2_000.0, 10_000.0, 10)
+
+
+@given(
+    apart=st.floats(-500.0, 500.0),
+    other=st.floats(-500.0, 500.0),
+    net=st.floats(-1_000.0, 1_000.0),
+    se=st.floats(1.0, 200.0),
+    scale=st.floats(1.0, 500.0),
+)
+def test_nothing_switches(apart: float, other: float, net: float, se: float, scale: float) -> None:
+    learned, imputed = sums(500.0, 40.0), sums(net, 80.0)
+    (weight, found), (further, _) = (
+        averaged(learned, imputed, apart=gap, apart_se=se, scale=scale) for gap in (apart, other)
+    )
+    assert 0.0 <= weight <= 1.0
+    assert min(500.0, net) - 1e-9 <= found.estimate <= max(500.0, net) + 1e-9
+    assert found.se**2 >= (1 - weight) * 40.0**2 + weight * 80.0**2 - 1e-6
+    # The chance grows with the distance, and its slope is bounded: a logistic curve of a parabola.
+    if abs(apart) <= abs(other):
+        assert weight <= further + 1e-12
+    assert abs(further - weight) <= 0.25 * abs(other - apart) * max(abs(apart), abs(other)) / se**2 + 1e-12
+
+
+def test_the_overall_interval_holds_what_it_says_under_either_case() -> None:
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(4_000):
+        true = rng.normal(0.0, 500.0)
+        bias = rng.normal(0.0, 300.0) if rng.random() < MISLED else 0.0
+        own, noise = rng.normal(0.0, 40.0), rng.normal(0.0, 90.0)
+        net = true + noise
+        learned = true + bias + own
+        _, found = averaged(
+            sums(learned, 40.0), sums(net, 90.0), apart=net - learned, apart_se=math.hypot(40.0, 90.0), scale=300.0
+        )
+        held.append(found.low <= true <= found.high)
+    assert np.mean(held) == pytest.approx(LEVEL, abs=0.04)
 
 
 def test_simplex_least_squares_finds_the_mixture_and_ridge_evens_it() -> None:

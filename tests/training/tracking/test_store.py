@@ -6,6 +6,7 @@ import math
 import os
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -182,3 +183,24 @@ def test_figures_take_empty_and_undefined_input():
         slice_figure({"ID": (0.1, 0.0, 0.2), "MY": (math.nan, math.nan, math.nan)}, metric="m", by="market"),
     ):
         figure.canvas.draw()
+
+
+def test_a_dataset_is_described_as_mlflow_would_from_all_its_rows(store):
+    frame = pd.DataFrame(
+        {
+            "words": ["a", "b", None, "d"],
+            "whole": [1, 2, 3, 4],
+            "missing": [0.5, np.nan, 1.5, np.nan],
+            "nothing": [np.nan] * 4,
+            "flag": [True, False, True, True],
+            "at": pd.to_datetime(["2025-01-01", None, "2025-01-02", None], utc=True),
+        }
+    )
+    with store.run("one") as run:
+        run.dataset(frame, source="here", name="rows", digest="d" * 40, context="training", target="whole")
+        (seen,) = store.client.get_run(run.id).inputs.dataset_inputs
+    told = mlflow.data.from_pandas(
+        frame, source="here", name="rows", digest="d" * 36, targets="whole"
+    )._to_mlflow_entity()
+    for name in ("name", "digest", "source_type", "source", "schema", "profile"):
+        assert getattr(seen.dataset, name) == getattr(told, name)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.lift import LiftEvidence
 from marketplace.arrays import Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
 from training.lift.checks.placebo import Placebo
-from training.lift.evidence import LiftEvidence
 
 __all__ = ["Sensitivity", "expected_in_windows", "sensitivity"]
 

@@ -2,7 +2,7 @@
 
 No shape is assumed of a lift, and nothing is learned from attribution: the
 untreated path is imputed from the untreated days of the product and of others
-(`training.lift.counterfactual`), and subtracted. That is less exact than the
+(`features.lift.counterfactual`), and subtracted. That is less exact than the
 estimate that rankers learn from, and holds where that one's assumptions do
 not. The days after the windows tell lift from sales that were only brought
 forward: those are missing afterwards.
@@ -18,10 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from features.lift import LEVEL_VARIANCE, LiftEvidence, SharedError
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
-from training.lift.evidence import LEVEL_VARIANCE, LiftEvidence
-from training.lift.sums import SharedError
 
 __all__ = ["AFTER_DAYS", "AFTER_SHIFTS", "Contrast", "Imputation", "contrast", "contrast_variance", "impute"]
 
@@ -30,7 +29,7 @@ AFTER_DAYS = 30
 """Days after a window in which sales brought forward would be missing."""
 
 AFTER_SHIFTS = (-15, -30)
-"""For `training.lift.evidence.gather_evidence`: keeps `AFTER_DAYS` after every window clear."""
+"""For `features.lift.evidence.gather_evidence`: keeps `AFTER_DAYS` after every window clear."""
 
 _LEAST_DAYS = 20
 

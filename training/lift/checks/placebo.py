@@ -15,17 +15,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm
 
+from features.lift import LiftEvidence, SharedError
 from marketplace.arrays import Flags, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
 from training.lift.checks.imputation import contrast, contrast_variance
-from training.lift.evidence import LiftEvidence
-from training.lift.sums import SharedError
 
 __all__ = ["LEAD", "SHIFTS", "Placebo", "placebo_tests"]
 
 
 SHIFTS = (21, 42)
-"""Days by which windows are moved back; for `training.lift.evidence.gather_evidence`, with ``briefs``."""
+"""Days by which windows are moved back; for `features.lift.evidence.gather_evidence`, with ``briefs``."""
 
 LEAD = "lead"
 _Z90 = float(norm.ppf(0.95))

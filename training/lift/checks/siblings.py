@@ -16,10 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.lift import LiftEvidence, SharedError, days_of_posting, families, product_days
 from marketplace.arrays import Floats
 from marketplace.tables import Marketplace
-from training.lift.evidence import LiftEvidence, days_of_posting, families, product_days
-from training.lift.sums import SharedError
 
 __all__ = ["SiblingCheck", "sibling_check"]
 

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.lift import LiftEvidence
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
-from training.lift.evidence import LiftEvidence
 
 __all__ = ["SyntheticCheck", "simplex_least_squares", "synthetic_check", "synthetic_did"]
 

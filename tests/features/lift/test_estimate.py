@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.lift import empirical_bayes
+from features.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
+from features.lift.estimate import attributed_days, estimate_lift, sales_kernel
 from marketplace.contract.tables import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace, open_marketplace, read_truth
 from training.data.labels import build_labels
-from training.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
-from training.lift.estimate import attributed_days, estimate_lift, sales_kernel
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
 KERNEL = 2.0 ** (-np.arange(ATTRIBUTION_DAYS) / 3.0)
@@ -174,6 +175,20 @@ def test_empirical_bayes_gives_the_closed_form_for_one_lift() -> None:
     mean, variance = posterior([block], prior, 1)
     assert mean[0] == pytest.approx((4 * 10 + 6 / tau) / (4 + 1 / tau), rel=1e-6)
     assert variance[0] == pytest.approx(1 / (4 + 1 / tau), rel=1e-6)
+
+
+def test_a_prior_that_has_not_converged_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = Block(
+        np.array([[4.0]]), np.array([40.0]), np.array([[3.0]]), np.array([[1.0]]), np.array([0]), np.array([0])
+    )
+    hyperprior = Hyperprior(np.array([2.0]), np.array([0.5]), np.array([1.0]))
+    assert fit_prior([block], hyperprior).converged
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(empirical_bayes, "_EVALUATIONS", 3)
+    assert not fit_prior([block], hyperprior).converged
+    assert "has not converged after 3 evaluations" in capsys.readouterr().err
 
 
 def test_on_a_simulated_marketplace_it_is_near_the_truth(small_market: Path) -> None:

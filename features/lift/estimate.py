@@ -2,7 +2,7 @@
 
 Attributed orders are not lift: some of them the shop would have had anyway.
 Here the product's whole day in the shop speaks, against what it would have
-sold (training/lift/counterfactual.py), and the attributed orders only say where to
+sold (features/lift/counterfactual.py), and the attributed orders only say where to
 look and what is likely:
 
 1. ``sales(day) / counterfactual(day) - 1 = sum_j lift_j kernel(day - posted_j) / counterfactual + drift + noise``
@@ -13,7 +13,7 @@ look and what is likely:
    ``captured = s a / (a + s / 20)`` with ``s`` what the product sells anyway in as many days, alone and times the
    creator's followers and posts (standardised logs): its coefficients take off what is captured, not caused, never
    much more than was attributed, and more from those who capture more.
-   ``rho`` and ``tau`` are estimated from all partnerships (training/lift/empirical_bayes.py).
+   ``rho`` and ``tau`` are estimated from all partnerships (features/lift/empirical_bayes.py).
 3. The posterior mean and standard deviation, the doubt about ``rho`` included. Negative means are kept.
 """
 
@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.lift.empirical_bayes import Hyperprior, fit_prior, posterior, unshrunk
+from features.lift.evidence import gather_evidence, sales_kernel, within_window
+from features.lift.threads import one_thread
 from features.time import as_of_day, day_number, day_of, days_of, in_usd, usd_rates
 from marketplace.tables import Marketplace
-from training.lift.empirical_bayes import Hyperprior, fit_prior, posterior, unshrunk
-from training.lift.evidence import gather_evidence, sales_kernel, within_window
-from training.lift.threads import one_thread
 
 __all__ = ["LIFT_COLUMNS", "attributed_days", "estimate_lift", "sales_kernel"]
 
@@ -121,7 +121,7 @@ def estimate_lift(
         In the order given. ``lift_usd``, ``lift_se_usd``: posterior mean and standard deviation; ``lift_raw_usd``,
         ``lift_raw_se_usd``: from the product's days alone, with nothing learned from attribution; very wide where
         partnerships overlap. NaN where the products have no days known. ``attrs["prior"]`` holds the fitted
-        `training.lift.empirical_bayes.Prior` where there was one to fit.
+        `features.lift.empirical_bayes.Prior` where there was one to fit.
     """
     day = as_of_day(as_of)
     rows = partnerships[["invitation_id", *_KEYS, "content_id"]].reset_index(drop=True)

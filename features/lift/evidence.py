@@ -1,7 +1,7 @@
-"""What the product days say of each partnership's lift, before any prior: the evidence of `training.lift.estimate`.
+"""What the product days say of each partnership's lift, before any prior: the evidence of `features.lift.estimate`.
 
-One block a product (`training.lift.empirical_bayes.Block`): its days against what
-it would have sold (`training.lift.counterfactual`), by generalised least squares
+One block a product (`features.lift.empirical_bayes.Block`): its days against what
+it would have sold (`features.lift.counterfactual`), by generalised least squares
 over all its partnerships at once.
 """
 
@@ -15,12 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
+from features.lift.counterfactual import Baseline, Panel, fit_baseline, known_rows, read_panel, without_others
+from features.lift.empirical_bayes import Block
 from features.time import day_number, days_of
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace
-from training.lift.counterfactual import Baseline, Panel, fit_baseline, read_panel, without_others
-from training.lift.empirical_bayes import Block
 
 __all__ = [
     "LEVEL_VARIANCE",
@@ -143,7 +143,7 @@ def gather_evidence(
     ----------
     rows : DataFrame[invitation_id, campaign_id, creator_id, content_id, posted_day]
     sales : DataFrame, as `within_window` gives it for ``rows``.
-    attributed : DataFrame, as `training.lift.estimate.attributed_days` gives it.
+    attributed : DataFrame, as `features.lift.estimate.attributed_days` gives it.
     shifts : ints
         The days of every partnership, moved back by each of these (forward where negative), are not used as untreated
         either: what a placebo, or what follows, is asked of must not have been fitted to.
@@ -166,12 +166,12 @@ def gather_evidence(
     panel = raw
     cut = ["row"] if together else ["row", "product_id"]
     if together:
-        currency = market.frame("products", ["product_id", "currency"]).drop_duplicates("product_id")
+        currency = known_rows(market, "products", ["product_id", "currency"], day)
         by_product = currency.set_index("product_id")["currency"]
         pairs = pairs.assign(product_id=wanted.map(by_product)).dropna().drop_duplicates().reset_index(drop=True)
     pairs["product"] = panel.rows_of(pairs["product_id"])
     pairs["start"] = rows["posted_day"].to_numpy()[pairs["row"]] - panel.first_day
-    pairs = _with_brief(market, rows, pairs, panel)
+    pairs = _with_brief(market, rows, pairs, panel, day=day)
     pairs = pairs[pairs["product"] >= 0].reset_index(drop=True)
     treated, own = treated_days(panel, pairs), _own_sales(panel, pairs, sales, cut)
     clear = treated.copy()
@@ -194,11 +194,9 @@ def gather_evidence(
         pairs[f"captured_{name}"] = pairs["captured"] * pairs[name]
     kernel = sales_kernel(sales["age"].to_numpy(), sales["lines"].to_numpy(dtype=np.float64))
     seen = _own_sales(panel, pairs, sales[~sales["is_paid"]], cut)
-    # Strings are dear to slice thousands of times.
     pairs = pairs.drop(columns="product_id")
-    parts = [part for _, part in pairs.groupby("product", sort=True)] if blocks else []
-    found = [_block(panel, baseline, part, kernel, seen) for part in parts]
-    places = [part.index.to_numpy(dtype=np.int64) for part in parts]
+    places = _by_product(pairs["product"].to_numpy()) if blocks else []
+    found = _blocks(panel, baseline, pairs, places, kernel=kernel, seen=seen)
     untreated = np.isfinite(panel.sales) & ~clear
     return LiftEvidence(rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, found, places)
 
@@ -238,7 +236,7 @@ def _pairs(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.Dat
     contents = contents[contents["content_id"].isin(rows["content_id"].dropna())]
     contents = contents[(contents["published_at"] < day) & (contents["known_at"] < day)]
     contents = contents.sort_values("known_at", kind="stable").drop_duplicates("content_id", keep="last")
-    campaigns = market.frame("campaigns", ["campaign_id", "product_ids"]).drop_duplicates("campaign_id")
+    campaigns = known_rows(market, "campaigns", ["campaign_id", "product_ids"], day)
     of_content = rows["content_id"].map(contents.set_index("content_id")["product_ids"])
     of_campaign = rows["campaign_id"].map(campaigns.set_index("campaign_id")["product_ids"])
     has = of_content.map(lambda ids: isinstance(ids, np.ndarray) and len(ids) > 0).astype(bool)
@@ -247,15 +245,17 @@ def _pairs(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.Dat
     return pairs.dropna().drop_duplicates().astype({"row": np.int64}).reset_index(drop=True)
 
 
-def _with_brief(market: Marketplace, rows: pd.DataFrame, pairs: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+def _with_brief(
+    market: Marketplace, rows: pd.DataFrame, pairs: pd.DataFrame, panel: Panel, *, day: pd.Timestamp
+) -> pd.DataFrame:
     """``pairs`` with the columns of the panel on which the brief begins and ends, float64, NaN where not known."""
-    campaigns = market.frame("campaigns", ["campaign_id", "briefed_at", "starts_at", "ends_at"])
-    campaigns = campaigns.drop_duplicates("campaign_id").set_index("campaign_id")
+    campaigns = known_rows(market, "campaigns", ["campaign_id", "briefed_at", "starts_at", "ends_at"], day)
+    campaigns = campaigns.set_index("campaign_id")
     of_pair = campaigns.reindex(rows["campaign_id"].to_numpy()[pairs["row"]])
     starts = of_pair["starts_at"].fillna(of_pair["briefed_at"]).reset_index(drop=True)
     for name, instants in (("brief_start", starts), ("brief_end", of_pair["ends_at"].reset_index(drop=True))):
-        day = np.where(instants.isna(), np.nan, days_of(instants).astype(np.float64) - panel.first_day)
-        pairs = pairs.assign(**{name: day})
+        column = np.where(instants.isna(), np.nan, days_of(instants).astype(np.float64) - panel.first_day)
+        pairs = pairs.assign(**{name: column})
     return pairs
 
 
@@ -370,23 +370,33 @@ def product_days(
     return ProductDays(product, column, expected, design / expected[:, None], ratio, factor)
 
 
-def _block(panel: Panel, baseline: Baseline, part: pd.DataFrame, kernel: Floats, seen: Floats) -> Block:
-    """What one product's days say of its partnerships, the rows of ``part``.
+def _by_product(product: Ints) -> list[Ints]:
+    """The places of each product, products ascending, places in their order."""
+    order = np.argsort(product, kind="stable")
+    return [np.asarray(part) for part in np.split(order, np.flatnonzero(np.diff(product[order])) + 1)]
+
+
+def _blocks(
+    panel: Panel, baseline: Baseline, pairs: pd.DataFrame, places: Sequence[Ints], *, kernel: Floats, seen: Floats
+) -> list[Block]:
+    """What each product's days say of its partnerships, the rows of ``pairs`` at ``places``.
 
     The partnerships' organic attributed sales, ``seen`` (P, T), are taken off day by day, what is left is explained
     by ``kernel``, and their sums are put back: the scatter of the orders that can be seen is then no noise.
     """
-    place, posted = days_of_posting(part["start"].to_numpy())
-    days = product_days(panel, baseline, product=int(part["product"].iloc[0]), start=posted, kernel=kernel, seen=seen)
-    solved = days.solve(np.column_stack([days.design, days.ratio]))
-    information = days.design.T @ solved[:, :-1]
-    price, captured, organic = (part[name].to_numpy() for name in ("price", "captured", "organic"))
-    attributed = np.maximum(organic + part["paid"].to_numpy(), 0.0)
-    return Block(
-        information,
-        days.design.T @ solved[:, -1] + information @ np.bincount(place, weights=organic, minlength=len(posted)),
-        part[list(TERMS)].to_numpy(),
-        np.stack([price**2, price * attributed, attributed**2, captured**2], axis=1),
-        part["row"].to_numpy(),
-        place,
-    )
+    # Frames are dear to slice thousands of times.
+    product, start, row = (pairs[name].to_numpy() for name in ("product", "start", "row"))
+    price, captured, organic, paid = (pairs[name].to_numpy() for name in ("price", "captured", "organic", "paid"))
+    attributed = np.maximum(organic + paid, 0.0)
+    terms = pairs[list(TERMS)].to_numpy()
+    spread = np.stack([price**2, price * attributed, attributed**2, captured**2], axis=1)
+    found = []
+    for at in places:
+        place, posted = days_of_posting(start[at])
+        days = product_days(panel, baseline, product=int(product[at[0]]), start=posted, kernel=kernel, seen=seen)
+        solved = days.solve(np.column_stack([days.design, days.ratio]))
+        information = days.design.T @ solved[:, :-1]
+        sold = information @ np.bincount(place, weights=organic[at], minlength=len(posted))
+        pull = days.design.T @ solved[:, -1] + sold
+        found.append(Block(information, pull, terms[at], spread[at], row[at], place))
+    return found

@@ -25,7 +25,7 @@ from features.time import day_of, in_usd, usd_rates
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.tables import Marketplace
 
-__all__ = ["Baseline", "Panel", "fit_baseline", "read_panel", "without_others"]
+__all__ = ["Baseline", "Panel", "fit_baseline", "known_rows", "read_panel", "without_others"]
 
 
 MEMORIES = (2.0, 4.0, 7.0, 14.0, 28.0, 56.0)
@@ -40,6 +40,15 @@ SHARE_SD = np.array([0.3, 0.3, 0.1, 0.3])
 
 _LEAST_DAYS = 5
 _NOISE_FLOOR = 1e-4
+
+
+def known_rows(market: Marketplace, table: str, columns: list[str], day: pd.Timestamp) -> pd.DataFrame:
+    """``columns`` of the first row known before ``day`` of everything in ``table`` (by ``columns[0]``).
+
+    A row that does not say when it was known counts as known.
+    """
+    frame = market.frame(table, [*columns, "known_at"])
+    return frame.loc[~(frame["known_at"] >= day), columns].drop_duplicates(columns[0])
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ def read_panel(
     units = np.bincount(code, weights=rows["units_sold"].astype(np.float64))
     price = np.nansum(sales, axis=1) / np.maximum(units, 1.0)
     known = pd.DataFrame({"product_id": products}).merge(
-        market.frame("products", ["product_id", "category_id"]).drop_duplicates("product_id"), how="left"
+        known_rows(market, "products", ["product_id", "category_id"], pd.Timestamp(day, unit="D", tz="UTC")), how="left"
     )
     currency = rows.groupby(code)["currency"].first().to_numpy()
     market_code, _ = pd.factorize(currency, sort=True)
@@ -205,7 +214,7 @@ def without_others(
     Parameters
     ----------
     own : float64 (P, T), the partnerships' own attributed USD.
-    attributed : DataFrame, as `training.lift.estimate.attributed_days` gives it.
+    attributed : DataFrame, as `features.lift.estimate.attributed_days` gives it.
     """
     tables = _other_orders(panel, attributed)
     usable = np.isfinite(panel.sales) & ~treated & np.isfinite(baseline.level)[:, None]

@@ -3,7 +3,7 @@
 The variance of a sum is not the sum of variances. Lifts on one product are
 told apart at each other's cost; all lean on the same prior coefficients; and
 the index of untreated products is off for all products of a category at once
-(`training.lift.counterfactual.Baseline.shared`). Each of the three is added here.
+(`features.lift.counterfactual.Baseline.shared`). Each of the three is added here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from features.lift.empirical_bayes import Prior
+from features.lift.evidence import LiftEvidence, ProductDays, days_of_posting, product_days
 from marketplace.arrays import Floats, Ints
-from training.lift.empirical_bayes import Prior
-from training.lift.evidence import LiftEvidence, ProductDays, days_of_posting, product_days
 
 __all__ = ["SharedError", "days_of_block", "pair_lifts", "sum_lifts"]
 
