@@ -153,6 +153,24 @@ np.testing.assert_allclose(told.success_probability, told.accept * told.deliver)
 """
 
 
+METRIC = """
+import numpy as np, pandas as pd
+from training.evaluation import compare_rankers, print_comparison
+
+# Campaign c invites 12 of whom the first 9 by score and the last delivered: 9 of the first 10. Campaign d invites 4, of
+# whom the second and the fourth delivered: 2 of 4.
+creators = [f"k{i:02d}" for i in [*range(12), *range(4)]]
+pairs = pd.DataFrame(dict(campaign_id=["c"] * 12 + ["d"] * 4, creator_id=creators))
+grade = [*[2.0] * 9, 0.0, 0.0, 3.0, 0.0, 2.0, 1.0, 4.0]
+labels = pairs.assign(status="labelled", grade=grade, sent_at=pd.Timestamp("2025-01-01", tz="UTC"),
+                      invitation_id=[f"i{i}" for i in range(16)], campaign_settled=True)
+found = compare_rankers(dict(model=-np.arange(16.0)), pairs, labels=labels)
+np.testing.assert_allclose(found.values["precision_at_10"]["model"], [9 / 10, 2 / 4])
+assert np.isclose(found.row("model", "precision_at_10").estimate, (0.9 + 0.5) / 2)
+print_comparison(found)
+"""
+
+
 def test_a_head_is_fitted_bundled_and_told(changed: Change) -> None:
     changed("head").run("-c", FITTED.format(ranker="expected_value") + HEAD)
 
@@ -205,18 +223,24 @@ def test_a_world_is_listed_and_drawn(changed: Change, tmp_path: Path) -> None:
     assert len(market.frame("invitations")) > 0
 
 
+def test_a_metric_is_measured_and_printed(changed: Change) -> None:
+    printed = changed("metric").run("-c", METRIC)
+    assert "share of the first 10 of the invited who delivered" in printed
+
+
 @pytest.mark.slow
 def test_all_at_once_from_training_to_a_ranking(changed: Change, small_market: Path, tmp_path: Path) -> None:
-    """The examples go together: a new head and ranker are trained, compared, promoted, evaluated and served."""
+    """The examples go together: a new head, ranker and metric are trained, compared, promoted, evaluated and served."""
     code = changed(*examples())
     trained = json.loads(code.collabrank("train", str(small_market), "--json"))
     version = {one["name"]: one["version"] for one in trained["rankers"]}
     assert set(version) == {"expected_value", "lambdarank", "chained_ranking"}
-    assert {row["ranker"] for row in trained["comparison"]["rows"]} > set(version)
+    measured = {row["ranker"] for row in trained["comparison"]["rows"] if row["metric"] == "precision_at_10"}
+    assert measured > set(version)
 
     pair = [str(version[name]) for name in ("expected_value", "chained_ranking")]
-    compared = json.loads(code.collabrank("compare", *pair, "--json"))
-    assert len(compared["tests"]) == 1
+    compared = json.loads(code.collabrank("compare", *pair, "--metric", "precision_at_10", "--json"))
+    assert compared["metric"] == "precision_at_10"
 
     code.collabrank("promote", "--version", pair[0], "--force", "--reason", "the worked examples")
     evaluated = json.loads(code.collabrank("evaluate", str(small_market), "--json"))
