@@ -21,4 +21,4 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """So little data is enough here, and one number of trees to choose from."""
     monkeypatch.setattr(training.data.dataset, "LEAST_LABELLED", 20)
     monkeypatch.setattr(training.data.dataset, "LEAST_DELIVERED", 0)
-    monkeypatch.setitem(training.heads.fit.fit_head.__kwdefaults__, "shape", Hyperparameters(max_rounds=STEP))
+    monkeypatch.setitem(training.heads.fit.fit_head.__kwdefaults__, "hyperparameters", Hyperparameters(max_rounds=STEP))

@@ -28,6 +28,7 @@ import training.data.dataset
 import training.data.labels
 import training.heads.fit
 import training.heads.rankers
+import training.heads.targets
 import training.pipeline
 import training.stats.metrics
 from features.signals.registry import SIGNALS
@@ -83,6 +84,11 @@ CHANCE_BOUND = 0.1
 
 _KNOW_THE_FOLDER = ("marketplace/checks/findings.py", "marketplace/commands.py")
 """Modules that name the truth's folder, to pass over it."""
+
+
+_READ_IT = ("marketplace/tables.py", "training/lift/truth.py", "training/stats/metrics.py")
+"""Beside the simulator and the evaluation: the reader itself, what holds a lift report against the truth, and the
+metrics, which say that they need it."""
 
 
 class Leak(AssertionError):  # noqa: N818
@@ -302,7 +308,7 @@ def _learn(world: World, market: Marketplace) -> dict[str, Any]:
         "accept", data.reply_known, np.nan_to_num(data.column("accepted")), np.ones(len(data)), "binary", (FREE,)
     )
     head = training.heads.fit.fit_head(target, data, seed=3)
-    curve = training.heads.rankers._probability(data, "accept", head, "accepted", data.reply_known)
+    curve = _accepted_by(data, head)
     return {
         "the training rows": data.rows.drop(columns=["lift_raw_usd", "lift_raw_se_usd"]),
         "the training matrix": data.X,
@@ -346,6 +352,12 @@ def _fitted(data: TrainingData) -> Any:
     return training.heads.fit.fit_head(target, data, seed=1)
 
 
+def _accepted_by(data: TrainingData, head: Any) -> Any:
+    """How training calibrates the chance of acceptance."""
+    ranker, quantity = training.heads.rankers.RANKERS["expected_value"], training.heads.targets.QUANTITIES["accept"]
+    return training.heads.rankers._calibration(ranker, quantity, "accept", head, data)
+
+
 def folds(seed: int = 0) -> None:
     """A campaign's out-of-fold scores do not depend on its own labels: no fold splits a campaign or sees it."""
     data = made_up_data(seed=seed)
@@ -370,7 +382,7 @@ def calibration(seed: int = 0) -> None:
     """A head of labels that nothing explains is calibrated to the base rate: its curve is nearly flat."""
     data = made_up_data(seed=seed)
     head = _fitted(data)
-    curve = training.heads.rankers._probability(data, "accept", head, "accepted", np.ones(len(data), dtype=bool))
+    curve = _accepted_by(data, head)
     spread = float(np.std(curve.value(head.booster.predict(data.X, raw_score=True))))
     if spread > CHANCE_BOUND:
         raise Leak(f"chance is calibrated to probabilities with a spread of {spread:.2f} (bound {CHANCE_BOUND})")
@@ -441,7 +453,7 @@ def source(texts: Mapping[str, str]) -> None:
     texts : mapping of path from the house's root to source text
     """
     for path, text in texts.items():
-        reader = path.startswith(("marketplace/simulator/", "training/evaluat")) or path == "marketplace/tables.py"
+        reader = path.startswith(("marketplace/simulator/", "training/evaluation/")) or path in _READ_IT
         for node in ast.walk(ast.parse(text)):
             names = {a.name for a in node.names} if isinstance(node, ast.Import | ast.ImportFrom) else set()
             if isinstance(node, ast.Attribute | ast.Name):

@@ -119,7 +119,8 @@ def test_standings_hold_the_comparison_and_its_slices(found):
 def test_all_slices_calibration_and_coverage_are_there(found):
     # Of 20 campaigns no market or category has the eight that a slice needs.
     assert {row.slice.split("=")[0] for row in found.standings} >= {"all", "follower_tier", "creator"}
-    assert min(row.campaigns for row in found.standings) >= LEAST_CAMPAIGNS
+    # A ranker with fewer values than the others in a slice is shown there, without an interval.
+    assert all(np.isnan([row.low, row.high]).all() for row in found.standings if row.campaigns < LEAST_CAMPAIGNS)
     assert min(row.campaigns for row in (*found.readings, *found.coverages) if row.slice != "all") >= LEAST_CAMPAIGNS
     whole = {(row.quantity, row.against) for row in found.readings if row.slice == "all"}
     assert whole == {
@@ -248,7 +249,7 @@ def test_a_champion_of_other_signals_is_refused_everywhere(champion_home, once, 
     for ask in (
         lambda: evaluate_marketplace(small_market),
         lambda: evaluate_marketplace(small_market, scores=scores),
-        lambda: rank_brief(small_market, campaign_id="ca_0000"),
+        lambda: rank_brief(small_market, campaign="ca_0000"),
         lambda: score_marketplace(small_market, small_market / "never.parquet"),
         lambda: evaluate_policy(small_market),
     ):
