@@ -11,7 +11,7 @@ from marketplace.text import TextTable, plain_text, show
 from training.evaluation.comparison import Comparison
 from training.evaluation.evaluate import CEILING, CHAMPION, FILE, FOR_SCALE, ORACLE, SUCCESS, Evaluation
 from training.evaluation.standings import WHOLE, Standing
-from training.stats import METRICS
+from training.stats import METRICS, p_text
 
 __all__ = ["comparison_text", "evaluation_text", "print_comparison", "print_evaluation"]
 
@@ -147,7 +147,7 @@ def _slices(found: Evaluation) -> Iterator[TextTable]:
         rows.append(
             (
                 part, str(mine.campaigns), _number(mine.estimate), f"{_number(mine.low)} .. {_number(mine.high)}",
-                f"{other.ranker} {_number(other.estimate)}", _p(other.p_holm), success.get(part, "-"),
+                f"{other.ranker} {_number(other.estimate)}", p_text(other.p_holm), success.get(part, "-"),
                 lift.get(part, "-"), utility.get(part, "-"),
             )
         )  # fmt: skip
@@ -164,8 +164,13 @@ def _standing(row: Standing, reference: str) -> tuple[str, ...]:
         return (row.ranker, _number(row.estimate), span, "", "", "")
     # Seen from the reference: how often it did better than this ranker.
     return (
-        row.ranker, _number(row.estimate), span, _p(row.p), _p(row.p_holm), f"{row.losses}/{row.ties}/{row.wins}",
-    )  # fmt: skip
+        row.ranker,
+        _number(row.estimate),
+        span,
+        p_text(row.p),
+        p_text(row.p_holm),
+        f"{row.losses}/{row.ties}/{row.wins}",
+    )
 
 
 def _number(value: float) -> str:
@@ -174,10 +179,6 @@ def _number(value: float) -> str:
 
 def _figure(value: float, unit: str) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}" if unit == "probability" else f"{value:,.2f}"
-
-
-def _p(value: float) -> str:
-    return "-" if math.isnan(value) else "< .0001" if value < 1e-4 else f"{value:.4f}"
 
 
 def _tests(comparison: Comparison) -> Iterator[str]:

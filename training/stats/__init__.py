@@ -27,6 +27,7 @@ from training.stats.significance import (
     campaign_mean,
     cluster_bootstrap,
     holm,
+    p_text,
     paired_randomisation_test,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "holm",
     "metric",
     "ndcg_at_k",
+    "p_text",
     "paired_randomisation_test",
     "sign_of",
 ]

@@ -22,6 +22,7 @@ __all__ = [
     "campaign_mean",
     "cluster_bootstrap",
     "holm",
+    "p_text",
     "paired_randomisation_test",
 ]
 
@@ -212,3 +213,8 @@ def _times_drawn(n: int, draws: int, seed: int) -> Floats:
     rng = np.random.default_rng(seed)
     drawn: Floats = rng.multinomial(n, np.full(n, 1.0 / n), size=draws).astype(np.float64)
     return drawn
+
+
+def p_text(p: float) -> str:
+    """A p-value as people read it: four digits, ``< .0001`` below them, ``-`` where there was no test (NaN)."""
+    return "-" if np.isnan(p) else "< .0001" if p < 1e-4 else f"{p:.4f}"

@@ -20,7 +20,7 @@ from marketplace.display import Shown, text_of
 from marketplace.errors import TrainingError
 from marketplace.jsonable import jsonable
 from marketplace.text import TextTable, plain_text
-from training.stats import METRICS, PairedTest, campaign_mean, holm, paired_randomisation_test, sign_of
+from training.stats import METRICS, PairedTest, campaign_mean, holm, p_text, paired_randomisation_test, sign_of
 from training.tracking.record import BY_CAMPAIGN
 from training.tracking.registry import CHALLENGER, CHAMPION, aliased, find_version
 from training.tracking.store import Store, open_store
@@ -263,7 +263,7 @@ def _blocks(found: ComparedRuns) -> list[TextTable | str]:
         if place:
             one = found.tests[place - 1]
             corrected = found.corrected[place - 1]
-            test = (f"{one.difference:+.3f}", _p(one.p), _p(corrected), f"{one.wins}/{one.ties}/{one.losses}")
+            test = (f"{one.difference:+.3f}", p_text(one.p), p_text(corrected), f"{one.wins}/{one.ties}/{one.losses}")
         logged = (f"{run.metrics[name]:.3f}" if name in run.metrics else "-" for name in metrics)
         rows.append((_label(run), *logged, f"{mean:.3f}", *test))
     first = found.runs[0]
@@ -289,7 +289,3 @@ def _blocks(found: ComparedRuns) -> list[TextTable | str]:
 
 def _label(run: RunMetrics) -> str:
     return f"{run.name} {run.id[:8]}"
-
-
-def _p(value: float) -> str:
-    return "-" if np.isnan(value) else "< .0001" if value < 1e-4 else f"{value:.4f}"

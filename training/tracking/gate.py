@@ -20,7 +20,7 @@ from marketplace.arrays import Floats
 from marketplace.errors import GateError
 from marketplace.jsonable import json_text
 from training.heads import RANKERS
-from training.stats import LEAST_CAMPAIGNS, campaign_mean, paired_randomisation_test, sign_of
+from training.stats import LEAST_CAMPAIGNS, campaign_mean, p_text, paired_randomisation_test, sign_of
 
 __all__ = [
     "CANDIDATE",
@@ -305,7 +305,7 @@ def _not_worse(rule: NotWorse, reference: _Reference) -> Check:
     bound = "at least" if sign > 0 else "at most"
     text = (
         f"{campaign_mean(mine[both]):.3f} against {campaign_mean(theirs[both]):.3f} of {name} on {both.sum()} "
-        f"campaigns, difference {sign * test.difference:+.3f} ({bound} {-sign * rule.margin:+.3f}), p = {test.p:.4f}"
+        f"campaigns, difference {sign * test.difference:+.3f} ({bound} {-sign * rule.margin:+.3f}), p {_is(test.p)}"
     )
     return Check(label, test.difference >= -rule.margin and not significant, text)
 
@@ -325,7 +325,7 @@ def _no_collapse(rule: NoCollapse, reference: _Reference) -> Check:
             continue
         judged += 1
         test = paired_randomisation_test(sign * mine[both], sign * theirs[both])
-        text = f"{slice_name} {sign * test.difference:+.3f} against {name} on {both.sum()} campaigns (p = {test.p:.4f})"
+        text = f"{slice_name} {sign * test.difference:+.3f} against {name} on {both.sum()} campaigns (p {_is(test.p)})"
         if worst is None or test.difference < worst[0]:
             worst = (test.difference, text)
         if test.difference < -rule.drop and test.p / 2 < rule.alpha:
@@ -333,3 +333,8 @@ def _no_collapse(rule: NoCollapse, reference: _Reference) -> Check:
     if collapsed:
         return Check(label, False, "; ".join(collapsed))
     return Check(label, True, f"{judged} judged, worst: {worst[1]}" if worst else "none large enough to judge")
+
+
+def _is(p: float) -> str:
+    text = p_text(p)
+    return text if text.startswith("<") else f"= {text}"

@@ -14,7 +14,7 @@ from marketplace.tables import Marketplace
 from training.data import Split
 from training.evaluation import Comparison
 from training.heads import Hyperparameters
-from training.stats import PairedTest, holm, paired_randomisation_test, sign_of
+from training.stats import PairedTest, holm, p_text, paired_randomisation_test, sign_of
 from training.tracking.gate import best_heuristic
 from training.tracking.registry import CHAMPION, aliased
 from training.tracking.store import Store
@@ -74,7 +74,7 @@ class VersionNotes:
         corrected = dict(zip(tests, holm([test.p for test in tests.values()]).tolist(), strict=True))
         campaigns = comparison.row(ranker, headline).campaigns
         rows = "\n".join(
-            f"| {name} | {test.difference:+.3f} | {_p(test.p)} | {_p(corrected[name])} "
+            f"| {name} | {test.difference:+.3f} | {p_text(test.p)} | {p_text(corrected[name])} "
             f"| {test.wins}/{test.ties}/{test.losses} |"
             for name, test in tests.items()
         )
@@ -121,7 +121,3 @@ def _tests(comparison: Comparison, ranker: str) -> dict[str, PairedTest]:
         if name != ranker
     }
     return dict(sorted(found.items(), key=lambda one: (np.nan_to_num(one[1].difference), one[0])))
-
-
-def _p(value: float) -> str:
-    return "< .0001" if value < 1e-4 else f"{value:.4f}"
