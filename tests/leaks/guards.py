@@ -259,7 +259,7 @@ def renaming(world: World) -> None:
 
 def split(world: World) -> None:
     """Training and held-out campaigns are apart in time, in campaigns and in invitations; so is what is trained on."""
-    parts = training.data.splits.split_of(world.market, None)
+    parts = training.pipeline.split_of(world.market, None)
     both = set(parts.train) & set(parts.held_out)
     if both:
         raise Leak(f"{len(both)} campaigns are on both sides of the cut-off")
@@ -289,7 +289,7 @@ def split(world: World) -> None:
 
 def _learned_from(world: World) -> TrainingData:
     """The training rows as `training.pipeline.train` asks for them."""
-    parts = training.data.splits.split_of(world.market, None)
+    parts = training.pipeline.split_of(world.market, None)
     return training.pipeline.build_training_data(world.market, parts.train, as_of=parts.cutoff)
 
 

@@ -131,7 +131,7 @@ FACT_TABLES: Mapping[str, str] = {
     "first_weeks": "content_days", "profiles": "creator_snapshots", "profile_gmv": "creator_snapshots",
     "members": "creators", "invitations": "invitations", "fees": "invitations", "partnerships": "samples",
     "samples": "samples",
-    "deliveries": "deliveries", "responses": "deliveries", "reviews": "reviews",
+    "deliveries": "deliveries", "responses": "samples", "reviews": "reviews",
 }  # fmt: skip
 """The table whose ``known_at`` matters first for each fact."""
 
@@ -139,8 +139,8 @@ FACT_TABLES: Mapping[str, str] = {
 def _brief_orders(patch: pytest.MonkeyPatch, world: World) -> None:
     own = features.facts.store.FACTS["brief_orders"].rows
 
-    def rows(market: Marketplace) -> Any:
-        told = own(market)
+    def rows(market: Marketplace, orders: Any) -> Any:
+        told = own(market, orders)
         return told.mutate(since_day=told.event_day)
 
     _with_fact(patch, "brief_orders", rows)
