@@ -81,7 +81,7 @@ def all_answers(folder: Path, scratch: Path, *, bundles: bool) -> dict[str, obje
     if bundles:
         for ranker in fit_rankers(data, seed=7):
             save_bundle(ranker.bundle, scratch / ranker.name, read_signer())
-            for file in sorted((scratch / ranker.name).iterdir()):
+            for file in sorted(path for path in (scratch / ranker.name).rglob("*") if path.is_file()):
                 answers[f"{ranker.name}/{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()
     return answers
 
