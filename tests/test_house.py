@@ -7,6 +7,7 @@ pyproject.toml as contracts of import-linter; ``make lint`` holds them.
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -118,6 +119,40 @@ def test_no_name_repeats_its_folder() -> None:
         label(path) for path in MODULES if path.stem.startswith((f"{path.parent.name}_", f"{path.parent.name[:-1]}_"))
     ]
     assert not repeated
+
+
+PROSE = [
+    path
+    for path in (*MODULES, *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md")
+    if path.name not in ("extending.md", "reference.md")  # worked examples; made from the code
+]
+
+
+@pytest.mark.parametrize("path", PROSE, ids=label)
+def test_what_is_named_exists(path: Path) -> None:
+    """Every dotted name in backticks, and every path to a file of ours, in docstrings, comments and pages."""
+    text = path.read_text(encoding="utf-8")
+    tops = "|".join((*PACKAGES, "benchmarks"))
+    for name in sorted(set(re.findall(rf"`((?:{tops})(?:\.\w+)+)`", text))):
+        assert _exists(name.split(".")), f"{label(path)} names {name}"
+    for name in sorted(set(re.findall(rf"(?<![\w/.])((?:{tops}|docs|notebooks)/[\w/]+\.(?:py|md|ipynb))", text))):
+        assert (ROOT / name).is_file(), f"{label(path)} names {name}"
+
+
+def _exists(parts: list[str]) -> bool:
+    for count in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[count:]:
+            if name in getattr(found, "__dataclass_fields__", {}):
+                return True
+            if not hasattr(found, name):
+                return False
+            found = getattr(found, name)
+        return True
+    return False
 
 
 def test_the_lock_holds_no_address() -> None:

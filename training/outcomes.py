@@ -17,9 +17,10 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from features.lift import RIPE_DAYS
 from features.outcomes import DELIVERED, outcomes_as_of
 from features.time import as_of_day, day_number
-from marketplace.contract import ATTRIBUTION_DAYS, REFUND_DAYS, REPLY_DAYS
+from marketplace.contract import REPLY_DAYS
 from marketplace.tables import Marketplace
 
 __all__ = ["SETTLED_SHARE", "build_outcomes"]
@@ -31,7 +32,7 @@ GOOD_COMPLIANCE = 0.5
 GOOD_STARS = 4
 
 _REPLY = pd.Timedelta(days=REPLY_DAYS)
-_SALES = pd.Timedelta(days=ATTRIBUTION_DAYS + REFUND_DAYS)
+_SALES = pd.Timedelta(days=RIPE_DAYS)
 
 _COLUMNS = (
     "invitation_id", "campaign_id", "creator_id", "sent_at", "briefed_at", "ends_at", "answer", "outcome", "reason",

@@ -215,7 +215,7 @@ def _lifts_of(market: Marketplace, grid: int) -> pd.DataFrame:
     kept = _LIFTS.setdefault(market, {})
     if grid not in kept:
         lifts = remembered(
-            market, "lift", [grid], code="features.indices", form=FRAME, make=lambda: ripe_lifts(market, grid)
+            market, "lift", [grid], code="features.lift", form=FRAME, make=lambda: ripe_lifts(market, grid)
         )
         kept[grid] = _as_events(lifts, grid)
     return kept[grid]

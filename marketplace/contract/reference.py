@@ -8,21 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from marketplace.contract.outcomes import State
-from marketplace.contract.tables import (
+from marketplace.contract.columns import Column, Table
+from marketplace.contract.outcomes import CONTENT_STATES, DECISIONS, SAMPLE_STATES, State
+from marketplace.contract.tables import TABLES
+from marketplace.contract.terms import (
     ATTRIBUTION_DAYS,
-    CONTENT_STATES,
-    DECISIONS,
     FX_FILL_DAYS,
     GRACE_DAYS,
     MARKETS,
     REFUND_DAYS,
     REPLY_DAYS,
     REPORTING_CURRENCY,
-    SAMPLE_STATES,
-    TABLES,
-    Column,
-    Table,
 )
 from marketplace.state import write_whole
 

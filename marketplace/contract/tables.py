@@ -13,53 +13,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from marketplace.contract.columns import Column, ColumnType, Table
-from marketplace.contract.outcomes import (
-    CONTENT_STATES,
-    DECISIONS,
-    NOT_THE_CREATORS_FAULT,
-    SAMPLE_STATES,
-    SAMPLE_STATUSES,
-)
+from marketplace.contract.columns import Table
 from marketplace.contract.partnership import PARTNERSHIP_TABLES
 from marketplace.contract.shop import SHOP_TABLES
-from marketplace.contract.terms import (
-    ATTRIBUTION_DAYS,
-    CURRENCIES,
-    FX_FILL_DAYS,
-    GRACE_DAYS,
-    LARGEST_RATE,
-    LEAST_RATE,
-    MARKETS,
-    RATE_FACTOR,
-    REFUND_DAYS,
-    REPLY_DAYS,
-    REPORTING_CURRENCY,
-)
 
-__all__ = [
-    "ATTRIBUTION_DAYS",
-    "CONTENT_STATES",
-    "CURRENCIES",
-    "DECISIONS",
-    "FX_FILL_DAYS",
-    "GRACE_DAYS",
-    "LARGEST_RATE",
-    "LEAST_RATE",
-    "MARKETS",
-    "NOT_THE_CREATORS_FAULT",
-    "RATE_FACTOR",
-    "REFUND_DAYS",
-    "REPLY_DAYS",
-    "REPORTING_CURRENCY",
-    "SAMPLE_STATES",
-    "SAMPLE_STATUSES",
-    "TABLES",
-    "Column",
-    "ColumnType",
-    "Table",
-    "arrow_schema",
-]
+__all__ = ["TABLES", "arrow_schema"]
 
 TABLES: dict[str, Table] = {table.name: table for table in (*SHOP_TABLES, *PARTNERSHIP_TABLES)}
 """Every table of the contract by name."""

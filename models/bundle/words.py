@@ -12,7 +12,7 @@ __all__ = ["SignalLike", "SignalWords", "signals_sha256", "words_of"]
 
 
 class SignalLike(Protocol):
-    """The part of `features.signals.Signal` that a bundle depends on; ``window`` is of any type that ``str`` spells."""
+    """The part of a signal's declaration that a bundle depends on; ``window`` is of any type that ``str`` spells."""
 
     @property
     def name(self) -> str: ...

@@ -22,19 +22,16 @@ from marketplace.errors import BundleError, ConvergenceWarning, TrainingError
 __all__ = [
     "Blend",
     "Curve",
-    "Isotonic",
     "Linear",
     "LogLinear",
     "Platt",
     "curve_from_dict",
-    "fit_isotonic",
     "fit_linear",
     "fit_log_linear",
     "fit_platt",
     "unsettled",
 ]
 
-MAX_KNOTS = 100_000
 _STEEPEST = 8.0
 """Slope, a standard deviation of the score, beyond which an exponential is not fitted."""
 
@@ -62,44 +59,6 @@ class Curve(ABC):
     def as_dict(self) -> dict[str, Any]:
         """The curve as JSON-able numbers; `curve_from_dict` is the inverse."""
         return {"kind": self.kind, **asdict(self)}
-
-
-@dataclass(frozen=True)
-class Isotonic(Curve):
-    """Linear interpolation between knots, flat beyond the ends.
-
-    Parameters
-    ----------
-    x : tuple of float
-        Scores, strictly rising.
-    y : tuple of float
-        Values, never falling.
-
-    Raises
-    ------
-    BundleError
-        The knots are not finite, not in order, or not of one length.
-    """
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    kind: ClassVar[str] = "isotonic"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "x", tuple(self.x))
-        object.__setattr__(self, "y", tuple(self.y))
-        if not 1 <= len(self.x) == len(self.y) <= MAX_KNOTS:
-            raise _refuse(f"{len(self.x)} scores and {len(self.y)} values")
-        for number in (*self.x, *self.y):
-            _finite(knot=number)
-        if any(a >= b for a, b in zip(self.x, self.x[1:], strict=False)):
-            raise _refuse("scores out of order")
-        if any(a > b for a, b in zip(self.y, self.y[1:], strict=False)):
-            raise _refuse("values that fall")
-
-    def __call__(self, score: Floats) -> Floats:
-        """The interpolated values."""
-        return as_floats(np.interp(score, self.x, self.y))
 
 
 @dataclass(frozen=True)
@@ -194,7 +153,7 @@ class Blend(Curve):
         }
 
 
-_KINDS: dict[str, type[Curve]] = {one.kind: one for one in (Isotonic, Platt, Linear, LogLinear, Blend)}
+_KINDS: dict[str, type[Curve]] = {one.kind: one for one in (Platt, Linear, LogLinear, Blend)}
 
 
 def curve_from_dict(content: Mapping[str, Any], *, depth: int = 0) -> Curve:
@@ -239,36 +198,6 @@ def _checked(score: Many, label: Many, weight: Many | None) -> tuple[Floats, Flo
         raise TrainingError("some weight", received="weights that are all zero", look="the calibration's weights")
     keep = w > 0
     return x[keep], y[keep], w[keep]
-
-
-def fit_isotonic(score: Many, label: Many, *, weight: Many | None = None) -> Isotonic:
-    """Isotonic regression of ``label`` on ``score``; equal scores are averaged first.
-
-    Parameters
-    ----------
-    score, label : float64 (n,)
-        Raw scores and what came of them (0/1 for a probability, USD for money).
-    weight : float64 (n,), optional
-        Not negative; rows of weight 0 are left out.
-
-    Raises
-    ------
-    TrainingError
-        Empty, not finite, or of different lengths.
-    """
-    from scipy.optimize import isotonic_regression
-
-    x, y, w = _checked(score, label, weight)
-    knots, place = np.unique(x, return_inverse=True)
-    totals = as_floats(np.bincount(place, weights=w))
-    # A shift by the overall mean keeps the sums small where all labels are far from 0.
-    centre = float(np.average(y, weights=w))
-    means = np.bincount(place, weights=w * (y - centre)) / totals
-    fitted = isotonic_regression(means, weights=totals).x + centre
-    fitted = np.maximum.accumulate(np.clip(fitted, y.min(), y.max()))
-    inner = np.zeros(len(fitted), dtype=bool)
-    inner[1:-1] = (fitted[1:-1] == fitted[:-2]) & (fitted[1:-1] == fitted[2:])
-    return Isotonic(tuple(knots[~inner].tolist()), tuple(fitted[~inner].tolist()))
 
 
 def fit_platt(score: Many, label: Many, *, weight: Many | None = None) -> Platt:
@@ -354,7 +283,7 @@ def fit_log_linear(score: Many, label: Many, *, weight: Many | None = None) -> L
         raise TrainingError(
             "labels whose mean is positive for a log-linear curve",
             received=f"a mean of {mean:.6g}",
-            look="fit_isotonic or fit_linear, which take any labels",
+            look="fit_linear, which takes any labels",
         )
     centre, spread, top = float(np.average(x, weights=w)), float(x.std()), float(x.max())
     if spread == 0:

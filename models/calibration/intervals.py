@@ -14,9 +14,9 @@ more things are kept for that (`MoneySpread.mean_interval`).
 **Probability.** It speaks of the rate among creators who score alike, in a
 campaign not seen yet; a single invitation has no rate of its own to be seen.
 
-**Utility.** By the delta method (`models.predict`). Fitting is in `models.calibration.intervals`.
+**Utility.** By the delta method (`models.predict`).
 
-Fitting the spreads of `models.calibration.intervals`, every number out of fold.
+Spreads are fitted to numbers out of fold:
 
 **Money.** A label of lift is ``y = truth + error`` with a known standard error
 ``s``. With ``f`` the out-of-fold prediction, ``E[(y - f)^2 - s^2]`` is what is
@@ -42,6 +42,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -50,7 +51,6 @@ from scipy.special import betaincinv
 
 from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BundleError, TrainingError
-from models.calibration.curves import Isotonic
 
 __all__ = [
     "LEVEL",
@@ -72,6 +72,26 @@ Z = 1.2815515655446004
 
 LEVELS: Mapping[float, float] = MappingProxyType({LEVEL: Z, 0.9: 1.6448536269514722})
 """Every level that is kept, to the point of the standard normal distribution that leaves it."""
+
+MAX_KNOTS = 100_000
+
+
+def _require_rising(at: tuple[float, ...], values: tuple[float, ...]) -> None:
+    """Refuse knots that are not finite and strictly rising, each with a finite value, values never falling."""
+    wrong = ""
+    if not 1 <= len(at) == len(values) <= MAX_KNOTS:
+        wrong = f"{len(at)} knots and {len(values)} values"
+    for number in (*at, *values):
+        if not isinstance(number, (int, float)) or isinstance(number, bool) or not math.isfinite(number):
+            wrong = f"a knot {number!r}"
+    if not wrong and any(a >= b for a, b in pairwise(at)):
+        wrong = "knots out of order"
+    if not wrong and any(a > b for a, b in pairwise(values)):
+        wrong = "values that fall"
+    if wrong:
+        raise BundleError(
+            "knots that rise, with values that never fall", received=wrong, look="the bundle's calibration"
+        )
 
 
 @dataclass(frozen=True)
@@ -110,16 +130,16 @@ class MoneySpread:
     together: float = 0.0
 
     def __post_init__(self) -> None:
-        knots = Isotonic(self.at, self.variance)
-        object.__setattr__(self, "at", knots.x)
-        object.__setattr__(self, "variance", knots.y)
+        object.__setattr__(self, "at", tuple(self.at))
+        object.__setattr__(self, "variance", tuple(self.variance))
+        _require_rising(self.at, self.variance)
         object.__setattr__(self, "shared", tuple(self.shared))
         z = (self.z_low_90, self.z_low, self.z_high, self.z_high_90)
         fine = all(isinstance(one, (int, float)) and math.isfinite(one) for one in (*z, *self.shared, self.together))
-        if knots.y[0] < 0 or not fine or not z[0] <= z[1] <= 0 <= z[2] <= z[3]:
+        if self.variance[0] < 0 or not fine or not z[0] <= z[1] <= 0 <= z[2] <= z[3]:
             raise BundleError(
                 "a spread of money with variance >= 0 and z_low_90 <= z_low <= 0 <= z_high <= z_high_90",
-                received=f"variance from {knots.y[0]!r}, z {z!r}",
+                received=f"variance from {self.variance[0]!r}, z {z!r}",
                 look="the bundle's calibration",
             )
         if len(self.shared) != 3 or min(self.shared[0], self.shared[2]) < 0 or not 0 <= self.together <= 1:
@@ -185,7 +205,7 @@ class ProbabilitySpread:
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(self.at))
         object.__setattr__(self, "concentration", tuple(self.concentration))
-        Isotonic(self.at, tuple(range(len(self.at))))
+        _require_rising(self.at, tuple(range(len(self.at))))
         numbers = self.concentration
         fine = all(isinstance(c, (int, float)) and math.isfinite(c) and c > 0 for c in numbers)
         if len(numbers) != len(self.at) or not fine:

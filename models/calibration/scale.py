@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,7 @@ from marketplace.errors import BundleError, TrainingError
 from models.calibration.curves import (
     Blend,
     Curve,
-    Linear,
     curve_from_dict,
-    fit_isotonic,
     fit_linear,
     fit_log_linear,
     fit_platt,
@@ -39,9 +37,6 @@ from models.calibration.intervals import (
 )
 
 __all__ = ["Calibration", "Scale", "fit_money", "fit_probability"]
-
-ProbabilityMethod = Literal["isotonic", "platt", "blend"]
-MoneyMethod = Literal["isotonic", "linear", "log_linear", "blend", "identity"]
 
 LEAST_PLAIN = 40
 """Fewest estimates untouched by a prior that a curve is fitted to."""
@@ -175,9 +170,8 @@ def fit_probability(
     label: Many,
     campaign: np.ndarray | None = None,
     weight: Many | None = None,
-    method: ProbabilityMethod = "blend",
 ) -> Calibration:
-    """Calibrate a probability on out-of-fold raw scores.
+    """Calibrate a probability on out-of-fold raw scores, by Platt's line.
 
     Parameters
     ----------
@@ -191,20 +185,13 @@ def fit_probability(
         Campaign of each row, for the interval.
     weight : float64 (n,), optional
         Weights of the rows for the curve.
-    method : {"blend", "isotonic", "platt"}
-        ``blend`` is the mean of isotonic and Platt: it follows the data without flat steps.
 
     Raises
     ------
     TrainingError
-        Nothing to fit on, or an unknown method.
+        Nothing to fit on.
     """
-    curves = {
-        "isotonic": lambda: fit_isotonic(score, label, weight=weight),
-        "platt": lambda: fit_platt(score, label, weight=weight),
-        "blend": lambda: Blend(fit_isotonic(score, label, weight=weight), fit_platt(score, label, weight=weight)),
-    }
-    curve: Curve = _chosen(curves, method)()
+    curve = fit_platt(score, label, weight=weight)
     predicted = np.clip(curve(as_floats(score)), 0.0, 1.0)
     return Calibration(head, curve, fit_probability_spread(predicted, label, campaign=campaign))
 
@@ -216,7 +203,6 @@ def fit_money(
     label: Many,
     label_se: Many | float = 0.0,
     weight: Many | None = None,
-    method: MoneyMethod = "blend",
     scale: Scale | None = None,
     scale_values: Many | None = None,
     campaign: np.ndarray | None = None,
@@ -224,7 +210,7 @@ def fit_money(
     plain_se: Many | None = None,
     noise_share: float = 1.0,
 ) -> Calibration:
-    """Calibrate money on out-of-fold raw scores.
+    """Calibrate money on out-of-fold raw scores: log-linear, or a line where the weighted mean is not positive.
 
     Parameters
     ----------
@@ -237,9 +223,6 @@ def fit_money(
     weight : float64 (n,), optional
         Weights for the curve; by default ``1 / (v + label_se^2)`` with ``v`` the labels' variance net of noise, so
         that noisy labels count less.
-    method : {"blend", "isotonic", "linear", "log_linear", "identity"}
-        ``blend`` is the mean of isotonic and linear; ``log_linear`` is a line where the weighted mean is not positive;
-        ``identity`` takes the head's score as the money itself.
     scale, scale_values
         A scaling signal and its values for these rows (n,): the curve is then fitted to ``label / factor``.
     campaign : (n,), optional
@@ -255,7 +238,7 @@ def fit_money(
     Raises
     ------
     TrainingError
-        Nothing to fit on, an unknown method, or a scale without its values.
+        Nothing to fit on, or a scale without its values.
     """
     y, s = as_floats(label), np.broadcast_to(as_floats(label_se), as_floats(label).shape)
     factor: Floats | float = 1.0
@@ -265,7 +248,7 @@ def fit_money(
         factor = scale.of(as_floats(scale_values))
         y, s = y / factor, s / factor
     x = as_floats(score)
-    curve = _money_curve(method, x, y, s, weight=weight)
+    curve = _money_curve(x, y, s, weight=weight)
     seen, noise = y, s
     if plain is not None and plain_se is not None:
         seen, noise = (as_floats(values) / factor for values in (plain, plain_se))
@@ -284,25 +267,12 @@ def fit_money(
     return Calibration(head, curve, spread, scale)
 
 
-def _money_curve(method: str, x: Floats, y: Floats, s: Floats, *, weight: Many | None) -> Curve:
+def _money_curve(x: Floats, y: Floats, s: Floats, *, weight: Many | None) -> Curve:
     if weight is None and y.size:
         true = max(float(y.var() - np.mean(np.square(s))), 0.02 * float(y.var()), 1e-12)
         weight = np.broadcast_to(true / (true + np.square(s)), y.shape)
-    curves = {
-        "identity": Linear,
-        "isotonic": lambda: fit_isotonic(x, y, weight=weight),
-        "linear": lambda: fit_linear(x, y, weight=weight),
-        "log_linear": lambda: _rising_exponential(x, y, weight),
-        "blend": lambda: Blend(fit_isotonic(x, y, weight=weight), fit_linear(x, y, weight=weight)),
-    }
-    curve: Curve = _chosen(curves, method)()
-    return curve
-
-
-def _rising_exponential(x: Floats, y: Floats, weight: Many | None) -> Curve:
-    """Log-linear; a line where the weighted mean is not positive, which no exponential has."""
     if y.size and float(np.average(y, weights=None if weight is None else as_floats(weight))) <= 0:
-        return fit_linear(x, y, weight=weight)
+        return fit_linear(x, y, weight=weight)  # no exponential has a mean that is not positive
     return fit_log_linear(x, y, weight=weight)
 
 
@@ -320,9 +290,3 @@ def _steadied(curve: Curve, x: Floats, y: Floats, s: Floats) -> Curve:
     if moved > _SETTLED:
         unsettled("the level of money", f"the last of {_ROUNDS} rounds still moved it by {moved:.2%}")
     return curve
-
-
-def _chosen(curves: Mapping[str, Any], method: str) -> Any:
-    if method not in curves:
-        raise TrainingError(f"a method among {', '.join(curves)}", received=method, look="models.calibration.scale")
-    return curves[method]

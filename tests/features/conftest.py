@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from marketplace.contract.tables import TABLES
+from marketplace.contract import TABLES
 from marketplace.tables import Marketplace, open_marketplace
 
 Frames = dict[str, pd.DataFrame]

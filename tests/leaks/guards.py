@@ -32,7 +32,7 @@ import training.heads.targets
 import training.pipeline
 import training.stats.metrics
 from features.signals.registry import SIGNALS
-from marketplace.contract.tables import ATTRIBUTION_DAYS, REFUND_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS, REFUND_DAYS
 from marketplace.tables import Marketplace
 from models.economics import Economics
 from tests.leaks.worlds import FUTURES, World, other_names

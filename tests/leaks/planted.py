@@ -35,7 +35,7 @@ import training.heads.rankers
 import training.outcomes
 import training.pipeline
 import training.stats.metrics
-from marketplace.contract.tables import TABLES
+from marketplace.contract import TABLES
 from marketplace.tables import Marketplace, read_truth
 from tests.leaks.worlds import World
 from training.data.splits import Split
@@ -425,9 +425,7 @@ def _calibrated_on_the_held_out() -> Plant:
                 return real(ranker, quantity, stored, head, data)
             X, y, campaign = later
             told = head.booster.predict(X, raw_score=True)
-            return training.heads.rankers.fit_probability(
-                stored, told, label=y, campaign=pd.factorize(campaign)[0], method="platt"
-            )
+            return training.heads.rankers.fit_probability(stored, told, label=y, campaign=pd.factorize(campaign)[0])
 
         return fit
 

@@ -11,7 +11,7 @@ from tests.leaks.worlds import FUTURES, World
 __all__ = ["OF_THE_CODE", "OVER_FUTURES", "ROOT", "own_source", "run_guard"]
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("marketplace", "features", "models", "training", "serving")
+PACKAGES = ("marketplace", "features", "models", "training", "serving")
 OVER_FUTURES = ("signals", "indices", "briefs", "eligible", "labels", "held_out")
 """Guards that compare futures."""
 
@@ -21,7 +21,7 @@ OF_THE_CODE = ("folds", "placebo", "calibration", "ties")
 
 def own_source() -> dict[str, str]:
     """The project's modules by path."""
-    files = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
+    files = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
     return {file.relative_to(ROOT).as_posix(): file.read_text(encoding="utf-8") for file in files}
 
 

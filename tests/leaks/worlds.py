@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.signals.build import eligible_pairs
-from marketplace.contract.tables import TABLES
+from marketplace.contract import TABLES
 from marketplace.simulator import simulate
 from marketplace.tables import Marketplace, open_marketplace, read_truth
 from training.data.splits import Split, split_by_time

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from marketplace.contract.tables import TABLES, Column, Table, arrow_schema
+from marketplace.contract import TABLES, Column, Table, arrow_schema
 from marketplace.sources import IngestReport, ingest
 
 ROWS = 8

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from marketplace.contract.tables import TABLES, arrow_schema
+from marketplace.contract import TABLES, arrow_schema
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace, open_marketplace, read_truth, to_arrow
 

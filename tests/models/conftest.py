@@ -71,7 +71,7 @@ def ranking_bundle(world: World) -> Bundle:
             "success": fit_probability("success", s, label=world.delivered, campaign=world.campaign),
             "accept": fit_probability("success", s, label=world.accepted, campaign=world.campaign),
             "lift": fit_money("lift", r, label=world.lift, label_se=world.lift_se),
-            "attributed": fit_money("lift", r, label=np.abs(world.lift), method="log_linear"),
+            "attributed": fit_money("lift", r, label=np.abs(world.lift)),
         },
         as_of="2026-05-01",
         run_id="run-1",
@@ -107,10 +107,10 @@ def value_bundle(world: World) -> Bundle:
         heads=heads,
         calibration={
             "accept": fit_probability("accept", raw["accept"], label=world.accepted, campaign=world.campaign),
-            "deliver": fit_probability("deliver", raw["deliver"][came], label=world.delivered[came], method="platt"),
-            "lift": fit_money("lift", raw["lift"], label=world.lift, label_se=world.lift_se, method="identity",
+            "deliver": fit_probability("deliver", raw["deliver"][came], label=world.delivered[came]),
+            "lift": fit_money("lift", raw["lift"], label=world.lift, label_se=world.lift_se,
                               scale=scale, scale_values=X[:, 1]),
-            "attributed": fit_money("attributed", raw["attributed"], label=np.abs(world.lift), method="isotonic"),
+            "attributed": fit_money("attributed", raw["attributed"], label=np.abs(world.lift)),
         },
         as_of="2026-05-01",
     )  # fmt: skip

@@ -54,7 +54,6 @@ def fit_ceiling(market: Marketplace, train_campaigns: Sequence[str], *, as_of: p
     calibration = {
         name: fit_probability(
             name, heads[name].out_of_fold, label=data.column(TOLD[f"{name}_probability"]), campaign=data.campaign,
-            method="platt",
         )
         for name in ("accept", "deliver")
     }  # fmt: skip
@@ -65,7 +64,6 @@ def fit_ceiling(market: Marketplace, train_campaigns: Sequence[str], *, as_of: p
             name,
             heads[name].out_of_fold,
             label=label,
-            method="log_linear",
             scale=scale,
             scale_values=None if scale is None else data.X[:, data.signals.index(scale.signal)],
         )

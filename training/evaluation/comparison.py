@@ -182,7 +182,7 @@ def compare_rankers(
         Success probabilities (of delivery, given an invitation), for the calibration error and the metrics that need
         predictions.
     slices : DataFrame, n rows, optional
-        One column a slice dimension, a value for each row of ``pairs`` (see `training.evaluation.slice_columns`).
+        One column a slice dimension, a value for each row of ``pairs`` (`training.evaluation.slices.slice_columns`).
     for_scale : mapping of ranker to float64 (n,), optional
         Rankers that are shown beside the others and belong to no family of tests.
     seed : int

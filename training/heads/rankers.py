@@ -220,9 +220,7 @@ def _calibration(ranker: Ranker, quantity: Quantity, stored: str, head: FittedHe
     if quantity.money is None:
         label = quantity.label(data)
         rows = np.isfinite(label)
-        return fit_probability(
-            stored, head.out_of_fold[rows], label=label[rows], campaign=data.campaign[rows], method="platt"
-        )
+        return fit_probability(stored, head.out_of_fold[rows], label=label[rows], campaign=data.campaign[rows])
     told = quantity.money(data)
     rows = np.isfinite(told.label)
     scale = _price_scale(data, told.label) if quantity.name in ranker.priced else head.scale
@@ -231,7 +229,6 @@ def _calibration(ranker: Ranker, quantity: Quantity, stored: str, head: FittedHe
         head.out_of_fold[rows],
         label=told.label[rows],
         label_se=told.se[rows],
-        method="log_linear",
         scale=scale,
         scale_values=None if scale is None else data.X[rows, data.signals.index(scale.signal)],
         campaign=data.campaign[rows],

@@ -25,10 +25,11 @@ import numpy as np
 import pandas as pd
 
 from features.briefs import read_briefs
+from features.lift import RIPE_DAYS
 from features.signals import SIGNALS, build_matrix, eligible_pairs
 from features.time import known_until
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract import ATTRIBUTION_DAYS, GRACE_DAYS, REFUND_DAYS
+from marketplace.contract import GRACE_DAYS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from models.economics import Economics
@@ -55,7 +56,7 @@ SELLERS_DOING = (
 """Reasons of `training.data.labels` for which nothing was sold and no sample left the shop."""
 
 KEY = ["campaign_id", "creator_id"]
-_RIPE = pd.Timedelta(days=GRACE_DAYS + ATTRIBUTION_DAYS + REFUND_DAYS)
+_RIPE = pd.Timedelta(days=GRACE_DAYS + RIPE_DAYS)
 
 
 @dataclass(frozen=True)

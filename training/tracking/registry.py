@@ -39,7 +39,7 @@ CHALLENGER = "challenger"
 BUNDLE_ARTIFACT = "bundle"
 EVIDENCE_ARTIFACT = "evidence.json"
 EVIDENCE_DIGEST = "evidence_sha256"
-"""Tag of a version: SHA-256 of the evidence that its run recorded (`training.tracking.gate.Evidence.digest`)."""
+"""Tag of a version: SHA-256 of the evidence that its run recorded (`training.tracking.gate.GateEvidence.digest`)."""
 
 
 @dataclass(frozen=True)

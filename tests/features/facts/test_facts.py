@@ -11,7 +11,7 @@ import pytest
 from features.facts.store import FACTS, fact_table, is_known
 from features.facts.windows import Windows
 from features.time.clocks import as_of_days
-from marketplace.contract.tables import MARKETS
+from marketplace.contract import MARKETS
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 

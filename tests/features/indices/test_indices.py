@@ -35,7 +35,7 @@ from features.indices.reference import (
     start_of,
 )
 from features.time import known_creators
-from marketplace.contract.tables import TABLES
+from marketplace.contract import TABLES
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace, open_marketplace, read_truth
 

@@ -11,7 +11,7 @@ import pytest
 from features.lift import empirical_bayes
 from features.lift.empirical_bayes import Block, Hyperprior, fit_prior, posterior, unshrunk
 from features.lift.estimate import attributed_days, estimate_lift, sales_kernel
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace, open_marketplace, read_truth
 from training.data.labels import build_labels
 

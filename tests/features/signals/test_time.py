@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features.signals.build import build_matrix, eligible_pairs
-from marketplace.contract.tables import TABLES
+from marketplace.contract import TABLES
 from marketplace.tables import Marketplace, open_marketplace
 
 MONEY = ("price", "gmv", "budget", "flat_fee", "commission", "shipping_cost", "usd_rate", "gmv_30d", "gmv_30d_max")

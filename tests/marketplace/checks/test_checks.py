@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketplace.checks.findings import EXAMPLES, Finding, check
-from marketplace.contract.tables import TABLES, Column, Table
+from marketplace.contract import TABLES, Column, Table
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace, open_marketplace
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from marketplace.contract.outcomes import NOT_THE_CREATORS_FAULT
+from marketplace.contract import MARKETS, TABLES, Table, arrow_schema
+from marketplace.contract.outcomes import NOT_THE_CREATORS_FAULT, SAMPLE_STATUSES
 from marketplace.contract.reference import PAGE, render
-from marketplace.contract.tables import MARKETS, SAMPLE_STATUSES, TABLES, Table, arrow_schema
 
 ROOT = Path(__file__).resolve().parents[3]
 

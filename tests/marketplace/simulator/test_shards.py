@@ -18,7 +18,7 @@ import pytest
 from benchmarks.simulate import slope
 from marketplace import progress
 from marketplace.checks.findings import check
-from marketplace.contract.tables import TABLES
+from marketplace.contract import TABLES
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, WORLDS, simulate
 from marketplace.simulator.drawing.partnerships import RankerGmv

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from marketplace.checks.findings import check
-from marketplace.contract.tables import REFUND_DAYS, TABLES
+from marketplace.contract import REFUND_DAYS, TABLES
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, World, simulate
 from marketplace.simulator.worlds import parameters as world_module

@@ -150,7 +150,7 @@ def test_another_tree_in_place_of_ours_fails_the_golden_rows(folder):
 
 
 def test_altered_calibration_fails_the_golden_rows(folder):
-    resign(folder, lambda manifest: manifest["calibration"]["success"]["curve"]["second"].update(intercept=0.123))
+    resign(folder, lambda manifest: manifest["calibration"]["success"]["curve"].update(intercept=0.123))
     with pytest.raises(BundleError, match="as stored"):
         load_bundle(folder, SIGNER.public_key)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from marketplace.contract.tables import ATTRIBUTION_DAYS, GRACE_DAYS, NOT_THE_CREATORS_FAULT, REFUND_DAYS, REPLY_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS, GRACE_DAYS, NOT_THE_CREATORS_FAULT, REFUND_DAYS, REPLY_DAYS
 from marketplace.tables import Marketplace, open_marketplace
 from training.data.labels import LABEL_COLUMNS, build_labels
 

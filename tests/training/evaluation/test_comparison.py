@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from marketplace.contract.tables import MARKETS
+from marketplace.contract import MARKETS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from training.evaluation.comparison import Comparison, compare_rankers

@@ -19,7 +19,7 @@ from features.lift.evidence import LiftEvidence, gather_evidence, within_window
 from features.lift.sums import pair_lifts, sum_lifts
 from features.time import days_of
 from features.time.entities import known_until
-from marketplace.contract.tables import ATTRIBUTION_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.errors import DateError, TrainingError
 from marketplace.simulator import simulate
 from marketplace.simulator.worlds.families import WORLDS

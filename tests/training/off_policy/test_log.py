@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from features.signals.registry import SIGNALS
-from marketplace.contract.tables import ATTRIBUTION_DAYS, GRACE_DAYS, REFUND_DAYS
+from marketplace.contract import ATTRIBUTION_DAYS, GRACE_DAYS, REFUND_DAYS
 from marketplace.errors import BundleError, ContractError, TrainingError
 from marketplace.tables import Marketplace, open_marketplace
 from training.commands import app
