@@ -30,7 +30,6 @@ PRODUCT_SUMS: dict[str, tuple[str, int]] = {
 
 
 @cache
-@cache
 def product_sums() -> tuple[Windows, dict[str, object]]:
     """The `PRODUCT_SUMS` as requests on the fact ``brief_orders``."""
     windows = Windows(("campaign_id", "creator_id"), code="features.signals")
