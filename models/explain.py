@@ -6,9 +6,9 @@ different units, so each is carried into the one unit that decides: with ``s``
 the head's score and ``c`` a signal's part, its effect is
 ``utility(s) - utility(s - c)``, the USD of expected profit that would go if
 this signal had said nothing. Where a signal also scales what a head is read
-into (`models.calibration.scale.Scale`), saying nothing is taking its usual value
-there too. Signals are then listed together, each once, with the head on which
-it acts most.
+into (`models.calibration.scale.Scale`; of several heads, the one that counts
+most), saying nothing is taking its usual value there too. Signals are then
+listed together, each once, with the head on which it acts most.
 
 Source: Lundberg et al. (2020), From local explanations to global understanding with explainable AI for trees.
 """
@@ -93,10 +93,10 @@ def explain(bundle: Bundle, X: Many, briefs: Terms | Economics, *, among: Flags 
     effect = np.stack(_effects(bundle, matrix, parts, economics), axis=1)
     raw = np.stack([parts[name][:, :-1] for name in heads], axis=1)
     for name, calibration in bundle.calibration.items():
-        if calibration.scale is not None and calibration.head == name and name in heads:
-            place = bundle.signals.index(calibration.scale.signal)
-            usual = calibration.scale.of(np.array([calibration.scale.missing]))
-            raw[:, heads.index(name), place] += np.log(calibration.scale.of(matrix[:, place]) / usual)
+        if calibration.scale is not None and calibration.leading == name and name in heads:
+            for term in calibration.scale.terms:
+                place = bundle.signals.index(term.signal)
+                raw[:, heads.index(name), place] += term.of(matrix[:, place]) - term.usual
     return [
         [
             _reason(
@@ -131,18 +131,19 @@ def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics
     effects = []
     for name in bundle.deciding:
         without = whole | {name: whole[name] - parts[name][:, :-1].reshape(-1)}
-        effects.append((as_is - utility(without, _unscaled(bundle, name, factor, k))).reshape(k, n))
+        effects.append((as_is - utility(without, _unscaled(bundle, matrix, name, factor))).reshape(k, n))
     return effects
 
 
-def _unscaled(bundle: Bundle, head: str, factor: dict[str, Floats], rows: int) -> dict[str, Floats]:
-    """``factor`` (rows x signals,) with the usual one in the place of each signal that scales what ``head`` tells."""
+def _unscaled(bundle: Bundle, matrix: Floats, head: str, factor: dict[str, Floats]) -> dict[str, Floats]:
+    """``factor`` (rows x signals,) with each signal's usual part in the place of its own in what ``head`` leads."""
     out = dict(factor)
     for quantity, calibration in bundle.calibration.items():
-        if calibration.scale is not None and calibration.head == head:
-            values = out[quantity].reshape(rows, -1).copy()
-            usual = calibration.scale.of(np.array([calibration.scale.missing]))
-            values[:, bundle.signals.index(calibration.scale.signal)] = usual
+        if calibration.scale is not None and calibration.leading == head:
+            values = out[quantity].reshape(len(matrix), -1).copy()
+            for term in calibration.scale.terms:
+                place = bundle.signals.index(term.signal)
+                values[:, place] *= np.exp(term.usual - term.of(matrix[:, place]))
             out[quantity] = values.reshape(-1)
     return out
 

@@ -170,7 +170,7 @@ def predict(bundle: FittedModel, X: Many, briefs: Terms | Economics) -> Predicti
 def factors(bundle: FittedModel, matrix: Floats) -> dict[str, Floats]:
     """The scaling factor of each scaled quantity, (n,)."""
     return {
-        quantity: calibration.scale.of(matrix[:, bundle.signals.index(calibration.scale.signal)])
+        quantity: calibration.scale.of(matrix, bundle.signals)
         for quantity, calibration in bundle.calibration.items()
         if calibration.scale is not None
     }
@@ -179,7 +179,7 @@ def factors(bundle: FittedModel, matrix: Floats) -> dict[str, Floats]:
 def probabilities(bundle: FittedModel, raw: Mapping[str, Floats]) -> dict[str, Floats]:
     """The calibrated probabilities that the funnel is made of, by name, each (n,)."""
     names = dict.fromkeys(name for step in bundle.funnel.values() for name in names_in(step))
-    return {name: bundle.calibration[name].value(raw[bundle.calibration[name].head]) for name in names}
+    return {name: bundle.calibration[name].value(bundle.calibration[name].score(raw)) for name in names}
 
 
 def funnel(bundle: FittedModel, raw: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
@@ -192,7 +192,7 @@ def funnel(bundle: FittedModel, raw: Mapping[str, Floats]) -> tuple[Floats, Floa
 def money(bundle: FittedModel, raw: dict[str, Floats], factor: dict[str, Floats]) -> tuple[Floats, Floats]:
     """Lift and attributed net sales given delivery, USD."""
     lift, attributed = (
-        bundle.calibration[name].value(raw[bundle.calibration[name].head], factor.get(name, 1.0)) for name in MONEY
+        bundle.calibration[name].value(bundle.calibration[name].score(raw), factor.get(name, 1.0)) for name in MONEY
     )
     return lift, attributed
 
@@ -206,7 +206,7 @@ def from_raw(
     lift, attributed = money(bundle, raw, factor)
     read = bundle.calibration
     variance = {
-        name: calibration.variance(raw[calibration.head], factor.get(name, 1.0)) for name, calibration in read.items()
+        name: calibration.variance(calibration.score(raw), factor.get(name, 1.0)) for name, calibration in read.items()
     }
     worth = economics.worth(lift, attributed)
     utility = economics.utility(accept, success, lift, attributed)
@@ -219,7 +219,7 @@ def from_raw(
     lift_ends: list[Floats] = []
     utility_ends: list[Floats] = []
     for level, z in LEVELS.items():
-        lift_ends += read["lift"].interval(raw[read["lift"].head], factor.get("lift", 1.0), level=level)
+        lift_ends += read["lift"].interval(read["lift"].score(raw), factor.get("lift", 1.0), level=level)
         spread = read["lift"].spread
         z_low, z_high = spread.tails(level) if isinstance(spread, MoneySpread) else (-z, z)
         utility_ends += [
@@ -242,7 +242,7 @@ def from_raw(
         utility_low_90=utility_ends[2],
         utility_high_90=utility_ends[3],
         others={
-            name: calibration.value(raw[calibration.head], factor.get(name, 1.0))
+            name: calibration.value(calibration.score(raw), factor.get(name, 1.0))
             for name, calibration in read.items()
             if name not in chances and name not in MONEY
         },

@@ -11,11 +11,15 @@ A product's day in the shop is taken as ``level x index x (1 + drift) + noise``:
   exponential memory, its size and memory read off the variogram of all
   untreated days), which lets days before and after a partnership speak for the
   days within it, with the right doubt.
+
+Days on which a product is on sale are not read at all (`Panel.promoted`): how
+many times its usual day it then sells is its own secret, and posts are drawn to
+such days. What a partnership sold is read off the rest of its window.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +41,9 @@ CONTROLS = 2_000
 SHARE_MEAN = np.array([0.7, 0.3, 0.9, 0.7])
 SHARE_SD = np.array([0.3, 0.3, 0.1, 0.3])
 """How much of other orders a shop's days are taken to hold before the data speak, in the order of `_other_orders`."""
+
+ON_SALE = 0.05
+"""Discount beyond the product's usual one (median) from which on a day counts as a sales day."""
 
 _LEAST_DAYS = 5
 _NOISE_FLOOR = 1e-4
@@ -61,7 +68,9 @@ class Panel:
     first_day : int
         Day (from 1970-01-01) of the first column.
     sales : float64 (P, T)
-        Net sales in USD; NaN before a product's first day known and after its last.
+        Net sales in USD; NaN before a product's first day known, after its last, and where it is `promoted`.
+    promoted : bool (P, T)
+        Sales days: the discount is more than `ON_SALE` beyond the product's usual one.
     price : float64 (P,)
         USD that one unit brought on average.
     market, category : int64 (P,)
@@ -71,6 +80,7 @@ class Panel:
     product_ids: npt.NDArray[np.object_]
     first_day: int
     sales: Floats
+    promoted: Flags
     price: Floats
     market: Ints
     category: Ints
@@ -92,12 +102,13 @@ def read_panel(
 
     Holds the ``wanted`` products and, beside them, the ``controls`` products seen on the most days (then by id).
     ``together`` sums the wanted products of a currency to one series, whose product id is the currency, with no
-    controls. Between a product's first and last day a day without a row is a day without sales.
+    controls, and knows no sales days. Between a product's first and last day a day without a row is a day without
+    sales.
     """
     table = market.table("product_days")
     table = table.mutate(day=day_of(table.day))
     table = table.filter(table.day < day, day_of(table.known_at) < day)
-    rows = market.query(table.select("product_id", "day", "units_sold", "gmv", "currency"))
+    rows = market.query(table.select("product_id", "day", "units_sold", "gmv", "currency", "discount_rate"))
     rows = rows.sort_values(["product_id", "day"], kind="stable")
     asked = rows["product_id"].isin(set(wanted))
     if together:
@@ -120,10 +131,11 @@ def read_panel(
     start, end = np.full(shape[0], shape[1]), np.full(shape[0], -1)
     np.minimum.at(start, code, column)
     np.maximum.at(end, code, column)
-    place = np.arange(shape[1])
-    sales[(place < start[:, None]) | (place > end[:, None])] = np.nan
     units = np.bincount(code, weights=rows["units_sold"].astype(np.float64))
-    price = np.nansum(sales, axis=1) / np.maximum(units, 1.0)
+    price = sales.sum(axis=1) / np.maximum(units, 1.0)
+    place = np.arange(shape[1])
+    promoted = np.zeros(shape, dtype=bool) if together else _promoted(rows["discount_rate"], code, column, shape)
+    sales[(place < start[:, None]) | (place > end[:, None]) | promoted] = np.nan
     known = pd.DataFrame({"product_id": products}).merge(
         known_rows(market, "products", ["product_id", "category_id"], pd.Timestamp(day, unit="D", tz="UTC")), how="left"
     )
@@ -134,10 +146,21 @@ def read_panel(
         np.asarray(products, dtype=object),
         first,
         sales,
+        promoted,
         np.maximum(price, 1e-9),
         market_code.astype(np.int64),
         category.astype(np.int64),
     )
+
+
+def _promoted(discount: pd.Series, code: Ints, column: Ints, shape: tuple[int, int]) -> Flags:
+    """`Panel.promoted` from the ``discount`` of each product (``code``) and day (``column``), NaN where not told."""
+    told = discount.astype(np.float64).fillna(0.0)
+    usual = told.groupby(code).transform("median")
+    on = (told > usual + ON_SALE).to_numpy()
+    out = np.zeros(shape, dtype=bool)
+    out[code[on], column[on]] = True
+    return out
 
 
 @dataclass(frozen=True)
@@ -231,7 +254,7 @@ def without_others(
     prior = np.diag(SHARE_SD**-2.0)
     share = np.linalg.solve(design.T @ design + prior, design.T @ gap + prior @ SHARE_MEAN)
     cleaned = panel.sales - np.tensordot(np.clip(share, 0.0, 1.0), np.stack(tables), axes=1)
-    panel = Panel(panel.product_ids, panel.first_day, cleaned, panel.price, panel.market, panel.category)
+    panel = replace(panel, sales=cleaned)
     return panel, fit_baseline(panel, treated, attributed=own)
 
 

@@ -55,6 +55,9 @@ CAPTURED_AT_HALF = 0.05
 MANY_PRODUCTS = 25
 """A partnership for more products than this is looked at in the sum of them all, not product by product."""
 
+LEAST_READ = 0.2
+"""Share of a partnership's sales that the days outside sales days are taken to hold at least."""
+
 LEVEL_VARIANCE = 0.25
 """Of a level that no untreated day speaks for."""
 
@@ -89,8 +92,8 @@ class LiftEvidence:
         The partnerships, in the order given.
     pairs : DataFrame
         One row a partnership (``row``, its number) and product (``product``, row of the panel): ``start``, the column
-        of the panel on which it was posted, ``brief_start``, ``brief_end``, ``level``, what is told of its prior
-        (`TERMS`), ``price``.
+        of the panel on which it was posted, ``brief_start``, ``brief_end``, ``level``, ``read`` (share of its sales
+        that falls outside sales days), what is told of its prior (`TERMS`), ``price``.
     panel, baseline : Panel, Baseline
         Without other orders; what would have been sold.
     raw : Panel
@@ -189,10 +192,10 @@ def gather_evidence(
     pairs = pairs[pairs["level"].notna()].reset_index(drop=True)
     if pairs.empty:
         return None
-    pairs = _with_terms(pairs, sales, panel, cut).merge(_reach(market, rows, day), on="row", how="left")
+    kernel = sales_kernel(sales["age"].to_numpy(), sales["lines"].to_numpy(dtype=np.float64))
+    pairs = _with_terms(pairs, sales, panel, cut, kernel=kernel).merge(_reach(market, rows, day), on="row", how="left")
     for name in ("followers", "posts"):
         pairs[f"captured_{name}"] = pairs["captured"] * pairs[name]
-    kernel = sales_kernel(sales["age"].to_numpy(), sales["lines"].to_numpy(dtype=np.float64))
     seen = _own_sales(panel, pairs, sales[~sales["is_paid"]], cut)
     pairs = pairs.drop(columns="product_id")
     places = _by_product(pairs["product"].to_numpy()) if blocks else []
@@ -288,12 +291,29 @@ def _own_sales(panel: Panel, pairs: pd.DataFrame, sales: pd.DataFrame, keys: lis
     return out
 
 
-def _with_terms(pairs: pd.DataFrame, sales: pd.DataFrame, panel: Panel, keys: list[str]) -> pd.DataFrame:
-    """``pairs`` with organic and paid attributed USD (summed by ``keys``), usual sales, and price."""
+def _with_terms(
+    pairs: pd.DataFrame, sales: pd.DataFrame, panel: Panel, keys: list[str], *, kernel: Floats
+) -> pd.DataFrame:
+    """``pairs`` with organic and paid attributed USD (summed by ``keys``), usual sales, price, and what was read.
+
+    What was attributed on a product's sales days says nothing of lift: the rest of the window speaks for all of it, by
+    ``read``, the share of ``kernel`` (ATTRIBUTION_DAYS,) that falls on the rest, taken as `LEAST_READ` at least.
+    """
+    column = pairs["start"].to_numpy()[:, None] + np.arange(len(kernel))
+    inside = (column >= 0) & (column < panel.days)
+    promoted = inside & panel.promoted[pairs["product"].to_numpy()[:, None], np.clip(column, 0, panel.days - 1)]
+    pairs = pairs.assign(read=np.where(promoted, 0.0, kernel).sum(axis=1))
+    if promoted.any():
+        which, age = np.nonzero(promoted)
+        off = pairs.iloc[which][keys].reset_index(drop=True).assign(age=age)
+        sales = sales.merge(off, on=[*keys, "age"], how="left", indicator="found")
+        sales = sales[sales.pop("found") == "left_only"]
     usd, paid = sales["usd"], sales["is_paid"]
     parts = sales.assign(organic=usd.where(~paid, 0.0), paid=usd.where(paid, 0.0))
     summed = parts.groupby(keys, as_index=False)[["organic", "paid"]].sum()
     pairs = pairs.merge(summed, on=keys, how="left").fillna({"organic": 0.0, "paid": 0.0})
+    for name in ("organic", "paid"):
+        pairs[name] = pairs[name] / np.maximum(pairs["read"], LEAST_READ)
     anyway = pairs["level"] * ATTRIBUTION_DAYS
     organic = pairs["organic"].clip(lower=0.0)
     # No more can be captured than was attributed; of a whole market's sales no stated share is captured.

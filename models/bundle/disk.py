@@ -36,7 +36,7 @@ __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "s
 MANIFEST = "bundle.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.json"
-VERSION = 4
+VERSION = 5
 """Of the layout; a reader refuses another. 4: the manifest tells the funnel and what each head speaks of."""
 
 _MAX_MANIFEST = 16 * 2**20

@@ -2,7 +2,8 @@
 
 How to build one in memory. ``calibration`` says for every quantity which head
 it reads; fit each with `models.calibration.scale.fit_probability` or `fit_money`
-on out-of-fold raw scores (``Booster.predict(X, raw_score=True)``). ``funnel``
+on out-of-fold raw scores (``Booster.predict(X, raw_score=True)``), or on a weighted
+sum of several heads' scores (``fit_money({"lift": .5, "attributed": .5}, ...)``). ``funnel``
 says how the chances come of the calibrated probabilities (`models.funnel`).
 
 Pointwise heads, multiplied::
@@ -43,7 +44,7 @@ Two ranking heads, from which all four quantities are read::
 nor the utility reads is told beside them (`models.predict.Predictions.others`).
 A head is a single-output Booster over all the bundle's signals in their order,
 without linear trees; it is stored up to its best iteration. Money may be
-fitted in units of a signal (``scale=Scale("product_price_last_all", ...)``).
+fitted in units of signals (``scale=Scale((Term("product_price_last_all", ...),))``).
 
 ``save_bundle(bundle, folder, read_signer())`` writes it; ``load_bundle(folder, read_public_key())`` reads it back.
 Registering under a version: ``dataclasses.replace(bundle, model_version="7")``.
@@ -176,15 +177,16 @@ class Bundle:
         missing = sorted((read | set(MONEY)) - set(self.calibration))
         if missing:
             raise _misfit(f"calibration of {', '.join(sorted(read | set(MONEY)))}", f"none of {', '.join(missing)}")
-        used = {calibration.head for calibration in self.calibration.values()}
+        used = {head for calibration in self.calibration.values() for head in calibration.heads}
         if set(self.heads) != used:
             raise _misfit(f"heads {sorted(used)}, which the calibration reads", f"{sorted(self.heads)}")
         for quantity, calibration in self.calibration.items():
             wanted = MoneySpread if quantity in MONEY else ProbabilitySpread if quantity in read else None
             if wanted is not None and not isinstance(calibration.spread, wanted):
                 raise _misfit(f"a {wanted.__name__} for {quantity}", type(calibration.spread).__name__)
-            if calibration.scale is not None and calibration.scale.signal not in self.signals:
-                raise _misfit("a scale that is one of the signals", calibration.scale.signal)
+            strange = [] if calibration.scale is None else sorted(set(calibration.scale.signals) - set(self.signals))
+            if strange:
+                raise _misfit("a scale of the bundle's own signals", ", ".join(strange[:3]))
         unknown = sorted(set(self.head_words) - set(self.heads))
         if unknown or not all(isinstance(words, str) for words in self.head_words.values()):
             raise _misfit("words for the bundle's own heads", f"words for {unknown[:3]}")
@@ -193,7 +195,7 @@ class Bundle:
     def deciding(self) -> tuple[str, ...]:
         """The heads that the utility depends on, in their order."""
         read = {*MONEY, *(name for step in ("accept", "success") for name in names_in(self.funnel[step]))}
-        used = {self.calibration[name].head for name in read}
+        used = {head for name in read for head in self.calibration[name].heads}
         return tuple(name for name in self.heads if name in used)
 
     def _check_head(self, name: str, booster: lgb.Booster) -> None:

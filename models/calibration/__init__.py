@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.calibration.curves import fit_log_linear, fit_platt
 from models.calibration.intervals import LEVELS, MoneySpread, ProbabilitySpread
-from models.calibration.scale import Calibration, Scale, fit_money, fit_probability
+from models.calibration.scale import Calibration, Scale, Term, fit_money, fit_probability
 
 __all__ = [
     "LEVELS",
@@ -12,6 +12,7 @@ __all__ = [
     "MoneySpread",
     "ProbabilitySpread",
     "Scale",
+    "Term",
     "fit_log_linear",
     "fit_money",
     "fit_platt",

@@ -1,15 +1,16 @@
-"""From a head's raw score to a quantity of the world, with how sure that is.
+"""From heads' raw scores to a quantity of the world, with how sure that is.
 
-A `Calibration` names the head it reads, the monotone curve it applies, where
-wanted the signal that scales it (lift in prices of the product, say), and the
-spread about its answer. Several calibrations may read one head: in the ranker
-``lambdarank`` the success head serves both ``success`` and ``accept``.
+A `Calibration` names the heads it reads and what each counts, the monotone curve
+it applies to their sum, where wanted what scales it (lift in prices of the
+product, say), and the spread about its answer. Several calibrations may read one
+head: in the ranker ``lambdarank`` the success head serves both ``success`` and
+``accept``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -36,7 +37,10 @@ from models.calibration.intervals import (
     spread_from_dict,
 )
 
-__all__ = ["Calibration", "Scale", "fit_money", "fit_probability"]
+__all__ = ["Calibration", "Scale", "Term", "fit_money", "fit_probability"]
+
+MAX_TERMS = 200
+"""Terms of a scale that a bundle may hold."""
 
 LEAST_PLAIN = 40
 """Fewest estimates untouched by a prior that a curve is fitted to."""
@@ -46,57 +50,146 @@ _SETTLED = 1e-3
 
 
 @dataclass(frozen=True)
-class Scale:
-    """A signal a power of which multiplies the calibrated value, held within bounds.
+class Term:
+    """One signal's part in a scale: ``coefficient`` times its value, or the value's logarithm, held within bounds.
 
     Parameters
     ----------
     signal : str
         Its name among the bundle's signals.
     low, high : float
-        Bounds of the signal, ``0 < low <= high``: values beyond are pulled in.
+        Bounds of the signal, ``low <= high``: values beyond are pulled in.
     missing : float
         What NaN counts as; within the bounds.
-    power : float
-        0 to 4: 1 multiplies by the signal itself.
+    coefficient : float
+        -100 to 100, a log unit of the factor a unit of the value, or a power of the signal where ``log``.
+    log : bool
+        Whether the logarithm is taken; then ``0 < low``.
 
     Raises
     ------
     BundleError
-        Bounds that are not finite, not positive or out of order, or a power out of its range.
+        Numbers that are not finite, out of order or out of range.
     """
 
     signal: str
     low: float
     high: float
     missing: float
-    power: float = 1.0
+    coefficient: float = 1.0
+    log: bool = True
 
     def __post_init__(self) -> None:
-        numbers = (self.low, self.missing, self.high, self.power)
-        fine = all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers)
-        fine = fine and isinstance(self.signal, str) and 0 <= self.power <= 4
-        if not fine or not 0 < self.low <= self.missing <= self.high:
-            raise BundleError(
-                "a scale with 0 < low <= missing <= high and a power from 0 to 4",
-                received=f"{numbers!r}",
-                look="the bundle's calibration",
-            )
+        numbers = (self.low, self.missing, self.high, self.coefficient)
+        fine = all(
+            isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
+            for number in numbers
+        )
+        fine = fine and isinstance(self.signal, str) and isinstance(self.log, bool)
+        if not fine or abs(self.coefficient) > 100 or not self.low <= self.missing <= self.high:
+            raise self._refused(numbers)
+        if self.log and self.low <= 0:
+            raise self._refused(numbers)
+
+    def _refused(self, numbers: tuple[float, ...]) -> BundleError:
+        return BundleError(
+            "a term with low <= missing <= high, above 0 where the logarithm is taken, and a coefficient within 100",
+            received=f"{numbers!r}",
+            look="the bundle's calibration",
+        )
 
     def of(self, values: Floats) -> Floats:
-        """The factor of each row."""
+        """What each row adds to ln of the factor, (n,)."""
         held = np.clip(np.where(np.isnan(values), self.missing, values), self.low, self.high)
-        return held if self.power == 1.0 else np.power(held, self.power)
+        return self.coefficient * (np.log(held) if self.log else held)
+
+    @property
+    def usual(self) -> float:
+        """What a row adds whose value is not known."""
+        return self.coefficient * (math.log(self.missing) if self.log else self.missing)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What multiplies the calibrated value: exp of a sum of terms, each of one signal.
+
+    Parameters
+    ----------
+    terms : tuple of Term
+        At least one; of different signals.
+
+    Raises
+    ------
+    BundleError
+        None, or two of one signal.
+    """
+
+    terms: tuple[Term, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "terms", tuple(self.terms))
+        signals = [term.signal for term in self.terms]
+        if not signals or len(set(signals)) != len(signals):
+            raise BundleError(
+                "a scale of terms, each of another signal", received=f"{signals}", look="the bundle's calibration"
+            )
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The terms' signals, in order."""
+        return tuple(term.signal for term in self.terms)
+
+    def of(self, X: Floats, signals: Sequence[str]) -> Floats:
+        """The factor of each row of ``X`` (n, k), whose columns are ``signals``: (n,)."""
+        names = list(signals)
+        total = np.zeros(len(X))
+        for term in self.terms:
+            total = total + term.of(X[:, names.index(term.signal)])
+        return np.asarray(np.exp(total), dtype=np.float64)
+
+    @classmethod
+    def sum_of(cls, parts: Iterable[tuple[float, Scale | None]]) -> Scale | None:
+        """The scale whose ln is the sum of ``weight`` x ln of each scale; None of none.
+
+        A signal that several have must have the same bounds, missing value and form in all of them.
+        """
+        found: dict[str, Term] = {}
+        for weight, scale in parts:
+            for term in () if scale is None else scale.terms:
+                known = found.get(term.signal, replace(term, coefficient=0.0))
+                if replace(term, coefficient=0.0) != replace(known, coefficient=0.0):
+                    raise BundleError("terms of one form for one signal", received=f"{known} and {term}", look="Scale")
+                found[term.signal] = replace(term, coefficient=known.coefficient + weight * term.coefficient)
+        return cls(tuple(found.values())) if found else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able numbers."""
+        return {"terms": [asdict(term) for term in self.terms]}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Scale:
+        """The scale that `as_dict` wrote.
+
+        Raises
+        ------
+        TypeError, KeyError
+            Not its fields.
+        BundleError
+            Numbers that make no scale.
+        """
+        if set(content) != {"terms"} or len(content["terms"]) > MAX_TERMS:
+            raise TypeError("fields")
+        return cls(tuple(Term(**term) for term in content["terms"]))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How one quantity is read from one head.
+    """How one quantity is read from heads.
 
     Parameters
     ----------
-    head : str
-        The head whose raw score it reads.
+    heads : mapping of str to float
+        The heads whose raw scores it reads, and what each counts: the score is their weighted sum.
     curve : Curve
         Monotone, score -> probability or money.
     spread : ProbabilitySpread or MoneySpread
@@ -105,16 +198,40 @@ class Calibration:
         Multiplies value and interval; for money alone.
     """
 
-    head: str
+    heads: Mapping[str, float]
     curve: Curve
     spread: ProbabilitySpread | MoneySpread
     scale: Scale | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "heads", dict(self.heads))
+        fine = all(
+            isinstance(name, str) and isinstance(one, (int, float)) and not isinstance(one, bool) and 0 < one < 100
+            for name, one in self.heads.items()
+        )
+        if not self.heads or not fine:
+            raise BundleError(
+                "heads, each with a weight above 0 and below 100",
+                received=f"{self.heads!r:.80}",
+                look="the bundle's calibration",
+            )
         if self.scale is not None and isinstance(self.spread, ProbabilitySpread):
             raise BundleError(
                 "a scale on money alone", received="one on a probability", look="models.calibration.scale"
             )
+
+    @property
+    def leading(self) -> str:
+        """The head that counts most; the first of those that count alike."""
+        return max(self.heads, key=lambda name: self.heads[name])
+
+    def score(self, raw: Mapping[str, Floats]) -> Floats:
+        """The weighted sum of the heads' raw scores, (n,)."""
+        parts = [raw[name] if weight == 1.0 else weight * raw[name] for name, weight in self.heads.items()]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
 
     def value(self, score: Floats, factor: Floats | float = 1.0) -> Floats:
         """The calibrated quantity, (n,): a probability in 0..1, or USD. ``factor`` is `Scale.of` of the rows."""
@@ -134,10 +251,10 @@ class Calibration:
     def as_dict(self) -> dict[str, Any]:
         """JSON-able numbers; `Calibration.from_dict` is the inverse."""
         return {
-            "head": self.head,
+            "heads": dict(self.heads),
             "curve": self.curve.as_dict(),
             "spread": self.spread.as_dict(),
-            "scale": None if self.scale is None else asdict(self.scale),
+            "scale": None if self.scale is None else self.scale.as_dict(),
         }
 
     @classmethod
@@ -150,21 +267,21 @@ class Calibration:
             Missing or unknown fields, or numbers that are no calibration.
         """
         try:
-            head, curve, spread, scale = (content[name] for name in ("head", "curve", "spread", "scale"))
-            if len(content) != 4 or not isinstance(head, str):
+            heads, curve, spread, scale = (content[name] for name in ("heads", "curve", "spread", "scale"))
+            if len(content) != 4 or not isinstance(heads, Mapping):
                 raise TypeError("fields")
-            made = None if scale is None else Scale(**scale)
+            made = None if scale is None else Scale.from_dict(scale)
         except (KeyError, TypeError) as reason:
             raise BundleError(
-                "a calibration with head, curve, spread and scale",
+                "a calibration with heads, curve, spread and scale",
                 received=f"{sorted(content) if isinstance(content, Mapping) else type(content).__name__}",
                 look="the bundle's calibration",
             ) from reason
-        return cls(head=head, curve=curve_from_dict(curve), spread=spread_from_dict(spread), scale=made)
+        return cls(heads=heads, curve=curve_from_dict(curve), spread=spread_from_dict(spread), scale=made)
 
 
 def fit_probability(
-    head: str,
+    heads: Mapping[str, float] | str,
     score: Many,
     *,
     label: Many,
@@ -175,8 +292,8 @@ def fit_probability(
 
     Parameters
     ----------
-    head : str
-        The head the scores come from.
+    heads : mapping of str to float, or str
+        `Calibration.heads`, of which ``score`` is the weighted sum; a head's name alone is that head, counting 1.
     score : float64 (n,)
         Out-of-fold raw scores (``Booster.predict(..., raw_score=True)``).
     label : float64 (n,)
@@ -193,18 +310,18 @@ def fit_probability(
     """
     curve = fit_platt(score, label, weight=weight)
     predicted = np.clip(curve(as_floats(score)), 0.0, 1.0)
-    return Calibration(head, curve, fit_probability_spread(predicted, label, campaign=campaign))
+    return Calibration(_weights(heads), curve, fit_probability_spread(predicted, label, campaign=campaign))
 
 
 def fit_money(
-    head: str,
+    heads: Mapping[str, float] | str,
     score: Many,
     *,
     label: Many,
     label_se: Many | float = 0.0,
     weight: Many | None = None,
     scale: Scale | None = None,
-    scale_values: Many | None = None,
+    factor: Many | None = None,
     campaign: np.ndarray | None = None,
     plain: Many | None = None,
     plain_se: Many | None = None,
@@ -214,7 +331,7 @@ def fit_money(
 
     Parameters
     ----------
-    head, score
+    heads, score
         As for `fit_probability`.
     label : float64 (n,)
         USD: estimated lift, or attributed net sales, of delivered partnerships.
@@ -223,8 +340,8 @@ def fit_money(
     weight : float64 (n,), optional
         Weights for the curve; by default ``1 / (v + label_se^2)`` with ``v`` the labels' variance net of noise, so
         that noisy labels count less.
-    scale, scale_values
-        A scaling signal and its values for these rows (n,): the curve is then fitted to ``label / factor``.
+    scale, factor
+        A scale and its factor for these rows (n,), `Scale.of`: the curve is then fitted to ``label / factor``.
     campaign : (n,), optional
         Campaign of each row: how far rows err together is estimated with it.
     plain, plain_se : float64 (n,), optional
@@ -241,17 +358,15 @@ def fit_money(
         Nothing to fit on, or a scale without its values.
     """
     y, s = as_floats(label), np.broadcast_to(as_floats(label_se), as_floats(label).shape)
-    factor: Floats | float = 1.0
-    if (scale is None) != (scale_values is None):
-        raise TrainingError("scale and scale_values together", received="one of them", look="models.calibration.scale")
-    if scale is not None and scale_values is not None:
-        factor = scale.of(as_floats(scale_values))
-        y, s = y / factor, s / factor
+    if (scale is None) != (factor is None):
+        raise TrainingError("a scale and its factor together", received="one of them", look="models.calibration.scale")
+    unit: Floats | float = 1.0 if factor is None else as_floats(factor)
+    y, s = y / unit, s / unit
     x = as_floats(score)
     curve = _money_curve(x, y, s, weight=weight)
     seen, noise = y, s
     if plain is not None and plain_se is not None:
-        seen, noise = (as_floats(values) / factor for values in (plain, plain_se))
+        seen, noise = (as_floats(values) / unit for values in (plain, plain_se))
         there = np.isfinite(seen) & np.isfinite(noise)
         x, seen, noise = x[there], seen[there], noise[there]
         if seen.size >= LEAST_PLAIN:
@@ -264,7 +379,11 @@ def fit_money(
     spread = fit_money_spread(curve(as_floats(score)), y, label_se=noise_share * s, campaign=campaign)
     if campaign_seen is not None and seen.size >= LEAST_PLAIN:
         spread = replace(spread, shared=fit_shared(curve(x), seen, label_se=noise, campaign=campaign_seen))
-    return Calibration(head, curve, spread, scale)
+    return Calibration(_weights(heads), curve, spread, scale)
+
+
+def _weights(heads: Mapping[str, float] | str) -> Mapping[str, float]:
+    return {heads: 1.0} if isinstance(heads, str) else heads
 
 
 def _money_curve(x: Floats, y: Floats, s: Floats, *, weight: Many | None) -> Curve:

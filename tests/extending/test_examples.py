@@ -147,8 +147,8 @@ RANKER = """
 assert set(found) == {"expected_value", "lambdarank", "chained_ranking"}
 assert bundle.funnel["success"] == ("product", "accept", "deliver")
 assert set(bundle.heads) == {"accept", "deliver", "lift"}
-assert bundle.calibration["attributed"].head == "lift"
-assert bundle.calibration["lift"].scale.signal == "brief_price_brief"
+assert bundle.calibration["attributed"].leading == "lift"
+assert bundle.calibration["lift"].scale.signals == ("brief_price_brief",)
 np.testing.assert_allclose(told.success_probability, told.accept * told.deliver)
 """
 

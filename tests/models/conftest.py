@@ -10,7 +10,7 @@ import pytest
 
 from models.bundle.model import Bundle
 from models.bundle.words import SignalWords
-from models.calibration.scale import Scale, fit_money, fit_probability
+from models.calibration.scale import Scale, Term, fit_money, fit_probability
 from models.funnel import APART, CHAINED
 
 SIGNALS = ("reply_rate_mean_90d", "price_last_all", "net_gmv_sum_28d", "noise_a", "noise_b")
@@ -85,8 +85,8 @@ def ranking_bundle(world: World) -> Bundle:
 def value_bundle(world: World) -> Bundle:
     """Ranker expected_value, lift in prices of the product."""
     X, came = world.X, world.accepted > 0
-    scale = Scale("price_last_all", low=1.0, high=500.0, missing=20.0)
-    unit = world.lift / scale.of(X[:, 1])
+    scale = Scale((Term("price_last_all", low=1.0, high=500.0, missing=20.0),))
+    unit = world.lift / scale.of(X, SIGNALS)
     heads = {
         "accept": grow(X, world.accepted, objective="binary"),
         "deliver": grow(X[came], world.delivered[came], objective="binary"),
@@ -109,7 +109,7 @@ def value_bundle(world: World) -> Bundle:
             "accept": fit_probability("accept", raw["accept"], label=world.accepted, campaign=world.campaign),
             "deliver": fit_probability("deliver", raw["deliver"][came], label=world.delivered[came]),
             "lift": fit_money("lift", raw["lift"], label=world.lift, label_se=world.lift_se,
-                              scale=scale, scale_values=X[:, 1]),
+                              scale=scale, factor=scale.of(X, SIGNALS)),
             "attributed": fit_money("attributed", raw["attributed"], label=np.abs(world.lift)),
         },
         as_of="2026-05-01",

@@ -36,13 +36,13 @@ def test_a_reason_is_the_profit_that_goes_without_its_signals_part(ranker, world
         for one in reasons:
             place = bundle.signals.index(one.signal)
             scale = bundle.calibration[one.head].scale
-            scales = scale is not None and scale.signal == one.signal
-            beside = np.log(np.clip(X[row, place], scale.low, scale.high) / scale.missing) if scales else 0.0
+            (term,) = [term for term in scale.terms if term.signal == one.signal] or [None] if scale else [None]
+            beside = np.log(np.clip(X[row, place], term.low, term.high) / term.missing) if term else 0.0
             assert one.raw_contribution == pytest.approx(parts[one.head][row, place] + np.nan_to_num(beside), abs=1e-12)
             less = dict(raw) | {one.head: raw[one.head] - parts[one.head][:, place]}
             factor = factors(bundle, X)
-            if scales:
-                factor[one.head] = np.full(len(X), scale.missing)
+            if term:
+                factor[one.head] = np.full(len(X), term.missing)
             without = from_raw(bundle, less, factor, economics).utility
             assert one.contribution == pytest.approx(whole[row] - without[row], abs=1e-9)
             assert one.value is None if np.isnan(X[row, place]) else one.value == X[row, place]

@@ -63,8 +63,10 @@ def test_utilitys_interval_is_the_delta_method_with_numeric_derivatives(ranker, 
     X = world.X[:50]
     found, economics = predict(bundle, X, BRIEF), Economics.of(BRIEF)
     raw = raw_scores(bundle, X)
-    factor = {name: 1.0 if one.scale is None else one.scale.of(X[:, 1]) for name, one in bundle.calibration.items()}
-    variance = {name: one.variance(raw[one.head], factor[name]) for name, one in bundle.calibration.items()}
+    factor = {
+        name: 1.0 if one.scale is None else one.scale.of(X, bundle.signals) for name, one in bundle.calibration.items()
+    }
+    variance = {name: one.variance(one.score(raw), factor[name]) for name, one in bundle.calibration.items()}
     at = {"accept": found.accept, "deliver": found.deliver, "lift": found.lift, "attributed": found.attributed}
     if bundle.ranker == "lambdarank":
         at["success"] = found.success_probability

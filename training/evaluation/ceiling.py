@@ -65,7 +65,7 @@ def fit_ceiling(market: Marketplace, train_campaigns: Sequence[str], *, as_of: p
             heads[name].out_of_fold,
             label=label,
             scale=scale,
-            scale_values=None if scale is None else data.X[:, data.signals.index(scale.signal)],
+            factor=None if scale is None else scale.of(data.X, data.signals),
         )
     return Bundle(
         ranker="expected_value",

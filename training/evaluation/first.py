@@ -86,7 +86,7 @@ def first_lifts(
     matrix = X[order]
     # The interval is kept in the calibration's own unit: prices of the product, where it has a scale.
     factor = factors(bundle, matrix).get("lift", np.ones(len(order)))
-    value = calibration.value(raw_scores(bundle, matrix)[calibration.head])
+    value = calibration.value(calibration.score(raw_scores(bundle, matrix)))
     out = []
     for place, campaign_id in enumerate(groups.campaign_ids):
         inside = groups.code[order] == place

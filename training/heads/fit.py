@@ -94,7 +94,7 @@ class Target:
         """ln of the scale's factor at ``rows``, bool (n,), of ``data``: (rows.sum(),); zeros without a scale."""
         if self.scale is None:
             return np.zeros(int(rows.sum()))
-        return np.asarray(np.log(self.scale.of(data.X[rows, data.signals.index(self.scale.signal)])))
+        return np.asarray(np.log(self.scale.of(data.X[rows], data.signals)))
 
 
 @dataclass(frozen=True)

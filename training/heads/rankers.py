@@ -45,7 +45,7 @@ from features.signals import SIGNALS
 from marketplace.arrays import Floats
 from marketplace.progress import say
 from models.bundle import Bundle, signals_sha256, words_of
-from models.calibration import Calibration, Scale, fit_money, fit_probability
+from models.calibration import Calibration, Scale, Term, fit_money, fit_probability
 from models.funnel import APART, CHAINED, Expression
 from models.predict import Predictions, factors, from_raw
 from training.data import TrainingData
@@ -230,7 +230,7 @@ def _calibration(ranker: Ranker, quantity: Quantity, stored: str, head: FittedHe
         label=told.label[rows],
         label_se=told.se[rows],
         scale=scale,
-        scale_values=None if scale is None else data.X[rows, data.signals.index(scale.signal)],
+        factor=None if scale is None else scale.of(data.X[rows], data.signals),
         campaign=data.campaign[rows],
         plain=told.plain[rows],
         plain_se=told.plain_se[rows],
@@ -245,7 +245,7 @@ def _price_scale(data: TrainingData, label: Floats) -> Scale | None:
     if not known.size:
         return None
     low, middle, high = np.quantile(known, [0.02, 0.5, 0.98]).tolist()
-    return Scale(PRICE, low, high, middle)
+    return Scale((Term(PRICE, low, high, middle),))
 
 
 def validation_share(data: TrainingData, utility: Floats) -> tuple[float, Floats]:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from marketplace.arrays import Floats
-from models.calibration import Scale, fit_log_linear
+from models.calibration import Scale, Term, fit_log_linear
 from training.data import TrainingData
 from training.heads.feature_sets import FEW, FREE, MONOTONE, SALES_FEW, FeatureSet
 from training.heads.fit import Target
@@ -128,7 +128,7 @@ def _sales_scale(data: TrainingData, label: Floats, weights: Floats) -> Scale | 
     if power <= 0:
         return None
     low, middle, high = np.quantile(sales[rows], [0.01, 0.5, 1.0]).tolist()
-    return Scale(EXPECTED_SALES, low, high, middle, power)
+    return Scale((Term(EXPECTED_SALES, low, high, middle, power),))
 
 
 def lift_labels(data: TrainingData) -> tuple[Floats, Floats, Floats]:

@@ -24,7 +24,7 @@ from models.calibration.curves import (
     fit_log_linear,
     fit_platt,
 )
-from models.calibration.scale import Calibration, Scale, fit_money, fit_probability
+from models.calibration.scale import Calibration, Scale, Term, fit_money, fit_probability
 
 sizes = st.integers(1, 60)
 grid = st.integers(-40, 40).map(lambda whole: whole / 8)
@@ -131,31 +131,68 @@ def test_money_without_a_positive_mean_is_a_line():
 
 
 def test_a_scale_is_a_power_of_its_signal():
-    scale = Scale("sales", low=1, high=100, missing=9, power=0.5)
-    np.testing.assert_allclose(scale.of(np.array([0.1, 4, 1e9, np.nan])), [1, 2, 10, 3])
+    scale = Scale((Term("sales", low=1, high=100, missing=9, coefficient=0.5),))
+    factor = scale.of(np.array([[0.1, 4, 1e9, np.nan]]).T, ["sales"])
+    np.testing.assert_allclose(factor, [1, 2, 10, 3])
     score, sales = np.linspace(0, 1, 40), np.linspace(1, 90, 40)
-    made = fit_money("lift", score, label=np.exp(score) * np.sqrt(sales), scale=scale,
-                     scale_values=sales)  # fmt: skip
-    np.testing.assert_allclose(made.value(score, scale.of(sales)), np.exp(score) * np.sqrt(sales), rtol=1e-6)
+    factor = scale.of(sales[:, None], ("sales",))
+    made = fit_money("lift", score, label=np.exp(score) * np.sqrt(sales), scale=scale, factor=factor)
+    np.testing.assert_allclose(made.value(score, factor), np.exp(score) * np.sqrt(sales), rtol=1e-6)
     assert Calibration.from_dict(json.loads(json.dumps(made.as_dict()))) == made
-    without = made.as_dict()
-    del without["scale"]["power"]
-    assert Calibration.from_dict(without).scale == replace(scale, power=1.0)
 
 
-@pytest.mark.parametrize("power", [-0.1, 4.5, math.nan, "1"])
-def test_a_power_out_of_its_range_is_refused(power):
-    with pytest.raises(BundleError, match="power"):
-        Scale("sales", low=1, high=100, missing=9, power=power)
+def test_a_scale_of_several_terms_is_their_product_by_hand():
+    scale = Scale((Term("a", 1, 100, 10, 0.5), Term("b", -1, 1, 0, 2.0, log=False)))
+    X = np.array([[4.0, 7.0, 0.5], [np.nan, 7.0, np.nan], [1e9, 7.0, -9.0]])
+    by_hand = [2 * np.exp(1.0), np.sqrt(10), 10 * np.exp(-2.0)]
+    np.testing.assert_allclose(scale.of(X, ("a", "other", "b")), by_hand)
+    both = Scale.sum_of([(0.5, scale), (0.5, Scale((Term("a", 1, 100, 10, 0.1),))), (1.0, None)])
+    np.testing.assert_allclose(both.of(X, ("a", "other", "b")), np.sqrt(by_hand) * scale.terms[0].of(X[:, 0]) ** 0 *
+                               np.clip(np.nan_to_num(X[:, 0], nan=10), 1, 100) ** 0.05)  # fmt: skip
+    assert Scale.sum_of([(1.0, None)]) is None
+    with pytest.raises(BundleError, match="one form"):
+        Scale.sum_of([(1.0, scale), (1.0, Scale((Term("a", 2, 100, 10),)))])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"coefficient": 101}, {"coefficient": math.nan}, {"coefficient": "1"}, {"low": 0}, {"low": 11}, {"high": 9},
+        {"log": 1}, {"signal": 3}, {"missing": math.inf},
+    ],
+)  # fmt: skip
+def test_a_term_out_of_its_range_is_refused(wrong):
+    with pytest.raises(BundleError, match="a term with"):
+        Term(**{"signal": "sales", "low": 1, "high": 100, "missing": 10, **wrong})
+
+
+@pytest.mark.parametrize("terms", [(), (Term("a", 1, 2, 1), Term("a", 1, 2, 1))])
+def test_a_scale_needs_terms_of_different_signals(terms):
+    with pytest.raises(BundleError, match="a scale of terms"):
+        Scale(terms)
+
+
+def test_heads_are_summed_by_what_they_count():
+    score = np.linspace(-1, 1, 60)
+    made = fit_money({"lift": 0.5, "attributed": 0.25}, score, label=np.exp(score))
+    assert made.leading == "lift"
+    raw = {"lift": score, "attributed": 2 * score, "other": score * np.nan}
+    np.testing.assert_array_equal(made.score(raw), score)
+    assert Calibration.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+    for heads in ({}, {"lift": 0.0}, {"lift": -1.0}, {"lift": True}, {"lift": "1"}):
+        with pytest.raises(BundleError, match="heads, each"):
+            replace(made, heads=heads)
 
 
 def test_a_scale_multiplies_value_deviation_and_interval():
-    scale = Scale("price", low=1, high=100, missing=10)
-    np.testing.assert_array_equal(scale.of(np.array([0.1, 5, 1e9, np.nan])), [1, 5, 100, 10])
-    score, price = np.arange(40.0), np.full(40, 5.0)
+    scale = Scale((Term("price", low=1, high=100, missing=10),))
+    factor = scale.of(np.array([[0.1, 5, 1e9, np.nan]]).T, ("price",))
+    np.testing.assert_allclose(factor, [1, 5, 100, 10], rtol=1e-14)
+    score, price = np.arange(40.0), np.full((40, 1), 5.0)
     # A mean that is not positive makes a line of it.
-    made = fit_money("lift", score, label=5 * (score - 50), scale=scale, scale_values=price)
-    np.testing.assert_allclose(made.value(score, scale.of(price)), 5 * (score - 50), atol=1e-9)
+    factor = scale.of(price, ("price",))
+    made = fit_money("lift", score, label=5 * (score - 50), scale=scale, factor=factor)
+    np.testing.assert_allclose(made.value(score, factor), 5 * (score - 50), atol=1e-9)
     np.testing.assert_allclose(made.variance(score, 2.0), 4 * made.variance(score))
     np.testing.assert_allclose(np.subtract(*made.interval(score, 2.0)), 2 * np.subtract(*made.interval(score)))
 

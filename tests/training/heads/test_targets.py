@@ -35,12 +35,12 @@ def made_up(training_data):
 def test_the_power_is_the_one_that_fits(made_up):
     data, sales, lift = made_up
     target = money_target("lift", data, lift, 1.0 / lift.mean() + np.zeros(len(data)))
-    assert target.scale.signal == EXPECTED_SALES
-    assert target.scale.power == pytest.approx(0.5, abs=0.05)
-    assert target.scale.high == np.nanmax(sales)
-    assert target.scale.low < target.scale.missing < target.scale.high
+    assert target.scale.terms[0].signal == EXPECTED_SALES
+    assert target.scale.terms[0].coefficient == pytest.approx(0.5, abs=0.05)
+    assert target.scale.terms[0].high == np.nanmax(sales)
+    assert target.scale.terms[0].low < target.scale.terms[0].missing < target.scale.terms[0].high
     steep = money_target("lift", data, np.nan_to_num(sales, nan=1.0) ** 2, np.ones(len(data)))
-    assert steep.scale.power == 1.0
+    assert steep.scale.terms[0].coefficient == 1.0
 
 
 @pytest.mark.parametrize("label", ["falls", "negative", "few"])
@@ -66,9 +66,9 @@ def test_a_head_starts_from_its_scale(training_data):
     head = fit_head(target, training_data, seed=3)
     rows, place = target.rows, training_data.signals.index(EXPECTED_SALES)
     y, w = target.y[rows], target.weights[rows]
-    held = np.clip(np.nan_to_num(training_data.X[rows, place], nan=target.scale.missing), target.scale.low,
-                   target.scale.high)  # fmt: skip
-    factor = held**target.scale.power
+    (term,) = target.scale.terms
+    held = np.clip(np.nan_to_num(training_data.X[rows, place], nan=term.missing), term.low, term.high)
+    factor = held**term.coefficient
     level = np.log((w * y).sum() / (w * factor).sum())
     feature_set = next(one for one in target.feature_sets if one.name == head.feature_set)
     X = training_data.X[rows]
@@ -90,11 +90,11 @@ def test_a_head_starts_from_its_scale(training_data):
 def test_money_goes_on_where_nobody_was_invited(training_data):
     """Twice the expected sales of the best ever invited are more than his; trees alone end there."""
     ranker = next(ranker for ranker in fit_rankers(training_data, seed=7) if ranker.name == "expected_value")
-    scale = ranker.bundle.calibration["lift"].scale
-    assert scale.power > 0
+    scale = next(one for one in ranker.bundle.calibration["lift"].scale.terms if one.signal == EXPECTED_SALES)
+    assert scale.coefficient > 0
     rows = np.flatnonzero(np.isfinite(lift_labels(training_data)[0]))[:1]
     X = np.repeat(training_data.X[rows], 3, axis=0)
     X[:, training_data.signals.index(EXPECTED_SALES)] = (scale.high / 4, scale.high / 2, scale.high)
     lift = predict(ranker.bundle, X, training_data.economics.take(np.repeat(rows, 3))).lift
-    assert lift[1] >= 2**scale.power * lift[0] * (1 - 1e-9)
-    assert lift[2] >= 2**scale.power * lift[1] * (1 - 1e-9)
+    assert lift[1] >= 2**scale.coefficient * lift[0] * (1 - 1e-9)
+    assert lift[2] >= 2**scale.coefficient * lift[1] * (1 - 1e-9)
