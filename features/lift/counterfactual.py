@@ -45,6 +45,10 @@ SHARE_SD = np.array([0.3, 0.3, 0.1, 0.3])
 ON_SALE = 0.05
 """Discount beyond the product's usual one (median) from which on a day counts as a sales day."""
 
+ECHO_DAYS = 21
+ECHO = 0.1
+"""Days about a sale that count as sales days too, at most, and how far the mean product must be from its usual day."""
+
 _LEAST_DAYS = 5
 _NOISE_FLOOR = 1e-4
 
@@ -70,7 +74,8 @@ class Panel:
     sales : float64 (P, T)
         Net sales in USD; NaN before a product's first day known, after its last, and where it is `promoted`.
     promoted : bool (P, T)
-        Sales days: the discount is more than `ON_SALE` beyond the product's usual one.
+        Sales days: the discount is more than `ON_SALE` beyond the product's usual one, or one was so few days ago, or
+        is so few days ahead, that products still sell otherwise than usual (`ECHO_DAYS`, `ECHO`).
     price : float64 (P,)
         USD that one unit brought on average.
     market, category : int64 (P,)
@@ -134,7 +139,9 @@ def read_panel(
     units = np.bincount(code, weights=rows["units_sold"].astype(np.float64))
     price = sales.sum(axis=1) / np.maximum(units, 1.0)
     place = np.arange(shape[1])
-    promoted = np.zeros(shape, dtype=bool) if together else _promoted(rows["discount_rate"], code, column, shape)
+    promoted = np.zeros(shape, dtype=bool)
+    if not together:
+        promoted = _with_echo(_promoted(rows["discount_rate"], code, column, shape), sales)
     sales[(place < start[:, None]) | (place > end[:, None]) | promoted] = np.nan
     known = pd.DataFrame({"product_id": products}).merge(
         known_rows(market, "products", ["product_id", "category_id"], pd.Timestamp(day, unit="D", tz="UTC")), how="left"
@@ -160,6 +167,53 @@ def _promoted(discount: pd.Series, code: Ints, column: Ints, shape: tuple[int, i
     on = (told > usual + ON_SALE).to_numpy()
     out = np.zeros(shape, dtype=bool)
     out[code[on], column[on]] = True
+    return out
+
+
+def _with_echo(promoted: Flags, sales: Floats) -> Flags:
+    """``promoted`` (P, T) with the days before and after each sale on which products are not back to usual.
+
+    How many days that are is one number before and one after, read off all sales together: up to the last of
+    consecutive days on which the mean product's ``sales``, as a multiple of its median day and of how the products
+    without a sale do on that day, is off by more than `ECHO` and by more than two standard errors.
+    """
+    if not promoted.any():
+        return promoted
+    calm = np.where(promoted, np.nan, sales)
+    heard = np.isfinite(calm).sum(axis=1) >= _LEAST_DAYS
+    usual = np.full((len(sales), 1), np.nan)
+    usual[heard, 0] = np.nanmedian(calm[heard], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(usual > 0, sales / usual, np.nan)
+    rest = np.where(promoted, np.nan, ratio)
+    count = np.isfinite(rest).sum(axis=0)
+    index = np.divide(np.nansum(rest, axis=0), count, out=np.ones(sales.shape[1]), where=count > 0)
+    ratio = ratio / np.where(index > 0, index, 1.0)
+    out = promoted.copy()
+    for step in (1, -1):
+        edge = promoted & ~_moved(promoted, -step)
+        for k in range(1, ECHO_DAYS + 1):
+            at = _moved(edge, step * k) & ~promoted
+            values = ratio[at]
+            values = values[np.isfinite(values)]
+            if len(values) < _LEAST_DAYS:
+                break
+            off = abs(float(values.mean()) - 1.0)
+            if off <= ECHO or off <= 2.0 * float(values.std()) / np.sqrt(len(values)):
+                break
+            out |= at
+    return out
+
+
+def _moved(flags: Flags, days: int) -> Flags:
+    """``flags`` (P, T) so many days later, earlier where negative."""
+    out = np.zeros_like(flags)
+    if days > 0:
+        out[:, days:] = flags[:, :-days]
+    elif days < 0:
+        out[:, :days] = flags[:, -days:]
+    else:
+        out[:] = flags
     return out
 
 

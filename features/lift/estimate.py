@@ -33,7 +33,7 @@ from marketplace.tables import Marketplace
 __all__ = ["LIFT_COLUMNS", "attributed_days", "estimate_lift", "sales_kernel"]
 
 
-LIFT_COLUMNS = ("attributed_usd", "lift_usd", "lift_se_usd", "lift_raw_usd", "lift_raw_se_usd")
+LIFT_COLUMNS = ("attributed_usd", "lift_usd", "lift_se_usd", "lift_raw_usd", "lift_raw_se_usd", "lift_read_share")
 
 HYPERPRIOR = Hyperprior(
     mean=np.array([0.8, 0.3, 0.0, 0.0, 0.0]),
@@ -117,10 +117,12 @@ def estimate_lift(
 
     Returns
     -------
-    DataFrame[invitation_id, attributed_usd, lift_usd, lift_se_usd, lift_raw_usd, lift_raw_se_usd]
+    DataFrame[invitation_id, attributed_usd, lift_usd, lift_se_usd, lift_raw_usd, lift_raw_se_usd, lift_read_share]
         In the order given. ``lift_usd``, ``lift_se_usd``: posterior mean and standard deviation; ``lift_raw_usd``,
         ``lift_raw_se_usd``: from the product's days alone, with nothing learned from attribution; very wide where
-        partnerships overlap. NaN where the products have no days known. ``attrs["prior"]`` holds the fitted
+        partnerships overlap; ``lift_read_share``: how much of its usual sales falls on days that could be read, 1 but
+        for the products' sales days (`features.lift.counterfactual.Panel.promoted`). NaN where the products have no
+        days known. ``attrs["prior"]`` holds the fitted
         `features.lift.empirical_bayes.Prior` where there was one to fit.
     """
     day = as_of_day(as_of)
@@ -138,8 +140,11 @@ def estimate_lift(
     prior = fit_prior(blocks, HYPERPRIOR)
     mean, variance = posterior(blocks, prior, len(rows))
     raw, raw_variance = unshrunk(blocks, len(rows))
-    covered = np.bincount(evidence.pairs["row"], minlength=len(rows)) > 0
-    for column, values in zip(LIFT_COLUMNS[1:], (mean, variance**0.5, raw, raw_variance**0.5), strict=True):
+    count = np.bincount(evidence.pairs["row"], minlength=len(rows))
+    covered = count > 0
+    read = np.bincount(evidence.pairs["row"], weights=evidence.pairs["read"], minlength=len(rows)) / np.maximum(count, 1)
+    found = (mean, variance**0.5, raw, raw_variance**0.5, read)
+    for column, values in zip(LIFT_COLUMNS[1:], found, strict=True):
         # To the cent: what lies beyond hangs on how the machine's linear algebra rounds.
         out[column] = np.where(covered, np.round(values, 2), np.nan)
     out.attrs["prior"] = prior

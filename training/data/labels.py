@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features.lift import attributed_days, estimate_lift
+from features.lift import LIFT_COLUMNS, attributed_days, estimate_lift
 from features.time import as_of_day
 from marketplace.cache import FRAME, remembered
 from marketplace.tables import Marketplace
@@ -31,6 +31,7 @@ LABEL_COLUMNS = (
     "lift_se_usd",
     "lift_raw_usd",
     "lift_raw_se_usd",
+    "lift_read_share",
     "reply_matured",
     "campaign_settled",
 )
@@ -62,7 +63,7 @@ def build_labels(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
         - ``attributed_usd`` float64: net attributed sales of the ATTRIBUTION_DAYS after posting, known to be net of
           refunds; ``lift_usd``, ``lift_se_usd``: posterior mean and standard deviation of the sales that would not
           have happened otherwise over the same days, ``lift_raw_usd``, ``lift_raw_se_usd`` the estimate before
-          shrinkage (see features/lift/estimate.py). NaN unless delivered and posted ATTRIBUTION_DAYS + REFUND_DAYS ago.
+          shrinkage, ``lift_read_share`` how much of it could be read (see features/lift/estimate.py). NaN unless delivered and posted ATTRIBUTION_DAYS + REFUND_DAYS ago.
         - ``reply_matured`` bool: the reply window has passed, and nobody of the campaign still waits for an answer
           beyond it, so ``accepted`` can be learned from without favouring those who answer fast.
         - ``campaign_settled`` bool: at most `SETTLED_SHARE` of the campaign's invitations are censored. A campaign
@@ -81,6 +82,6 @@ def _with_sales(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> p
     # Every partnership whose content is out shapes the sales curve, labelled or not; only ripe ones are reported.
     out = rows.loc[rows["posted_at"].notna(), ["invitation_id", "campaign_id", "creator_id", "content_id", "posted_at"]]
     estimate = estimate_lift(market, out, day, attributed=attributed_days(market, day)).set_index("invitation_id")
-    for column in ("attributed_usd", "lift_usd", "lift_se_usd", "lift_raw_usd", "lift_raw_se_usd"):
+    for column in LIFT_COLUMNS:
         rows[column] = rows["invitation_id"].map(estimate[column]).astype(np.float64).where(rows["ripe"])
     return rows

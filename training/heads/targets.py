@@ -48,6 +48,9 @@ GRADES = 30
 EXPECTED_SALES = "brief_sales_expected_365d"
 """The signal of which a power scales the pointwise heads of money."""
 
+LEAST_READ = 0.5
+"""Share of a partnership's usual sales that must fall outside its products' sales days for it to be learned from."""
+
 LEAST_LIFTS = 40
 """With fewer estimated lifts than this, attributed sales stand in for them."""
 
@@ -134,10 +137,15 @@ def _sales_scale(data: TrainingData, label: Floats, weights: Floats) -> Scale | 
 def lift_labels(data: TrainingData) -> tuple[Floats, Floats, Floats]:
     """Lift, its standard error and attributed sales, USD (n,), NaN where not known.
 
-    Where a marketplace allows almost no estimate of lift (no product days), attributed sales stand in for it.
+    Where a marketplace allows almost no estimate of lift (no product days), attributed sales stand in for it. What was
+    sold for the most part on a product's sales days is not known, neither lift nor attributed sales: both tell of the
+    sale, which no later brief need have.
     """
     lift, lift_se, attributed = (data.column(f"{name}_usd") for name in ("lift", "lift_se", "attributed"))
     known = data.lift_known
+    read = ~(data.column("lift_read_share") < LEAST_READ)
+    if (known & read).sum() >= LEAST_LIFTS:
+        known, attributed = known & read, np.where(read, attributed, np.nan)
     if known.sum() < LEAST_LIFTS:
         return attributed, np.where(np.isfinite(attributed), 0.0, np.nan), attributed
     return np.where(known, lift, np.nan), np.where(known, lift_se, np.nan), attributed
