@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marketplace.arrays import Floats
-from marketplace.simulator import WORLDS, find_world, simulate
+from marketplace.simulator import FAMILIES, find_world, simulate
 from marketplace.tables import Marketplace, open_marketplace
 from training.data import Split, TrainingData, build_training_data, split_of
 from training.evaluation import HeldOut, compare_rankers, gather_held_out
@@ -71,7 +71,9 @@ def draw(world: str, seed: int, *, creators: int, campaigns: int, days: int) -> 
     """
     with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
         folder = Path(scratch) / "market"
-        simulate(folder, creators=creators, campaigns=campaigns, days=days, seed=seed, world=find_world(world))
+        simulate(
+            folder, creators=creators, campaigns=campaigns, days=days, seed=seed, world=find_world(world, seed=seed)
+        )
         market = open_marketplace(folder)
         split = split_of(market, None)
         started = time.perf_counter()
@@ -95,7 +97,7 @@ def gain_shares(drawn: Drawn, scores: Mapping[str, npt.ArrayLike]) -> dict[str, 
 def options(description: str) -> argparse.ArgumentParser:
     """A parser with the options that say which cells, of what size, and where results are kept."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--worlds", default=",".join(DEFAULT_WORLDS), help=f"of {', '.join(WORLDS)}")
+    parser.add_argument("--worlds", default=",".join(DEFAULT_WORLDS), help=f"of {', '.join(FAMILIES)}")
     parser.add_argument("--seeds", default="201-202", help="as 201-210 or 3,5,8 (default 201-202)")
     for name, usual in zip(SIZE, (3_000, 180, 240), strict=True):
         parser.add_argument(f"--{name}", type=int, default=usual, help=f"{name} (default {usual})")
