@@ -177,7 +177,7 @@ LAWS: Mapping[str, Law] = {
         0.25,
         {
             "audiences": (2, 8),
-            "audience_loss": (0.03, 0.2),
+            "audience_loss": (0.01, 0.06),
             "audience_spill": (0.0, 0.3),
             "sibling_loss": (0.0, 0.25),
         },
