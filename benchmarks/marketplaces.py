@@ -24,12 +24,24 @@ import numpy as np
 import numpy.typing as npt
 
 from marketplace.arrays import Floats
-from marketplace.simulator import WORLDS, find_world, simulate
+from marketplace.simulator import FAMILIES, find_world, simulate
 from marketplace.tables import Marketplace, open_marketplace
 from training.data import Split, TrainingData, build_training_data, split_of
 from training.evaluation import HeldOut, compare_rankers, gather_held_out
 
-__all__ = ["METRIC", "SIZE", "Drawn", "cells_of", "draw", "gain_shares", "measure_cells", "options", "size_of"]
+__all__ = [
+    "METRIC",
+    "SIZE",
+    "Drawn",
+    "cells_of",
+    "draw",
+    "gain_shares",
+    "gather",
+    "measure_cells",
+    "options",
+    "seeds_of",
+    "size_of",
+]
 
 Row = dict[str, Any]
 
@@ -71,18 +83,31 @@ def draw(world: str, seed: int, *, creators: int, campaigns: int, days: int) -> 
     """
     with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
         folder = Path(scratch) / "market"
-        simulate(folder, creators=creators, campaigns=campaigns, days=days, seed=seed, world=find_world(world))
+        simulate(
+            folder, creators=creators, campaigns=campaigns, days=days, seed=seed, world=find_world(world, seed=seed)
+        )
         market = open_marketplace(folder)
         split = split_of(market, None)
-        started = time.perf_counter()
-        data = build_training_data(market, split.train, as_of=split.cutoff)
-        seconds = time.perf_counter() - started
-        facts = {
-            "world": world, "seed": seed, "creators": creators, "campaigns": campaigns, "days": days,
-            "held_out": len(split.held_out), "invitations": len(data), "lifts": int(data.lift_known.sum()),
-        }  # fmt: skip
-        held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
-        yield Drawn(seed, market, split, data, held_out, seconds, facts)
+        facts = {"world": world, "seed": seed, "creators": creators, "campaigns": campaigns, "days": days}
+        yield gather(market, split, seed=seed, facts=facts)
+
+
+def gather(market: Marketplace, split: Split, *, seed: int, facts: Row) -> Drawn:
+    """What is learned from and what is measured on of a marketplace that stands; ``facts`` with its counts.
+
+    Raises
+    ------
+    TrainingError
+        Too little to learn from.
+    """
+    started = time.perf_counter()
+    data = build_training_data(market, split.train, as_of=split.cutoff)
+    seconds = time.perf_counter() - started
+    counts = {
+        "held_out": len(split.held_out), "invitations": len(data), "lifts": int(data.lift_known.sum()),
+    }  # fmt: skip
+    held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
+    return Drawn(seed, market, split, data, held_out, seconds, {**facts, **counts})
 
 
 def gain_shares(drawn: Drawn, scores: Mapping[str, npt.ArrayLike]) -> dict[str, float | None]:
@@ -92,12 +117,14 @@ def gain_shares(drawn: Drawn, scores: Mapping[str, npt.ArrayLike]) -> dict[str, 
     return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
 
 
-def options(description: str) -> argparse.ArgumentParser:
+def options(
+    description: str, *, worlds: Sequence[str] = DEFAULT_WORLDS, size: tuple[int, int, int] = (3_000, 180, 240)
+) -> argparse.ArgumentParser:
     """A parser with the options that say which cells, of what size, and where results are kept."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--worlds", default=",".join(DEFAULT_WORLDS), help=f"of {', '.join(WORLDS)}")
+    parser.add_argument("--worlds", default=",".join(worlds), help=f"of {', '.join(FAMILIES)}")
     parser.add_argument("--seeds", default="201-202", help="as 201-210 or 3,5,8 (default 201-202)")
-    for name, usual in zip(SIZE, (3_000, 180, 240), strict=True):
+    for name, usual in zip(SIZE, size, strict=True):
         parser.add_argument(f"--{name}", type=int, default=usual, help=f"{name} (default {usual})")
     parser.add_argument("--out", type=Path, metavar="FILE", help="keep and resume results here, one JSON line each")
     return parser
@@ -106,6 +133,18 @@ def options(description: str) -> argparse.ArgumentParser:
 def size_of(chosen: argparse.Namespace) -> dict[str, int]:
     """The size of each marketplace, by `SIZE`."""
     return {name: getattr(chosen, name) for name in SIZE}
+
+
+def seeds_of(text: str) -> list[int]:
+    """The seeds that ``201-210`` or ``3,5,8`` names.
+
+    Raises
+    ------
+    ValueError
+        They are no numbers.
+    """
+    low, dash, high = text.partition("-")
+    return list(range(int(low), int(high) + 1)) if dash else [int(seed) for seed in text.split(",")]
 
 
 def cells_of(chosen: argparse.Namespace, *, deal: bool = False) -> list[tuple[str, int]]:
@@ -118,8 +157,7 @@ def cells_of(chosen: argparse.Namespace, *, deal: bool = False) -> list[tuple[st
     ContractError, ValueError
         No such world; seeds that are no numbers.
     """
-    low, dash, high = chosen.seeds.partition("-")
-    seeds = list(range(int(low), int(high) + 1)) if dash else [int(seed) for seed in chosen.seeds.split(",")]
+    seeds = seeds_of(chosen.seeds)
     worlds = [name.strip() for name in chosen.worlds.split(",")]
     for world in worlds:
         find_world(world)

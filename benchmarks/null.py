@@ -23,8 +23,7 @@ import numpy as np
 import pandas as pd
 
 from marketplace.progress import say
-from marketplace.simulator import simulate
-from marketplace.simulator.worlds import find_world
+from marketplace.simulator import find_world, simulate
 from marketplace.tables import open_marketplace
 from training.data import build_training_data, split_by_time
 from training.evaluation import first_lifts, gather_held_out

@@ -137,7 +137,7 @@ def simulate(
     from marketplace.simulator import simulate as run
     from marketplace.tables import require_replaceable
 
-    declared = find_world(world)
+    declared = find_world(world, seed=seed)
     require_replaceable(out)
     run(Path(out), creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
     return open_marketplace(out)

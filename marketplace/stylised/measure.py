@@ -187,7 +187,7 @@ def measure_facts(directory: str | Path, *, world: str = "baseline") -> tuple[Fa
     ContractError
         No marketplace stands there, or there is no such world.
     """
-    from marketplace.simulator.worlds import FAMILIES, find_world
+    from marketplace.simulator import FAMILIES, find_world
 
     find_world(world)
     evidence = Readings(open_marketplace(directory))

@@ -1,7 +1,8 @@
-"""Draw a marketplace from its mechanisms: campaigns in time order, shards of creators, work that can go on."""
+"""Draw a marketplace from its mechanisms: which world, campaigns in time order, shards of creators."""
 
 from __future__ import annotations
 
+from marketplace.simulator.drawing.find import find_world
 from marketplace.simulator.drawing.run import simulate
 
-__all__ = ["simulate"]
+__all__ = ["find_world", "simulate"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from marketplace.simulator.drawing.shards import SHARD_CREATORS, Ids, Shard, dra
 from marketplace.simulator.drawing.workspace import open_workspace
 from marketplace.simulator.mechanisms import Population, draw_briefs, draw_population
 from marketplace.simulator.record import TableWriter, TruthWriter, keep_seller, numbered, record_creators
-from marketplace.simulator.worlds import BASELINE, TRAITS, World
+from marketplace.simulator.worlds import BASELINE, LAWS, TRAITS, World
+from marketplace.state import write_whole
 
 __all__ = ["simulate"]
 
@@ -35,7 +37,15 @@ def _check_arguments(creators: int, campaigns: int, days: int, seed: int, shard_
 
 
 def _record_people(
-    seed: int, population: Population, shard: Shard, *, ids: Ids, sums: Path, partnerships: Path, fresh: Path
+    world: World,
+    seed: int,
+    population: Population,
+    shard: Shard,
+    *,
+    ids: Ids,
+    sums: Path,
+    partnerships: Path,
+    fresh: Path,
 ) -> dict[str, int]:
     """Write creators, their profiles and their true traits: one shard's, with what all contents sold."""
     people = only(population, shard)
@@ -50,6 +60,7 @@ def _record_people(
     creator_ids = ids.creators[shard.first : shard.last]
     out = TableWriter(fresh / "market", population.end_us, part=shard.part)
     record_creators(
+        world,
         seed,
         people,
         gmv_by_day=gmv.reshape(count, population.days),
@@ -73,6 +84,22 @@ def _record_people(
     )
     truth.close()
     return {"creators": count}
+
+
+def _tell_law(world: World, folder: Path) -> None:
+    """Say which laws hold and by which parameters, and keep both in ``truth/law.json``, where the world was drawn."""
+    if not world.laws:
+        return
+    changed = {
+        field.name: getattr(world, field.name)
+        for field in fields(World)
+        if field.name != "laws" and getattr(world, field.name) != getattr(BASELINE, field.name)
+    }
+    law = {"laws": {name: LAWS[name].about for name in world.laws}, "parameters": changed}
+    write_whole(folder / "truth" / "law.json", (json.dumps(law, indent=1) + "\n").encode())
+    say("laws drawn (truth/law.json):")
+    for name, about in law["laws"].items():
+        say(f"  {name}: {about}")
 
 
 def simulate(
@@ -177,7 +204,7 @@ def simulate(
 
             def record(fresh: Path, shard: Shard = shard, file: Path = file) -> dict[str, int]:
                 return _record_people(
-                    seed, population, shard, ids=ids, sums=file, partnerships=partnerships, fresh=fresh
+                    world, seed, population, shard, ids=ids, sums=file, partnerships=partnerships, fresh=fresh
                 )
 
             space.unit(f"people-{shard.part:05d}", record)
@@ -185,4 +212,5 @@ def simulate(
         if world.seller_share:
             finished = space.folder / "seller"
             keep_seller(space.market, finished, brand_id=ids.brands[int(briefs.brand[briefs.own][0])].as_py())
+        _tell_law(world, finished)
         space.publish(finished, out)

@@ -68,6 +68,15 @@ _BY_CREATOR = (
     "followers_shown",
     "followers_bought",
     "bought_day",
+    "audience_age",
+    "audience_market",
+    "sells",
+    "captures",
+    "boost",
+    "live_multiple",
+    "live_partnership",
+    "agency_ease",
+    "reserve",
 )
 
 
@@ -145,17 +154,17 @@ def money_by_day(population: Population, lines: Lines, *, usd: bool) -> Floats:
     return table.astype(np.float64).reshape(n, population.days)
 
 
-def ranker_gmv(population: Population, briefs: Briefs, gmv_by_day: Floats) -> Floats:
+def ranker_gmv(population: Population, briefs: Briefs, gmv_by_day: Floats, *, report_days: float = 0.0) -> Floats:
     """30-day GMV as each brief's ranker knew it, of the creators of the brief's market, brief after brief.
 
-    ``gmv_by_day`` is (n, days) in USD. Creators of a brief come by position.
+    ``gmv_by_day`` is (n, days) in USD, known ``report_days`` late. Creators of a brief come by position.
     """
     so_far = np.concatenate([np.zeros((len(gmv_by_day), 1)), np.cumsum(gmv_by_day, axis=1)], axis=1)
     members = [np.flatnonzero(population.creator_market == market) for market in range(len(MARKETS))]
     parts = [np.zeros(0)]
     for i in range(len(briefs)):
         who = members[int(briefs.market[i])]
-        last = max(int((briefs.briefed[i] - population.start_us) // DAY) - 1, 0)
+        last = max(int((briefs.briefed[i] - population.start_us) // DAY) - 1 - round(report_days), 0)
         parts.append(so_far[who, last] - so_far[who, max(last - 30, 0)])
     return np.concatenate(parts)
 
@@ -202,7 +211,7 @@ def draw_shard(
     sums = ShardSums(
         cell=cell,
         money=money[cell],
-        gmv_usd=ranker_gmv(people, briefs, money_by_day(people, lines, usd=True)),
+        gmv_usd=ranker_gmv(people, briefs, money_by_day(people, lines, usd=True), report_days=world.report_days),
         shop=shop_sums(world, people, posts=posts, lines=lines, fates=fates),
     )
     counts = {"contents": len(posts.creator), "lines": len(lines.creator), "states": states}

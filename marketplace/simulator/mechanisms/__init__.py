@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from marketplace.simulator.mechanisms.briefs import Briefs, draw_briefs
-from marketplace.simulator.mechanisms.collaborations import Collaborations, draw_partnership_content, run_campaigns
+from marketplace.simulator.mechanisms.collaborations import (
+    Collaborations,
+    draw_partnership_content,
+    expect_fresh,
+    run_campaigns,
+)
 from marketplace.simulator.mechanisms.expectation import Expectation
 from marketplace.simulator.mechanisms.fates import Fates, draw_fates, net_usd
 from marketplace.simulator.mechanisms.funnel import NONE
@@ -11,6 +16,7 @@ from marketplace.simulator.mechanisms.interference import Moved, draw_siblings, 
 from marketplace.simulator.mechanisms.population import DAY, HOUR, MINUTE, Population, draw_population
 from marketplace.simulator.mechanisms.posts import Posts, draw_organic_lines, draw_posts
 from marketplace.simulator.mechanisms.sales import Lines
+from marketplace.simulator.mechanisms.seasons import SaleDays, sale_days
 
 __all__ = [
     "DAY",
@@ -25,6 +31,7 @@ __all__ = [
     "Moved",
     "Population",
     "Posts",
+    "SaleDays",
     "draw_briefs",
     "draw_fates",
     "draw_organic_lines",
@@ -32,7 +39,9 @@ __all__ = [
     "draw_population",
     "draw_posts",
     "draw_siblings",
+    "expect_fresh",
     "net_usd",
     "run_campaigns",
+    "sale_days",
     "spill",
 ]

@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import MARKETS
 from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
+from marketplace.simulator.mechanisms.seasons import aim_briefs
 from marketplace.simulator.worlds import World, stream
 
 __all__ = ["Briefs", "draw_briefs"]
@@ -21,7 +22,8 @@ class Briefs:
 
     ``fee`` and ``shipping`` are in the market's own currency, ``fee_usd`` and ``shipping_usd`` at the brief's rate.
     ``hunch`` is the brand's foreboding of demand; ``sought`` the size of audience it wants and pays for, in standard
-    deviations of creators' log followers; ``own`` says whether the marketplace's data show the campaign.
+    deviations of creators' log followers; ``own`` says whether the marketplace's data show the campaign; ``sale`` is
+    the sales day, counted from the start, that contents aim at, -1 for none.
     """
 
     brand: Ints
@@ -45,6 +47,7 @@ class Briefs:
     hunch: Floats
     sought: Floats
     own: Flags
+    sale: Ints
 
     def __len__(self) -> int:
         return len(self.brand)
@@ -81,12 +84,14 @@ def _seller(world: World, population: Population, markets: Ints, weight: Floats)
 
 
 def draw_briefs(world: World, seed: int, population: Population, *, campaigns: int) -> Briefs:
-    """Draw the briefs, evenly spread in time from `World.first_brief` to `World.last_brief`."""
+    """Draw the briefs, evenly spread in time from `World.first_brief` to `World.last_brief` but for sales days."""
     rng = stream(seed, "briefs")
     days = population.days
     low, high = world.first_brief * days, world.last_brief * days
-    slot = (high - low) / campaigns
-    day = low + (np.arange(campaigns) + rng.random(campaigns)) * slot
+    day = low + (np.arange(campaigns) + rng.random(campaigns)) * ((high - low) / campaigns)
+    day, sale = aim_briefs(
+        stream(seed, "sale_briefs"), world, day, start_us=population.start_us, days=days, ends=(low, high)
+    )
     briefed = population.start_us + (day * DAY).astype(np.int64) // (60 * 1_000_000) * (60 * 1_000_000)
     brief_day = (briefed - population.start_us) // DAY
 
@@ -166,4 +171,5 @@ def draw_briefs(world: World, seed: int, population: Population, *, campaigns: i
         hunch=hunch,
         sought=sought,
         own=own,
+        sale=sale,
     )

@@ -19,6 +19,7 @@ __all__ = [
     "boosted_chance",
     "compliance_multiple",
     "deliver_logit",
+    "late_chance",
     "mean_compliance",
     "partnership_rates",
     "ship_chance",
@@ -58,8 +59,12 @@ def mean_compliance(world: World, population: Population, creator: Ints) -> Floa
 def accept_logit(
     world: World, population: Population, *, briefs: Briefs, i: int, creator: Ints, past: History
 ) -> Floats:
-    """Log-odds, for each of ``creator`` (n,), of accepting brief ``i``."""
-    logit: Floats = (
+    """Log-odds, for each of ``creator`` (n,), of accepting brief ``i``.
+
+    Minus infinity for those who earn more elsewhere. Where agencies decide, they do so for all whom they manage, by
+    what is paid alone.
+    """
+    own: Floats = (
         world.accept_level
         + world.accept_cooperation * population.traits["cooperation"][creator]
         + world.accept_commission * (briefs.commission[i] - 0.12) / 0.05
@@ -73,17 +78,29 @@ def accept_logit(
         + world.accept_again * past.again
         + world.accept_open * briefs.is_open[i]
     )
-    return logit
+    own = np.where(briefs.commission[i] < population.reserve[creator], -np.inf, own)
+    if not world.agencies:
+        return own
+    agency = (
+        world.agency_accept
+        + population.agency_ease[creator]
+        + world.agency_commission * (briefs.commission[i] - 0.12) / 0.05
+        + world.agency_fee * np.log1p(briefs.fee_usd[i] / 20.0)
+    )
+    return np.where(population.managed[creator], agency, own)
 
 
 def deliver_logit(
     world: World, population: Population, *, briefs: Briefs, i: int, creator: Ints, past: History
 ) -> Floats:
     """Log-odds, for each of ``creator`` (n,), of delivering for brief ``i`` once accepted and the sample arrived."""
+    decided_for = population.managed[creator] & (world.agencies > 0)
+    effort = np.where(decided_for, world.agency_effort, 1.0)
     logit: Floats = (
         world.deliver_level
-        + world.deliver_diligence * population.traits["diligence"][creator]
-        + world.deliver_cooperation * population.traits["cooperation"][creator]
+        + np.where(decided_for, world.agency_deliver, 0.0)
+        + world.deliver_diligence * effort * population.traits["diligence"][creator]
+        + world.deliver_cooperation * effort * population.traits["cooperation"][creator]
         + world.deliver_affinity * population.affinity[creator, briefs.category[i]]
         + world.deliver_fee * np.log1p(briefs.fee_usd[i] / 20.0)
         + world.deliver_load * past.load
@@ -100,16 +117,30 @@ def partnership_rates(
     load: Floats,
     hunch: Floats | None = None,
 ) -> tuple[Floats, Floats]:
-    """Incremental lines per organic view, and organic views, of a partnership's video at mean compliance."""
+    """Incremental lines per organic view at the reference, and organic views, of a partnership's video.
+
+    At mean compliance, and on no sales day.
+    """
     per_view: Floats = (
         conversion(world, population, creator, product)
         * world.partnership_boost
         / world.partnership_views
         * np.exp(world.sell_load * load)
+        * population.boost[creator]
     )
     if hunch is not None and world.hunch_sales:
         per_view = per_view * np.exp(world.hunch_sales * hunch - 0.5 * world.hunch_sales**2)
     return per_view, population.views_mean[creator] * world.partnership_views
+
+
+def late_chance(world: World, population: Population, creator: Ints) -> Floats:
+    """Chance that a delivery of each of ``creator`` is late."""
+    chance: Floats = expit(
+        world.late_level
+        + world.late_consistency * population.traits["consistency"][creator]
+        + world.late_diligence * population.traits["diligence"][creator]
+    )
+    return chance
 
 
 def boosted_chance(world: World, population: Population, creator: Ints) -> Floats:

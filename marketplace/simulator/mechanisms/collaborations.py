@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from marketplace.arrays import Floats, Ints
 from marketplace.progress import track
-from marketplace.simulator.mechanisms.briefs import Briefs
+from marketplace.simulator.mechanisms.briefs import Briefs, draw_briefs
 from marketplace.simulator.mechanisms.chances import History, boosted_chance, compliance_multiple, partnership_rates
 from marketplace.simulator.mechanisms.crowding import beside_the_invited
 from marketplace.simulator.mechanisms.eras import by_era, era
@@ -17,12 +17,14 @@ from marketplace.simulator.mechanisms.expectation import Expectation, expect
 from marketplace.simulator.mechanisms.funnel import Funnel, draw_funnel
 from marketplace.simulator.mechanisms.interference import survival
 from marketplace.simulator.mechanisms.lists import Shown, show
-from marketplace.simulator.mechanisms.population import DAY, Population
-from marketplace.simulator.mechanisms.posts import Posts, view_noise
-from marketplace.simulator.mechanisms.sales import Lines, capture_rate, draw_lines, paid_rate
+from marketplace.simulator.mechanisms.population import DAY, Population, draw_population
+from marketplace.simulator.mechanisms.posts import Posts
+from marketplace.simulator.mechanisms.reach import draw_hits, response, view_noise
+from marketplace.simulator.mechanisms.sales import Lines, capture_rate, draw_lines, live_conversion, paid_rate
+from marketplace.simulator.mechanisms.seasons import sale_days, surge_captured
 from marketplace.simulator.worlds import World, stream
 
-__all__ = ["Collaborations", "draw_partnership_content", "eligible_creators", "run_campaigns"]
+__all__ = ["Collaborations", "draw_partnership_content", "eligible_creators", "expect_fresh", "run_campaigns"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,18 @@ def eligible_creators(population: Population, *, market: int, briefed: int) -> I
     floor = briefed // DAY * DAY
     known = population.joined + DAY // 24
     return np.flatnonzero((population.creator_market == market) & (known < floor)).astype(np.int64)
+
+
+def expect_fresh(world: World, seed: int, *, creators: int, campaigns: int, days: int) -> Iterator[Expectation]:
+    """For each brief of a marketplace, the truth of every eligible creator as if nobody had been asked before."""
+    population = draw_population(world, seed, creators=creators, campaigns=campaigns, days=days)
+    briefs = draw_briefs(world, seed, population, campaigns=campaigns)
+    for i in range(len(briefs)):
+        now = int(briefs.briefed[i])
+        who = eligible_creators(population, market=int(briefs.market[i]), briefed=now)
+        none = np.zeros(len(who))
+        rules, people = era(world, population, now)
+        yield expect(rules, people, briefs=briefs, i=i, creator=who, past=History(none, none, none))
 
 
 def _recent(weight: Floats, creator: Ints, count: int) -> Floats:
@@ -145,10 +159,11 @@ def draw_partnership_content(
 
     def rates(now: World, people: Population) -> Floats:
         per_view, mean = partnership_rates(now, people, creator=creator, product=product, load=load, hunch=hunch)
-        return np.stack([per_view, mean, np.where(live, now.live_conversion, 1.0)])
+        return np.stack([per_view, mean, np.where(live, live_conversion(now, people, creator), 1.0)])
 
     per_view, mean_views, format_multiple = by_era(world, population, briefed, rates)
     views = mean_views * np.where(live, world.live_views, 1.0) * view_noise(rng, population.views_sd[creator])
+    views = views * draw_hits(stream(seed, "partnership_hits"), world, len(rows))
     boosted = rng.random(len(rows)) < boosted_chance(world, population, creator)
     bought = np.where(boosted, views * world.paid_views * np.exp(rng.normal(0.0, 0.5, size=len(rows)) - 0.125), 0.0)
     minutes = np.where(live, rng.integers(60, 241, size=len(rows)), 0)
@@ -162,6 +177,12 @@ def draw_partnership_content(
         partnership=rows,
         original=np.full(len(rows), -1),
     )
+    captured = by_era(world, population, briefed, lambda now, them: capture_rate(now, them, creator, product))
+    surge, sale = None, funnel.sale[rows]
+    if world.sale_capture:
+        calendar = sale_days(world, start_us=population.start_us, days=population.days)
+        lift = calendar.surge(population.product_sale)[product, sale]
+        surge = np.where(sale >= 0, surge_captured(world, captured, lift), 0.0)
     lines = draw_lines(
         stream(seed, "partnership_lines"),
         world,
@@ -171,12 +192,14 @@ def draw_partnership_content(
         partnership=rows,
         published=posts.published,
         live_minutes=minutes,
-        incremental=views
+        incremental=response(world, views)
         * per_view
         * format_multiple
         * compliance_multiple(world, funnel.compliance[rows])
+        * np.where(sale >= 0, world.sale_conversion, 1.0)
         * survival(world, population, funnel, collaborations.campaign),
-        captured=by_era(world, population, briefed, lambda now, them: capture_rate(now, them, creator, product)),
+        captured=captured,
         paid=paid_rate(world, population, bought, product),
+        surge=surge,
     )
     return posts, lines

@@ -21,13 +21,22 @@ from marketplace.simulator.mechanisms.chances import (
     boosted_chance,
     compliance_multiple,
     deliver_logit,
+    late_chance,
     mean_compliance,
     partnership_rates,
     ship_chance,
 )
 from marketplace.simulator.mechanisms.interference import sibling_means
 from marketplace.simulator.mechanisms.population import Population
-from marketplace.simulator.mechanisms.sales import capture_rate, kept_share, mean_quantity, paid_rate
+from marketplace.simulator.mechanisms.reach import mean_response
+from marketplace.simulator.mechanisms.sales import (
+    capture_rate,
+    kept_share,
+    live_conversion,
+    mean_quantity,
+    paid_rate,
+)
+from marketplace.simulator.mechanisms.seasons import sale_days, surge_captured
 from marketplace.simulator.worlds import World
 
 __all__ = ["Expectation", "expect"]
@@ -64,8 +73,12 @@ def expect(
     ships = ship_chance(world, population, briefs=briefs, i=i)
     deliver = ships * expit(deliver_logit(world, population, briefs=briefs, i=i, creator=creator, past=past))
 
-    live = population.live[creator]
+    live = population.live_partnership[creator]
     multiple = compliance_multiple(world, mean_compliance(world, population, creator))
+    sale = int(briefs.sale[i])
+    aims = world.sale_posts * (1.0 - late_chance(world, population, creator)) if sale >= 0 else np.zeros(len(creator))
+    multiple = multiple * (1.0 + aims * (world.sale_conversion - 1.0))
+    lifts = sale_days(world, start_us=population.start_us, days=population.days).surge(population.product_sale)
     products = briefs.products[i][briefs.products[i] >= 0]
     incremental = np.zeros(len(creator))
     direct = np.zeros(len(creator))
@@ -80,10 +93,14 @@ def expect(
         price = float(population.product_price[one] * briefs.rate[i])
         moved, moved_margin = sibling_means(world, population, int(one))
         captured = capture_rate(world, population, creator, product)
+        if sale >= 0:
+            captured = captured + aims * surge_captured(world, captured, float(lifts[one, sale]))
         # A video or a live, each with its own views, sales and refunds.
         for is_live, chance in ((False, 1.0 - live), (True, live)):
             seen = views * (world.live_views if is_live else 1.0)
-            lines = chance * per_view * seen * (world.live_conversion if is_live else 1.0) * multiple
+            worth = mean_response(world, seen, population.views_sd[creator])
+            talent = live_conversion(world, population, creator) if is_live else 1.0
+            lines = chance * per_view * worth * talent * multiple
             bought = boosted_chance(world, population, creator) * seen * world.paid_views
             others = chance * (captured + paid_rate(world, population, bought, product))
             kept = kept_share(world, population, creator, product, live=is_live)

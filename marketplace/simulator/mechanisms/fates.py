@@ -34,7 +34,10 @@ class Fates:
 
 
 def draw_fates(world: World, seed: int, population: Population, lines: Lines, *, part: int = 0) -> Fates:
-    """Draw every line's later states. Refunds come 8 to `REFUND_DAYS` days after the order."""
+    """Draw every line's later states. Refunds come 8 to `REFUND_DAYS` days after the order, plus `World.refund_days`.
+
+    Where reports are late, all states of a line are known later by one delay.
+    """
     rng = stream(seed, "order_states", part)
     n = len(lines.creator)
     cancelled = rng.random(n) < world.cancel_rate
@@ -45,14 +48,19 @@ def draw_fates(world: World, seed: int, population: Population, lines: Lines, *,
     settle = rng.uniform(3.0, 7.0, size=n) * DAY
     cancel = rng.uniform(0.1, 2.0, size=n) * DAY
     back = 8.0 * DAY + rng.beta(1.2, 2.2, size=n) * (REFUND_DAYS - 8.5) * DAY
+    late, slow = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    if world.report_days or world.refund_days:
+        of_reports = stream(seed, "reports", part)
+        late = (of_reports.uniform(0.5, 1.5, size=n) * world.report_days * DAY).astype(np.int64)
+        slow = (of_reports.uniform(0.0, 2.0, size=n) * world.refund_days * DAY).astype(np.int64)
     return Fates(
         cancelled=cancelled,
         frozen=frozen,
         refunded=refunded,
-        placed_known=placed,
-        frozen_known=lines.ordered + 2 * DAY,
-        settled_known=lines.ordered + np.where(cancelled, cancel, settle).astype(np.int64) + 60 * MINUTE,
-        refund_known=lines.ordered + back.astype(np.int64),
+        placed_known=placed + late,
+        frozen_known=lines.ordered + 2 * DAY + late,
+        settled_known=lines.ordered + np.where(cancelled, cancel, settle).astype(np.int64) + 60 * MINUTE + late,
+        refund_known=lines.ordered + back.astype(np.int64) + slow + late,
     )
 
 

@@ -10,8 +10,9 @@ from scipy.special import expit
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import GRACE_DAYS, REPLY_DAYS
 from marketplace.simulator.mechanisms.briefs import Briefs
-from marketplace.simulator.mechanisms.chances import History, accept_logit, deliver_logit, mean_compliance
+from marketplace.simulator.mechanisms.chances import History, accept_logit, deliver_logit, late_chance, mean_compliance
 from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
+from marketplace.simulator.mechanisms.seasons import out_on
 from marketplace.simulator.worlds import World
 
 __all__ = ["NONE", "Funnel", "draw_funnel"]
@@ -26,6 +27,7 @@ class Funnel:
 
     ``decision`` counts 1 ACCEPT, 2 DECLINE, 3 EXPIRED, 4 WITHDRAWN_BY_SELLER. ``shipping_fault`` counts
     0 none, 1 seller never shipped, 2 platform cancelled. ``product`` is the one promoted, -1 unless accepted.
+    ``sale`` is the sales day on which a content came out because the brief aims at it, -1 for none.
     """
 
     creator: Ints
@@ -44,6 +46,7 @@ class Funnel:
     live: Flags
     hunch: Floats
     briefed: Ints
+    sale: Ints
 
     @property
     def accepted(self) -> Flags:
@@ -93,17 +96,20 @@ def draw_funnel(
         & (fault == 0)
         & (rng.random(m) < expit(deliver_logit(world, population, briefs=briefs, i=i, creator=creator, past=past)))
     )
-    late = rng.random(m) < expit(
-        world.late_level
-        + world.late_consistency * population.traits["consistency"][creator]
-        + world.late_diligence * population.traits["diligence"][creator]
-    )
+    late = rng.random(m) < late_chance(world, population, creator)
     free = np.maximum(np.where(sends, arrived, decided), briefs.starts[i]) + 6 * HOUR
     speed = rng.beta(1.6, 1.8 * np.exp(0.35 * population.traits["diligence"][creator]))
     on_time_at = free + (speed * np.maximum(briefs.ends[i] - free - HOUR, HOUR)).astype(np.int64)
     late_at = np.maximum(briefs.ends[i], free) + (rng.uniform(0.1, GRACE_DAYS - 0.5, size=m) * DAY).astype(np.int64)
+    posted = np.where(delivers, np.where(late, late_at, on_time_at), NONE)
     mean = mean_compliance(world, population, creator)
     size = world.compliance_size
+    compliance, live = rng.beta(mean * size, (1 - mean) * size), rng.random(m) < population.live_partnership[creator]
+    sale = np.full(m, -1)
+    if briefs.sale[i] >= 0 and world.sale_posts:
+        aims = delivers & ~late & (rng.random(m) < world.sale_posts)
+        sale = np.where(aims, briefs.sale[i], -1)
+        posted = np.where(aims, out_on(rng, np.full(m, briefs.sale[i]), population.start_us), posted)
     return Funnel(
         creator=creator,
         sent=sent,
@@ -116,9 +122,10 @@ def draw_funnel(
         shipped=np.where(sends, shipped, NONE),
         arrived=np.where(sends, arrived, NONE),
         delivered=delivers,
-        posted=np.where(delivers, np.where(late, late_at, on_time_at), NONE),
-        compliance=rng.beta(mean * size, (1 - mean) * size),
-        live=rng.random(m) < population.live[creator],
+        posted=posted,
+        compliance=compliance,
+        live=live,
         hunch=np.zeros(m) if past.hunch is None else past.hunch,
         briefed=np.full(m, briefs.briefed[i]),
+        sale=sale,
     )

@@ -10,6 +10,7 @@ from scipy.special import expit, ndtr, ndtri
 
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import CURRENCIES, MARKETS
+from marketplace.simulator.mechanisms.differences import draw_differences, draw_sale_shares
 from marketplace.simulator.worlds import CATEGORIES, TRAITS, World, stream
 
 __all__ = ["DAY", "HOUR", "MINUTE", "Population", "draw_population", "normal_scores"]
@@ -31,6 +32,12 @@ class Population:
     numbers each creator's audience, ``gaming`` says who inflates what is counted, ``followers_shown`` is what their
     profile claims, times ``followers_bought`` from ``bought_day`` on. Where the world drifts, ``later`` holds from
     the instant ``drift_us`` on.
+
+    Multiples with one at their middle: ``sells`` (n, k) of incremental lines, ``captures`` (n,) of the captured share,
+    ``boost`` (n,) of `World.partnership_boost`, ``live_multiple`` (n,) of `World.live_conversion`,
+    ``product_sale`` (p,) of the surge of sales days. ``live_partnership`` (n,) is the chance that a partnership's
+    content is a live, ``reserve`` (n,) the commission below which a creator declines, ``agency_ease`` (n,) log-odds
+    by which the agency of a creator accepts more; ``audience_age`` (n,) and ``audience_market`` (n,) say who follows.
     """
 
     start_us: int
@@ -53,6 +60,7 @@ class Population:
     product_level: Floats
     product_refund: Floats
     product_launched: Ints
+    product_sale: Floats
     shop_cells: dict[tuple[int, int], Ints]
     creator_market: Ints
     traits: dict[str, Floats]
@@ -79,6 +87,15 @@ class Population:
     followers_shown: Floats
     followers_bought: Floats
     bought_day: Ints
+    audience_age: Ints
+    audience_market: Ints
+    sells: Floats
+    captures: Floats
+    boost: Floats
+    live_multiple: Floats
+    live_partnership: Floats
+    agency_ease: Floats
+    reserve: Floats
     drift_us: int
     later: Population | None = None
 
@@ -200,6 +217,7 @@ def _draw_shop(world: World, seed: int, *, fx: Floats, campaigns: int, days: int
         "product_level": world.demand_level * np.exp(rng.normal(0.0, world.demand_spread, size=products)),
         "product_refund": np.asarray(world.refund_rates)[product_category] * rng.uniform(0.6, 1.4, size=products),
         "product_launched": launched.astype(np.int64),
+        "product_sale": draw_sale_shares(world, seed, products),
         "shop_cells": cells,
     }
 
@@ -211,8 +229,8 @@ def _views_mean(world: World, followers: Floats, appeal: Floats) -> Floats:
     return mean
 
 
-def _capture_share(world: World, followers: Floats, log_posts: Floats, affinity: Floats) -> Floats:
-    share = world.capture * np.exp(
+def _capture_share(world: World, followers: Floats, log_posts: Floats, affinity: Floats, captures: Floats) -> Floats:
+    share = (world.capture * captures)[:, None] * np.exp(
         (
             world.capture_followers * normal_scores(followers)
             + world.capture_posts * (log_posts - np.log(world.posts_per_30d)) / 0.6
@@ -258,7 +276,9 @@ def _later(world: World, seed: int, population: Population) -> Population:
         population,
         affinity=affinity,
         views_mean=_views_mean(changed, population.followers, population.traits["appeal"]),
-        capture_share=_capture_share(changed, population.followers, np.log(population.posts_30d), affinity),
+        capture_share=_capture_share(
+            changed, population.followers, np.log(population.posts_30d), affinity, population.captures
+        ),
     )
 
 
@@ -304,6 +324,7 @@ def _draw_creators(
         "category_shares": weight / weight.sum(axis=1, keepdims=True),
         "fit_creator": rng.normal(size=(creators, 4)),
         "price_point": rng.normal(size=creators),
+        "log_posts": log_posts,
         "posts_30d": np.exp(log_posts),
         "posts_size": world.posts_dispersion * np.exp(world.posts_consistency * traits["consistency"]),
         "shoppable": expit(
@@ -315,10 +336,9 @@ def _draw_creators(
         "reliance": rng.beta(*world.paid_reliance, size=creators),
         "views_mean": _views_mean(world, followers, traits["appeal"]),
         "views_sd": np.clip(world.views_noise * np.exp(world.views_consistency * traits["consistency"]), 0.4, 1.7),
-        "capture_share": _capture_share(world, followers, log_posts, affinity),
         "joined": start_us + joined,
         "consents": rng.random(creators) < world.consent_rate,
-        "managed": rng.random(creators) < expit(-1.2 + 0.5 * normal_scores(followers)),
+        "managed": rng.random(creators) < expit(world.managed_level + 0.5 * normal_scores(followers)),
     }
 
 
@@ -329,6 +349,11 @@ def draw_population(world: World, seed: int, *, creators: int, campaigns: int, d
     shop = _draw_shop(world, seed, fx=fx, campaigns=campaigns, days=days)
     people = _draw_creators(world, seed, cells=shop["shop_cells"], creators=creators, start_us=start_us, days=days)
     people = _depart(world, seed, people, start_us=start_us, days=days, campaigns=campaigns)
+    people |= draw_differences(world, seed, people)
+    people["capture_share"] = _capture_share(
+        world, people["followers"], people["log_posts"], people["affinity"], people["captures"]
+    )
+    del people["log_posts"]
     population = Population(start_us=start_us, days=days, fx=fx, **shop, **people)
     if not world.drift and world.drift_tastes == 1.0:
         return population

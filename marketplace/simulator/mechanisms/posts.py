@@ -10,10 +10,19 @@ from scipy.special import ndtr
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.simulator.mechanisms.eras import by_era
 from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
-from marketplace.simulator.mechanisms.sales import Lines, capture_rate, conversion, draw_lines, paid_rate
+from marketplace.simulator.mechanisms.reach import draw_hits, response, view_noise
+from marketplace.simulator.mechanisms.sales import (
+    Lines,
+    capture_rate,
+    conversion,
+    draw_lines,
+    live_conversion,
+    paid_rate,
+)
+from marketplace.simulator.mechanisms.seasons import sale_days, surge_captured, wait_for_sale
 from marketplace.simulator.worlds import World, stream
 
-__all__ = ["Posts", "draw_organic_lines", "draw_posts", "view_noise"]
+__all__ = ["Posts", "draw_organic_lines", "draw_posts"]
 
 
 @dataclass(frozen=True)
@@ -54,12 +63,6 @@ class Posts:
         copies = np.flatnonzero(original >= 0)
         original[copies] = place[original[copies]]
         return replace(ordered, original=original), place
-
-
-def view_noise(rng: np.random.Generator, deviation: Floats) -> Floats:
-    """Lognormal multiples with mean one and the given sd of the log."""
-    noise: Floats = np.exp(deviation * rng.normal(size=len(deviation)) - 0.5 * deviation**2)
-    return noise
 
 
 def _choose_category(rng: np.random.Generator, population: Population, creator: Ints) -> Ints:
@@ -103,6 +106,10 @@ def draw_posts(world: World, seed: int, population: Population, *, part: int = 0
     day = week * 7 + rng.integers(0, 7, size=len(week))
     hour = np.mod(rng.normal(12.0, 4.0, size=len(week)), 24.0)
     published = population.start_us + day * DAY + (hour * HOUR).astype(np.int64)
+    calendar = sale_days(world, start_us=population.start_us, days=population.days)
+    published = wait_for_sale(
+        stream(seed, "sale_dates", part), world, calendar, published, start_us=population.start_us
+    )
     keep = (published < population.end_us) & (published > population.joined[creator] + DAY)
     order = np.flatnonzero(keep)[np.argsort(published[keep], kind="stable")]
     creator, published = creator[order], published[order]
@@ -129,6 +136,7 @@ def draw_posts(world: World, seed: int, population: Population, *, part: int = 0
         by_era(world, population, published, lambda _, people: people.views_mean[creator])
         * np.where(live, world.live_views, 1.0)
         * view_noise(rng, population.views_sd[creator])
+        * draw_hits(stream(seed, "hits", part), world, total)
     )
     bought = np.where(boosted, views * world.paid_views * np.exp(rng.normal(0.0, 0.5, size=total) - 0.125), 0.0)
     posts = Posts(
@@ -164,7 +172,9 @@ def draw_organic_lines(world: World, seed: int, population: Population, posts: P
 
     def sells(now: World, people: Population) -> Floats:
         rate: Floats = (
-            posts.views[rows] * conversion(now, people, creator, product) * np.where(live, now.live_conversion, 1.0)
+            response(now, posts.views[rows])
+            * conversion(now, people, creator, product)
+            * np.where(live, live_conversion(now, people, creator), 1.0)
         )
         return rate
 
@@ -174,6 +184,12 @@ def draw_organic_lines(world: World, seed: int, population: Population, posts: P
         * world.capture_organic
     )
     captured = np.where(posts.original[rows] >= 0, 0.0, captured)
+    calendar = sale_days(world, start_us=population.start_us, days=population.days)
+    day = (published - population.start_us) // DAY
+    on_sale = calendar.there[day]
+    surge = None
+    if world.sale_capture:
+        surge = surge_captured(world, captured, calendar.surge(population.product_sale)[product, day])
     lines = draw_lines(
         stream(seed, "organic_lines", part),
         world,
@@ -183,9 +199,10 @@ def draw_organic_lines(world: World, seed: int, population: Population, posts: P
         partnership=np.full(len(rows), -1),
         published=posts.published[rows],
         live_minutes=posts.live_minutes[rows],
-        incremental=incremental,
+        incremental=incremental * np.where(on_sale, world.sale_conversion, 1.0),
         captured=captured,
         paid=paid_rate(world, population, posts.paid_views[rows], product),
+        surge=surge,
     )
     rng = stream(seed, "organic_sales", part)
     showcase = (rng.random(len(lines.creator)) < world.showcase_rate) & ~lines.live & ~lines.paid

@@ -22,11 +22,16 @@ __all__ = [
     "conversion",
     "draw_lines",
     "kept_share",
+    "live_conversion",
     "mean_quantity",
     "paid_rate",
     "refund_rate",
     "sales_kernel",
 ]
+
+
+_SURGE = 3
+"""The kind of line that is a sales day's own; the kinds before it are incremental, captured and paid."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def kept_share(world: World, population: Population, creator: Ints, product: Int
 
 
 def conversion(world: World, population: Population, creator: Ints, product: Ints) -> Floats:
-    """Expected incremental lines for one organic view of a video."""
+    """Expected incremental lines for one organic view of a video, at `World.views_reference` views."""
     category = population.product_category[product]
     brand = population.product_brand[product]
     gap = (population.product_price_score[product] - population.price_point[creator]) ** 2
@@ -92,8 +97,14 @@ def conversion(world: World, population: Population, creator: Ints, product: Int
         + world.sell_price * np.log(population.product_price_usd[product] / 15.0)
         + world.sell_price_gap * np.minimum(gap, world.price_gap_cap)
     )
-    rate: Floats = world.conversion * np.exp(log_rate)
+    rate: Floats = world.conversion * np.exp(log_rate) * population.sells[creator, category]
     return rate
+
+
+def live_conversion(world: World, population: Population, creator: Ints) -> Floats:
+    """Multiple of a video's conversion in a live of each of ``creator``."""
+    multiple: Floats = world.live_conversion * population.live_multiple[creator]
+    return multiple
 
 
 def capture_rate(world: World, population: Population, creator: Ints, product: Ints) -> Floats:
@@ -130,15 +141,18 @@ def draw_lines(
     incremental: Floats,
     captured: Floats,
     paid: Floats,
+    surge: Floats | None = None,
 ) -> Lines:
     """Draw the lines of contents: Poisson counts, times after posting, quantities.
 
-    All arrays are (contents,); the last three are expected lines; ``live_minutes`` is 0 for a video.
+    All arrays are (contents,); the last four are expected lines; ``live_minutes`` is 0 for a video. ``surge`` are
+    captured lines that a video takes before the day of posting ends.
     """
-    counts = np.stack([rng.poisson(rate) for rate in (incremental, captured, paid)], axis=1)
+    rates = (incremental, captured, paid, *(() if surge is None else (surge,)))
+    counts = np.stack([rng.poisson(rate) for rate in rates], axis=1)
     total = counts.sum(axis=1)
     rows = np.repeat(np.arange(len(creator)), total)
-    kind = np.repeat(np.tile(np.arange(3), len(creator)), counts.ravel())
+    kind = np.repeat(np.tile(np.arange(len(rates)), len(creator)), counts.ravel())
     kernel = np.cumsum(sales_kernel(world))
     days = np.minimum(np.searchsorted(kernel, rng.random(len(rows)), side="right"), ATTRIBUTION_DAYS - 1)
     within = rng.random(len(rows))
@@ -148,6 +162,9 @@ def draw_lines(
         within * live_minutes[rows] * MINUTE,
         np.where(days == 0, 10 * MINUTE + within * (DAY - 10 * MINUTE), (days + within) * DAY),
     )
+    today = (kind == _SURGE) & ~is_live
+    if today.any():
+        delay = np.where(today, within * (DAY - published[rows] % DAY), delay)
     cuts = np.cumsum(world.quantities) / np.sum(world.quantities)
     quantity = 1 + np.minimum(np.searchsorted(cuts, rng.random(len(rows)), side="right"), len(cuts) - 1)
     return Lines(

@@ -132,7 +132,7 @@ def record_content_days(
                 "share_count": rng.poisson(views * 0.003 * warmth),
                 "product_clicks": pa.array(clicks, mask=~sells),
                 "paid_view_count": bought,
-                "known_at": population.start_us + (when + 1) * DAY + delay * HOUR,
+                "known_at": population.start_us + (when + 1) * DAY + delay * HOUR + round(world.report_days * DAY),
             },
         )
     return total

@@ -9,7 +9,7 @@ from marketplace.arrays import Floats
 from marketplace.contract import MARKETS
 from marketplace.simulator.mechanisms import DAY, HOUR, Population
 from marketplace.simulator.record.write import TableWriter, coded
-from marketplace.simulator.worlds import stream
+from marketplace.simulator.worlds import World, stream
 
 __all__ = ["record_creators", "usernames"]
 
@@ -33,6 +33,7 @@ def _ranges(value: Floats) -> tuple[Floats, Floats]:
 
 
 def record_creators(
+    world: World,
     seed: int,
     population: Population,
     *,
@@ -54,7 +55,7 @@ def record_creators(
             "creator_id": creator_ids,
             "username": usernames(n, first=first),
             "market": coded(population.creator_market, markets),
-            "language": coded(population.creator_market, _LANGUAGES),
+            "language": coded(population.audience_market, _LANGUAGES),
             "agency_status": coded(population.managed.astype(np.int64), ("INDEPENDENT", "AGENCY_MANAGED")),
             "joined_at": population.joined,
             "known_at": population.joined + HOUR,
@@ -72,7 +73,8 @@ def record_creators(
     exact = population.consents[creator]
     low, high = _ranges(gmv)
     health = 560.0 + 110.0 * population.traits["diligence"] + 90.0 * population.traits["cooperation"]
-    age = (np.clip(1.2 + rng.normal(0.0, 0.9, size=n), 0, 3.99)).astype(np.int64)
+    noise = (np.clip(1.2 + rng.normal(0.0, 0.9, size=n), 0, 3.99)).astype(np.int64)
+    age = population.audience_age if world.age_mismatch else noise
     gender = rng.integers(0, 2, size=n)
     grown = population.followers_shown[creator] * np.exp(population.growth[creator] * day)
     grown = grown * np.where(day >= population.bought_day[creator], population.followers_bought[creator], 1.0)

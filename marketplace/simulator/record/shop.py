@@ -8,7 +8,7 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from marketplace.contract import CURRENCIES, MARKETS
-from marketplace.simulator.mechanisms import DAY, HOUR, Briefs, Fates, Lines, Moved, Population, Posts
+from marketplace.simulator.mechanisms import DAY, HOUR, Briefs, Fates, Lines, Moved, Population, Posts, sale_days
 from marketplace.simulator.record.write import TableWriter, coded, numbered
 from marketplace.simulator.worlds import CATEGORIES, World, stream
 
@@ -23,7 +23,7 @@ def draw_demand(
 ) -> tuple[Floats, Floats]:
     """Units that the shop sells without creators' incremental lines (p, days), and the day's discount (days,).
 
-    Poisson around level x weekday x category shock x product shock x double-date sale x ``surge`` (p, days), if any;
+    Poisson around level x weekday x category shock x product shock x sales day x ``surge`` (p, days), if any;
     nothing before launch.
     """
     rng = stream(seed, "demand")
@@ -42,22 +42,19 @@ def draw_demand(
 
     category = walk(len(MARKETS) * len(CATEGORIES), world.category_shock)
     own = walk(products, world.product_shock)
-    dates = np.datetime64(population.start_us // DAY, "D") + np.arange(days)
-    weekday = (dates.astype(np.int64) + 3) % 7
-    month = dates.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    date = (dates - dates.astype("datetime64[M]")).astype(np.int64) + 1
-    double = month == date
+    weekday = (population.start_us // DAY + np.arange(days) + 3) % 7
+    calendar = sale_days(world, start_us=population.start_us, days=days)
     rate = (
         population.product_level[:, None]
         * np.asarray(world.week)[weekday][None, :]
-        * np.where(double, world.sale_lift, 1.0)[None, :]
+        * calendar.surge(population.product_sale)
         * category[population.product_market * len(CATEGORIES) + population.product_category]
         * own
     )
     if surge is not None:
         rate = rate * surge
     rate = np.where(np.arange(days)[None, :] >= population.product_launched[:, None], rate, 0.0)
-    return rng.poisson(rate).astype(np.float64), np.where(double, world.sale_discount, 0.02)
+    return rng.poisson(rate).astype(np.float64), calendar.discount
 
 
 def shop_sales(base: Floats, taken: Floats) -> Floats:
@@ -188,7 +185,8 @@ def record_shop(
     shop = shop_sales(base if moved is None else base + moved.units, sums.taken)
     gmv = shop * (price * kept)[:, None] * (1.0 - discount)[None, :] + sums.gross - sums.back
     rate = population.fx[population.product_market, :days]
-    spend = 0.03 * base * price[:, None] + sums.spend_usd / rate
+    advertised = sale_days(world, start_us=start, days=days).there
+    spend = 0.03 * base * price[:, None] * np.where(advertised, world.sale_ads, 1.0) + sums.spend_usd / rate
 
     product = np.repeat(np.arange(products), days)
     day = np.tile(np.arange(days), products)
@@ -204,7 +202,7 @@ def record_shop(
             "currency": coded(population.product_market[product], currencies),
             "ad_spend": np.round(spend[product, day], 2),
             "discount_rate": discount[day],
-            "known_at": start + (day + 1) * DAY + 2 * HOUR,
+            "known_at": start + (day + 1) * DAY + 2 * HOUR + round(world.report_days * DAY),
         },
     )
     currency = np.repeat(np.arange(len(CURRENCIES)), days)

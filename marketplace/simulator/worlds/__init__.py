@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from marketplace.simulator.worlds.families import FAMILIES, WORLDS, find_world
+from marketplace.simulator.worlds.families import FAMILIES, WORLDS, Family
 from marketplace.simulator.worlds.parameters import BASELINE, CATEGORIES, TRAITS, World, stream
+from marketplace.simulator.worlds.wild import LAWS, Law, draw_law
 
-__all__ = ["BASELINE", "CATEGORIES", "FAMILIES", "TRAITS", "WORLDS", "World", "find_world", "stream"]
+__all__ = [
+    "BASELINE",
+    "CATEGORIES",
+    "FAMILIES",
+    "LAWS",
+    "TRAITS",
+    "WORLDS",
+    "Family",
+    "Law",
+    "World",
+    "draw_law",
+    "stream",
+]

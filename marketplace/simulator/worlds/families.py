@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from marketplace.errors import ContractError
 from marketplace.simulator.worlds.parameters import BASELINE, World
 
-__all__ = ["FAMILIES", "WORLDS", "Family", "find_world"]
+__all__ = ["FAMILIES", "WORLDS", "Family"]
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,16 @@ class Family:
         Its parameters: ``replace(BASELINE, ...)``.
     breaks : tuple of str
         Keys of the facts (`marketplace.stylised.measure`) that it breaks on purpose.
+    drawn : bool
+        Whether each seed draws a world of its own (`marketplace.simulator.worlds.wild`); ``world`` is then what they
+        depart from.
     """
 
     name: str
     about: str
     world: World
     breaks: tuple[str, ...] = ()
+    drawn: bool = False
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -124,23 +127,35 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 replace(BASELINE, seller_share=0.2, consent_rate=0.0),
                 breaks=("follower_tail", "earnings_tail", "views_elasticity", "sales_noise", "gmv_gini", "top_share"),
             ),
+            Family(
+                "wild",
+                "several laws at once, drawn by the seed: of views, lives, audiences, agencies, credit, sales days",
+                BASELINE,
+                breaks=(
+                    "follower_tail",
+                    "earnings_tail",
+                    "views_elasticity",
+                    "engagement_peak",
+                    "small_return",
+                    "sales_noise",
+                    "gmv_gini",
+                    "top_share",
+                    "sample_posting",
+                    "live_sales",
+                    "live_refunds",
+                    "fake_engagement",
+                    "refund_delay",
+                    "acceptance",
+                    "on_time",
+                ),
+                drawn=True,
+            ),
         )
     }
 )
 """Every family by name."""
 
-WORLDS: Mapping[str, World] = MappingProxyType({name: family.world for name, family in FAMILIES.items()})
-"""Every world's parameters by its name."""
-
-
-def find_world(name: str) -> World:
-    """The world called ``name``.
-
-    Raises
-    ------
-    ContractError
-        There is no such world.
-    """
-    if name not in WORLDS:
-        raise ContractError(f"a world: {', '.join(WORLDS)}", received=name, look="`collabrank simulate --worlds`")
-    return WORLDS[name]
+WORLDS: Mapping[str, World] = MappingProxyType(
+    {name: family.world for name, family in FAMILIES.items() if not family.drawn}
+)
+"""Every named world's parameters by its name; those that a seed draws are not among them."""

@@ -237,6 +237,63 @@ class World:
     # Newcomers
     newcomers: float = 0.0  # fraction of creators who join in the last days; assumed; swept from 0 to .6
     newcomer_days: int = 60  # days in which they join; assumed; swept from 30 to 90
+    # Sales grow with a power of the views; hits carry many times the views of other contents
+    views_power: float = 1.0  # elasticity of lines to the views of one content; assumed
+    views_reference: float = 2_750.0  # views at which every power sells the same; the median partnership's
+    hit_chance: float = 0.0  # chance that a content is a hit; assumed
+    hit_views: float = 10.0  # multiple of the views of a hit, at least; assumed
+    hit_tail: float = 1.5  # Pareto exponent of that multiple; assumed
+    hit_cap: float = 30.0  # largest multiple over the least; assumed
+    # Lives: creators whose lives sell many times what their videos do, or less, and who go live for brands or do not
+    live_talent: float = 0.0  # sd of the log of a creator's own multiple of `live_conversion`; assumed
+    live_partnership: float = 0.0  # logit of a partnership's content being live above the creator's own; assumed
+    live_partnership_spread: float = 0.0  # sd of that logit between creators; assumed
+    # Audiences: tired by many posts, of an age that does not buy the category, or of another market
+    tired_posting: float = 0.0  # log lines lost per log of posts above `tired_from`; assumed
+    tired_from: float = 6.0  # contents in 30 days from which an audience tires; assumed
+    age_mismatch: float = 0.0  # log lines lost per age band between the audience and the category's buyers; assumed
+    category_ages: tuple[float, ...] = (0.6, 0.7, 2.2, 1.6, 1.2, 2.4, 1.5, 1.0)  # age band, 18-24 is 0; assumed
+    age_spread: float = 0.9  # sd of an audience's band around 1.2; assumed
+    abroad_share: float = 0.0  # fraction of creators whose audience lives in another market; assumed
+    abroad_sales: float = 1.0  # multiple of their lines; assumed
+    # Agencies that accept for the creators they manage
+    managed_level: float = -1.2  # logit of being managed at the middle audience; assumed
+    agencies: int = 0  # agencies that decide for the managed; none: these decide themselves; assumed
+    agency_accept: float = -1.0  # logit; assumed
+    agency_spread: float = 0.6  # sd of that logit between agencies; assumed
+    agency_commission: float = 0.8  # logit per 5 percentage points above .12; assumed
+    agency_fee: float = 0.8  # logit per log(1 + fee / 20 USD); assumed
+    agency_deliver: float = 0.0  # logit added to delivering once the agency accepted; assumed
+    agency_effort: float = 1.0  # multiple of what diligence and cooperation then do for delivery; assumed
+    # Outside options: creators decline what pays less than they earn elsewhere
+    reserve_commission: float = 0.0  # commission below which the median creator declines, fraction; assumed
+    reserve_spread: float = 0.3  # sd of its log between creators; assumed
+    reserve_followers: float = 0.15  # log of it per sd of log followers; assumed
+    # What a creator adds, beside what they are credited with: log lines per sd, seen and unseen
+    adds_followers: float = 0.0  # log lines per sd of log followers; assumed
+    adds_posts: float = 0.0  # log lines per sd of log posts; assumed
+    adds_live: float = 0.0  # log lines per sd of the live share; assumed
+    adds_focus: float = 0.0  # log lines per sd of the largest category's share; assumed
+    adds_tenure: float = 0.0  # log lines per sd of time since joining; assumed
+    adds_unseen: float = 0.0  # sd of log lines that nothing recorded explains; assumed
+    adds_instead: float = 0.0  # log captured share lost per log line added: more added, less credited; assumed
+    boost_spread: float = 0.0  # sd of the log of a creator's own multiple of `partnership_boost`; assumed
+    # Reports and refunds that come late
+    report_days: float = 0.0  # days by which orders, contents' and products' days are known later, mean; assumed
+    refund_days: float = 0.0  # days by which refunds come later, mean; assumed
+    # Sales days: double dates and paydays, when the shop sells several times as much anyway
+    great_sale: float = 1.0  # multiple of demand on 9.9, 11.11 and 12.12 above other double dates; assumed
+    payday_lift: float = 1.0  # multiple of demand from the 25th to the 28th; assumed
+    payday_discount: float = 0.02  # fraction off on those days; assumed
+    sale_spread: float = 0.0  # sd of the log of a product's share in the surge; assumed
+    sale_ads: float = 1.0  # multiple of the ad spend on sales days beyond what grows with demand; assumed
+    sale_briefs: float = 0.0  # fraction of briefs written so that contents can be out by a sales day; assumed
+    sale_posts: float = 0.0  # chance that a punctual content of such a brief comes out on the day; assumed
+    sale_organic: float = 0.0  # chance that another content of the fortnight before waits for a sales day; assumed
+    sale_capture: float = 0.0  # share of the surge taken by such contents over the share of the level; assumed
+    sale_conversion: float = 1.0  # multiple of the lines such contents add; assumed
+    # Which laws were drawn, where a world is drawn
+    laws: tuple[str, ...] = ()  # names, in the order of `wild`; none in the worlds that are named
     # How much of a marketplace one sees
     size: float = 1.0  # multiple of the creators and of the campaigns asked for; assumed; swept from 1 to 1/10
     seller_share: float = 0.0  # fraction of campaigns of the brand whose data are shown; assumed; swept from .05 to 1
@@ -281,6 +338,14 @@ STAGES = (
     "newcomers",
     "sought",
     "packages",
+    "differences",
+    "hits",
+    "partnership_hits",
+    "sale_shares",
+    "sale_briefs",
+    "sale_dates",
+    "reports",
+    "law",
 )
 
 
