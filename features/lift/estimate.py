@@ -142,7 +142,9 @@ def estimate_lift(
     raw, raw_variance = unshrunk(blocks, len(rows))
     count = np.bincount(evidence.pairs["row"], minlength=len(rows))
     covered = count > 0
-    read = np.bincount(evidence.pairs["row"], weights=evidence.pairs["read"], minlength=len(rows)) / np.maximum(count, 1)
+    read = np.bincount(evidence.pairs["row"], weights=evidence.pairs["read"], minlength=len(rows)) / np.maximum(
+        count, 1
+    )
     found = (mean, variance**0.5, raw, raw_variance**0.5, read)
     for column, values in zip(LIFT_COLUMNS[1:], found, strict=True):
         # To the cent: what lies beyond hangs on how the machine's linear algebra rounds.

@@ -63,7 +63,8 @@ def build_labels(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
         - ``attributed_usd`` float64: net attributed sales of the ATTRIBUTION_DAYS after posting, known to be net of
           refunds; ``lift_usd``, ``lift_se_usd``: posterior mean and standard deviation of the sales that would not
           have happened otherwise over the same days, ``lift_raw_usd``, ``lift_raw_se_usd`` the estimate before
-          shrinkage, ``lift_read_share`` how much of it could be read (see features/lift/estimate.py). NaN unless delivered and posted ATTRIBUTION_DAYS + REFUND_DAYS ago.
+          shrinkage, ``lift_read_share`` how much of it could be read (see features/lift/estimate.py). NaN unless
+          delivered and posted ATTRIBUTION_DAYS + REFUND_DAYS ago.
         - ``reply_matured`` bool: the reply window has passed, and nobody of the campaign still waits for an answer
           beyond it, so ``accepted`` can be learned from without favouring those who answer fast.
         - ``campaign_settled`` bool: at most `SETTLED_SHARE` of the campaign's invitations are censored. A campaign

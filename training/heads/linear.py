@@ -26,7 +26,15 @@ from marketplace.arrays import Flags, Floats, Ints
 from models.calibration import Scale, Term
 from training.data import TrainingData
 
-__all__ = ["RATIO_SIGNALS", "SALES_SIGNALS", "STRENGTHS", "LinearPart", "fit_linear_part", "term_of"]
+__all__ = [
+    "RATIO_SIGNALS",
+    "SALES_SIGNALS",
+    "STRENGTHS",
+    "LinearPart",
+    "fit_linear_part",
+    "quasi_poisson_loss",
+    "term_of",
+]
 
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, np.inf)
 """Ridge strengths tried, weakest first; at the last there are no terms."""
@@ -137,7 +145,8 @@ def fit_linear_part(
     strengths : sequence of float
         Of which the one with the least out-of-fold loss is taken.
     """
-    terms = [term for name, log in signals.items() if (term := term_of(data, name, log=log)) is not None]
+    known = {name: log for name, log in signals.items() if name in data.signals}
+    terms = [term for name, log in known.items() if (term := term_of(data, name, log=log)) is not None]
     columns = [term.of(data.X[:, data.signals.index(term.signal)]) for term in terms]
     raw = np.column_stack([*columns]) if columns else np.zeros((len(data), 0))
     centre, spread = raw[rows].mean(axis=0), raw[rows].std(axis=0)
@@ -150,19 +159,19 @@ def fit_linear_part(
         inside, learn = blocks == fold, rows & (blocks != fold)
         start: Floats | None = None
         for strength in sorted(strengths, reverse=True):
-            start = _fit(z[learn], y[learn], weights[learn], offset[learn], strength, start)
+            start = _fit(z[learn], y[learn], weights[learn], offset[learn], strength=strength, start=start)
             predicted[strength][inside] = z[inside] @ start[1:]
-    losses = {strength: _loss(y, weights, offset + predicted[strength], rows) for strength in strengths}
+    losses = {strength: quasi_poisson_loss(y, weights, offset + predicted[strength], rows) for strength in strengths}
     best = min(strengths, key=lambda strength: (losses[strength], -strength))
     if not np.isfinite(best) or not terms:
         return LinearPart(None, np.zeros(len(data)), float(best), MappingProxyType(losses))
-    b = _fit(z[rows], y[rows], weights[rows], offset[rows], best, None)[1:] / spread[kept]
+    b = _fit(z[rows], y[rows], weights[rows], offset[rows], strength=best)[1:] / spread[kept]
     scale = Scale(tuple(replace(term, coefficient=float(one)) for term, one in zip(terms, b, strict=True)))
     # The scale has no mean of its own: every fold's is moved to where the whole's lies.
     return LinearPart(scale, predicted[best] + float(centre[kept] @ b), float(best), MappingProxyType(losses))
 
 
-def _fit(z: Floats, y: Floats, w: Floats, offset: Floats, strength: float, start: Floats | None) -> Floats:
+def _fit(z: Floats, y: Floats, w: Floats, offset: Floats, *, strength: float, start: Floats | None = None) -> Floats:
     """The constant and the coefficients, float64 (1 + k,), by damped Newton steps; zeros where no mean is positive."""
     total = float(w @ y)
     if total <= 0 or not len(y):
@@ -196,8 +205,8 @@ def _fit(z: Floats, y: Floats, w: Floats, offset: Floats, strength: float, start
     return b
 
 
-def _loss(y: Floats, w: Floats, eta: Floats, rows: Flags) -> float:
-    """Mean loss of ln mu ``eta`` after the best constant factor, as `training.heads.fit` counts it."""
+def quasi_poisson_loss(y: Floats, w: Floats, eta: Floats, rows: Flags) -> float:
+    """Weighted mean of ``mu - y ln mu`` at ``rows``, with ln mu = ``eta`` and the best constant; all (n,)."""
     y, w, f = y[rows], w[rows], eta[rows]
     level = np.log(max(np.average(y, weights=w), 1e-9) / np.average(np.exp(f), weights=w))
     return float(np.average(np.exp(f + level) - y * (f + level), weights=w))

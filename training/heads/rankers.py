@@ -35,7 +35,7 @@ plain mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -45,12 +45,14 @@ from features.signals import SIGNALS
 from marketplace.arrays import Floats
 from marketplace.progress import say
 from models.bundle import Bundle, signals_sha256, words_of
-from models.calibration import Calibration, Scale, Term, fit_money, fit_probability
+from models.calibration import Calibration, Scale, fit_money, fit_probability
 from models.funnel import APART, CHAINED, Expression
 from models.predict import Predictions, factors, from_raw
 from training.data import TrainingData
 from training.heads.fit import FittedHead, fit_head
 from training.heads.hyperparameters import DEFAULT, Hyperparameters
+from training.heads.linear import term_of
+from training.heads.mixture import Mixture, mixed_money
 from training.heads.quantities import Quantity
 from training.heads.targets import QUANTITIES, targets_of
 from training.stats import Groups, campaign_mean, gains_at_k, paired_randomisation_test
@@ -82,19 +84,30 @@ class Ranker:
     ----------
     name : str
     reads : mapping of quantity to head
-        Of `training.heads.targets.QUANTITIES` to `training.heads.targets.HEADS`: what is calibrated from which head's
-        scores. ``lift`` and ``attributed`` are always there.
+        Of `training.heads.targets.QUANTITIES` to `training.heads.targets.HEADS`: which probability is calibrated from
+        which head's scores.
     funnel : mapping
         How the chances come of the calibrated probabilities: `models.funnel.CHAINED`, `models.funnel.APART`, or
         expressions of their vocabulary.
-    priced : tuple of str
-        Quantities of money told in units of the product's price, for heads that do not know how much money is at stake.
+    money : function of the training data and the fitted heads
+        What ``lift`` and ``attributed``, and whatever other money it tells, are made of.
     """
 
     name: str
     reads: Mapping[str, str]
     funnel: Mapping[str, Expression]
-    priced: tuple[str, ...] = ()
+    money: Callable[[TrainingData, Mapping[str, FittedHead]], Mapping[str, Mixture]]
+
+
+def _priced_money(data: TrainingData, heads: Mapping[str, FittedHead]) -> dict[str, Mixture]:
+    """Both from ``rank_lift``, which does not know how much money is at stake, in units of the product's price."""
+    found = {}
+    for name in ("lift", "attributed"):
+        term = term_of(data, PRICE, log=True)
+        scale = None if term is None else Scale((term,))
+        factor = np.ones(len(data)) if scale is None else scale.of(data.X, data.signals)
+        found[name] = Mixture({"rank_lift": 1.0}, scale, heads["rank_lift"].out_of_fold, factor)
+    return found
 
 
 RANKERS: Mapping[str, Ranker] = MappingProxyType(
@@ -103,14 +116,15 @@ RANKERS: Mapping[str, Ranker] = MappingProxyType(
         for one in (
             Ranker(
                 "expected_value",
-                {"accept": "accept", "deliver": "deliver", "lift": "lift", "attributed": "attributed"},
+                {"accept": "accept", "deliver": "deliver"},
                 CHAINED,
+                mixed_money,
             ),
             Ranker(
                 "lambdarank",
-                {"success": "rank_success", "accept": "accept", "lift": "rank_lift", "attributed": "rank_lift"},
+                {"success": "rank_success", "accept": "accept"},
                 APART,
-                priced=("lift", "attributed"),
+                _priced_money,
             ),
         )
     }
@@ -186,15 +200,18 @@ def _better(one: FittedRanker, than: FittedRanker) -> bool:
 
 
 def _fitted(ranker: Ranker, data: TrainingData, heads: Mapping[str, FittedHead]) -> FittedRanker:
-    read = tuple(dict.fromkeys(ranker.reads.values()))
+    money = ranker.money(data, heads)
+    read = tuple(
+        dict.fromkeys((*ranker.reads.values(), *(name for mixture in money.values() for name in mixture.heads)))
+    )
     # In a bundle a head goes by its quantity, unless two heads of one quantity are read.
     quantities = [heads[name].quantity for name in read]
     stored = {name: one if quantities.count(one) == 1 else name for name, one in zip(read, quantities, strict=True)}
     used = {stored[name]: heads[name] for name in read}
     calibration = {
-        quantity: _calibration(ranker, QUANTITIES[quantity], stored[name], heads[name], data)
-        for quantity, name in ranker.reads.items()
+        name: _chance(QUANTITIES[name], stored[head], heads[head], data) for name, head in ranker.reads.items()
     }
+    calibration |= {name: _money(QUANTITIES[name], mixture, stored, data) for name, mixture in money.items()}
     bundle = Bundle(
         ranker=ranker.name,
         signals=data.signals,
@@ -213,39 +230,30 @@ def _fitted(ranker: Ranker, data: TrainingData, heads: Mapping[str, FittedHead])
     return FittedRanker(bundle, used, out_of_fold, validation, shares)
 
 
-def _calibration(ranker: Ranker, quantity: Quantity, stored: str, head: FittedHead, data: TrainingData) -> Calibration:
-    """A probability by Platt's line; money log-linear where its mean is positive, else by a line, in units of a scale
-    where it has one.
-    """
-    if quantity.money is None:
-        label = quantity.label(data)
-        rows = np.isfinite(label)
-        return fit_probability(stored, head.out_of_fold[rows], label=label[rows], campaign=data.campaign[rows])
+def _chance(quantity: Quantity, stored: str, head: FittedHead, data: TrainingData) -> Calibration:
+    """A probability by Platt's line."""
+    label = quantity.label(data)
+    rows = np.isfinite(label)
+    return fit_probability(stored, head.out_of_fold[rows], label=label[rows], campaign=data.campaign[rows])
+
+
+def _money(quantity: Quantity, mixture: Mixture, stored: Mapping[str, str], data: TrainingData) -> Calibration:
+    """Money log-linear where its mean is positive, else by a line, in units of a scale where it has one."""
+    assert quantity.money is not None  # what a ranker mixes is money
     told = quantity.money(data)
     rows = np.isfinite(told.label)
-    scale = _price_scale(data, told.label) if quantity.name in ranker.priced else head.scale
     return fit_money(
-        stored,
-        head.out_of_fold[rows],
+        {stored[name]: weight for name, weight in mixture.heads.items()},
+        mixture.score[rows],
         label=told.label[rows],
         label_se=told.se[rows],
-        scale=scale,
-        factor=None if scale is None else scale.of(data.X[rows], data.signals),
+        scale=mixture.scale,
+        factor=None if mixture.scale is None else mixture.factor[rows],
         campaign=data.campaign[rows],
         plain=told.plain[rows],
         plain_se=told.plain_se[rows],
         noise_share=LABEL_NOISE,
     )
-
-
-def _price_scale(data: TrainingData, label: Floats) -> Scale | None:
-    """`PRICE` within what was seen where ``label`` (n,) is known; None where no price was."""
-    price = data.X[:, data.signals.index(PRICE)]
-    known = price[np.isfinite(label) & (price > 0)]
-    if not known.size:
-        return None
-    low, middle, high = np.quantile(known, [0.02, 0.5, 0.98]).tolist()
-    return Scale((Term(PRICE, low, high, middle),))
 
 
 def validation_share(data: TrainingData, utility: Floats) -> tuple[float, Floats]:

@@ -15,10 +15,11 @@ from types import MappingProxyType
 import numpy as np
 
 from marketplace.arrays import Floats
-from models.calibration import Scale, Term, fit_log_linear
+from models.calibration import Scale, fit_log_linear
 from training.data import TrainingData
 from training.heads.feature_sets import FEW, FREE, MONOTONE, SALES_FEW, FeatureSet
 from training.heads.fit import Target
+from training.heads.linear import term_of
 from training.heads.quantities import MoneyLabels, Quantity
 
 __all__ = [
@@ -128,10 +129,8 @@ def _sales_scale(data: TrainingData, label: Floats, weights: Floats) -> Scale | 
     if rows.sum() < LEAST_LIFTS or float(weights[rows] @ label[rows]) <= 0:
         return None
     power = min(fit_log_linear(np.log(sales[rows]), label[rows], weight=weights[rows]).slope, 1.0)
-    if power <= 0:
-        return None
-    low, middle, high = np.quantile(sales[rows], [0.01, 0.5, 1.0]).tolist()
-    return Scale((Term(EXPECTED_SALES, low, high, middle, power),))
+    term = term_of(data, EXPECTED_SALES, log=True, coefficient=power)
+    return Scale((term,)) if term is not None and power > 0 else None
 
 
 def lift_labels(data: TrainingData) -> tuple[Floats, Floats, Floats]:
