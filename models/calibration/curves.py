@@ -264,11 +264,11 @@ def fit_linear(score: Many, label: Many, *, weight: Many | None = None) -> Linea
     return Linear(slope, mean_y - slope * mean_x)
 
 
-def fit_log_linear(score: Many, label: Many, *, weight: Many | None = None) -> LogLinear:
+def fit_log_linear(score: Many, label: Many, *, weight: Many | None = None, slope: float | None = None) -> LogLinear:
     """``exp(slope * score + intercept)`` by quasi-Poisson likelihood: unbiased for the mean, zeros allowed.
 
     Only the mean has to be positive; single labels may be negative, as lift estimates are.
-    A falling fit becomes flat at the mean.
+    A falling fit becomes flat at the mean. ``slope``, 0 or more, is kept where it is given.
 
     Raises
     ------
@@ -286,6 +286,8 @@ def fit_log_linear(score: Many, label: Many, *, weight: Many | None = None) -> L
             look="fit_linear, which takes any labels",
         )
     centre, spread, top = float(np.average(x, weights=w)), float(x.std()), float(x.max())
+    if slope is not None:
+        return LogLinear(slope, float(np.log((w * y).sum() / (w * np.exp(slope * (x - top))).sum())) - slope * top, top)
     if spread == 0:
         return LogLinear(0.0, float(np.log(mean)), top)
     z = (x - centre) / spread

@@ -326,6 +326,7 @@ def fit_money(
     plain: Many | None = None,
     plain_se: Many | None = None,
     noise_share: float = 1.0,
+    slope: float | None = None,
 ) -> Calibration:
     """Calibrate money on out-of-fold raw scores: log-linear, or a line where the weighted mean is not positive.
 
@@ -351,6 +352,8 @@ def fit_money(
         ``mu / (mu^2 + se^2)``, or one runaway success on a large noisy product would lift every prediction.
     noise_share : float
         Share of ``label_se`` that counts as noise on top of the truth when the spread is fitted, 0..1.
+    slope : float, optional
+        Of the curve, where the score is the money's logarithm already and its level alone is to be found.
 
     Raises
     ------
@@ -363,7 +366,7 @@ def fit_money(
     unit: Floats | float = 1.0 if factor is None else as_floats(factor)
     y, s = y / unit, s / unit
     x = as_floats(score)
-    curve = _money_curve(x, y, s, weight=weight)
+    curve = _money_curve(x, y, s, weight=weight, slope=slope)
     seen, noise = y, s
     if plain is not None and plain_se is not None:
         seen, noise = (as_floats(values) / unit for values in (plain, plain_se))
@@ -371,8 +374,8 @@ def fit_money(
         x, seen, noise = x[there], seen[there], noise[there]
         if seen.size >= LEAST_PLAIN:
             # Exact labels have no prior to be freed from: their half keeps their mean.
-            usual = _steadied(curve, as_floats(score), y, s) if s.any() else curve
-            curve = Blend(_steadied(curve, x, seen, noise), usual)
+            usual = _steadied(curve, as_floats(score), y, s, slope=slope) if s.any() else curve
+            curve = Blend(_steadied(curve, x, seen, noise, slope=slope), usual)
         campaign_seen = None if campaign is None else campaign[there]
     else:
         campaign_seen = campaign
@@ -386,16 +389,16 @@ def _weights(heads: Mapping[str, float] | str) -> Mapping[str, float]:
     return {heads: 1.0} if isinstance(heads, str) else heads
 
 
-def _money_curve(x: Floats, y: Floats, s: Floats, *, weight: Many | None) -> Curve:
+def _money_curve(x: Floats, y: Floats, s: Floats, *, weight: Many | None, slope: float | None) -> Curve:
     if weight is None and y.size:
         true = max(float(y.var() - np.mean(np.square(s))), 0.02 * float(y.var()), 1e-12)
         weight = np.broadcast_to(true / (true + np.square(s)), y.shape)
     if y.size and float(np.average(y, weights=None if weight is None else as_floats(weight))) <= 0:
         return fit_linear(x, y, weight=weight)  # no exponential has a mean that is not positive
-    return fit_log_linear(x, y, weight=weight)
+    return fit_log_linear(x, y, weight=weight, slope=slope)
 
 
-def _steadied(curve: Curve, x: Floats, y: Floats, s: Floats) -> Curve:
+def _steadied(curve: Curve, x: Floats, y: Floats, s: Floats, *, slope: float | None) -> Curve:
     """A log-linear curve fitted anew, each row by its scatter ``mu^2 + s^2``; a line where the mean is not positive."""
     floor = 0.01 * float(np.abs(curve(x)).mean()) + 1e-9
     moved = 0.0
@@ -404,7 +407,7 @@ def _steadied(curve: Curve, x: Floats, y: Floats, s: Floats) -> Curve:
         weight = mu / (np.square(mu) + np.square(s))
         if float(weight @ y) <= 0:
             return fit_linear(x, y, weight=1 / (np.square(mu) + np.square(s)))
-        before, curve = curve(x), fit_log_linear(x, y, weight=weight / weight.mean())
+        before, curve = curve(x), fit_log_linear(x, y, weight=weight / weight.mean(), slope=slope)
         moved = float(np.abs(curve(x) - before).mean() / np.abs(before).mean())
     if moved > _SETTLED:
         unsettled("the level of money", f"the last of {_ROUNDS} rounds still moved it by {moved:.2%}")

@@ -33,6 +33,7 @@ __all__ = [
     "LinearPart",
     "fit_linear_part",
     "quasi_poisson_loss",
+    "ridge",
     "term_of",
 ]
 
@@ -159,20 +160,23 @@ def fit_linear_part(
         inside, learn = blocks == fold, rows & (blocks != fold)
         start: Floats | None = None
         for strength in sorted(strengths, reverse=True):
-            start = _fit(z[learn], y[learn], weights[learn], offset[learn], strength=strength, start=start)
+            start = ridge(z[learn], y[learn], weights[learn], offset[learn], strength=strength, start=start)
             predicted[strength][inside] = z[inside] @ start[1:]
     losses = {strength: quasi_poisson_loss(y, weights, offset + predicted[strength], rows) for strength in strengths}
     best = min(strengths, key=lambda strength: (losses[strength], -strength))
     if not np.isfinite(best) or not terms:
         return LinearPart(None, np.zeros(len(data)), float(best), MappingProxyType(losses))
-    b = _fit(z[rows], y[rows], weights[rows], offset[rows], strength=best)[1:] / spread[kept]
+    b = ridge(z[rows], y[rows], weights[rows], offset[rows], strength=best)[1:] / spread[kept]
     scale = Scale(tuple(replace(term, coefficient=float(one)) for term, one in zip(terms, b, strict=True)))
     # The scale has no mean of its own: every fold's is moved to where the whole's lies.
     return LinearPart(scale, predicted[best] + float(centre[kept] @ b), float(best), MappingProxyType(losses))
 
 
-def _fit(z: Floats, y: Floats, w: Floats, offset: Floats, *, strength: float, start: Floats | None = None) -> Floats:
-    """The constant and the coefficients, float64 (1 + k,), by damped Newton steps; zeros where no mean is positive."""
+def ridge(z: Floats, y: Floats, w: Floats, offset: Floats, *, strength: float, start: Floats | None = None) -> Floats:
+    """The constant and the coefficients of ``z`` (n, k), float64 (1 + k,), by damped Newton steps from ``start``.
+
+    All zero where the weighted sum of ``y`` is not positive: there is no such mean.
+    """
     total = float(w @ y)
     if total <= 0 or not len(y):
         return np.zeros(1 + z.shape[1])

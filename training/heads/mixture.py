@@ -22,7 +22,7 @@ from marketplace.arrays import Flags, Floats
 from models.calibration import Scale
 from training.data import TrainingData
 from training.heads.fit import FittedHead, blocks_of
-from training.heads.linear import RATIO_SIGNALS, SALES_SIGNALS, fit_linear_part, quasi_poisson_loss
+from training.heads.linear import RATIO_SIGNALS, SALES_SIGNALS, fit_linear_part, quasi_poisson_loss, ridge
 from training.heads.targets import campaign_level, lift_labels
 
 __all__ = ["SHARES", "Mixture", "mixed_money", "own_money"]
@@ -38,6 +38,13 @@ SCATTER = 0.8
 """
 
 
+STEADY = 0.03
+"""Ridge strength with which a mixture's slope is held to 1."""
+
+SLOPES = (0.5, 2.0)
+"""Within which it stays."""
+
+
 @dataclass(frozen=True)
 class Mixture:
     """What one quantity of money is read from, before its calibration.
@@ -50,12 +57,26 @@ class Mixture:
         What multiplies it.
     score, factor : float64 (n,)
         Weighted sum of the heads' raw scores, and the scale's factor, for every row, both out of fold.
+    whole : bool
+        Score and ln of the factor add up to the money's logarithm but for its level: calibration has no slope to find.
     """
 
     heads: Mapping[str, float]
     scale: Scale | None
     score: Floats
     factor: Floats
+    whole: bool = False
+
+    @property
+    def expected(self) -> Floats:
+        """ln of the money but for its level, (n,)."""
+        return self.score + np.log(self.factor)
+
+    def stretched(self, slope: float) -> Mixture:
+        """The same with ``slope`` times its logarithm."""
+        heads = {name: slope * weight for name, weight in self.heads.items()}
+        scale = Scale.sum_of([(slope, self.scale)])
+        return Mixture(heads, scale, slope * self.score, self.factor**slope, whole=True)
 
 
 def own_money(data: TrainingData, heads: Mapping[str, FittedHead]) -> dict[str, Mixture]:
@@ -84,39 +105,50 @@ def mixed_money(data: TrainingData, heads: Mapping[str, FittedHead]) -> dict[str
     line = fit_linear_part(
         data, blocks, rows=rows, y=sold, weights=weights, offset=np.zeros(len(data)), signals=SALES_SIGNALS
     )
-    trees = own["attributed"].score + np.log(own["attributed"].factor)
+    trees = own["attributed"].expected
 
     def loss(share: float) -> float:
         return quasi_poisson_loss(sold, weights, share * trees + (1.0 - share) * line.out_of_fold, rows)
 
     share = min(SHARES, key=lambda one: (loss(one), abs(one - 0.5)))
-    found = {
-        "attributed": Mixture(
-            {"attributed": share},
-            Scale.sum_of([(share, own["attributed"].scale), (1.0 - share, line.scale)]),
-            share * own["attributed"].score,
-            own["attributed"].factor ** share * np.exp((1.0 - share) * line.out_of_fold),
-        )
-    }
-    told = found["attributed"]
-    expected = told.score + np.log(told.factor)
+    told = Mixture(
+        {"attributed": share},
+        Scale.sum_of([(share, own["attributed"].scale), (1.0 - share, line.scale)]),
+        share * own["attributed"].score,
+        own["attributed"].factor ** share * np.exp((1.0 - share) * line.out_of_fold),
+    )
+    # Money is what counts: every dollar of sales weighs alike here.
+    told = told.stretched(_slope(sold, np.ones(len(data)), told.expected, rows))
+    expected = told.expected
     expected = expected + np.log(weights[rows] @ sold[rows] / (weights[rows] @ np.exp(expected[rows])))
     mean = np.exp(expected)
     certain = mean / ((SCATTER * mean) ** 2 + np.nan_to_num(lift_se) ** 2)
     if not _positive(lift, certain, lifts):
-        return found | {"lift": own["lift"]}
-    ratio = fit_linear_part(
-        data, blocks, rows=lifts, y=np.nan_to_num(lift), weights=certain, offset=expected, signals=RATIO_SIGNALS
-    )
+        return {"lift": own["lift"], "attributed": told}
+    added = np.nan_to_num(lift)
+    ratio = fit_linear_part(data, blocks, rows=lifts, y=added, weights=certain, offset=expected, signals=RATIO_SIGNALS)
     rest = 1.0 - OWN_SHARE
-    return found | {
-        "lift": Mixture(
-            {"lift": OWN_SHARE, "attributed": rest * share},
-            Scale.sum_of([(OWN_SHARE, own["lift"].scale), (rest, told.scale), (rest, ratio.scale)]),
-            OWN_SHARE * own["lift"].score + rest * told.score,
-            own["lift"].factor ** OWN_SHARE * (told.factor * np.exp(ratio.out_of_fold)) ** rest,
-        )
-    }
+    lifted = Mixture(
+        {"lift": OWN_SHARE} | {name: rest * weight for name, weight in told.heads.items()},
+        Scale.sum_of([(OWN_SHARE, own["lift"].scale), (rest, told.scale), (rest, ratio.scale)]),
+        OWN_SHARE * own["lift"].score + rest * told.score,
+        own["lift"].factor ** OWN_SHARE * (told.factor * np.exp(ratio.out_of_fold)) ** rest,
+    )
+    return {"lift": lifted.stretched(_slope(added, certain, lifted.expected, lifts)), "attributed": told}
+
+
+def _slope(label: Floats, weights: Floats, expected: Floats, rows: Flags) -> float:
+    """How much further, or less far, the label goes than ``expected``, on the logarithmic scale: about 1.
+
+    A ridge regression on the expectation itself, out of fold, so that what is unsure is left as it is.
+    """
+    x = expected[rows]
+    spread = float(x.std())
+    if spread < 1e-9:
+        return 1.0
+    z = ((x - x.mean()) / spread)[:, None]
+    found = ridge(z, label[rows], weights[rows], x, strength=STEADY)[1] / spread
+    return float(np.clip(1.0 + found, *SLOPES))
 
 
 def _positive(label: Floats, weights: Floats, rows: Flags) -> bool:

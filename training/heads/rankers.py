@@ -253,6 +253,7 @@ def _money(quantity: Quantity, mixture: Mixture, stored: Mapping[str, str], data
         plain=told.plain[rows],
         plain_se=told.plain_se[rows],
         noise_share=LABEL_NOISE,
+        slope=1.0 if mixture.whole else None,
     )
 
 
