@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,18 @@ from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, LAWS, World, find_world, simulate
 from marketplace.simulator.drawing.find import is_kept
+from marketplace.simulator.mechanisms import buyers
 from marketplace.simulator.mechanisms.briefs import Briefs, draw_briefs
 from marketplace.simulator.mechanisms.chances import History, late_chance
 from marketplace.simulator.mechanisms.collaborations import Collaborations, draw_partnership_content, eligible_creators
-from marketplace.simulator.mechanisms.expectation import Expectation, expect
+from marketplace.simulator.mechanisms.crowding import beside_other_contents
+from marketplace.simulator.mechanisms.expectation import Expectation, expect, mean_multiples
 from marketplace.simulator.mechanisms.fates import draw_fates, net_usd
 from marketplace.simulator.mechanisms.funnel import NONE, Funnel, draw_funnel
 from marketplace.simulator.mechanisms.population import DAY, Population, draw_population
 from marketplace.simulator.mechanisms.posts import draw_posts
 from marketplace.simulator.mechanisms.reach import draw_hits, mean_response, response, view_noise
-from marketplace.simulator.mechanisms.sales import Lines, capture_rate, conversion
+from marketplace.simulator.mechanisms.sales import Lines, capture_rate, conversion, kept_share
 from marketplace.simulator.mechanisms.seasons import sale_days
 from marketplace.simulator.record.shop import draw_demand
 from marketplace.simulator.worlds import draw_law
@@ -395,6 +398,116 @@ def test_what_creators_add_differs_for_reasons_seen_and_unseen() -> None:
     assert share[1] > share[0]
 
 
+BUYERS = replace(PLAIN, buyers_days=20.0, buyers_reach=0.3, buyers_habit=0.25, live_share=0.4)
+
+
+def test_buyers_are_credited_once_and_shared_evenly() -> None:
+    rng = np.random.default_rng(3)
+    chances, lines = rng.uniform(0.0, 0.95, size=(4, 3)), np.array([50.0, 8.0, 1.0])
+    shares = buyers.credited(chances, lines)
+    # All sixteen ways in which four contents persuade a buyer; each order goes to one of those who did.
+    by_hand = np.zeros(4)
+    for fate in product((0, 1), repeat=4):
+        who = np.array(fate, dtype=bool)
+        if who.any():
+            by_hand[who] += (np.where(who[:, None], chances, 1 - chances).prod(axis=0) @ lines) / who.sum()
+    np.testing.assert_allclose(shares, by_hand, rtol=1e-12)
+    assert shares.sum() == pytest.approx((1 - (1 - chances).prod(axis=0)) @ lines)
+
+
+def test_budgets_and_desires_make_the_pool() -> None:
+    population, _ = setting(BUYERS)
+    products = np.arange(40)
+    lines = buyers.pool(BUYERS, population, products)
+    dearer = replace(population, product_price_usd=population.product_price_usd * 3)
+    assert (buyers.pool(BUYERS, dearer, products) < lines).all()
+    own = lines[products, population.product_category[products]]
+    np.testing.assert_allclose(own / lines.sum(axis=1), BUYERS.buyers_focus)
+    rich = replace(BUYERS, buyers_budget=1e9)
+    units = buyers.pool(rich, population, products).sum(axis=1) * (0.85 + 2 * 0.11 + 3 * 0.04)
+    np.testing.assert_allclose(units, 20 * population.product_level[:40])
+
+
+def test_views_sell_nothing_where_buyers_do() -> None:
+    population, briefs = setting(BUYERS)
+    wider = replace(population, views_mean=10 * population.views_mean)
+    who = np.arange(300)
+    before, after = (expected_of(BUYERS, people, briefs, 2, who) for people in (population, wider))
+    np.testing.assert_array_equal(before.incremental, after.incremental)
+
+
+def test_among_buyers_one_more_invitation_is_worth_what_the_sum_over_all_fates_says() -> None:
+    population, briefs = setting(BUYERS)
+    i = int(np.flatnonzero((briefs.products >= 0).sum(axis=1) == 2)[0])
+    who = eligible_creators(population, market=int(briefs.market[i]), briefed=int(briefs.briefed[i]))[:6]
+    still = replace(population, live_partnership=np.zeros(300))  # one format, so that all fates can be listed
+    past, commission = nothing(6), float(briefs.commission[i])
+    alone = expected_of(BUYERS, still, briefs, i, who)
+    q = alone.accept * alone.deliver
+    multiple, _ = mean_multiples(BUYERS, still, briefs=briefs, i=i, creator=who)
+    products = [int(one) for one in briefs.products[i] if one >= 0]
+    none = np.zeros(6, dtype=bool)
+    facts = {}
+    for one in products:
+        chances = buyers.persuades(BUYERS, still, creator=who, product=np.full(6, one), live=none, load=past.load)
+        usd = still.product_price[one] * briefs.rate[i] * (0.85 + 2 * 0.11 + 3 * 0.04)
+        kept = kept_share(BUYERS, still, who, np.full(6, one), live=False)
+        facts[one] = (chances * multiple[:, None], buyers.pool(BUYERS, still, np.array([one]))[0], usd * kept)
+
+    def total(members: list[int]) -> tuple[float, float]:
+        """Expected credited sales, and margin less commission, over who delivers which of the two products."""
+        sales = profit = 0.0
+        for fate in product((0, 1, 2), repeat=len(members)):
+            chance = np.prod([1 - q[m] if f == 0 else q[m] / 2 for m, f in zip(members, fate, strict=True)])
+            for place, one in enumerate(products, start=1):
+                there = [m for m, f in zip(members, fate, strict=True) if f == place]
+                if there:
+                    chances, lines, usd = facts[one]
+                    gained = float(chance) * buyers.credited(chances[there], lines) * usd[there]
+                    sales += gained.sum()
+                    profit += gained.sum() * (0.75 * still.product_margin[one] - commission)
+        return sales, profit
+
+    invited = [0, 1, 2, 3]
+    truth = beside_other_contents(
+        BUYERS, still, alone, briefs=briefs, i=i, creator=who, past=past, invited=np.array(invited)
+    )
+    for one in range(6):
+        rest = [m for m in invited if m != one]
+        with_it, without, by_itself = total([*rest, one]), total(rest), total([one])
+        assert q[one] * truth.incremental[one] == pytest.approx(0.75 * (with_it[0] - without[0]), rel=1e-9)
+        assert truth.profit[one] - alone.profit[one] == pytest.approx(
+            with_it[1] - without[1] - by_itself[1], rel=1e-9, abs=1e-9
+        )
+        assert truth.incremental[one] < alone.incremental[one]
+
+
+def test_among_buyers_the_truth_is_the_mean_of_the_draws() -> None:
+    population, briefs = setting(BUYERS)
+    i, repeats = 3, 60
+    who = eligible_creators(population, market=int(briefs.market[i]), briefed=int(briefs.briefed[i]))
+    n = len(who)
+    alone = expected_of(BUYERS, population, briefs, i, who)
+    beside = beside_other_contents(
+        BUYERS, population, alone, briefs=briefs, i=i, creator=who, past=nothing(n), invited=np.arange(n)
+    )
+    assert (beside.direct < alone.direct).all()
+    many = np.tile(who, repeats)
+    funnel = draw_funnel(
+        stream(i, "funnel"), BUYERS, population=population, briefs=briefs, i=i, creator=many, past=nothing(n * repeats)
+    )
+    # Every repeat is a campaign of its own, in which all of them are invited.
+    history = Collaborations(funnel, np.repeat(np.arange(repeats), n), [])
+    _, lines = draw_partnership_content(BUYERS, i, population, history)
+    net = net_usd(population, lines, draw_fates(BUYERS, i, population, lines))
+    done = funnel.delivered
+    for part, weights in {"direct": net * lines.incremental, "attributed": net}.items():
+        came = np.bincount(lines.partnership, weights=weights, minlength=n * repeats)[done]
+        relative = came / np.tile(getattr(beside, part), repeats)[done]
+        assert centred(relative - 1.0), part
+        assert relative.std() / np.sqrt(len(relative)) < 0.03, part
+
+
 def test_every_law_names_parameters_that_the_baseline_leaves_alone() -> None:
     names = {f.name for f in fields(World)}
     for law in LAWS.values():
@@ -412,7 +525,9 @@ def test_a_seed_draws_one_law_and_others_draw_others() -> None:
     held = [set(draw_law(seed).laws) for seed in range(400)]
     for name, law in LAWS.items():
         there = sum(name in one for one in held) / 400
-        assert abs(there - law.chance) < 4 * np.sqrt(law.chance * (1 - law.chance) / 400) + 1e-12, name
+        chance = law.chance * np.prod([1 - LAWS[other].chance for other in law.but])
+        assert abs(there - chance) < 4 * np.sqrt(chance * (1 - chance) / 400) + 1e-12, name
+    assert not any({"buyers", "shared_audiences"} <= one for one in held)
     for seed in range(50):
         world = draw_law(seed)
         for name, law in LAWS.items():
