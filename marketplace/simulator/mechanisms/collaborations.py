@@ -10,8 +10,9 @@ import numpy as np
 from marketplace.arrays import Floats, Ints
 from marketplace.progress import track
 from marketplace.simulator.mechanisms.briefs import Briefs, draw_briefs
+from marketplace.simulator.mechanisms.buyers import credited_by_campaign, persuades
 from marketplace.simulator.mechanisms.chances import History, boosted_chance, compliance_multiple, partnership_rates
-from marketplace.simulator.mechanisms.crowding import beside_the_invited
+from marketplace.simulator.mechanisms.crowding import beside_other_contents, beside_the_invited
 from marketplace.simulator.mechanisms.eras import by_era, era
 from marketplace.simulator.mechanisms.expectation import Expectation, expect
 from marketplace.simulator.mechanisms.funnel import Funnel, draw_funnel
@@ -125,6 +126,9 @@ def run_campaigns(
         expected = beside_the_invited(
             rules, people, expected, creator=who_told, invited=places, commission=float(briefs.commission[i])
         )
+        expected = beside_other_contents(
+            rules, people, expected, briefs=briefs, i=i, creator=who_told, past=told_past, invited=places
+        )
         tell(i, who_told, expected)
         parts.append(funnel)
         campaign.append(np.full(len(rows), i))
@@ -183,6 +187,19 @@ def draw_partnership_content(
         calendar = sale_days(world, start_us=population.start_us, days=population.days)
         lift = calendar.surge(population.product_sale)[product, sale]
         surge = np.where(sale >= 0, surge_captured(world, captured, lift), 0.0)
+    multiple = compliance_multiple(world, funnel.compliance[rows]) * np.where(sale >= 0, world.sale_conversion, 1.0)
+    incremental = response(world, views) * per_view * format_multiple * multiple
+    if world.buyers_days:
+
+        def chances(now: World, people: Population) -> Floats:
+            return persuades(now, people, creator=creator, product=product, live=live, load=load, hunch=hunch).T
+
+        alone = by_era(world, population, briefed, chances).T * multiple[:, None]
+        persuaded = credited_by_campaign(
+            world, population, chances=alone, product=product, campaign=collaborations.campaign[rows]
+        )
+        incremental = (1.0 - world.buyers_habit) * persuaded
+        captured = captured + world.buyers_habit * persuaded
     lines = draw_lines(
         stream(seed, "partnership_lines"),
         world,
@@ -192,12 +209,7 @@ def draw_partnership_content(
         partnership=rows,
         published=posts.published,
         live_minutes=minutes,
-        incremental=response(world, views)
-        * per_view
-        * format_multiple
-        * compliance_multiple(world, funnel.compliance[rows])
-        * np.where(sale >= 0, world.sale_conversion, 1.0)
-        * survival(world, population, funnel, collaborations.campaign),
+        incremental=incremental * survival(world, population, funnel, collaborations.campaign),
         captured=captured,
         paid=paid_rate(world, population, bought, product),
         surge=surge,

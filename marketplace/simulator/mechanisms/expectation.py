@@ -15,6 +15,7 @@ from scipy.special import expit
 
 from marketplace.arrays import Floats, Ints
 from marketplace.simulator.mechanisms.briefs import Briefs
+from marketplace.simulator.mechanisms.buyers import persuades, pool
 from marketplace.simulator.mechanisms.chances import (
     History,
     accept_logit,
@@ -39,7 +40,7 @@ from marketplace.simulator.mechanisms.sales import (
 from marketplace.simulator.mechanisms.seasons import sale_days, surge_captured
 from marketplace.simulator.worlds import World
 
-__all__ = ["Expectation", "expect"]
+__all__ = ["Expectation", "expect", "mean_multiples"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,17 @@ class Expectation:
     margin: Floats
 
 
+def mean_multiples(
+    world: World, population: Population, *, briefs: Briefs, i: int, creator: Ints
+) -> tuple[Floats, Floats]:
+    """Mean multiple of what each content adds, by compliance and sales day, and the chance to come out on that day."""
+    multiple = compliance_multiple(world, mean_compliance(world, population, creator))
+    if briefs.sale[i] < 0:
+        return multiple, np.zeros(len(creator))
+    aims = world.sale_posts * (1.0 - late_chance(world, population, creator))
+    return multiple * (1.0 + aims * (world.sale_conversion - 1.0)), aims
+
+
 def expect(
     world: World, population: Population, *, briefs: Briefs, i: int, creator: Ints, past: History
 ) -> Expectation:
@@ -74,10 +86,8 @@ def expect(
     deliver = ships * expit(deliver_logit(world, population, briefs=briefs, i=i, creator=creator, past=past))
 
     live = population.live_partnership[creator]
-    multiple = compliance_multiple(world, mean_compliance(world, population, creator))
     sale = int(briefs.sale[i])
-    aims = world.sale_posts * (1.0 - late_chance(world, population, creator)) if sale >= 0 else np.zeros(len(creator))
-    multiple = multiple * (1.0 + aims * (world.sale_conversion - 1.0))
+    multiple, aims = mean_multiples(world, population, briefs=briefs, i=i, creator=creator)
     lifts = sale_days(world, start_us=population.start_us, days=population.days).surge(population.product_sale)
     products = briefs.products[i][briefs.products[i] >= 0]
     incremental = np.zeros(len(creator))
@@ -101,8 +111,16 @@ def expect(
             worth = mean_response(world, seen, population.views_sd[creator])
             talent = live_conversion(world, population, creator) if is_live else 1.0
             lines = chance * per_view * worth * talent * multiple
+            habitual = 0.0
+            if world.buyers_days:
+                which = np.full(len(creator), is_live)
+                share = persuades(
+                    world, population, creator=creator, product=product, live=which, load=past.load, hunch=past.hunch
+                )
+                persuaded = chance * multiple * (share * pool(world, population, product)).sum(axis=1)
+                lines, habitual = (1.0 - world.buyers_habit) * persuaded, world.buyers_habit * persuaded
             bought = boosted_chance(world, population, creator) * seen * world.paid_views
-            others = chance * (captured + paid_rate(world, population, bought, product))
+            others = chance * (captured + paid_rate(world, population, bought, product)) + habitual
             kept = kept_share(world, population, creator, product, live=is_live)
             money = mean_quantity(world) * price * kept / len(products)
             beside = lines * (mean_quantity(world) * float(briefs.rate[i]) / len(products))

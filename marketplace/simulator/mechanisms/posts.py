@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from marketplace.arrays import Flags, Floats, Ints
+from marketplace.simulator.mechanisms.buyers import organic_lines
 from marketplace.simulator.mechanisms.eras import by_era
 from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
 from marketplace.simulator.mechanisms.reach import draw_hits, response, view_noise
@@ -171,6 +172,8 @@ def draw_organic_lines(world: World, seed: int, population: Population, posts: P
     published, live = posts.published[rows], posts.is_live[rows]
 
     def sells(now: World, people: Population) -> Floats:
+        if now.buyers_days:
+            return organic_lines(now, people, creator=creator, product=product, live=live)
         rate: Floats = (
             response(now, posts.views[rows])
             * conversion(now, people, creator, product)

@@ -292,6 +292,17 @@ class World:
     sale_organic: float = 0.0  # chance that another content of the fortnight before waits for a sales day; assumed
     sale_capture: float = 0.0  # share of the surge taken by such contents over the share of the level; assumed
     sale_conversion: float = 1.0  # multiple of the lines such contents add; assumed
+    # Buyers with desires, budgets and habits, in the place of views
+    buyers_days: float = 0.0  # buyers who desire a product, in days of its demand; none: sales go by views; assumed
+    buyers_focus: float = 0.7  # share of them who care most for the product's category; assumed
+    buyers_budget: float = 40.0  # USD that the median buyer can spend on it; assumed
+    buyers_budget_spread: float = 0.8  # sd of its log; assumed
+    buyers_habit: float = 0.2  # fraction of the persuaded who would have bought anyway; assumed
+    buyers_reach: float = 0.05  # hazard of persuading a buyer, median creator, partnership's video; assumed
+    buyers_persuasion: float = 0.5  # log hazard per sd of persuasion; assumed
+    buyers_fit: float = 0.4  # log hazard per sd of brand x creator fit; assumed
+    buyers_followers: float = 0.3  # log hazard per sd of log followers; assumed
+    buyers_organic: float = 0.08  # multiple of the hazard outside partnerships; assumed
     # Which laws were drawn, where a world is drawn
     laws: tuple[str, ...] = ()  # names, in the order of `wild`; none in the worlds that are named
     # How much of a marketplace one sees

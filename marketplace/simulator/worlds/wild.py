@@ -35,12 +35,15 @@ class Law:
         Fields of `World` and the ends between which each is drawn: evenly, whole numbers where the field is one.
     ratios : mapping of str to (float, float)
         The same for fields whose logarithm is drawn evenly.
+    but : tuple of str
+        Laws before it in `LAWS` beside which it does not hold.
     """
 
     about: str
     chance: float
     ranges: Mapping[str, Range]
     ratios: Mapping[str, Range]
+    but: tuple[str, ...] = ()
 
 
 LAWS: Mapping[str, Law] = {
@@ -194,8 +197,23 @@ LAWS: Mapping[str, Law] = {
         },
         {},
     ),
+    "buyers": Law(
+        "buyers with desires, budgets and habits buy, not views",
+        0.2,
+        {
+            "buyers_days": (10.0, 40.0),
+            "buyers_focus": (0.4, 0.9),
+            "buyers_habit": (0.0, 0.5),
+            "buyers_persuasion": (0.2, 0.9),
+            "buyers_fit": (0.1, 0.7),
+            "buyers_followers": (-0.2, 0.7),
+            "buyers_budget_spread": (0.4, 1.2),
+        },
+        {"buyers_reach": (0.02, 0.15), "buyers_budget": (15.0, 80.0), "buyers_organic": (0.03, 0.15)},
+        but=("shared_audiences",),
+    ),
 }
-"""Every law by name."""
+"""Every law by name. One that is added at the end leaves the laws drawn before it as they were."""
 
 
 def _value(name: str, drawn: float) -> float | int:
@@ -207,11 +225,11 @@ def draw_law(seed: int, attempt: int = 0) -> World:
     """The ``attempt``-th world drawn by ``seed``; `World.laws` names the laws that hold in it."""
     rng = stream(seed, "law", attempt)
     changes: dict[str, Any] = {}
-    held = []
+    held: list[str] = []
     for name, law in LAWS.items():
         holds = rng.random() < law.chance
         share = dict(zip((*law.ranges, *law.ratios), rng.random(len(law.ranges) + len(law.ratios)), strict=True))
-        if not holds:
+        if not holds or set(law.but) & set(held):
             continue
         held.append(name)
         for field, (low, high) in law.ranges.items():
