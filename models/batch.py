@@ -75,7 +75,7 @@ def score_pairs(
     predictions = predict(bundle, X, Economics.of_many(briefs, campaigns))
     score = scores_of(
         campaigns,
-        predictions.utility,
+        predictions.order,
         as_floats(indices),
         weights=bundle.weights if weights is None else weights,
         index_names=bundle.index_names,

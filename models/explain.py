@@ -7,8 +7,10 @@ the head's score and ``c`` a signal's part, its effect is
 ``utility(s) - utility(s - c)``, the USD of expected profit that would go if
 this signal had said nothing. Where a signal also scales what a head is read
 into (`models.calibration.scale.Scale`; of several heads, the one that counts
-most), saying nothing is taking its usual value there too. Signals are then
-listed together, each once, with the head on which it acts most.
+most), saying nothing is taking its usual value there too. What the last stage
+(`models.stage`) makes of a signal is told in the USD by which it moves the
+order. Signals are then listed together, each once, with the head on which it
+acts most.
 
 Source: Lundberg et al. (2020), From local explanations to global understanding with explainable AI for trees.
 """
@@ -131,6 +133,10 @@ def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics
     effects = []
     for name in bundle.deciding:
         without = whole | {name: whole[name] - parts[name][:, :-1].reshape(-1)}
+        if bundle.stage is not None and name == bundle.stage.head:
+            order = bundle.stage.order
+            effects.append((order(as_is, whole[name]) - order(as_is, without[name])).reshape(k, n))
+            continue
         effects.append((as_is - utility(without, _unscaled(bundle, matrix, name, factor))).reshape(k, n))
     return effects
 

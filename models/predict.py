@@ -34,6 +34,7 @@ from marketplace.errors import BundleError
 from models.calibration import LEVELS, Calibration, MoneySpread
 from models.economics import Economics, Terms
 from models.funnel import STEPS, Expression, evaluate, names_in, slope
+from models.stage import Stage
 
 __all__ = [
     "MONEY",
@@ -55,7 +56,7 @@ MONEY = ("lift", "attributed")
 
 
 class FittedModel(Protocol):
-    """What predicting takes of a model: `models.bundle.model.Bundle` has it, and whatever else has these four."""
+    """What predicting takes of a model: `models.bundle.model.Bundle` has it, and whatever else has these five."""
 
     @property
     def funnel(self) -> Mapping[str, Expression]: ...
@@ -65,6 +66,8 @@ class FittedModel(Protocol):
     def heads(self) -> Mapping[str, Any]: ...
     @property
     def calibration(self) -> Mapping[str, Calibration]: ...
+    @property
+    def stage(self) -> Stage | None: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class Predictions:
     ``accept`` P(accept), ``deliver`` P(deliver | accept), ``success_probability`` their product; ``lift`` and
     ``attributed`` net sales in USD given delivery; ``utility`` expected incremental profit of inviting, USD.
     ``*_low`` and ``*_high`` are the ends of 80 % intervals, ``*_low_90`` and ``*_high_90`` those of 90 % ones.
-    ``others``: quantities that the bundle tells beside these, by name.
+    ``order`` what candidates are put in order by, USD: the utility, moved by the last stage where there is one
+    (`models.stage`). ``others``: quantities that the bundle tells beside these, by name.
     """
 
     accept: Floats
@@ -91,6 +95,7 @@ class Predictions:
     lift_high_90: Floats
     utility_low_90: Floats
     utility_high_90: Floats
+    order: Floats
     others: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -241,6 +246,7 @@ def from_raw(
         lift_high_90=lift_ends[3],
         utility_low_90=utility_ends[2],
         utility_high_90=utility_ends[3],
+        order=utility if bundle.stage is None else bundle.stage.order(utility, raw[bundle.stage.head]),
         others={
             name: calibration.value(calibration.score(raw), factor.get(name, 1.0))
             for name, calibration in read.items()

@@ -135,7 +135,7 @@ def rank(
     economics = brief if isinstance(brief, Economics) else Economics.of(brief)
     predictions = predict(bundle, matrix, economics)
     score = combine(
-        predictions.utility,
+        predictions.order,
         values,
         weights=bundle.weights if weights is None else weights,
         confidence=confidence,

@@ -30,6 +30,7 @@ from models.bundle.validate import MAX_BYTES, canonical_text, check_model_text
 from models.bundle.words import SignalWords
 from models.calibration import Calibration
 from models.economics import CURRENCY, FORMULA
+from models.stage import Stage
 
 __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]
 
@@ -37,13 +38,13 @@ MANIFEST = "bundle.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.json"
 VERSION = 5
-"""Of the layout; a reader refuses another. 4: the manifest tells the funnel and what each head speaks of."""
+"""Of the layout; a reader refuses another. 5: sums of heads, scales of several signals, a last stage."""
 
 _MAX_MANIFEST = 16 * 2**20
 _ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}
 _KEYS = {
     "version", "ranker", "model_version", "run_id", "as_of", "signals", "contract_sha256", "words", "heads", "files",
-    "calibration", "funnel", "head_words", "economics", "weights", "index_names", "metrics",
+    "calibration", "funnel", "stage", "head_words", "economics", "weights", "index_names", "metrics",
 }  # fmt: skip
 
 
@@ -84,6 +85,7 @@ def save_bundle(bundle: Bundle, folder: str | Path, signer: Signer) -> str:
             },
             "calibration": {name: calibration.as_dict() for name, calibration in bundle.calibration.items()},
             "funnel": dict(bundle.funnel),
+            "stage": None if bundle.stage is None else bundle.stage.as_dict(),
             "head_words": dict(bundle.head_words),
             "economics": _ECONOMICS,
             "weights": dict(bundle.weights),
@@ -128,6 +130,7 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
             heads={name: _booster(files[_head_file(name)]) for name in names},
             calibration={name: Calibration.from_dict(one) for name, one in content["calibration"].items()},
             funnel=content["funnel"],
+            stage=None if content["stage"] is None else Stage.from_dict(content["stage"]),
             head_words=content["head_words"],
             as_of=content["as_of"],
             run_id=content["run_id"],

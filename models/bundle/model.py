@@ -66,6 +66,7 @@ from models.calibration import Calibration, MoneySpread, ProbabilitySpread
 from models.funnel import STEPS, Expression, expression_of, names_in
 from models.predict import MONEY, Predictions
 from models.score import DEFAULT_WEIGHTS, INDEX_NAMES, checked_weights
+from models.stage import Stage
 
 __all__ = ["Bundle", "head_name"]
 
@@ -90,11 +91,13 @@ class Bundle:
     signals : tuple of str
         The matrix's columns, in order.
     heads : mapping of str to lightgbm.Booster
-        Those that the calibration reads.
+        Those that the calibration and the last stage read.
     calibration : mapping of str to Calibration
         One for each quantity: `MONEY`, the probabilities that the funnel reads, and any others.
     funnel : mapping of str to Expression
         How each of `models.funnel.STEPS` comes of the calibrated probabilities.
+    stage : Stage, optional
+        The last stage, whose head puts the candidates in order.
     as_of : str
         Labels known before this day trained it (ISO date).
     run_id, model_version : str
@@ -126,6 +129,7 @@ class Bundle:
     calibration: Mapping[str, Calibration]
     funnel: Mapping[str, Expression]
     as_of: str
+    stage: Stage | None = None
     run_id: str = ""
     model_version: str = ""
     contract_sha256: str = ""
@@ -178,8 +182,12 @@ class Bundle:
         if missing:
             raise _misfit(f"calibration of {', '.join(sorted(read | set(MONEY)))}", f"none of {', '.join(missing)}")
         used = {head for calibration in self.calibration.values() for head in calibration.heads}
+        if self.stage is not None:
+            if self.stage.head in used:
+                raise _misfit("a last stage with a head of its own", self.stage.head)
+            used.add(self.stage.head)
         if set(self.heads) != used:
-            raise _misfit(f"heads {sorted(used)}, which the calibration reads", f"{sorted(self.heads)}")
+            raise _misfit(f"heads {sorted(used)}, which calibration and stage read", f"{sorted(self.heads)}")
         for quantity, calibration in self.calibration.items():
             wanted = MoneySpread if quantity in MONEY else ProbabilitySpread if quantity in read else None
             if wanted is not None and not isinstance(calibration.spread, wanted):
@@ -193,9 +201,11 @@ class Bundle:
 
     @property
     def deciding(self) -> tuple[str, ...]:
-        """The heads that the utility depends on, in their order."""
+        """The heads that the utility and the order depend on, in their order."""
         read = {*MONEY, *(name for step in ("accept", "success") for name in names_in(self.funnel[step]))}
         used = {head for name in read for head in self.calibration[name].heads}
+        if self.stage is not None:
+            used.add(self.stage.head)
         return tuple(name for name in self.heads if name in used)
 
     def _check_head(self, name: str, booster: lgb.Booster) -> None:

@@ -241,7 +241,7 @@ class CampaignRanker(_CampaignModel):
         gains = {} if self.label_gain is None else {"label_gain": [float(gain) for gain in self.label_gain]}
         return {**super().lightgbm_params(), **own, **gains, **(self.more or {})}
 
-    def fit(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None) -> CampaignRanker:
+    def fit(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None, offset: Any = None) -> CampaignRanker:
         """Fit.
 
         Parameters
@@ -253,6 +253,8 @@ class CampaignRanker(_CampaignModel):
             Each row's campaign, of any type, in any order. Without it all rows are one campaign.
         sample_weight : array of shape (n,), optional
             Scales each row's pull on the trees.
+        offset : array of shape (n,), optional
+            A score to start from, which `predict` leaves out.
 
         Raises
         ------
@@ -266,10 +268,14 @@ class CampaignRanker(_CampaignModel):
         grades = self._grades(y)
         codes = _codes(groups, len(grades))
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+        start = None if offset is None else np.asarray(offset, dtype=np.float64)
+        if start is not None and (start.shape != (len(grades),) or not np.isfinite(start).all()):
+            raise _unfit(f"one finite offset for each of {len(grades)} rows", f"shape {start.shape}")
         order = None if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
         if order is not None:
             X, grades, codes = X[order], grades[order], codes[order]
             weights = None if weights is None else weights[order]
+            start = None if start is None else start[order]
         sizes = group_sizes(codes)
         if sizes.max() > LARGEST_QUERY:
             raise TrainingError(
@@ -277,7 +283,7 @@ class CampaignRanker(_CampaignModel):
                 received=f"one of {int(sizes.max()):,} rows" + ("" if groups is not None else ": no groups were given"),
                 look="groups of fit: one campaign id for each row",
             )
-        self.booster_ = self._boost(X, grades, params={}, weights=weights, groups=sizes)
+        self.booster_ = self._boost(X, grades, params={}, weights=weights, groups=sizes, init_score=start)
         self._by_campaign = groups is not None
         return self
 

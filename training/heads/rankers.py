@@ -24,6 +24,9 @@ two sums of money that are set against each other must be drawn together to the
 same degree, or the surest sellers are punished for their commission. All
 calibration is fitted on out-of-fold scores.
 
+What ``expected_value`` says of lift and attributed sales is more than one head's (`training.heads.mixture`), and its
+candidates are put in order by a last stage, ``lambdarank`` from the utility on (`training.heads.stage`).
+
 Half of what says how high the money stands are the estimates before shrinkage:
 shrinkage draws every lift towards a share of its attributed sales, and where
 nothing lifts anything that share alone would pass for lift. Each estimate weighs
@@ -36,7 +39,7 @@ plain mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -54,6 +57,7 @@ from training.heads.hyperparameters import DEFAULT, Hyperparameters
 from training.heads.linear import term_of
 from training.heads.mixture import Mixture, mixed_money
 from training.heads.quantities import Quantity
+from training.heads.stage import fit_stage
 from training.heads.targets import QUANTITIES, targets_of
 from training.stats import Groups, campaign_mean, gains_at_k, paired_randomisation_test
 
@@ -91,12 +95,15 @@ class Ranker:
         expressions of their vocabulary.
     money : function of the training data and the fitted heads
         What ``lift`` and ``attributed``, and whatever other money it tells, are made of.
+    staged : bool
+        Whether a last stage puts its candidates in order (`training.heads.stage`), where that validates no worse.
     """
 
     name: str
     reads: Mapping[str, str]
     funnel: Mapping[str, Expression]
     money: Callable[[TrainingData, Mapping[str, FittedHead]], Mapping[str, Mixture]]
+    staged: bool = False
 
 
 def _priced_money(data: TrainingData, heads: Mapping[str, FittedHead]) -> dict[str, Mixture]:
@@ -119,6 +126,7 @@ RANKERS: Mapping[str, Ranker] = MappingProxyType(
                 {"accept": "accept", "deliver": "deliver"},
                 CHAINED,
                 mixed_money,
+                staged=True,
             ),
             Ranker(
                 "lambdarank",
@@ -178,17 +186,23 @@ def fit_rankers(data: TrainingData, *, seed: int, hyperparameters: Hyperparamete
         if not head.converged:
             say(f"head {name} has not converged: {head.rounds} trees are the most allowed and have the least "
                 "out-of-fold loss; a higher max_rounds may do better")  # fmt: skip
-    return rankers_from(data, heads)
+    return rankers_from(data, heads, seed=seed, hyperparameters=hyperparameters)
 
 
-def rankers_from(data: TrainingData, heads: Mapping[str, FittedHead]) -> list[FittedRanker]:
+def rankers_from(
+    data: TrainingData, heads: Mapping[str, FittedHead], *, seed: int = 7, hyperparameters: Hyperparameters = DEFAULT
+) -> list[FittedRanker]:
     """All `RANKERS` of fitted heads, by `Target.name`; the one to be preferred comes last.
 
     That is the first of `RANKERS`, unless another validates better by more than chance (paired randomisation test
     over the training campaigns, one-sided p < `PREFERENCE`; the best of those that do): on few campaigns the
     difference is mostly noise, and the pointwise ranker is the better calibrated.
     """
-    first, *others = (_fitted(ranker, data, heads) for ranker in RANKERS.values())
+    first, *others = (
+        _staged(one, data, seed=seed, hyperparameters=hyperparameters) if ranker.staged else one
+        for ranker in RANKERS.values()
+        for one in (_fitted(ranker, data, heads),)
+    )
     better = [one for one in others if _better(one, first)]
     preferred = max(better, key=lambda one: one.validation) if better else first
     return [*(one for one in (first, *others) if one is not preferred), preferred]
@@ -226,8 +240,27 @@ def _fitted(ranker: Ranker, data: TrainingData, heads: Mapping[str, FittedHead])
     )
     raw = {name: head.out_of_fold for name, head in used.items()}
     out_of_fold = from_raw(bundle, raw, factors(bundle, data.X), data.economics)
-    validation, shares = validation_share(data, out_of_fold.utility)
-    return FittedRanker(bundle, used, out_of_fold, validation, shares)
+    return FittedRanker(bundle, used, out_of_fold, *validation_share(data, out_of_fold.order))
+
+
+def _staged(ranker: FittedRanker, data: TrainingData, *, seed: int, hyperparameters: Hyperparameters) -> FittedRanker:
+    """``ranker`` with a last stage; without, where there is none to fit or the order validates worse by it."""
+    found = fit_stage(data, ranker.out_of_fold.utility, seed=seed, hyperparameters=hyperparameters)
+    if found is None:
+        return ranker
+    stage, head = found
+    out_of_fold = replace(ranker.out_of_fold, order=stage.order(ranker.out_of_fold.utility, head.out_of_fold))
+    validation, shares = validation_share(data, out_of_fold.order)
+    if validation < ranker.validation:
+        return ranker
+    bundle = replace(
+        ranker.bundle,
+        stage=stage,
+        heads={**ranker.bundle.heads, stage.head: head.booster},
+        head_words={**ranker.bundle.head_words, stage.head: "the place among the candidates"},
+    )
+    head = replace(head, loss=-validation, constant_loss=-ranker.validation)
+    return FittedRanker(bundle, {**ranker.heads, stage.head: head}, out_of_fold, validation, shares)
 
 
 def _chance(quantity: Quantity, stored: str, head: FittedHead, data: TrainingData) -> Calibration:

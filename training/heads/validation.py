@@ -1,7 +1,7 @@
 """How well a set of hyperparameters of the heads validates within the training campaigns, block by block.
 
 The measure is the one that rankers are chosen by: the share of the best possible
-estimated profit above chance that the out-of-fold utility captures among the
+estimated profit above chance that the out-of-fold order captures among the
 invited (`training.heads.rankers.FittedRanker.validation`), of the ranker that training
 would prefer. After each block of campaigns the share so far is told, so that a
 hopeless set of hyperparameters need not be measured to its end. Held-out campaigns play no part.
@@ -10,7 +10,8 @@ hopeless set of hyperparameters need not be measured to its end. Held-out campai
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from training.heads.booster import fit_side_by_side
 from training.heads.feature_sets import FeatureSet
 from training.heads.fit import BLOCKS, FittedHead, Target, blocks_of, choose_head, fit_stages
 from training.heads.hyperparameters import STEP, Hyperparameters
-from training.heads.rankers import rankers_from
+from training.heads.rankers import FittedRanker, rankers_from
 from training.heads.targets import targets_of
 
 __all__ = ["Measured", "measure", "measure_by_block", "validation_campaigns"]
@@ -101,7 +102,8 @@ def measure_by_block(
         for (target, feature_set), (found, estimator) in zip(tasks, fit_side_by_side(staged, tasks), strict=True):
             scores[target.name, feature_set.name][:, inside] = found
             fitted[target.name, feature_set.name] = estimator
-        yield _so_far(data, targets, blocks <= block, scores, fitted, block=block)
+        rank = functools.partial(rankers_from, seed=seed, hyperparameters=hyperparameters)
+        yield _so_far(data, targets, blocks <= block, scores, fitted, rank=rank, block=block)
 
 
 def _so_far(
@@ -111,6 +113,7 @@ def _so_far(
     scores: dict[tuple[str, str], Floats],
     fitted: dict[tuple[str, str], Any],
     *,
+    rank: Callable[[TrainingData, Mapping[str, FittedHead]], list[FittedRanker]],
     block: int,
 ) -> Measured:
     """Choose, calibrate and measure on ``rows``, bool (n,), alone."""
@@ -122,7 +125,7 @@ def _so_far(
             mine = dataclasses.replace(target, rows=target.rows[rows], y=target.y[rows], weights=target.weights[rows])
             feature_set, head = choose_head(mine, part, own)
             heads[target.name] = dataclasses.replace(head, estimator=fitted[target.name, feature_set.name])
-        ranker = rankers_from(part, heads)[-1]
+        ranker = rank(part, heads)[-1]
     except (CollabrankError, ValueError, ZeroDivisionError):
         # The first blocks of a small marketplace may hold no delivery at all; the last block holds what training has.
         if part is data:

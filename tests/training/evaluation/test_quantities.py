@@ -22,7 +22,7 @@ def predicted(lift: np.ndarray, sd: float) -> Predictions:
         lift=lift, lift_low=lift - Z * sd, lift_high=lift + Z * sd, attributed=lift,
         utility=lift, utility_low=lift - Z * sd, utility_high=lift + Z * sd,
         lift_low_90=lift - LEVELS[0.9] * sd, lift_high_90=lift + LEVELS[0.9] * sd,
-        utility_low_90=lift - LEVELS[0.9] * sd, utility_high_90=lift + LEVELS[0.9] * sd,
+        utility_low_90=lift - LEVELS[0.9] * sd, utility_high_90=lift + LEVELS[0.9] * sd, order=lift,
     )  # fmt: skip
 
 
