@@ -1,0 +1,108 @@
+"""Rates of few events, shrunk: how often will the bookings that a travel agent brings be cancelled?
+
+An agent stands for a creator, a booking for a partnership, a cancellation for one that came to nothing. What an agent's
+bookings arriving before `CUT` came to tells of those arriving from then on. Held against the future's own rates, each
+agent weighed by the future bookings: the raw rate, the pooled one, and the indices' shrinkage
+(`features.indices.shrinkage`) with all of the past and with the past decayed as the indices decay it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.real.published import Benchmark, Figure, Frames, figure
+from features.indices.shrinkage import effective_n, estimate_prior, event_weight, interval, shrink
+from marketplace.arrays import Floats
+from training.stats import cluster_bootstrap
+
+__all__ = ["BENCHMARK", "CUT", "FEW", "MANY", "measure"]
+
+CUT = pd.Timestamp("2016-08-01")
+"""Thirteen months of arrivals before it, thirteen after."""
+
+FEW = 30
+"""Past bookings up to which an agent has few."""
+
+MANY = 100
+"""Future bookings from which an agent's future rate is told well enough to ask whether an interval holds it."""
+
+NO_AGENT = "NULL"
+
+
+def measure(frames: Frames, seed: int) -> list[Figure]:
+    """Weighted mean squared errors of each way, differences from raw, and how often the 80 % intervals hold."""
+    past, future = _agents(frames["bookings"])
+    agents = future.index.intersection(past.index)
+    past, future = past.loc[agents], future.loc[agents]
+    true = (future["cancelled"] / future["bookings"]).to_numpy()
+    weight = future["bookings"].to_numpy(dtype=np.float64)
+    total, evidence = past["cancelled"].to_numpy(dtype=np.float64), past["bookings"].to_numpy(dtype=np.float64)
+    prior = estimate_prior("rate", total, evidence)
+    heard, faded, squares = (past[name].to_numpy(dtype=np.float64) for name in ("heard", "faded", "squares"))
+    fading = estimate_prior("rate", heard, faded, evidence_e=effective_n(faded, squares))
+    predicted = {
+        "raw": total / evidence,
+        "pooled": np.full(len(agents), total.sum() / evidence.sum()),
+        "shrunk, decayed as the indices are": shrink(fading.mean, fading.strength, heard, faded),
+        "shrunk": shrink(prior.mean, prior.strength, total, evidence),
+    }
+    errors = {name: weight * (value - true) ** 2 for name, value in predicted.items()}
+    figures = [Figure("agents", float(len(agents))), Figure("trials the prior is worth", prior.strength)]
+    figures += [
+        figure(f"weighted squared error, {name}", cluster_bootstrap(error, weight, seed=seed))
+        for name, error in errors.items()
+    ]
+    for name in ("pooled", "shrunk", "shrunk, decayed as the indices are"):
+        found = cluster_bootstrap(errors[name] - errors["raw"], weight, seed=seed)
+        figures.append(figure(f"{name} less raw", found, "0"))
+    few = evidence <= FEW
+    figures.append(Figure(f"agents with at most {FEW} past bookings", float(few.sum())))
+    for name in ("raw", "shrunk"):
+        found = cluster_bootstrap(np.abs(predicted[name] - true)[few], seed=seed)
+        figures.append(figure(f"mean absolute error of those, {name}", found))
+    many = weight >= MANY
+    low, high = interval("rate", predicted["shrunk"], evidence, strength=prior.strength, dispersion=1.0)
+    held = ((true >= low) & (true <= high))[many]
+    figures.append(figure("80 % intervals that hold the future rate", cluster_bootstrap(held, seed=seed), ".8"))
+    return figures
+
+
+def _agents(bookings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bookings and cancellations of each agent before `CUT` (decayed as well) and from then on."""
+    arrival = pd.to_datetime(
+        bookings["arrival_date_year"].astype(str)
+        + bookings["arrival_date_month"]
+        + bookings["arrival_date_day_of_month"].astype(str),
+        format="%Y%B%d",
+    )
+    weight: Floats = event_weight((CUT - arrival).dt.days.clip(lower=0))
+    rows = pd.DataFrame(
+        {
+            "agent": bookings["agent"],
+            "bookings": 1,
+            "cancelled": bookings["is_canceled"],
+            "faded": weight,
+            "heard": weight * bookings["is_canceled"],
+            "squares": weight**2,
+        }
+    )
+    rows = rows[rows["agent"] != NO_AGENT]
+    before = arrival[rows.index] < CUT
+    return rows[before].groupby("agent").sum(), rows[~before].groupby("agent").sum()
+
+
+BENCHMARK = Benchmark(
+    "hotel_bookings",
+    "rates of few events, shrunk: agents' future cancellations",
+    {
+        "bookings": (
+            "agent",
+            "is_canceled",
+            "arrival_date_year",
+            "arrival_date_month",
+            "arrival_date_day_of_month",
+        )
+    },
+    measure,
+)
