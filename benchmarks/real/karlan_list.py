@@ -58,6 +58,8 @@ def held_out(state: pd.Series) -> Flags:
 def measure(frames: Frames, seed: int) -> list[Figure]:
     """Coverage of intervals about plain means, coverage of the money head's on states held out, and the effect."""
     letters = frames["letters"]
+    # Two gave, and it is not told how much.
+    letters = letters[letters[GIFT].notna()].reset_index(drop=True)
     gift = letters[GIFT].to_numpy(dtype=np.float64)
     figures = [Figure("letters", float(len(gift))), Figure("share with a gift", float((gift > 0).mean()))]
     for size in SIZES:
