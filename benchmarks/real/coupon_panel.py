@@ -43,7 +43,8 @@ def measure(frames: Frames, seed: int) -> list[Figure]:
         attributed=touched,
     )
     market = as_marketplace(panel)
-    mean, sd = by_the_days_alone(gathered(panel, market))
+    evidence = gathered(panel, market)
+    mean, sd = by_the_days_alone(evidence)
     days = len(unit) * PERIOD_DAYS
     treated = (sent > 0).astype(np.float64)
     figures = [
@@ -57,6 +58,7 @@ def measure(frames: Frames, seed: int) -> list[Figure]:
             "ours, by the days alone (90 %), a day", mean / days, (mean - Z90 * sd) / days, (mean + Z90 * sd) / days
         ),
     ]
+    figures.append(index_error(evidence))
     return figures + report_figures(panel, market, scale=1.0 / days, unit="a day", seed=seed)
 
 

@@ -45,17 +45,19 @@ def measure(frames: Frames, seed: int) -> list[Figure]:
         attributed=np.zeros(len(unit)),
     )
     market = as_marketplace(panel)
-    mean, sd = by_the_days_alone(gathered(panel, market))
-    centred = visits - visits.mean()
+    evidence = gathered(panel, market)
+    mean, sd = by_the_days_alone(evidence)
+    own, usual = (table.mean(axis=1, keepdims=True) for table in (visits, written))
     figures = [
         Figure("doctors", float(len(written))),
         Figure("visits", float(len(unit))),
         Figure(
             "pooled, a visit",
-            float((centred * (written - written.mean())).sum() / (centred * centred).sum()),
+            _slope(visits - visits.mean(), written - written.mean()),
             against=".94 seen before",
         ),
-        Figure("within doctor and month, a visit", within(written, visits), against=".14 seen before, within doctor"),
+        Figure("within doctor, a visit", _slope(visits - own, written - usual), against=".14 seen before"),
+        Figure("within doctor and month, a visit", within(written, visits)),
         Figure(
             "ours, by the days alone (90 %), a visit",
             mean / len(unit),
@@ -63,7 +65,13 @@ def measure(frames: Frames, seed: int) -> list[Figure]:
             (mean + Z90 * sd) / len(unit),
         ),
     ]
+    figures.append(index_error(evidence))
     return figures + report_figures(panel, market, scale=1.0 / len(unit), unit="a visit", seed=seed)
+
+
+def _slope(x: Floats, y: Floats) -> float:
+    """Of ``y`` on ``x``, both centred."""
+    return float((x * y).sum() / (x * x).sum())
 
 
 def _wide(rows: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmarks.real.panels import Panel, as_marketplace, by_the_days_alone, gathered, report_figures
+from benchmarks.real.panels import Panel, as_marketplace, by_the_days_alone, gathered, index_error, report_figures
 from benchmarks.real.published import Benchmark, Figure, Frames, figure
 from marketplace.arrays import Floats, Ints
 from training.stats import cluster_bootstrap
@@ -33,7 +33,8 @@ def measure(frames: Frames, seed: int) -> list[Figure]:
     spent = float(cost.sum())
     panel = _panel(sales, unit, day)
     market = as_marketplace(panel)
-    mean, sd = by_the_days_alone(gathered(panel, market))
+    evidence = gathered(panel, market)
+    mean, sd = by_the_days_alone(evidence)
     treated = np.unique(unit)
     figures = [
         Figure("regions", float(len(sales))),
@@ -49,6 +50,7 @@ def measure(frames: Frames, seed: int) -> list[Figure]:
         ),
         Figure("difference in differences a unit of cost", _plain(sales, treated, day) / spent),
     ]
+    figures.append(index_error(evidence))
     figures += report_figures(panel, market, scale=1.0 / spent, unit="a unit of cost", seed=seed)
     return figures + _never_was(np.delete(sales, treated, axis=0), np.unique(day), seed)
 

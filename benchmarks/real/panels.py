@@ -41,6 +41,7 @@ __all__ = [
     "drawn_days",
     "drawn_units",
     "gathered",
+    "index_error",
     "last_look",
     "report_figures",
 ]
@@ -93,11 +94,12 @@ class Panel:
 def drawn_days(totals: Floats, *, seed: int) -> Floats:
     """Daily amounts that add up to ``totals`` (P, N) of periods of `PERIOD_DAYS` days, float64 (P, N * PERIOD_DAYS).
 
-    Days are taken as independent gamma draws whose totals vary as much as a unit's totals do; given the totals their
-    shares are then Dirichlet, whatever the totals are. What really goes together from day to day is not lost: it is
-    between periods.
+    Days are taken as independent gamma draws whose totals vary as much as a unit's totals do; given its total, a period's
+    days are then shares of a Dirichlet draw. What goes together over more than a period stays in the totals.
     """
-    spread = np.square(totals.std(axis=1, ddof=1) / totals.mean(axis=1))
+    # A unit that never sold anything sells nothing on any day.
+    mean = np.maximum(totals.mean(axis=1), 1e-9)
+    spread = np.square(totals.std(axis=1, ddof=1) / mean)
     shape = np.clip(1.0 / (PERIOD_DAYS * np.maximum(spread, 1e-9)), _LUMPIEST, _SMOOTHEST)
     # No day is nothing at all, or a period's shares could not be told.
     days = np.random.default_rng(seed).gamma(shape[:, None, None], size=(*totals.shape, PERIOD_DAYS)) + 1e-12
@@ -243,6 +245,12 @@ def by_the_days_alone(evidence: LiftEvidence) -> tuple[float, float]:
     prior = Prior(np.zeros(count), np.zeros((count, count)), wide)
     ((mean, sd),) = sum_lifts(evidence, prior, [np.zeros(len(evidence.rows), dtype=np.int64)])
     return float(mean[0]), float(sd[0])
+
+
+def index_error(evidence: LiftEvidence) -> Figure:
+    """How far the index of all units may be off on a typical day, as a share: where it is large, lift comes out high."""
+    _, variance = evidence.baseline.shared[0]
+    return Figure("error of a typical day's index of all, share", float(np.sqrt(np.median(variance))))
 
 
 def report_figures(panel: Panel, market: Marketplace, *, scale: float, unit: str, seed: int) -> list[Figure]:

@@ -63,8 +63,8 @@ OPENING = """\
 <!-- Written by `make docs` from marketplace/contract/unread.py. Change that, not this page. -->
 
 Columns of [the contract](contract.md) that no signal, index, label, check or estimate reads, and why. A marketplace
-loses nothing by leaving them out, where the contract lets it; `collabrank check` holds them against the contract all the
-same. A test reads the source for what is read: a new column must be read, or stand here.
+loses nothing by leaving them out, where the contract lets it; `collabrank check` holds them against the contract all
+the same. A test reads the source for what is read: a new column must be read, or stand here.
 """
 
 
