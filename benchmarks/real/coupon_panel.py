@@ -17,6 +17,7 @@ from benchmarks.real.panels import (
     by_the_days_alone,
     drawn_days,
     gathered,
+    index_error,
     report_figures,
 )
 from benchmarks.real.published import Benchmark, Figure, Frames

@@ -4,8 +4,8 @@ An agent stands for a creator, a booking for a partnership, a cancellation for o
 bookings arriving before `CUT` came to tells of those arriving from then on. Held against the future's own rates, each
 agent weighed by the future bookings: the raw rate, the pooled one, and the indices' shrinkage
 (`features.indices.shrinkage`) with all of the past and with the past decayed as the indices decay it. Whether the
-intervals hold is also asked of bookings drawn in two halves, where nothing changes from one to the other; that was added
-after the first look.
+intervals hold is also asked of bookings drawn in two halves, where nothing changes from one to the other; that was
+added after the first look.
 """
 
 from __future__ import annotations

@@ -94,8 +94,8 @@ class Panel:
 def drawn_days(totals: Floats, *, seed: int) -> Floats:
     """Daily amounts that add up to ``totals`` (P, N) of periods of `PERIOD_DAYS` days, float64 (P, N * PERIOD_DAYS).
 
-    Days are taken as independent gamma draws whose totals vary as much as a unit's totals do; given its total, a period's
-    days are then shares of a Dirichlet draw. What goes together over more than a period stays in the totals.
+    Days are taken as independent gamma draws whose totals vary as much as a unit's totals do; given its total, a
+    period's days are then shares of a Dirichlet draw. What goes together over more than a period stays in the totals.
     """
     # A unit that never sold anything sells nothing on any day.
     mean = np.maximum(totals.mean(axis=1), 1e-9)
@@ -248,7 +248,7 @@ def by_the_days_alone(evidence: LiftEvidence) -> tuple[float, float]:
 
 
 def index_error(evidence: LiftEvidence) -> Figure:
-    """How far the index of all units may be off on a typical day, as a share: where it is large, lift comes out high."""
+    """How far the index of all units may be off on a typical day, as a share: a large one makes lift high."""
     _, variance = evidence.baseline.shared[0]
     return Figure("error of a typical day's index of all, share", float(np.sqrt(np.median(variance))))
 
