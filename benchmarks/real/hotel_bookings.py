@@ -5,7 +5,7 @@ bookings arriving before `CUT` came to tells of those arriving from then on. Hel
 agent weighed by the future bookings: the raw rate, the pooled one, and the indices' shrinkage
 (`features.indices.shrinkage`) with all of the past and with the past decayed as the indices decay it. Whether the
 intervals hold is also asked of bookings drawn in two halves, where nothing changes from one to the other; that was
-added after the first look.
+added after the first look, and the luck of the other half counted after the second.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 from benchmarks.real.published import Benchmark, Figure, Frames, figure
 from features.indices.shrinkage import effective_n, estimate_prior, event_weight, interval, shrink
 from marketplace.arrays import Flags, Floats
+from models.calibration import LEVELS
 from training.stats import cluster_bootstrap
 
 __all__ = ["BENCHMARK", "CUT", "FEW", "MANY", "measure"]
@@ -27,7 +28,9 @@ FEW = 30
 """Past bookings up to which an agent has few."""
 
 MANY = 100
-"""Future bookings from which an agent's future rate is told well enough to ask whether an interval holds it."""
+"""Bookings from which an agent's rate is told well enough to ask whether an interval holds it."""
+
+Z80 = LEVELS[0.8]
 
 NO_AGENT = "NULL"
 
@@ -72,7 +75,7 @@ def measure(frames: Frames, seed: int) -> list[Figure]:
 def _coverage(what: str, past: pd.DataFrame, other: pd.DataFrame, seed: int) -> Figure:
     """How often the 80 % interval of the shrunk rate of ``past`` holds the rate of ``other`` bookings, agent by agent.
 
-    Of agents with at least `MANY` other bookings: an agent's own rate is told well enough by then.
+    Of agents with at least `MANY` other bookings, each interval widened, in squares, by the luck of those.
     """
     total, evidence = past["cancelled"].to_numpy(dtype=np.float64), past["bookings"].to_numpy(dtype=np.float64)
     prior = estimate_prior("rate", total, evidence)
@@ -80,6 +83,9 @@ def _coverage(what: str, past: pd.DataFrame, other: pd.DataFrame, seed: int) -> 
     low, high = interval("rate", value, evidence, strength=prior.strength, dispersion=1.0)
     count = other["bookings"].to_numpy(dtype=np.float64)
     rate = other["cancelled"].to_numpy(dtype=np.float64) / count
+    # The other bookings' rate has its own luck beside the doubt that the interval tells.
+    luck = Z80**2 * value * (1.0 - value) / count
+    low, high = value - np.sqrt((value - low) ** 2 + luck), value + np.sqrt((high - value) ** 2 + luck)
     held = ((rate >= low) & (rate <= high))[count >= MANY]
     return figure(f"{what} ({held.size} agents)", cluster_bootstrap(held.astype(np.float64), seed=seed), ".8")
 
