@@ -44,7 +44,7 @@ def regions(effect: float) -> pd.DataFrame:
     week = 1.0 + 0.2 * np.sin(2 * np.pi * np.arange(80) / 7)
     sales = level * week * (1.0 + 0.05 * rng.normal(size=(24, 80)))
     cost = np.zeros(sales.shape)
-    cost[:12, 45:66] = 0.05 * level[:12]
+    cost[:12, 45:59] = 0.05 * level[:12]
     sales += effect * cost
     geo, day = np.divmod(np.arange(sales.size), 80)
     dates = (pd.Timestamp("2015-01-05") + pd.to_timedelta(day, unit="D")).date
@@ -52,14 +52,14 @@ def regions(effect: float) -> pd.DataFrame:
 
 
 def test_the_lift_of_a_randomised_experiment_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(geo_experiment, "DRAWS", 8)
+    monkeypatch.setattr(geo_experiment, "DRAWS", 4)
     found = by_name(geo_experiment.measure({"sales_and_cost": regions(3.0)}, 7))
     lift = found["lift a unit of cost, by the days alone (90 %)"]
     assert lift.low < 3.0 < lift.high
     assert lift.high - lift.low < 2.5
     assert found["regions with advertising"].value == 12
     assert found["difference in differences a unit of cost"].value == pytest.approx(3.0, abs=0.7)
-    assert found["90 % intervals that hold the 0 of advertising that never was (8)"].value >= 0.5
+    assert found["90 % intervals that hold the 0 of advertising that never was (4)"].value >= 0.5
 
 
 def test_targeting_is_not_taken_for_lift() -> None:
@@ -89,17 +89,17 @@ def test_targeting_is_not_taken_for_lift() -> None:
 
 def test_what_visits_add_is_found_within_doctors() -> None:
     rng = np.random.default_rng(3)
-    level = rng.gamma(4.0, 10.0, 200)
-    visits = rng.poisson(0.01 * level[:, None], (200, 12))
+    level = rng.gamma(4.0, 10.0, 120)
+    visits = rng.poisson(0.01 * level[:, None], (120, 10))
     written = np.round(level[:, None] * (1.0 + 0.03 * rng.normal(size=visits.shape)) + 2.0 * visits)
-    doctor, month = np.divmod(np.arange(2_400), 12)
+    doctor, month = np.divmod(np.arange(1_200), 10)
     rows = pd.DataFrame({"id": doctor, "scripts": written[doctor, month], "detailing": visits[doctor, month]})
     found = by_name(BENCHMARKS["detailing_panel"].measure({"counts": rows}, 7))
     ours = found["ours, by the days alone (90 %), a visit"]
     assert found["pooled, a visit"].value > 4.0
     assert found["within doctor and month, a visit"].value == pytest.approx(2.0, abs=0.3)
     assert ours.low < 2.0 < ours.high
-    assert ours.high - ours.low < 2.5
+    assert ours.high - ours.low < 3.0
     assert found["visits"].value == visits.sum()
 
 
