@@ -50,6 +50,7 @@ lock:
 
 docs: install
 	$(BIN)/python -m marketplace.contract.reference
+	$(BIN)/python -m marketplace.contract.unread
 	$(BIN)/python -m features.signals.reference
 	$(BIN)/python -m collabrank.reference
 	$(BIN)/python -m tests.leaks.page
