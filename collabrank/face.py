@@ -120,7 +120,8 @@ def simulate(
     seed : int
         The same seed writes the same bytes.
     world : str
-        ``baseline``, or a departure from it (``collabrank simulate --help`` names them).
+        ``baseline``, a departure from it (``collabrank simulate --worlds`` lists them), or ``wild``, whose laws the
+        seed draws.
 
     Raises
     ------

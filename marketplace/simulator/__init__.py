@@ -9,7 +9,8 @@ The model in one picture (an arrow is a cause)::
     size in the category ─► captured organic demand ─┘ (attributed, yet not incremental)
     30-day GMV ─► the older ranker ─► lists, invitations (a share of them random)
 
-Each stage draws from its own stream, so that a change in one does not shift
+The same mechanisms take other laws (`marketplace.simulator.worlds.wild`): all of them are parameters that are neutral
+where a world does not set them. Each stage draws from its own stream, so that a change in one does not shift
 another. The same arguments give the same bytes.
 """
 

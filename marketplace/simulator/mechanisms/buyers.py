@@ -24,8 +24,11 @@ from marketplace.simulator.worlds import CATEGORIES, World
 __all__ = ["AWAY", "WEIGHTS", "credited", "credited_by_campaign", "organic_lines", "persuades", "pool"]
 
 _NODES, _ON_BOTH = leggauss(32)
-AWAY, WEIGHTS = 0.5 * (1.0 - _NODES), 0.5 * _ON_BOTH
-"""``1 - t`` at the nodes of a rule on [0, 1], and its weights: exact for up to 64 contents."""
+AWAY = 0.5 * (1.0 - _NODES)
+"""``1 - t`` at the nodes of a rule on [0, 1] that is exact for up to 64 contents."""
+
+WEIGHTS = 0.5 * _ON_BOTH
+"""The rule's weights, adding up to one."""
 
 _MOST = 0.6
 """Largest chance to persuade a buyer, so that no multiple by compliance or sales day takes it to one."""

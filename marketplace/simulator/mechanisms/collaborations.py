@@ -47,8 +47,30 @@ def eligible_creators(population: Population, *, market: int, briefed: int) -> I
     return np.flatnonzero((population.creator_market == market) & (known < floor)).astype(np.int64)
 
 
+def _beside(
+    world: World,
+    population: Population,
+    expected: Expectation,
+    *,
+    briefs: Briefs,
+    i: int,
+    creator: Ints,
+    past: History,
+    invited: Ints,
+) -> Expectation:
+    """``expected`` of inviting each alone, made that of inviting each beside all ``invited``, where these crowd."""
+    commission = float(briefs.commission[i])
+    expected = beside_the_invited(world, population, expected, creator=creator, invited=invited, commission=commission)
+    return beside_other_contents(
+        world, population, expected, briefs=briefs, i=i, creator=creator, past=past, invited=invited
+    )
+
+
 def expect_fresh(world: World, seed: int, *, creators: int, campaigns: int, days: int) -> Iterator[Expectation]:
-    """For each brief of a marketplace, the truth of every eligible creator as if nobody had been asked before."""
+    """For each brief of a marketplace, the truth of every eligible creator as if nobody had been asked before.
+
+    Beside as many of them, evenly chosen, as a campaign invites in the middle of `World.invites`.
+    """
     population = draw_population(world, seed, creators=creators, campaigns=campaigns, days=days)
     briefs = draw_briefs(world, seed, population, campaigns=campaigns)
     for i in range(len(briefs)):
@@ -56,7 +78,10 @@ def expect_fresh(world: World, seed: int, *, creators: int, campaigns: int, days
         who = eligible_creators(population, market=int(briefs.market[i]), briefed=now)
         none = np.zeros(len(who))
         rules, people = era(world, population, now)
-        yield expect(rules, people, briefs=briefs, i=i, creator=who, past=History(none, none, none))
+        past = History(none, none, none)
+        alone = expect(rules, people, briefs=briefs, i=i, creator=who, past=past)
+        invited = np.unique(np.linspace(0, len(who) - 1, sum(world.invites) // 2).astype(np.int64))
+        yield _beside(rules, people, alone, briefs=briefs, i=i, creator=who, past=past, invited=invited)
 
 
 def _recent(weight: Floats, creator: Ints, count: int) -> Floats:
@@ -123,10 +148,7 @@ def run_campaigns(
             (eligible, rows, past) if evaluation[i] else (invited, np.arange(len(rows)), their_past)
         )
         expected = expect(rules, people, briefs=briefs, i=i, creator=who_told, past=told_past)
-        expected = beside_the_invited(
-            rules, people, expected, creator=who_told, invited=places, commission=float(briefs.commission[i])
-        )
-        expected = beside_other_contents(
+        expected = _beside(
             rules, people, expected, briefs=briefs, i=i, creator=who_told, past=told_past, invited=places
         )
         tell(i, who_told, expected)

@@ -201,7 +201,7 @@ LAWS: Mapping[str, Law] = {
         "buyers with desires, budgets and habits buy, not views",
         0.2,
         {
-            "buyers_days": (10.0, 40.0),
+            "buyers_days": (50.0, 250.0),
             "buyers_focus": (0.4, 0.9),
             "buyers_habit": (0.0, 0.5),
             "buyers_persuasion": (0.2, 0.9),
@@ -209,7 +209,7 @@ LAWS: Mapping[str, Law] = {
             "buyers_followers": (-0.2, 0.7),
             "buyers_budget_spread": (0.4, 1.2),
         },
-        {"buyers_reach": (0.02, 0.15), "buyers_budget": (15.0, 80.0), "buyers_organic": (0.03, 0.15)},
+        {"buyers_reach": (0.015, 0.1), "buyers_budget": (15.0, 80.0), "buyers_organic": (0.03, 0.15)},
         but=("shared_audiences",),
     ),
 }

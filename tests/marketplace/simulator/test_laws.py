@@ -518,6 +518,15 @@ def test_every_law_names_parameters_that_the_baseline_leaves_alone() -> None:
         assert all(low > 0 for low, _ in law.ratios.values())
 
 
+def test_the_page_tells_every_law_and_range() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "laws.md").read_text()
+    for name, law in LAWS.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        assert f"| {law.about} | {law.chance:g} |" in row
+        for field, (low, high) in (*law.ranges.items(), *law.ratios.items()):
+            assert f"`{field}` {low:g} to {high:g}" in row
+
+
 def test_a_seed_draws_one_law_and_others_draw_others() -> None:
     assert draw_law(3) == draw_law(3)
     assert draw_law(3) != draw_law(4)
