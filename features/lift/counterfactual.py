@@ -333,14 +333,10 @@ def _other_orders(panel: Panel, attributed: pd.DataFrame) -> list[Floats]:
 
 
 def _index(ratio: Floats, usable: Flags, noise: Floats, panel: Panel) -> tuple[Floats, list[tuple[Ints, Floats]]]:
-    """All products' index times market's and category's deviations, each shrunk, float64 (P, T); `Baseline.shared`."""
+    """Everyone's deviation from 1 times market's and category's, each shrunk, float64 (P, T); `Baseline.shared`."""
     weight = np.where(usable, 1.0 / noise[:, None], 0.0)
-    total = weight.sum(axis=0)
-    everyone = np.divide((weight * ratio).sum(axis=0), total, out=np.ones_like(total), where=total > 0)
-    index = np.broadcast_to(np.maximum(everyone, 1e-3), ratio.shape).copy()
-    doubt = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    shared = [(np.zeros(len(ratio), dtype=np.int64), doubt[None, :])]
-    for codes in (panel.market, panel.category):
+    index, shared = np.ones(ratio.shape), []
+    for codes in (np.zeros(len(ratio), dtype=np.int64), panel.market, panel.category):
         size = int(codes.max()) + 1
         # Precision of a ratio whose expected value is the index: var(ratio / index) = noise / index.
         precision = weight * index
