@@ -29,7 +29,7 @@ from training.evaluation.comparison import Comparison, compare_rankers, known_ou
 from training.evaluation.first import FirstLift, first_lifts
 from training.evaluation.held_out import HeldOut, gather_held_out
 from training.evaluation.quantities import Coverage, Reading, measure_quantities, observed_quantities
-from training.evaluation.score_file import Missing, ScoreFile, read_scores
+from training.score_file import Missing, ScoreFile, read_scores
 from training.evaluation.standings import WHOLE, Standing
 from training.stats import Groups
 
@@ -150,7 +150,7 @@ def evaluate_marketplace(
     ----------
     market : path or Marketplace
     scores : path, optional
-        A Parquet or CSV file, read by the rules of `training.evaluation.score_file` before anything is built.
+        A Parquet or CSV file, read by the rules of `training.score_file` before anything is built.
     missing : {"refuse", "last"}
         What becomes of eligible creators whom the file leaves out.
     ceiling : bool
