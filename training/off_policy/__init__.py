@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from training.off_policy.estimators import ESTIMATORS, Log, estimate, invitation_weights, mixture, soft_policy, top_policy
+from training.off_policy.estimators import (
+    ESTIMATORS,
+    Log,
+    estimate,
+    invitation_weights,
+    mixture,
+    soft_policy,
+    top_policy,
+)
 from training.off_policy.log import SELLERS_DOING, PolicyData, log_of, logged_chances, read_policy_data, ripening
 from training.off_policy.run import bundle_scores, evaluate_policy, off_policy_text
 

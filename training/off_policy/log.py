@@ -258,7 +258,7 @@ def log_of(
     invited: Flags,
     profit: Floats,
 ) -> Log:
-    """The log of ``pairs`` (n rows, campaigns together, numbered by ``campaign``), chances as `logged_chances` has them.
+    """The log of ``pairs``, n rows, numbered by ``campaign``; chances as `logged_chances` has them.
 
     ``modelled_chance`` is still NaN.
     """
