@@ -218,6 +218,6 @@ def test_a_metric_is_declared_in_one_place(monkeypatch: pytest.MonkeyPatch) -> N
     assert next(iter(module._METRICS)) == "oracle_gain_share_at_20", "the headline stays the first"
     with pytest.raises(TrainingError, match="name of its own"):
         module.metric("map", says="again", needs=("labels",))(first)
-    with pytest.raises(TrainingError, match="truth or labels"):
+    with pytest.raises(TrainingError, match="some of truth, log, labels"):
         module.metric("of_nothing", says="nothing", needs=("predictions",))(first)
     assert all(each.function.__doc__ for each in METRICS.values()), "a metric's docstring has its formula"
