@@ -11,9 +11,9 @@ by `training.tracking.check_gate` as ``collabrank promote`` would:
 
 The first three should be passed, refused, refused; the last replaces nothing. The true share of the possible gain
 stands beside each, and the log's estimate of the first 20's profit beside the truth on the same campaigns, so that its
-90 % interval can be counted. (Labels alone are shuffled: what all posts sold is known to the signals, so a model without
-a single true label still orders by expected sales, and may earn more than a simple sort. The gate refuses it for what it
-tells wrongly of who delivers.)
+90 % interval can be counted. (Labels alone are shuffled: what all posts sold is known to the signals, so a model
+without a single true label still orders by expected sales, and may earn more than a simple sort. The gate refuses it
+for what it tells wrongly of who delivers.)
 
 ``--out FILE`` keeps one JSON line for each marketplace; started again with the same file it goes on from there.
 """

@@ -10,7 +10,7 @@ where predicted differences within a campaign come true, 0 where the order says 
 are exaggerated.
 
 *Group averages.* The rows are cut into four groups by ``x``; the mean of ``y - x`` of each should be 0, level included:
-``chi2 = d' V^-1 d`` with as many degrees of freedom as there are groups, ``V`` clustered by campaign.
+``chi2 = d' V^-1 d``, ``V`` clustered by campaign, with Hotelling's law for its p.
 
 How well the order of predicted lifts targets is told by the metrics ``lift_autoc`` and ``lift_qini``.
 
@@ -98,7 +98,7 @@ def check_effects(told: npt.ArrayLike, estimated: npt.ArrayLike, campaign_ids: n
         Estimated lift before shrinkage, USD; NaN where nothing was delivered or it is not known.
     campaign_ids : (n,)
     """
-    from scipy.stats import chi2 as chi2_law
+    from scipy.stats import f as f_law
     from scipy.stats import t as t_law
 
     mine, came = np.asarray(told, dtype=np.float64), np.asarray(estimated, dtype=np.float64)
@@ -120,13 +120,15 @@ def check_effects(told: npt.ArrayLike, estimated: npt.ArrayLike, campaign_ids: n
     law = t_law(campaigns - 1)
     half = float(law.ppf(0.5 + LEVEL / 2)) * error
     groups, chi2 = _groups(x, y, code, campaigns)
+    free = campaigns - len(groups)
     return EffectTest(
         len(known), campaigns, slope, slope - half, slope + half,
         p_zero=float(law.sf(slope / error)) if error > 0 else nothing,
         p_one=float(2.0 * law.sf(abs(slope - 1.0) / error)) if error > 0 else nothing,
         groups=groups,
         chi2=chi2,
-        p=float(chi2_law.sf(chi2, len(groups))) if groups else nothing,
+        # Hotelling: V is estimated from the campaigns as well.
+        p=float(f_law.sf(chi2 * free / ((campaigns - 1) * len(groups)), len(groups), free)) if groups else nothing,
     )  # fmt: skip
 
 
