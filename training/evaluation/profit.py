@@ -25,8 +25,8 @@ rankers of one comparison share one ``q``, so that none is judged by its own cla
 ``w_i = 1``. Such a campaign tells who of the invited brought most, and nothing of those whom the older ranker never let
 through.
 
-A campaign takes part once its sales have ripened (`training.off_policy.ripening`) and the profit of all but a few of
-its invitations is known; the few stand as ``q`` has them. What the estimate cannot see: an error in the estimated lifts
+A campaign takes part once it is settled and the profit of all but a few of its invitations is known, which needs the
+sales of what was delivered to have ripened; the few stand as ``q`` has them. What the estimate cannot see: an error in the estimated lifts
 that all creators share, such as a shock to sales on the day of a campaign; the checks of ``collabrank lift`` look for
 it.
 
@@ -47,7 +47,7 @@ from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from models.economics import Economics
 from training.evaluation.quantities import observed_quantities
-from training.off_policy import SELLERS_DOING, invitation_weights, log_of, logged_chances, ripening
+from training.off_policy import SELLERS_DOING, invitation_weights, log_of, logged_chances
 from training.outcomes import SETTLED_SHARE
 
 __all__ = ["ProfitLog", "read_profits"]
@@ -115,7 +115,7 @@ class ProfitLog:
 
 
 def read_profits(market: Marketplace, pairs: pd.DataFrame, *, labels: pd.DataFrame, economics: Economics) -> ProfitLog:
-    """The log of the campaigns of ``pairs`` whose sales have ripened.
+    """The log of the campaigns of ``pairs`` whose profits are known.
 
     Parameters
     ----------
@@ -140,13 +140,12 @@ def read_profits(market: Marketplace, pairs: pd.DataFrame, *, labels: pd.DataFra
 
     count = np.bincount(code, invited, minlength=len(ids))
     unknown = np.bincount(code, invited & ~np.isfinite(profit), minlength=len(ids))
-    dates, until = ripening(market)
-    ripe_at = dates.set_index("campaign_id")["ripe_at"].reindex(ids)
+    unsettled = np.bincount(code, invited & ~seen["campaign_settled"].eq(True).to_numpy(), minlength=len(ids))
     left_out: dict[str, int] = {}
     taken = np.ones(len(ids), dtype=np.bool_)
     for reason, rule in {
         "without_invitations": count == 0,
-        "not_ripe": ~(ripe_at < until).to_numpy(dtype=np.bool_),
+        "not_settled": unsettled > 0,
         "with_unknown_profits": unknown > SETTLED_SHARE * count,
     }.items():
         if (taken & rule).any():

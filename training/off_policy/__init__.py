@@ -11,7 +11,7 @@ from training.off_policy.estimators import (
     soft_policy,
     top_policy,
 )
-from training.off_policy.log import SELLERS_DOING, PolicyData, log_of, logged_chances, read_policy_data, ripening
+from training.off_policy.log import SELLERS_DOING, PolicyData, log_of, logged_chances, read_policy_data
 from training.off_policy.run import bundle_scores, evaluate_policy, off_policy_text
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "mixture",
     "off_policy_text",
     "read_policy_data",
-    "ripening",
     "soft_policy",
     "top_policy",
 ]

@@ -132,9 +132,7 @@ def test_without_impressions_only_the_invited_can_be_chosen(read, market) -> Non
 
     pairs, labels, economics, with_chances = read
     bare = Marketplace.from_frames({"campaigns": market.frame("campaigns"), "invitations": market.frame("invitations")})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.off_policy.log.known_until", lambda _market: known_until(market))
-        found = read_profits(bare, pairs, labels=labels, economics=economics)
+    found = read_profits(bare, pairs, labels=labels, economics=economics)
     assert found.counts["among_invited"] == with_chances.counts["by_chance"]
     assert set(np.unique(found.weight)) == {0.0, 1.0}
     np.testing.assert_array_equal(found.offered, with_chances.weight > 0)
