@@ -26,9 +26,9 @@ rankers of one comparison share one ``q``, so that none is judged by its own cla
 through.
 
 A campaign takes part once it is settled and the profit of all but a few of its invitations is known, which needs the
-sales of what was delivered to have ripened; the few stand as ``q`` has them. What the estimate cannot see: an error in the estimated lifts
-that all creators share, such as a shock to sales on the day of a campaign; the checks of ``collabrank lift`` look for
-it.
+sales of what was delivered to have ripened; the few stand as ``q`` has them. What the estimate cannot see: an error in
+the estimated lifts that all creators share, such as a shock to sales on the day of a campaign; the checks of
+``collabrank lift`` look for it.
 
 Source: Robins, Rotnitzky and Zhao (1994), Estimation of regression coefficients when some regressors are not always
 observed; Dudik, Langford and Li (2011), Doubly robust policy evaluation and learning.

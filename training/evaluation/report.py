@@ -222,9 +222,9 @@ def _effects(comparison: Comparison) -> Iterator[str]:
             continue
         groups = ", ".join(f"{group.predicted:.2f} came as {group.observed:.2f}" for group in one.groups)
         yield (
-            f"Lift of {ranker} on {one.rows} deliveries of {one.campaigns} campaigns: a predicted difference of 1 within "
-            f"a campaign came as {one.slope:.2f} (90 % {_range(one.low, one.high)}; p of no order {p_text(one.p_zero)}, "
-            f"of full size {p_text(one.p_one)})"
+            f"Lift of {ranker} on {one.rows} deliveries of {one.campaigns} campaigns: a predicted difference of 1 "
+            f"within a campaign came as {one.slope:.2f} (90 % {_range(one.low, one.high)}; p of no order "
+            f"{p_text(one.p_zero)}, of full size {p_text(one.p_one)})"
             + (f"; by quarters, in the campaign's mean: {groups} (p of no gap {p_text(one.p)})." if groups else ".")
         )
 
