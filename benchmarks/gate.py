@@ -43,7 +43,7 @@ OUTCOMES = (
     "status", "reason", "grade", "accepted", "delivered", "on_time", "posted_at", "attributed_usd", "lift_usd",
     "lift_se_usd", "lift_raw_usd", "lift_raw_se_usd", "reply_matured", "campaign_settled",
 )  # fmt: skip
-"""Columns of `training.data.LABEL_COLUMNS` that say what came of an invitation."""
+"""Columns of `training.data.labels.LABEL_COLUMNS` that say what came of an invitation."""
 
 VARIANTS = {"genuine": True, "shuffled": False, "shuffled_within": False, "another_seed": False}
 """Candidate to whether the gate should let it pass."""

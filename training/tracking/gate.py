@@ -18,12 +18,13 @@ on what it predicts: success on who delivered, attributed on what was sold.
 
 **What follows.**
 
-- *A first champion* goes in on *better*; where there is no truth, if its success head is better than chance besides. On
-  *not worse* and *cannot tell* it goes in only if its success head is better than the best simple sort, and its
-  attributed head knows something beyond all simple sorts and is not worse than the best of them.
-- *A successor* goes in on *better*, with no head worse than the champion's. On *not worse* it goes in only for a stated
-  reason: that it learned from newer outcomes, or one given with ``--reason``. Where money cannot tell, but both
-  heads are not worse than the champion's, that is *not worse* too.
+- *A first champion* goes in on *better*; where there is no truth, only if its success head is better than chance (else
+  it is luck, and nobody can tell). On *not worse* and *cannot tell* it goes in only if its success head is better than
+  the best simple sort, and its attributed head knows something beyond all simple sorts and is not worse than the best
+  of them.
+- *A successor* goes in on *better*; where there is no truth, only if no head is worse than the champion's. On *not
+  worse* it goes in only for a stated reason: that it learned from newer outcomes, or one given with ``--reason``. Where
+  money cannot tell, but both heads are not worse than the champion's, that is *not worse* too.
 - *Cannot tell* and *worse* keep the champion. So does a first 20 that loses money with confidence, a slice that
   collapses, and a probability that is not calibrated.
 
@@ -454,83 +455,65 @@ class _Weighing:
                 )
         return checks
 
+    @property
+    def by_truth(self) -> bool:
+        """Whether what is earned is told by the truth."""
+        return self.rule is not None and self.rule.truth
+
     def first(self) -> tuple[Verdict, bool, str]:
         """The verdict on a candidate where there is no champion, whether it lets pass, and why."""
         verdict = self.earning.verdict
         if self.losing or verdict is Verdict.WORSE:
-            what = "Its first 20 lose money" if self.losing else "It earns less than the best simple sort"
-            return (
-                Verdict.WORSE,
-                False,
-                f"Worse: {what[0].lower()}{what[1:]}, and that is no accident of these campaigns.",
-            )
-        learned = self._learned()
+            what = "its first 20 lose money" if self.losing else "it earns less than the best simple sort"
+            return Verdict.WORSE, False, f"Worse: {what}, and that is no accident of these campaigns."
+        if verdict is Verdict.BETTER and (self.by_truth or self._learned()):
+            return verdict, True, "Better: it earns more than the best simple sort."
         if verdict is Verdict.BETTER:
-            if (self.rule is not None and self.rule.truth) or learned:
-                return verdict, True, "Better: it earns more than the best simple sort."
-            return (
-                verdict,
-                False,
-                (
-                    "It earns more than the best simple sort, but does not tell better than chance who delivers: that "
-                    "looks like luck."
-                ),
+            words = (
+                "Cannot tell: it earned more than the best simple sort, but does not tell better than chance who "
+                "delivers, so that looks like luck."
             )
+            return Verdict.CANNOT_TELL, False, words
+        opening = "Not worse: it earns about what the best simple sort does"
+        if verdict is Verdict.CANNOT_TELL:
+            opening = "Cannot tell: these campaigns are too few to say whether it earns more than the best simple sort"
         lacking = [text for head in self.gate.heads if (text := self._short_of_sorts(head))]
-        opening = (
-            "Not worse: it earns about what the best simple sort does"
-            if verdict is Verdict.NOT_WORSE
-            else "Cannot tell: these campaigns are too few to say whether it earns more than the best simple sort"
-        )
         if lacking:
             return verdict, False, f"{opening}, and {'; '.join(lacking)}. Sort by that, or wait for more campaigns."
-        return (
-            verdict,
-            True,
-            (
-                f"{opening}. It tells who delivers better than every simple sort, and knows of their sales what no "
-                "simple sort knows, so it may be the first champion."
-            ),
+        words = (
+            f"{opening}. It tells who delivers better than every simple sort, and knows of their sales what no simple "
+            "sort knows, so it may be the first champion."
         )
+        return verdict, True, words
 
     def successor(self, reason: str) -> tuple[Verdict, bool, str]:
         """The same where there is a champion."""
         verdict = self.earning.verdict
         champion = f"champion version {self.version}"
-        worse = [name for name, found in self.by_head.items() if found.verdict is Verdict.WORSE]
         if self.losing or verdict is Verdict.WORSE:
             what = "its first 20 lose money" if self.losing else f"it earns less than {champion}"
             return Verdict.WORSE, False, f"Worse: {what}, and that is no accident of these campaigns. {_KEPT}"
-        if verdict is Verdict.BETTER:
-            if worse and not (self.rule is not None and self.rule.truth):
-                return (
-                    verdict,
-                    False,
-                    f"It earns more than {champion}, but its {' and '.join(worse)} head is worse. {_KEPT}",
-                )
+        worse = [name for name, found in self.by_head.items() if found.verdict is Verdict.WORSE]
+        if verdict is Verdict.BETTER and (self.by_truth or not worse):
             return verdict, True, f"Better: it earns more than {champion}."
-        steady = {Verdict.BETTER, Verdict.NOT_WORSE}
-        through_heads = (
-            verdict is Verdict.CANNOT_TELL
-            and not (self.rule is not None and self.rule.truth)
-            and len(self.by_head) == len(self.gate.heads)
-            and all(found.verdict in steady for found in self.by_head.values())
+        if verdict is Verdict.BETTER:
+            words = f"Cannot tell: it earned more than {champion}, but its {' and '.join(worse)} head is worse. {_KEPT}"
+            return Verdict.CANNOT_TELL, False, words
+        steady = [found.verdict in (Verdict.BETTER, Verdict.NOT_WORSE) for found in self.by_head.values()]
+        by_heads = (
+            verdict is Verdict.CANNOT_TELL and not self.by_truth and len(steady) == len(self.gate.heads) and all(steady)
         )
-        if through_heads:
-            verdict = Verdict.NOT_WORSE
-        if verdict is Verdict.CANNOT_TELL:
+        if verdict is Verdict.CANNOT_TELL and not by_heads:
             return verdict, False, f"Cannot tell: these campaigns do not say which of the two earns more. {_KEPT}"
-        how = "its heads foretell as well as those of" if through_heads else "it earns as much as"
-        if not reason:
-            return (
-                verdict,
-                False,
-                (
-                    f"Not worse: {how} {champion}, and nothing speaks for the change: it learned from no newer "
-                    f"outcomes. {_KEPT} `--reason TEXT` states another reason."
-                ),
-            )
-        return verdict, True, f"Not worse: {how} {champion}, and it takes its place because {reason}."
+        how = "its heads foretell as well as those of" if by_heads else "it earns as much as"
+        if reason:
+            words = f"Not worse: {how} {champion}, and it takes its place because {reason}."
+            return Verdict.NOT_WORSE, True, words
+        words = (
+            f"Not worse: {how} {champion}, but nothing speaks for the change: it learned from no newer outcomes. "
+            f"{_KEPT} `--reason TEXT` states another reason."
+        )
+        return Verdict.NOT_WORSE, False, words
 
     def slices(self) -> list[Check]:
         """No slice collapses."""
