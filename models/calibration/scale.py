@@ -347,8 +347,9 @@ def fit_money(
     plain, plain_se : float64 (n,), optional
         Estimates that no prior has touched, with their standard errors, USD; NaN where there is none. With at least
         `LEAST_PLAIN` of them half of the curve is fitted to them and half to ``label``: what a prior adds to every
-        label alike would pass for lift, and without it there is more noise. The spread is fitted to them alone. Rows that are not exact weigh
-        ``mu / (mu^2 + se^2)``, or one runaway success on a large noisy product would lift every prediction.
+        label alike would pass for lift, and without it there is more noise. Rows that are not exact weigh
+        ``mu / (mu^2 + se^2)``, or one runaway success on a large noisy product would lift every prediction. The spread
+        of labels that are not exact is fitted to them alone.
     slope : float, optional
         Of the curve, where the score is the money's logarithm already and its level alone is to be found.
 
