@@ -157,12 +157,17 @@ def test_a_head_that_gets_all_its_trees_has_not_converged(training_data):
 
 
 def test_the_first_ranker_is_preferred_unless_another_shows_that_it_is_better(rankers, training_data, monkeypatch):
-    heads = {name: head for ranker in rankers.values() for name, head in _by_target(ranker).items()}
+    heads = heads_by_target(rankers)
     monkeypatch.setattr("training.heads.rankers.PREFERENCE", 0.0)
     assert [one.name for one in rankers_from(training_data, heads)] == ["lambdarank", "expected_value"]
     monkeypatch.setattr("training.heads.rankers.PREFERENCE", 1.0)
     best = max(rankers.values(), key=lambda one: one.validation)
     assert rankers_from(training_data, heads)[-1].name in (best.name, "expected_value")
+
+
+def heads_by_target(rankers: dict[str, FittedRanker]) -> dict[str, FittedHead]:
+    """What `rankers_from` is given, of rankers that it made."""
+    return {name: head for ranker in rankers.values() for name, head in _by_target(ranker).items()}
 
 
 def _by_target(ranker: FittedRanker) -> dict[str, FittedHead]:
@@ -174,7 +179,7 @@ def _by_target(ranker: FittedRanker) -> dict[str, FittedHead]:
 def test_a_ranker_may_read_two_heads_of_one_quantity_and_tell_a_quantity_beside(
     rankers, training_data, tmp_path, monkeypatch
 ):
-    heads = {name: head for ranker in rankers.values() for name, head in _by_target(ranker).items()}
+    heads = heads_by_target(rankers)
     mixed = Ranker(
         "mixed",
         {"accept": "accept", "deliver": "deliver", "success": "deliver"},
