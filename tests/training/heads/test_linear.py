@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import PoissonRegressor
 
+from models.calibration.scale import Scale, Term
 from tests.training.heads.made_up import SIGNALS, invitations
 from training.heads.linear import fit_linear_part, quasi_poisson_loss, ridge, term_of
 
@@ -147,6 +148,17 @@ def test_a_signal_that_nobody_has_or_all_alike_makes_no_term(law):
     X[:, 1], X[:, 4] = np.nan, 3.0
     part = part_of((dataclasses.replace(data, X=X), *rest), signals={**LOGS, "not_there": True})
     assert set(part.scale.signals) == {SIGNALS[0], SIGNALS[2], SIGNALS[3]}
+
+
+def test_what_a_part_is_added_to_keeps_its_bounds(law):
+    """A head of all rows and a part of some of them: what they say of one signal adds up."""
+    sales = Term(SIGNALS[0], 0.5, 2.0, 1.0, 0.4)
+    part = part_of(law, beside=[None, Scale((sales,))])
+    found = {term.signal: term for term in part.scale.terms}
+    assert dataclasses.replace(found[SIGNALS[0]], coefficient=0.4) == sales
+    assert found[SIGNALS[3]].low != 0.5
+    both = Scale.sum_of([(1.0, Scale((sales,))), (1.0, part.scale)])
+    assert both.terms[0].coefficient == pytest.approx(0.4 + found[SIGNALS[0]].coefficient)
 
 
 def test_a_term_keeps_within_what_the_invited_had():
