@@ -1,16 +1,16 @@
 """Fit the conversion model: how many of those who watch a creator buy, whatever the product.
 
-Order lines of a post that no ad led to are Poisson with the mean
+Units ordered from a post that no ad led to are Poisson with the mean
 
-    views * exp(fixed + general_i + category_ik + price_i * s + taste_i . v_b)  +  level * exp(captured)
+    views^theta * exp(fixed + general_i + category_ik + price_i * s + taste_i . v_b)  +  level * exp(captured)
 
 for creator *i*, category *k*, brand *b* and log price *s* about the category's mean. The first part grows with how
-many watch: it is what watching sells. The second does not: it is what the product would have sold anyway, caught on
-its way through a post, in proportion to the product's usual day (``level``) and log-linear in the creator's followers,
-number of posts and share of posts in the category. Only the first is conversion. What a creator is like is drawn from
-normal distributions whose spreads are estimated, so that few posts say little; what brands' buyers have in common with
-a creator's (``taste_i . v_b``) is learned from all creators and brands together, so that it also speaks of pairs that
-never met.
+many watch, in proportion (theta = 1) or otherwise: it is what watching sells. The second does not: it is what the
+product would have sold anyway, caught on its way through a post, in proportion to the product's usual day (``level``)
+and log-linear in the creator's followers, number of posts and share of posts in the category. Only the first is
+conversion. What a creator is like is drawn from normal distributions whose spreads are estimated, so that few posts say
+little; what brands' buyers have in common with a creator's (``taste_i . v_b``) is learned from all creators and brands
+together, so that it also speaks of pairs that never met.
 
 Fitted by variational expectation maximisation: each round gives every creator a normal posterior (one Newton step),
 then moves what is common to all. No row order, file split or number of threads can change a bit: sums are taken in
@@ -72,14 +72,17 @@ class Fitted:
     brands : float64 (b, `TASTES`)
     brand_spread : float64 (`TASTES`,)
         Prior variances of ``brands``.
-    fixed : float64 (c + 6 + `TRAITS`,)
-        Categories, live, partnership, price, its square, log share of posts, squared price distance, traits.
+    fixed : float64 (c + 7 + `TRAITS`,)
+        Categories, live, partnership, price, its square, log share of posts, squared price distance, traits, and
+        theta - 1, which multiplies ln(views / `usual_views`).
     captured : float64 (5,)
         Constant, log followers, log posts, log share of posts, partnership.
     category_share : float64 (m, c)
         ln of the share of the creator's posts in each category, times the number of categories.
     usual_price : float64 (m,)
         Mean log price (about the category's) of what the creator posts, drawn to 0.
+    usual_views : float
+        The geometric mean of the posts' views.
     dispersion : float
         Pearson's, at least 1: how much further counts scatter than Poisson's.
     converged : bool
@@ -95,6 +98,7 @@ class Fitted:
     captured: Floats
     category_share: Floats
     usual_price: Floats
+    usual_views: float
     dispersion: float
     converged: bool = True
 
@@ -163,8 +167,11 @@ class _Fit:
         self.cover[:, self.diagonal] = self.spread
         self.brands = np.random.default_rng(seed).normal(0.0, 0.3, size=(len(shelf.brand_ids), TASTES))
         self.brand_spread = np.full(TASTES, 0.1)
-        half = 0.5 * max(posts.orders.sum(), 1.0)
-        self.fixed = np.zeros(self.c + 6 + TRAITS)
+        self.log_views = np.log(posts.views)
+        self.usual_views = float(np.exp(self.log_views.mean()))
+        self.log_views -= self.log_views.mean()
+        half = 0.5 * max(posts.units.sum(), 1.0)
+        self.fixed = np.zeros(self.c + 7 + TRAITS)
         self.fixed[: self.c] = np.log(half / posts.views.sum())
         self.captured = np.zeros(5)
         self.captured[0] = np.log(half / shelf.level[posts.product].sum())
@@ -194,6 +201,7 @@ class _Fit:
             captured=self.captured,
             category_share=self.share,
             usual_price=self.usual_price,
+            usual_views=self.usual_views,
             dispersion=self.dispersion,
             converged=converged,
         )
@@ -221,6 +229,7 @@ class _Fit:
                     share,
                     far,
                     traits,
+                    self.log_views[rows],
                 ]
             )
             captured = np.column_stack(
@@ -245,7 +254,7 @@ class _Fit:
         watched = self.posts.views[block.rows] * np.exp(np.clip(log_rate, -30.0, 10.0))
         caught = self.shelf.level[product] * np.exp(np.einsum("ng,g->n", block.captured, self.captured))
         both = watched + caught
-        return _Means(watched, both, self.posts.orders[block.rows] * watched / both)
+        return _Means(watched, both, self.posts.units[block.rows] * watched / both)
 
     def _creators(self) -> None:
         """Every creator's posterior, given what is common; then the spreads."""
@@ -288,7 +297,7 @@ class _Fit:
         scatter, likelihood = 0.0, 0.0
         for block in self.blocks:
             means = self._means(block, values, squares)
-            orders, caught = self.posts.orders[block.rows], means.all - means.watched
+            orders, caught = self.posts.units[block.rows], means.all - means.watched
             _add(fixed, block.fixed, means.credited - means.watched, means.watched)
             _add(captured, block.captured, orders - means.credited - caught, caught)
             scatter += float(((orders - means.all) ** 2 / means.all).sum())
@@ -303,7 +312,7 @@ class _Fit:
         own = cover[:, np.arange(TASTES), np.arange(TASTES)]
         self.brand_spread = np.maximum((self.brands**2 + own).mean(axis=0), 1e-3)
         self.dispersion = max(1.0, scatter / len(self.posts))
-        likelihood /= max(float(self.posts.orders.sum()), 1.0)
+        likelihood /= max(float(self.posts.units.sum()), 1.0)
         self.moved, self.likelihood = abs(likelihood - self.likelihood), likelihood
 
     def _add_brands(self, slope: Floats, curve: Floats, block: _Block, means: _Means, values: Floats) -> None:

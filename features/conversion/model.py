@@ -1,4 +1,4 @@
-"""Conversion: orders that watching a creator leads to, for any product, as of the last fit before a day.
+"""Conversion: units that watching a creator sells, of any product, as of the last fit before a day.
 
     model = conversion_of(market, day)            # None where the marketplace tells too little
     found = model.predict(rows, terms)            # one brief, or a brief a row
@@ -25,7 +25,7 @@ import pandas as pd
 
 from features.conversion.fit import FAR_PRICE, Fitted, active, fit_conversion, packed
 from features.conversion.rows import TRAITS, ConversionData, read_conversion_data
-from marketplace.arrays import Floats, Ints
+from marketplace.arrays import Flags, Floats, Ints
 from marketplace.cache import ARRAYS, remembered
 from marketplace.progress import track
 from marketplace.tables import Marketplace
@@ -36,9 +36,9 @@ __all__ = ["CONVERSION_SIGNALS", "DECIMALS", "REFIT_DAYS", "Conversion", "Item",
 REFIT_DAYS = 28
 """Days between fits, counted from 1970-01-01."""
 
-LEAST_POSTS = 300
-LEAST_ORDERS = 100
-"""Posts and orders below which nothing is fitted."""
+LEAST_POSTS = 150
+LEAST_UNITS = 100
+"""Posts and units ordered from them below which nothing is fitted."""
 
 CONVERSION_SIGNALS = (
     "brief_conversion_mean_365d",
@@ -51,6 +51,9 @@ CONVERSION_SIGNALS = (
 
 DECIMALS = 6
 """Logarithms are told to these decimals: what lies beyond them hangs on the order in which creators' ids fall."""
+
+_FORMAT_WORTH = 10.0
+"""Posts that the usual share of lives weighs beside a creator's own, and beside partnerships' own."""
 
 _VARIANCE_WORTH = 8.0
 """Videos that the usual variance of log views weighs beside a creator's own."""
@@ -91,7 +94,11 @@ class Conversion:
     category_share : float64 (categories + 1, m + 1)
     usual_price : float64 (m + 1,)
     views : float64 (m + 1,)
-        Views, none of them bought, that the creator's next video is expected to have in its first week.
+        Views, none of them bought, that the creator's next post is expected to have: a video in its first week, or a
+        live, as often as the creator and partnerships go live.
+    per_view : float64 (m + 1,)
+        ln of what a view of that post sells beside a view of a video of `Fitted.usual_views` views: lives sell more,
+        and sales need not grow in proportion to views.
     brands : float64 (brands + 1, tastes)
         The last stands for all that are not known.
     fixed : float64
@@ -108,6 +115,7 @@ class Conversion:
     category_share: Floats
     usual_price: Floats
     views: Floats
+    per_view: Floats
     brands: Floats
     fixed: Floats
     category_price: Floats
@@ -138,6 +146,7 @@ class Conversion:
         coordinates = active(np.array([item.category]), c)[0]
         values = np.concatenate([[1.0, 1.0, s], self.brands[item.brand]])
         general = self.mean[0][rows] + self.level[rows]
+        per_view = self.per_view[rows]
         taste = np.zeros(len(rows))
         for k in range(tastes):
             taste += values[3 + k] * self.mean[coordinates[3 + k]][rows]
@@ -152,6 +161,7 @@ class Conversion:
             + s * self.mean[coordinates[2]][rows]
             + general
             + taste
+            + per_view
         )
         variance = np.zeros(len(rows))
         for a, one in enumerate(coordinates):
@@ -185,9 +195,9 @@ class Conversion:
             and self.mean.shape == (d, people)
             and self.cover.shape == (d * (d + 1) // 2, people)
             and self.category_share.shape == (c, people)
-            and all(len(one) == people for one in (self.level, self.usual_price, self.views))
+            and all(len(one) == people for one in (self.level, self.usual_price, self.views, self.per_view))
             and len(self.brands) == len(self.brand_ids) + 1
-            and len(self.fixed) == c + 6 + TRAITS
+            and len(self.fixed) == c + 7 + TRAITS
             and len(self.category_price) == c
         )
 
@@ -216,7 +226,7 @@ def conversion_of(market: Marketplace, day: int) -> Conversion | None:
 def _fitted(market: Marketplace, due: int) -> Mapping[str, npt.NDArray[Any]]:
     """The arrays of the model fitted on what was known before the day ``due``; none where that is too little."""
     evidence = read_conversion_data(market, due)
-    if evidence is None or len(evidence.posts) < LEAST_POSTS or float(evidence.posts.orders.sum()) < LEAST_ORDERS:
+    if evidence is None or len(evidence.posts) < LEAST_POSTS or float(evidence.posts.units.sum()) < LEAST_UNITS:
         return {}
     return _laid_out(evidence, fit_conversion(evidence)).arrays()
 
@@ -274,10 +284,10 @@ def _laid_out(evidence: ConversionData, fitted: Fitted) -> Conversion:
         category_ids=shelf.category_ids,
         mean=_with_nobody(fitted.mean, np.zeros(size)),
         cover=_with_nobody(fitted.cover, cover),
-        level=np.append((evidence.traits * fitted.fixed[c + 6 :]).sum(axis=1), 0.0),
+        level=np.append((evidence.traits * fitted.fixed[c + 6 : c + 6 + TRAITS]).sum(axis=1), 0.0),
         category_share=_with_nobody(fitted.category_share, np.zeros(c)),
         usual_price=np.append(fitted.usual_price, 0.0),
-        views=_expected_views(evidence),
+        **_next_post(evidence, fitted),
         brands=np.vstack([fitted.brands, np.zeros(fitted.brands.shape[1])]),
         fixed=fitted.fixed,
         category_price=shelf.category_price,
@@ -288,15 +298,51 @@ def _with_nobody(table: Floats, nobody: Floats) -> Floats:
     return np.ascontiguousarray(np.vstack([table, nobody]).T)
 
 
-def _expected_views(evidence: ConversionData) -> Floats:
-    """exp(m + (v + s2) / 2) of the posterior of each creator's mean log views and variance; one who is not known last.
+def _next_post(evidence: ConversionData, fitted: Fitted) -> dict[str, Floats]:
+    """`Conversion.views` and `Conversion.per_view`.
 
-    Means are drawn to a line in log followers, variances to the usual one, by how few videos there are.
+    A creator's next post is a live as often as its posts were, drawn to all creators' by `_FORMAT_WORTH` posts, and
+    as partnerships' posts are lives oftener or less often than others. A live's views are a video's times one ratio.
     """
-    n, total, squared = evidence.videos, evidence.log_views, evidence.log_views_squared
+    posts, m, c = evidence.posts, len(evidence.creator_ids), len(evidence.shelf.category_price)
+    live = posts.live > 0
+    log_views = np.log(posts.views)
+    there = bool(live.any()) and bool((~live).any())
+    ratio = float(log_views[live].mean() - log_views[~live].mean()) if there else 0.0
+    count = np.bincount(posts.creator, minlength=m)
+    lives = np.bincount(posts.creator, weights=posts.live, minlength=m)
+    usual = float(posts.live.mean())
+    partner = posts.partnership > 0
+    delivered = (float(posts.live[partner].sum()) + _FORMAT_WORTH * usual) / (float(partner.sum()) + _FORMAT_WORTH)
+    share = np.append((lives + _FORMAT_WORTH * usual) / (count + _FORMAT_WORTH), usual)
+    share = np.clip(share * (delivered / usual if usual > 0 else 1.0), 0.0, 1.0)
+    middle, variance = _log_views(evidence, live, log_views, ratio)
+    theta = 1.0 + float(fitted.fixed[c + 6 + TRAITS])
+    # Of a post of lognormal views: E[V], and E[V^theta] beside what V in proportion would give.
+    beyond = 0.5 * (theta * theta - theta) * variance + (theta - 1.0) * (middle - np.log(fitted.usual_views))
+    views = np.log((1.0 - share) + share * np.exp(ratio))
+    sold = np.log((1.0 - share) + share * np.exp(theta * ratio + float(fitted.fixed[c])))
+    return {
+        "views": np.exp(np.round(middle + 0.5 * variance + views, DECIMALS)),
+        "per_view": np.round(beyond + sold - views, DECIMALS),
+    }
+
+
+def _log_views(evidence: ConversionData, live: Flags, log_views: Floats, ratio: float) -> tuple[Floats, Floats]:
+    """Mean and variance, both (m + 1,), of ln of the views of each creator's next video; one who is not known last.
+
+    From first weeks of videos, and from lives less ``ratio``. Means are drawn to a line in log followers, variances to
+    the usual one, by how few posts there are.
+    """
+    creator = evidence.posts.creator[live]
+    shifted = log_views[live] - ratio
+    size = len(evidence.creator_ids)
+    n = evidence.videos + np.bincount(creator, minlength=size)
+    total = evidence.log_views + np.bincount(creator, weights=shifted, minlength=size)
+    squared = evidence.log_views_squared + np.bincount(creator, weights=shifted**2, minlength=size)
     seen = n > 0
     if not seen.any():
-        return np.full(len(n) + 1, np.nan)
+        return np.full(size + 1, np.nan), np.full(size + 1, np.nan)
     mean = np.divide(total, n, out=np.zeros_like(total), where=seen)
     rest = np.where(seen, np.maximum(squared - n * mean * mean, 0.0), 0.0)
     usual = float(rest.sum()) / max(float((n - 1.0)[seen].sum()), 1.0)
@@ -311,5 +357,4 @@ def _expected_views(evidence: ConversionData) -> Floats:
     posterior = 1.0 / (1.0 / between + known)
     middle = posterior * (line / between + known * mean)
     variance = (rest + _VARIANCE_WORTH * usual) / (np.maximum(n - 1.0, 0.0) + _VARIANCE_WORTH)
-    nobody = level - slope * centre + 0.5 * (between + usual)
-    return np.exp(np.round(np.append(middle + 0.5 * (posterior + variance), nobody), DECIMALS))
+    return np.append(middle, level - slope * centre), np.append(posterior + variance, between + usual)

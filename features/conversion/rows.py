@@ -61,8 +61,8 @@ class Posts:
     ----------
     creator, product : int64 (n,)
         Places in `ConversionData.creator_ids` and `Shelf`.
-    views, orders : float64 (n,)
-        Views (above 0) and order lines that no ad led to, until now.
+    views, units : float64 (n,)
+        Views (above 0) and units ordered that no ad led to, until now.
     live, partnership : float64 (n,)
         1 where the post is a live, where it was delivered for an invitation; else 0.
     """
@@ -70,7 +70,7 @@ class Posts:
     creator: Ints
     product: Ints
     views: Floats
-    orders: Floats
+    units: Floats
     live: Floats
     partnership: Floats
 
@@ -154,7 +154,7 @@ def read_conversion_data(market: Marketplace, day: int) -> ConversionData | None
             creator=np.searchsorted(creator_ids, rows["creator_id"].to_numpy(dtype=object)).astype(np.int64),
             product=product.astype(np.int64),
             views=rows["views"].to_numpy(dtype=np.float64),
-            orders=rows["orders"].to_numpy(dtype=np.float64),
+            units=rows["units"].to_numpy(dtype=np.float64),
             live=rows["live"].to_numpy(dtype=np.float64),
             partnership=rows["partnership"].to_numpy(dtype=np.float64),
         ),
@@ -193,7 +193,9 @@ def _shoppable_posts(market: Marketplace) -> Any:
 def _orders(market: Marketplace) -> Any:
     states = known_states(market.table("orders"), ("order_id", "sku_id"), "ordered_at")
     kept = (states.status != "CANCELLED") & ~ibis.coalesce(states.is_paid_traffic, ibis.literal(False))
-    return states.filter(kept, states.content_id.notnull()).select("content_id", "product_id", "since_day", "until_day")
+    return states.filter(kept, states.content_id.notnull()).select(
+        "content_id", "product_id", "since_day", "until_day", "quantity"
+    )
 
 
 def _posts_before(market: Marketplace, day: int) -> Any:
@@ -205,7 +207,7 @@ def _posts_before(market: Marketplace, day: int) -> Any:
     views = views.group_by("content_id").aggregate(views=views.organic_views.sum())
     views = views.filter(views.views > 0).rename(of_content_="content_id")
     orders = orders.filter(orders.since_day < before, orders.until_day >= before)
-    orders = orders.group_by(["content_id", "product_id"]).aggregate(orders=orders.count())
+    orders = orders.group_by(["content_id", "product_id"]).aggregate(units=orders.quantity.sum())
     orders = orders.rename(bought_from_="content_id", bought_="product_id")
     done = deliveries.filter(deliveries.since_day < before).select(delivered_="content_id").distinct()
     joined = posts.inner_join(views, posts.content_id == views.of_content_)
@@ -217,7 +219,7 @@ def _posts_before(market: Marketplace, day: int) -> Any:
         "product_id",
         "live",
         "views",
-        orders=ibis.coalesce(joined.orders, ibis.literal(0, "int64")),
+        units=ibis.coalesce(joined.units, ibis.literal(0, "int64")),
         partnership=joined.delivered_.notnull().cast("int64"),
     )
 

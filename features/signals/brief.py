@@ -127,12 +127,12 @@ BRIEF_SIGNALS = declare(
      "Margin after commission, fee and sample on the usual sales of a partnership.",
      lambda c, b: (b["margin_rate"] - b["commission_rate"]) * _usual_sales(c)
      - b["flat_fee_usd"] - b["sample_cost_usd"]),
-    ("brief_conversion_mean_365d", "orders", 1,
-     "Orders that 1,000 views without ads bring by being watched, for what the brief sells "
+    ("brief_conversion_mean_365d", "units", 1,
+     "Units that 1,000 views without ads of the creator's next post sell by being watched, of what the brief sells "
      "(fitted on the last year's posts).",
      _sum_of("brief_conversion_mean_365d")),
     ("brief_conversion_spread_365d", "log ratio", 0,
-     "How unsure orders per view are for what the brief sells (standard deviation of the logarithm).",
+     "How unsure units per view are for what the brief sells (standard deviation of the logarithm).",
      _sum_of("brief_conversion_spread_365d")),
     ("brief_conversion_taste_365d", "log ratio", 1,
      "How much better than others a brand like this one sells to the creator's audience (as a logarithm).",
@@ -141,10 +141,10 @@ BRIEF_SIGNALS = declare(
      "How much better than usual watching the creator sells, whatever the product (as a logarithm).",
      _sum_of("brief_conversion_general_365d")),
     ("brief_views_expected_365d", "views", 1,
-     "Views without ads that the creator's next video is expected to have in its first week.",
+     "Views without ads that the creator's next post, a video in its first week or a live, is expected to have.",
      _sum_of("brief_views_expected_365d")),
     ("brief_sales_expected_365d", "USD", 1,
-     "Sales expected of one video for what the brief sells (views x orders per view x price).",
+     "Sales expected of one post for what the brief sells (views x units per view x price).",
      lambda c, b: c["brief_views_expected_365d"] / 1000.0 * c["brief_conversion_mean_365d"] * b["price_usd"]),
     ("brief_sample_over_order_90d", "ratio", 0, "Price of the sample offered over the creator's usual order.",
      lambda c, b: b["has_free_sample"] * _ratio(b["price_usd"], c["order_value_mean_90d"])),

@@ -83,7 +83,7 @@ def test_orders_that_do_not_grow_with_views_are_no_conversion():
     rng = np.random.default_rng(1)
     evidence, _, theirs = drawn(rng, caught=2.0, per_creator=15)
     posts = evidence.posts
-    orders, views = (np.bincount(posts.creator, weights=w) for w in (posts.orders, posts.views))
+    orders, views = (np.bincount(posts.creator, weights=w) for w in (posts.units, posts.views))
     naive = np.corrcoef(np.log(orders + 0.5) - np.log(views), theirs)[0, 1]
     found = np.corrcoef(log_rates(fit_conversion(evidence), evidence).mean(axis=1), theirs)[0, 1]
     assert found > naive + 0.1
@@ -158,7 +158,7 @@ def test_the_posterior_is_the_one_that_a_general_optimiser_finds():
             return posts.views[at] * np.exp(fixed + x @ mean + spread)
 
         now = watched(fitted.mean[creator])
-        credited = posts.orders[at] * now / (now + caught)
+        credited = posts.units[at] * now / (now + caught)
 
         def loss(mean, x=x, credited=credited, watched=watched):
             fit = credited @ (x @ mean) - watched(mean).sum()
@@ -261,7 +261,7 @@ def rows(evidence):
     """Creator's place, product's brand, views, orders, live, partnership of every row."""
     posts = evidence.posts
     brand = [evidence.shelf.brand_ids[b] for b in evidence.shelf.brand[posts.product]]
-    return list(zip(brand, posts.views, posts.orders, posts.live, posts.partnership, strict=True))
+    return list(zip(brand, posts.views, posts.units, posts.live, posts.partnership, strict=True))
 
 
 def test_posts_are_read_as_known_on_the_day(shop):
