@@ -94,6 +94,14 @@ def test_orders_of_sales_days_say_nothing_of_lift(worthless) -> None:
     assert unmarked["lift_usd"] > 5_000
 
 
+def test_of_a_window_that_is_all_sale_nothing_is_known(worthless) -> None:
+    whole = range(POSTED - 1, POSTED + ATTRIBUTION_DAYS)
+    told = lifts(on_sale(worthless, surging(sale=whole), discount=discounted(sale=whole))).loc["a"]
+    assert told["lift_read_share"] == 0.0
+    assert told["lift_raw_se_usd"] > 3 * lifts(worthless).loc["a", "lift_raw_se_usd"]
+    assert abs(told["lift_usd"]) < 500
+
+
 def test_how_much_could_be_read_by_hand() -> None:
     """The share of the sales' kernel outside the sale; its mean over the products of a partnership."""
     market = shop({"a": 1_000.0, "b": 0.0})
