@@ -372,6 +372,9 @@ def promote(version: int | None = None, *, force: bool = False, reason: str = ""
         The newest by default.
     force : bool
         Promote even where the gate refuses; recorded, with the ``reason``, which it needs.
+    reason : str
+        With ``force``: why. Without: what speaks for a candidate that is not worse than the champion; one that learned
+        from newer outcomes needs none.
 
     Raises
     ------

@@ -175,7 +175,9 @@ def off_policy(
 def promote(
     version: Annotated[int | None, typer.Option(help="Which version; the newest by default.", min=1)] = None,
     force: Annotated[bool, typer.Option(help="Promote even where the gate refuses; recorded.")] = False,
-    reason: Annotated[str, typer.Option(help="Why the gate is overridden; recorded. Needed with --force.")] = "",
+    reason: Annotated[
+        str, typer.Option(help="Why: for a candidate that is not worse, or with --force; recorded.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Make the newest candidate the champion if it passes the gate, and write the served bundle."""

@@ -25,6 +25,7 @@ from training.tracking import (
     CHALLENGER,
     CHAMPION,
     EVIDENCE_DIGEST,
+    HELD_OUT,
     GateEvidence,
     Run,
     Store,
@@ -258,6 +259,7 @@ def _register(
                 "data_fingerprint": evidence.fingerprint,
                 "as_of": bundle.as_of,
                 EVIDENCE_DIGEST: evidence.digest(),
+                HELD_OUT: evidence.held_out,
                 **notes.tags(ranker.name, comparison),
             },
         )

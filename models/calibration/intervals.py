@@ -25,7 +25,7 @@ bins of ``f``, made to rise with ``f`` (large partnerships vary more), and kept
 as knots; residuals far beyond all others are pulled in first, so that one
 runaway success does not widen every interval near it. In units of ``sqrt(v(f))``
 a residual is a draw of the truth's own shape plus normal noise of known size
-``s / sqrt(v(f))``. The shape is found by smoothing by roughening, a few dozen EM
+``s / sqrt(v(f))``. The shape is found by smoothing by roughening, a few hundred EM
 steps on a grid from the shape of the residuals themselves; its quantiles are
 the interval's ends. Without noise it stays the residuals' own shape.
 
@@ -263,7 +263,7 @@ _MAX_BINS = 10
 _TAIL_ROWS = 60
 _FAR_SHARE = 0.01
 """Residuals beyond this quantile of all, each in the usual size of its bin, are pulled in before they are squared."""
-_STEPS = 50
+_STEPS = 400
 _GRID = 201
 
 
@@ -357,7 +357,7 @@ def _truths_shape(residual: Floats, noise: Floats) -> tuple[Floats, Floats]:
     """The distribution of what is left of ``residual`` without its normal noise: places, and shares below them.
 
     Smoothing by roughening: EM for the masses of a grid, started from the residuals shrunk by their noise and
-    stopped early. Steps beyond the first dozens chase the noise.
+    stopped early: steps without end would chase the noise.
     """
     if not noise.any():
         order = np.sort(residual)

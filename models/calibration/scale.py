@@ -325,7 +325,6 @@ def fit_money(
     campaign: np.ndarray | None = None,
     plain: Many | None = None,
     plain_se: Many | None = None,
-    noise_share: float = 1.0,
     slope: float | None = None,
 ) -> Calibration:
     """Calibrate money on out-of-fold raw scores: log-linear, or a line where the weighted mean is not positive.
@@ -349,9 +348,8 @@ def fit_money(
         Estimates that no prior has touched, with their standard errors, USD; NaN where there is none. With at least
         `LEAST_PLAIN` of them half of the curve is fitted to them and half to ``label``: what a prior adds to every
         label alike would pass for lift, and without it there is more noise. Rows that are not exact weigh
-        ``mu / (mu^2 + se^2)``, or one runaway success on a large noisy product would lift every prediction.
-    noise_share : float
-        Share of ``label_se`` that counts as noise on top of the truth when the spread is fitted, 0..1.
+        ``mu / (mu^2 + se^2)``, or one runaway success on a large noisy product would lift every prediction. The spread
+        of labels that are not exact is fitted to them alone.
     slope : float, optional
         Of the curve, where the score is the money's logarithm already and its level alone is to be found.
 
@@ -379,7 +377,11 @@ def fit_money(
         campaign_seen = None if campaign is None else campaign[there]
     else:
         campaign_seen = campaign
-    spread = fit_money_spread(curve(as_floats(score)), y, label_se=noise_share * s, campaign=campaign)
+    if s.any() and plain is not None and seen.size >= LEAST_PLAIN:
+        # Shrinkage has taken some of the scatter out of the labels, and nobody knows how much.
+        spread = fit_money_spread(curve(x), seen, label_se=noise, campaign=campaign_seen)
+    else:
+        spread = fit_money_spread(curve(as_floats(score)), y, label_se=s, campaign=campaign)
     if campaign_seen is not None and seen.size >= LEAST_PLAIN:
         spread = replace(spread, shared=fit_shared(curve(x), seen, label_se=noise, campaign=campaign_seen))
     return Calibration(_weights(heads), curve, spread, scale)

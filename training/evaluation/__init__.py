@@ -10,7 +10,6 @@ from training.evaluation.figures import save_figures
 from training.evaluation.first import first_lifts
 from training.evaluation.held_out import HeldOut, gather_held_out
 from training.evaluation.report import comparison_text, print_comparison, print_evaluation
-from training.evaluation.score_file import read_known_scores
 
 __all__ = [
     "BASELINES",
@@ -26,6 +25,5 @@ __all__ = [
     "gather_held_out",
     "print_comparison",
     "print_evaluation",
-    "read_known_scores",
     "save_figures",
 ]

@@ -15,7 +15,7 @@ import pandas as pd
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 
-__all__ = ["BASELINES", "baseline_scores", "random_scores"]
+__all__ = ["BASELINES", "SORTS", "baseline_scores", "random_scores"]
 
 
 BASELINES: Mapping[str, str] = {
@@ -30,6 +30,10 @@ BASELINES: Mapping[str, str] = {
 the strongest simple sort. ``past_success``: invitations accepted before. Two more need no signal: ``random``, and
 ``indices_only`` (the mean of the eight indices, where they are given).
 """
+
+
+SORTS = (*BASELINES, "indices_only")
+"""The simple sorts by name: what a brand could do without a model."""
 
 
 def random_scores(pairs: pd.DataFrame, *, seed: int = 0) -> Floats:

@@ -1,8 +1,9 @@
 """Compare rankers on held-out campaigns: every declared metric, campaign by campaign, on the whole and in slices.
 
-Two sources of evidence, each used where it exists: *logged outcomes* (the invited creators whose labels have matured)
-and *the simulator's truth* (every eligible creator of a held-out campaign). Which metric needs which is declared with
-the metric (`training.stats.METRICS`). The campaign is the unit of every interval and test.
+Sources of evidence, each used where it exists: *logged outcomes* (the invited creators whose labels have matured, and
+what of it was sold), *profit by the log* (training/evaluation/profit.py) and *the simulator's truth* (every eligible
+creator of a held-out campaign). Which metric needs which is declared with the metric (`training.stats.METRICS`). The
+campaign is the unit of every interval and test.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ from marketplace.arrays import Floats, Ints
 from marketplace.display import Shown
 from marketplace.errors import TrainingError
 from marketplace.jsonable import jsonable
+from models.predict import Predictions
+from training.evaluation.baselines import SORTS
+from training.evaluation.effects import EffectTest, check_effects
+from training.evaluation.profit import ProfitLog
 from training.evaluation.standings import Standing, rank_standings
 from training.stats import (
+    EVIDENCE,
     LEAST_CAMPAIGNS,
     METRICS,
     RELEVANT_GRADE,
@@ -57,6 +63,8 @@ class Comparison(Shown):
     slices : "slice=value" -> metric -> ranker -> float64 (n_campaigns,)
         Where at least `LEAST_CAMPAIGNS` campaigns have a value.
     calibration : ranker -> {"error": float, "rows": int, "table": DataFrame[predicted, observed, count]}
+    effects : ranker -> EffectTest
+        Whether the lift that it tells is the lift that is estimated, where it tells one.
     counts : str -> int
         How much evidence there was: pairs, labelled invitations, campaigns with labels and with truth.
     for_scale : tuple of str
@@ -71,6 +79,7 @@ class Comparison(Shown):
     values: ByCampaign
     slices: dict[str, ByCampaign] = field(default_factory=dict)
     calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
+    effects: dict[str, EffectTest] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     for_scale: tuple[str, ...] = ()
     seed: int = 0
@@ -146,6 +155,7 @@ class Comparison(Shown):
                     ranker: {**found, "table": found["table"].to_dict(orient="list")}
                     for ranker, found in self.calibration.items()
                 },
+                "effects": self.effects,
             }
         )
         return found
@@ -159,6 +169,8 @@ def compare_rankers(
     truth: pd.DataFrame | None = None,
     champion: str | None = None,
     success: Mapping[str, npt.ArrayLike] | None = None,
+    predictions: Mapping[str, Predictions] | None = None,
+    profits: ProfitLog | None = None,
     slices: pd.DataFrame | None = None,
     for_scale: Mapping[str, npt.ArrayLike] | None = None,
     seed: int = 0,
@@ -181,6 +193,10 @@ def compare_rankers(
     success : mapping of ranker to float64 (n,), optional
         Success probabilities (of delivery, given an invitation), for the calibration error and the metrics that need
         predictions.
+    predictions : mapping of ranker to Predictions, optional
+        All that a model tells of the n rows: the success probability, and the money that its heads are judged by.
+    profits : ProfitLog of the n rows, optional
+        What the log tells of their profit (`training.evaluation.profit.read_profits`).
     slices : DataFrame, n rows, optional
         One column a slice dimension, a value for each row of ``pairs`` (`training.evaluation.slices.slice_columns`).
     for_scale : mapping of ranker to float64 (n,), optional
@@ -198,9 +214,18 @@ def compare_rankers(
     champion = champion or next(iter(ranked), "")
     _check(ranked, pairs, champion)
     known = known_outcomes(pairs, labels, truth)
-    told = {name: np.asarray(values, dtype=np.float64) for name, values in (success or {}).items()}
+    models = dict(predictions or {})
+    if profits is not None:
+        utilities = [one.utility for one in models.values()]
+        known["earned"] = profits.earned(np.mean(utilities, axis=0) if utilities else None)
+    told = {
+        name: {"success": one.success_probability, "attributed": one.attributed, "lift": one.lift}
+        for name, one in models.items()
+    }
+    for name, chances in (success or {}).items():
+        told[name] = told.get(name, {}) | {"success": np.asarray(chances, dtype=np.float64)}
     campaigns = tuple(sorted(pairs["campaign_id"].astype(str).unique()))
-    values = _measure(ranked, known, campaigns, np.arange(len(known)), success=told)
+    values = _measure(ranked, known, campaigns, np.arange(len(known)), told=told)
     if not values:
         raise TrainingError(
             "matured labels or the simulator's truth for some held-out campaign",
@@ -212,14 +237,20 @@ def compare_rankers(
         champion,
         campaigns,
         values,
-        _sliced(ranked, known, campaigns, slices, success=told),
-        _calibrated(told, known),
+        _sliced(ranked, known, campaigns, slices, told=told),
+        _calibrated({name: one["success"] for name, one in told.items() if "success" in one}, known),
+        {
+            name: check_effects(one["lift"], known["lift"].to_numpy(np.float64), known["campaign_id"].to_numpy(object))
+            for name, one in told.items()
+            if "lift" in one and known["lift"].notna().any()
+        },
         {
             "pairs": len(pairs),
             "labelled_invitations": int(known["grade"].notna().sum()),
             "campaigns": len(campaigns),
             "campaigns_with_labels": int(known.loc[known["grade"].notna(), "campaign_id"].nunique()),
             "campaigns_with_truth": int(known.loc[known["profit"].notna(), "campaign_id"].nunique()),
+            **({} if profits is None else {f"campaigns_{why}": count for why, count in profits.counts.items()}),
         },
         tuple(for_scale or ()),
         seed,
@@ -238,23 +269,33 @@ def _check(ranked: Mapping[str, Floats], pairs: pd.DataFrame, champion: str) -> 
 
 
 def known_outcomes(pairs: pd.DataFrame, labels: pd.DataFrame | None, truth: pd.DataFrame | None) -> pd.DataFrame:
-    """``pairs`` with ``grade`` and ``profit``, NaN where not known, in the order of ``pairs``.
+    """``pairs`` with a column for each of `training.stats.EVIDENCE`, NaN where not known, in the order of ``pairs``.
 
-    ``grade`` of the labelled invitations of settled campaigns; ``profit`` of campaigns whose every pair has truth.
+    ``grade`` of the labelled invitations of settled campaigns, ``attributed`` and ``lift`` (before shrinkage), USD, of
+    those delivered; ``profit`` of campaigns whose every pair has truth; ``earned`` is for the log to tell.
     """
     known = pairs[KEY].astype(str).reset_index(drop=True)
-    known["grade"] = np.nan
-    known["profit"] = np.nan
+    for column in EVIDENCE.values():
+        known[column] = np.nan
     if labels is not None and len(labels):
         settled = labels.get("campaign_settled", True)
         rows = labels[(labels["status"] == "labelled") & settled]
         rows = rows.sort_values(["sent_at", "invitation_id"], kind="stable").drop_duplicates(KEY, keep="last")
-        known["grade"] = known[KEY].merge(rows[[*KEY, "grade"]], on=KEY, how="left")["grade"].to_numpy()
+        came = known[KEY].merge(rows, on=KEY, how="left")
+        known["grade"] = came["grade"].to_numpy(dtype=np.float64)
+        delivered = known["grade"] >= RELEVANT_GRADE
+        for column, source in {"attributed": "attributed_usd", "lift": "lift_raw_usd"}.items():
+            if source in came:
+                known[column] = came[source].where(delivered).to_numpy(dtype=np.float64)
     if truth is not None and len(truth):
         profit = known[KEY].merge(truth[[*KEY, "incremental_profit"]], on=KEY, how="left")["incremental_profit"]
         partly = known["campaign_id"][profit.isna()].unique()
         known["profit"] = profit.mask(known["campaign_id"].isin(partly)).to_numpy()
     return known
+
+
+Told = Mapping[str, Mapping[str, Floats]]
+"""Ranker to quantity to what it tells of every row."""
 
 
 def _measure(
@@ -263,20 +304,21 @@ def _measure(
     campaigns: tuple[str, ...],
     rows: Ints,
     *,
-    success: Mapping[str, Floats],
+    told: Told,
+    sliced: bool = False,
 ) -> ByCampaign:
     """Values of every metric that ``rows`` of ``known`` allow, by ranker and campaign."""
     values: ByCampaign = {}
-    seen: dict[bool, tuple[Ints, Ints, dict[str, Ranked]]] = {}
+    there = {need: known[column].notna().to_numpy() for need, column in EVIDENCE.items()}
+    seen: dict[tuple[str, ...], tuple[Ints, dict[str, Ranked]]] = {}
     for metric in METRICS.values():
-        by_truth = "truth" in metric.needs
-        if by_truth not in seen:
-            row = rows[known["profit" if by_truth else "grade"].notna().to_numpy()[rows]]
-            seen[by_truth] = row, *_on(ranked, known, campaigns, row, success=success)
-        row, place, by_ranker = seen[by_truth]
-        if "labels" in metric.needs and by_truth:
-            row = row[known["grade"].notna().to_numpy()[row]]
-            place, by_ranker = _on(ranked, known, campaigns, row, success=success)
+        if sliced and not metric.sliced:
+            continue
+        needs = tuple(need for need in EVIDENCE if need in metric.needs)
+        if needs not in seen:
+            row = rows[np.logical_and.reduce([there[need] for need in needs])[rows]]
+            seen[needs] = _on(ranked, known, campaigns, row, told=told)
+        place, by_ranker = seen[needs]
         found: dict[str, Floats] = {}
         for name, one in by_ranker.items():
             if "predictions" in metric.needs and one.success is None:
@@ -294,16 +336,20 @@ def _on(
     campaigns: tuple[str, ...],
     row: Ints,
     *,
-    success: Mapping[str, Floats],
+    told: Told,
 ) -> tuple[Ints, dict[str, Ranked]]:
     """The place in ``campaigns`` of each campaign that has a row, and every ranker on the rows."""
     if not row.size:
         return row, {}
     groups = Groups.of(known["campaign_id"].to_numpy()[row], known["creator_id"].to_numpy()[row])
     place = np.searchsorted(np.array(campaigns, dtype=object), groups.campaign_ids)
-    what = Known(groups, known["grade"].to_numpy(np.float64)[row], known["profit"].to_numpy(np.float64)[row])
+    what = Known(
+        groups,
+        **{column: known[column].to_numpy(np.float64)[row] for column in EVIDENCE.values()},
+        sorts=tuple(score[row] for name, score in ranked.items() if name in SORTS),
+    )
     return place, {
-        name: Ranked(what, score[row], success[name][row] if name in success else None)
+        name: Ranked(what, score[row], {quantity: value[row] for quantity, value in told.get(name, {}).items()})
         for name, score in ranked.items()
     }
 
@@ -314,7 +360,7 @@ def _sliced(
     campaigns: tuple[str, ...],
     slices: pd.DataFrame | None,
     *,
-    success: Mapping[str, Floats],
+    told: Told,
 ) -> dict[str, ByCampaign]:
     found: dict[str, ByCampaign] = {}
     if slices is None:
@@ -323,14 +369,14 @@ def _sliced(
         raise TrainingError(
             f"{len(known)} rows of slices", received=str(len(slices)), look="training/evaluation/slices.py"
         )
-    useful = (known["grade"].notna() | known["profit"].notna()).to_numpy()
+    useful = known[list(EVIDENCE.values())].notna().any(axis=1).to_numpy()
     for dimension in slices.columns:
         column = slices[dimension].astype("str").to_numpy()
         for value in sorted(set(column[useful])):
             rows = np.flatnonzero(useful & (column == value))
             if known["campaign_id"].iloc[rows].nunique() < LEAST_CAMPAIGNS:
                 continue
-            values = _measure(ranked, known, campaigns, rows, success=success)
+            values = _measure(ranked, known, campaigns, rows, told=told, sliced=True)
             enough = {
                 metric: by_ranker
                 for metric, by_ranker in values.items()

@@ -22,6 +22,7 @@ from marketplace.progress import say, stage, staged
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import Bundle, bundle_folder, load_champion
 from models.economics import Economics
+from models.predict import Predictions
 from training.data import split_of
 from training.evaluation.baselines import baseline_scores
 from training.evaluation.ceiling import fit_ceiling
@@ -29,8 +30,8 @@ from training.evaluation.comparison import Comparison, compare_rankers, known_ou
 from training.evaluation.first import FirstLift, first_lifts
 from training.evaluation.held_out import HeldOut, gather_held_out
 from training.evaluation.quantities import Coverage, Reading, measure_quantities, observed_quantities
-from training.evaluation.score_file import Missing, ScoreFile, read_scores
 from training.evaluation.standings import WHOLE, Standing
+from training.score_file import Missing, ScoreFile, read_scores
 from training.stats import Groups
 
 __all__ = ["CEILING", "CHAMPION", "FILE", "FOR_SCALE", "ORACLE", "SUCCESS", "Evaluation", "evaluate_marketplace"]
@@ -150,7 +151,7 @@ def evaluate_marketplace(
     ----------
     market : path or Marketplace
     scores : path, optional
-        A Parquet or CSV file, read by the rules of `training.evaluation.score_file` before anything is built.
+        A Parquet or CSV file, read by the rules of `training.score_file` before anything is built.
     missing : {"refuse", "last"}
         What becomes of eligible creators whom the file leaves out.
     ceiling : bool
@@ -180,12 +181,13 @@ def evaluate_marketplace(
     readings: tuple[Reading, ...] = ()
     coverages: tuple[Coverage, ...] = ()
     firsts: tuple[FirstLift, ...] = ()
-    success: dict[str, Floats] = {}
+    told: dict[str, Predictions] = {}
     aside: dict[str, Floats] = {}
     if bundle is not None:
         frame, predictions = held_out.score(bundle)
         ranked[CHAMPION] = frame["score"].to_numpy(dtype=np.float64)
-        success[CHAMPION] = aside[SUCCESS] = predictions.success_probability
+        told[CHAMPION] = predictions
+        aside[SUCCESS] = predictions.success_probability
         observed = observed_quantities(
             held_out.pairs, labels=held_out.labels, truth=held_out.truth, economics=_terms(held_out)
         )
@@ -208,7 +210,8 @@ def evaluate_marketplace(
         held_out.pairs,
         labels=held_out.labels,
         truth=held_out.truth,
-        success=success,
+        predictions=told,
+        profits=held_out.profits,
         slices=held_out.slices,
         for_scale=aside | _all_knowing(market, held_out, known, ceiling=ceiling, train=split.train, as_of=split.cutoff),
         seed=seed,

@@ -15,10 +15,12 @@ from marketplace.arrays import Floats
 from marketplace.tables import Marketplace, read_truth
 from models.batch import score_pairs
 from models.bundle import Bundle
+from models.economics import Economics
 from models.predict import Predictions
 from training.data import build_labels
 from training.evaluation.baselines import baseline_scores
 from training.evaluation.comparison import Comparison, compare_rankers
+from training.evaluation.profit import ProfitLog, read_profits
 from training.evaluation.slices import slice_columns
 
 __all__ = ["HeldOut", "gather_held_out"]
@@ -40,6 +42,8 @@ class HeldOut:
     truth : DataFrame or None
         The simulator's, where there is one.
     slices : DataFrame, n rows
+    profits : ProfitLog of the n rows
+        What the log tells of their profit.
     """
 
     pairs: pd.DataFrame
@@ -49,6 +53,7 @@ class HeldOut:
     labels: pd.DataFrame
     truth: pd.DataFrame | None
     slices: pd.DataFrame
+    profits: ProfitLog
 
     def score(self, bundle: Bundle) -> tuple[pd.DataFrame, Predictions]:
         """The bundle's scores and predictions of every pair, as `models.batch.score_pairs` gives them."""
@@ -63,18 +68,18 @@ class HeldOut:
     def compare(self, bundles: Mapping[str, Bundle], *, champion: str, seed: int = 0) -> Comparison:
         """The bundles beside every baseline."""
         scores: dict[str, Floats] = {}
-        success: dict[str, Floats] = {}
+        told: dict[str, Predictions] = {}
         for name, bundle in bundles.items():
-            frame, predictions = self.score(bundle)
+            frame, told[name] = self.score(bundle)
             scores[name] = frame["score"].to_numpy(dtype=np.float64)
-            success[name] = predictions.success_probability
         return compare_rankers(
             {**scores, **baseline_scores(self.X, indices=self.indices, seed=seed)},
             self.pairs,
             labels=self.labels,
             truth=self.truth,
             champion=champion,
-            success=success,
+            predictions=told,
+            profits=self.profits,
             slices=self.slices,
             seed=seed,
         )
@@ -86,17 +91,24 @@ def gather_held_out(market: Marketplace, campaign_ids: Sequence[str], *, train_c
 
     pairs = eligible_pairs(market, campaign_ids)
     matrix = build_matrix(market, pairs)
+    briefs, labels = read_briefs(market, campaign_ids), build_labels(market, known_until(market))
     return HeldOut(
         pairs=pairs,
         X=matrix,
         indices=np.asarray(index_scores(market, pairs), dtype=np.float64),
-        briefs=read_briefs(market, campaign_ids),
-        labels=build_labels(market, known_until(market)),
+        briefs=briefs,
+        labels=labels,
         truth=None if market.path is None else read_truth(market.path, "outcomes"),
         slices=slice_columns(
             market,
             pairs,
             train_campaigns=train_campaigns,
             followers=matrix["follower_count_last"].to_numpy(dtype=np.float64),
+        ),
+        profits=read_profits(
+            market,
+            pairs,
+            labels=labels,
+            economics=Economics.of_many(briefs, pairs["campaign_id"].to_numpy(dtype=object)),
         ),
     )

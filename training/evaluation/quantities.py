@@ -27,13 +27,14 @@ from marketplace.arrays import Flags, Floats, Ints
 from models.calibration import LEVELS
 from models.economics import Economics
 from models.predict import Predictions
-from training.evaluation.comparison import KEY
 from training.evaluation.standings import WHOLE
 from training.heads import QUANTITIES, Quantity
 from training.stats import LEAST_CAMPAIGNS, calibration_table, cluster_bootstrap, expected_calibration_error
 
 __all__ = ["Coverage", "Reading", "measure_quantities", "observed_quantities"]
 
+
+KEY = ["campaign_id", "creator_id"]
 
 LEAST_ROWS = 30
 """A slice with fewer rows than this is not reported."""

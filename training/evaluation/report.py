@@ -8,14 +8,16 @@ from typing import TextIO
 
 from marketplace.display import text_of
 from marketplace.text import TextTable, plain_text, show
+from training.evaluation.baselines import SORTS
 from training.evaluation.comparison import Comparison
 from training.evaluation.evaluate import CEILING, CHAMPION, FILE, FOR_SCALE, ORACLE, SUCCESS, Evaluation
 from training.evaluation.standings import WHOLE, Standing
-from training.stats import METRICS, p_text
+from training.stats import METRICS, cluster_bootstrap, p_text
 
 __all__ = ["comparison_text", "evaluation_text", "print_comparison", "print_evaluation"]
 
 SHOWN_LEVEL = 0.8
+MONEY_LEVEL = 0.9
 EVIDENCE = {
     "truth": "truth",
     "realised": "realised truth",
@@ -48,6 +50,8 @@ def evaluation_text(found: Evaluation) -> str:
 def _comparison(comparison: Comparison) -> Iterator[TextTable | str]:
     yield from _spaced(_by_metric(comparison))
     yield from _tests(comparison)
+    yield from _money(comparison)
+    yield from _effects(comparison)
     yield _counts(comparison)
     for ranker, found in comparison.calibration.items():
         if found["rows"]:
@@ -191,12 +195,52 @@ def _tests(comparison: Comparison) -> Iterator[str]:
         yield f"{', '.join(less)}: less is better; a win is a campaign with less of it."
 
 
+def _money(comparison: Comparison) -> Iterator[str]:
+    """What the log tells of the reference's first 20, and how far they are ahead of the simple sorts and of chance."""
+    values = comparison.values.get("profit_usd_at_20", {})
+    if comparison.champion not in values:
+        return
+    mine = values[comparison.champion]
+    known = {
+        "": cluster_bootstrap(mine, level=MONEY_LEVEL, seed=comparison.seed),
+        **{
+            f"ahead of {name} by ": cluster_bootstrap(mine - values[name], level=MONEY_LEVEL, seed=comparison.seed)
+            for name in (*SORTS, "random")
+            if name in values
+        },
+    }
+    told = ", ".join(f"{words}{_number(one.estimate)} ({_range(one.low, one.high)})" for words, one in known.items())
+    yield (
+        f"Profit of {comparison.champion}'s first 20 by the log, USD a campaign with {MONEY_LEVEL:.0%} intervals over "
+        f"campaigns: {told}."
+    )
+
+
+def _effects(comparison: Comparison) -> Iterator[str]:
+    for ranker, one in comparison.effects.items():
+        if math.isnan(one.slope):
+            continue
+        groups = ", ".join(f"{group.predicted:.2f} came as {group.observed:.2f}" for group in one.groups)
+        yield (
+            f"Lift of {ranker} on {one.rows} deliveries of {one.campaigns} campaigns: a predicted difference of 1 "
+            f"within a campaign came as {one.slope:.2f} (90 % {_range(one.low, one.high)}; p of no order "
+            f"{p_text(one.p_zero)}, of full size {p_text(one.p_one)})"
+            + (f"; by quarters, in the campaign's mean: {groups} (p of no gap {p_text(one.p)})." if groups else ".")
+        )
+
+
+def _range(low: float, high: float) -> str:
+    return f"{_number(low)} to {_number(high)}"
+
+
 def _counts(comparison: Comparison) -> str:
     return "Evidence: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in comparison.counts.items())
 
 
 def _notes(found: Evaluation) -> Iterator[str]:
     yield from _tests(found.comparison)
+    yield from _money(found.comparison)
+    yield from _effects(found.comparison)
     names = set(found.comparison.rankers)
     if CEILING in names:
         yield (

@@ -66,11 +66,6 @@ __all__ = ["RANKERS", "FittedRanker", "Ranker", "fit_rankers", "rankers_from", "
 PRICE = "brief_price_brief"
 """The signal in whose units a ranking head's money is told."""
 
-LABEL_NOISE = 0.4
-"""Share of a shrunk lift's standard error that counts as noise on top of the truth when its spread is read: shrinkage
-has already taken out a part, and added what it drew in. Chosen so that 80 and 90 % intervals hold about as many
-realised lifts on simulated marketplaces (.80 and .94 on seeds 11 to 13)."""
-
 PREFERENCE = 0.01
 """One-sided p below which a ranker is preferred to the pointwise one. Validation sees the invited alone; among all the
 eligible, whom no label speaks of, the pointwise ranker goes on where a ranking one is flat, so the evidence must be
@@ -285,7 +280,6 @@ def _money(quantity: Quantity, mixture: Mixture, stored: Mapping[str, str], data
         campaign=data.campaign[rows],
         plain=told.plain[rows],
         plain_se=told.plain_se[rows],
-        noise_share=LABEL_NOISE,
         slope=1.0 if mixture.whole else None,
     )
 

@@ -38,7 +38,18 @@ from training.heads import SHALLOW, Target, fit_booster, fit_side_by_side, quasi
 from training.off_policy.estimators import Log
 from training.outcomes import SETTLED_SHARE
 
-__all__ = ["HOLDBACK", "PolicyData", "campaign_folds", "model_chances", "model_profits", "read_policy_data", "ripening"]
+__all__ = [
+    "HOLDBACK",
+    "SELLERS_DOING",
+    "PolicyData",
+    "campaign_folds",
+    "log_of",
+    "logged_chances",
+    "model_chances",
+    "model_profits",
+    "read_policy_data",
+    "ripening",
+]
 
 HOLDBACK = "random_holdback"
 """The policy whose rows were drawn first, uniformly; every other policy's chance is given that one was not."""
@@ -94,7 +105,7 @@ def read_policy_data(market: Marketplace, *, campaigns: Sequence[str] | None = N
         There is no impressions table, its chances are missing, two lists compete in one campaign, or no
         campaign has matured.
     """
-    shown = _impressions(market)
+    shown = logged_chances(market)
     labels = build_labels(market, until := known_until(market))
     labels = labels.sort_values(["campaign_id", "creator_id", "sent_at"], kind="stable")
     labels = labels.drop_duplicates(KEY, keep="last").reset_index(drop=True)
@@ -122,7 +133,7 @@ def read_policy_data(market: Marketplace, *, campaigns: Sequence[str] | None = N
     profit[invited] = np.where(
         np.isin(data.rows["reason"].to_numpy(dtype=object), SELLERS_DOING), 0.0, data.realised_profit()
     )
-    log = _log(tuple(chosen), campaign, pairs=pairs, shown=shown, invited=invited, profit=profit)
+    log = log_of(tuple(chosen), campaign, pairs=pairs, shown=shown, invited=invited, profit=profit)
     known = np.isfinite(profit)
     model = model_profits(data, X, economics, campaign, seed=seed)
     # The few whose sales could not be estimated stand as the model has them: neither left out nor made zero.
@@ -147,7 +158,14 @@ def ripening(market: Marketplace) -> tuple[pd.DataFrame, pd.Timestamp]:
     return rows[["campaign_id", "briefed_at"]].assign(ripe_at=ripe_at), known_until(market)
 
 
-def _impressions(market: Marketplace) -> pd.DataFrame:
+def logged_chances(market: Marketplace) -> pd.DataFrame:
+    """The last impression of each pair: campaign_id, creator_id, policy, propensity, shown_at.
+
+    Raises
+    ------
+    TrainingError
+        There is no impressions table, its chances are missing, or two lists compete in one campaign.
+    """
     if "impressions" not in market.present:
         raise TrainingError(
             "an impressions table, with the chance of being invited in propensity",
@@ -231,7 +249,7 @@ def _training_data(
     )
 
 
-def _log(
+def log_of(
     campaign_ids: tuple[str, ...],
     campaign: Ints,
     *,
@@ -240,6 +258,10 @@ def _log(
     invited: Flags,
     profit: Floats,
 ) -> Log:
+    """The log of ``pairs``, n rows, numbered by ``campaign``; chances as `logged_chances` has them.
+
+    ``modelled_chance`` is still NaN.
+    """
     rows = pairs.merge(shown, on=KEY, how="left")
     chance = rows["propensity"].to_numpy(dtype=np.float64)
     held_back = (rows["policy"] == HOLDBACK).to_numpy(dtype=np.bool_)

@@ -19,7 +19,6 @@ from marketplace.tables import Marketplace, open_marketplace
 from marketplace.text import TextTable, plain_text
 from models.batch import score_pairs
 from models.bundle import Bundle, load_champion
-from training.evaluation import read_known_scores
 from training.off_policy.estimators import (
     ESTIMATORS,
     LEAST_EFFECTIVE,
@@ -31,6 +30,7 @@ from training.off_policy.estimators import (
     top_policy,
 )
 from training.off_policy.log import PolicyData, read_policy_data, ripening
+from training.score_file import read_known_scores
 
 __all__ = ["OffPolicyReport", "bundle_scores", "evaluate_policy", "off_policy_text"]
 
@@ -75,7 +75,7 @@ def evaluate_policy(
     market_dir : path
         The marketplace's folder.
     scores : path, optional
-        A file of scores (training/evaluation/score_file.py): a campaign without a row does not take part, an eligible
+        A file of scores (training/score_file.py): a campaign without a row does not take part, an eligible
         creator without one ranks last. The served champion's by default, on the campaigns briefed from its
         cut-off on: it has learned from the outcomes of the others.
     soften : float

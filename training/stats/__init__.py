@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from training.stats.groups import group_sizes
 from training.stats.metrics import (
+    EVIDENCE,
     METRICS,
     RELEVANT_GRADE,
     Gains,
@@ -14,11 +15,14 @@ from training.stats.metrics import (
     auc_within_campaign,
     average_precision,
     calibration_table,
+    correlation_of_ranks,
     expected_calibration_error,
     gains_at_k,
     metric,
     ndcg_at_k,
+    partial_correlation,
     sign_of,
+    targeting_curve,
 )
 from training.stats.significance import (
     LEAST_CAMPAIGNS,
@@ -29,9 +33,11 @@ from training.stats.significance import (
     holm,
     p_text,
     paired_randomisation_test,
+    randomisation_interval,
 )
 
 __all__ = [
+    "EVIDENCE",
     "LEAST_CAMPAIGNS",
     "METRICS",
     "RELEVANT_GRADE",
@@ -47,6 +53,7 @@ __all__ = [
     "calibration_table",
     "campaign_mean",
     "cluster_bootstrap",
+    "correlation_of_ranks",
     "expected_calibration_error",
     "gains_at_k",
     "group_sizes",
@@ -55,5 +62,8 @@ __all__ = [
     "ndcg_at_k",
     "p_text",
     "paired_randomisation_test",
+    "partial_correlation",
+    "randomisation_interval",
     "sign_of",
+    "targeting_curve",
 ]

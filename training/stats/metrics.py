@@ -14,8 +14,8 @@ or merge them (average precision), so they are the independent answer in the tes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from marketplace.arrays import Floats, Ints
 from marketplace.errors import TrainingError
 
 __all__ = [
+    "EVIDENCE",
     "METRICS",
     "RELEVANT_GRADE",
     "Gains",
@@ -38,12 +39,15 @@ __all__ = [
     "auc_within_campaign",
     "average_precision",
     "calibration_table",
+    "correlation_of_ranks",
     "expected_calibration_error",
     "gains_at_k",
     "metric",
     "ndcg_at_k",
     "oracle_gain_share_at_k",
+    "partial_correlation",
     "sign_of",
+    "targeting_curve",
 ]
 
 RELEVANT_GRADE = 2.0
@@ -51,6 +55,9 @@ RELEVANT_GRADE = 2.0
 
 DEPTH = 20
 """Creators a brand is taken to invite, where a metric counts money."""
+
+LEAST_DELIVERED = 4
+"""Fewer deliveries than this in a campaign have no order worth a figure."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +183,15 @@ def auc_within_campaign(groups: Groups, scores: npt.ArrayLike, relevant: npt.Arr
     has only one kind. Rows weigh within their own campaign alone, never across campaigns.
     """
     order = groups.order(scores)
+    mid = _mid_ranks(groups, scores, order)
+    hit = np.asarray(relevant, dtype=np.float64)[order]
+    count = groups.total(hit)
+    above = groups.total(mid * hit) - count * (count + 1.0) / 2.0
+    return _share(above, count * (groups.size - count))
+
+
+def _mid_ranks(groups: Groups, scores: npt.ArrayLike, order: Ints) -> Floats:
+    """Rank within the campaign of each *sorted* row, 1 for the least score; ties share the mean of their ranks."""
     score = np.asarray(scores, dtype=np.float64)[order]
     score = np.where(np.isnan(score), -np.inf, score)
     code = groups.code[order]
@@ -184,11 +200,74 @@ def auc_within_campaign(groups: Groups, scores: npt.ArrayLike, relevant: npt.Arr
     run = np.cumsum(first) - 1
     # Sorted places run downwards; a tied run shares the mean of its places.
     upward = np.repeat(groups.size, groups.size) - groups.place + 1.0
-    mid = (np.bincount(run, weights=upward) / np.bincount(run))[run]
-    hit = np.asarray(relevant, dtype=np.float64)[order]
-    count = groups.total(hit)
-    above = groups.total(mid * hit) - count * (count + 1.0) / 2.0
-    return _share(above, count * (groups.size - count))
+    return np.asarray((np.bincount(run, weights=upward) / np.bincount(run))[run], dtype=np.float64)
+
+
+def correlation_of_ranks(groups: Groups, scores: npt.ArrayLike, values: npt.ArrayLike) -> Floats:
+    """Spearman's rank correlation of ``scores`` and ``values`` within each campaign, ties at their mean rank.
+
+    ``0`` where all scores of a campaign are equal: they order nothing. NaN where all values are equal, or the campaign
+    has fewer than `LEAST_DELIVERED` rows.
+    """
+    mine, came = (_centred_ranks(groups, each)[groups.base] for each in (scores, values))
+    found = groups.total(mine * came)
+    spread, stake = groups.total(mine**2), groups.total(came**2)
+    out = np.where(spread > 0, found / np.sqrt(np.where(spread > 0, spread, 1.0) * np.maximum(stake, 1e-300)), 0.0)
+    return np.where((stake > 0) & (groups.size >= LEAST_DELIVERED), out, np.nan)
+
+
+def _centred_ranks(groups: Groups, values: npt.ArrayLike) -> Floats:
+    """Rank within the campaign less its mean, in shares of the campaign's rows, float64 (n,); ties at their mean."""
+    order = groups.order(values)
+    rank = np.empty(len(order))
+    rank[order] = _mid_ranks(groups, values, order)
+    size = groups.size[groups.code]
+    return np.asarray((rank - (size + 1.0) / 2.0) / size, dtype=np.float64)
+
+
+def partial_correlation(
+    groups: Groups, scores: npt.ArrayLike, values: npt.ArrayLike, others: Sequence[npt.ArrayLike]
+) -> Floats:
+    """What the order of ``scores`` tells of ``values`` beyond the orders of ``others``: one contribution a campaign.
+
+    Ranks within campaigns (centred, ties at their mean) of scores and values are each freed of those of ``others`` by
+    least squares over all rows; campaign *c* contributes ``C * sum_c s v / sqrt(sum s^2 * sum v^2)``, so that the mean
+    over the C campaigns is the partial rank correlation. 0 where nothing is left of the scores; NaN below two rows.
+
+    Source: Hemerik, Goeman and Finos (2020), Robust testing in generalized linear models by sign flipping score
+    contributions: flipping the campaigns' signs tests whether the scores add anything.
+    """
+    mine, came = _centred_ranks(groups, scores), _centred_ranks(groups, values)
+    if others:
+        Z = np.column_stack([_centred_ranks(groups, each) for each in others])
+        mine, came = (each - Z @ np.linalg.lstsq(Z, each, rcond=None)[0] for each in (mine, came))
+    told = groups.size >= 2
+    size = float(np.sqrt(np.sum(mine**2) * np.sum(came**2)))
+    # What rounding leaves of a score that the others tell already is nothing.
+    if size <= 1e-9 * len(mine):
+        return np.where(told, 0.0, np.nan)
+    return np.where(told, told.sum() * groups.total((mine * came)[groups.base]) / size, np.nan)
+
+
+def targeting_curve(groups: Groups, scores: npt.ArrayLike, values: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """AUTOC and Qini of ``values`` (estimated effects, in their own unit) in the order of ``scores``, per campaign.
+
+    ``TOC(j) = mean of the first j - mean of all``; ``AUTOC = 1/n sum_j TOC(j)``, ``Qini = 1/n sum_j (j/n) TOC(j)``.
+    Both are 0 on average where the order says nothing of the effects; AUTOC weighs the very first, Qini everybody. NaN
+    below `LEAST_DELIVERED` rows.
+
+    Source: Yadlowsky, Fleming, Shah, Brunskill and Wager (2025), Evaluating treatment prioritization rules via
+    rank-weighted average treatment effects.
+    """
+    value = np.asarray(values, dtype=np.float64)[groups.order(scores)]
+    running = np.cumsum(value)
+    before = np.concatenate([[0.0], running])[groups.start]
+    size = np.repeat(groups.size, groups.size).astype(np.float64)
+    whole = np.repeat(groups.total(value) / groups.size, groups.size)
+    curve = (running - np.repeat(before, groups.size)) / groups.place - whole
+    enough = groups.size >= LEAST_DELIVERED
+    autoc, qini = (groups.total(each) / groups.size for each in (curve, curve * groups.place / size))
+    return np.where(enough, autoc, np.nan), np.where(enough, qini, np.nan)
 
 
 @dataclass(frozen=True)
@@ -295,11 +374,21 @@ class Known:
         What came of the invitation; NaN for those never invited.
     profit : float64 (n,)
         Expected incremental profit, USD, by the simulator's truth; NaN where there is none.
+    earned : float64 (n,)
+        The same told from the log (`training.evaluation.profit`), right on average, USD; NaN where it tells nothing.
+    attributed, lift : float64 (n,)
+        Attributed sales of what was delivered, and its estimated lift before shrinkage, USD; NaN where not known.
+    sorts : tuple of float64 (n,)
+        Scores of the simple sorts, of which a model should know more.
     """
 
     groups: Groups
     grade: Floats
     profit: Floats
+    earned: Floats = field(default_factory=lambda: np.zeros(0))
+    attributed: Floats = field(default_factory=lambda: np.zeros(0))
+    lift: Floats = field(default_factory=lambda: np.zeros(0))
+    sorts: tuple[Floats, ...] = ()
 
     @cached_property
     def oracle(self) -> Gains:
@@ -314,13 +403,22 @@ class Known:
 
 @dataclass(frozen=True)
 class Ranked:
-    """One ranker on the rows of `Known`: ``score`` float64 (n,), more is better, and ``success``, its probability of
-    delivery given an invitation, float64 (n,), where it has one.
+    """One ranker on the rows of `Known`: ``score`` float64 (n,), more is better, and what it tells beside, each float64
+    (n,), by name: ``success``, the probability of delivery given an invitation; ``attributed`` and ``lift``, USD.
     """
 
     known: Known
     score: Floats
-    success: Floats | None = None
+    told: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def success(self) -> Floats | None:
+        """Its success probability, float64 (n,), where it has one."""
+        return self.told.get("success")
+
+    def by(self, quantity: str) -> Floats:
+        """What it orders by where ``quantity`` is asked for: what it tells of it, else its score, float64 (n,)."""
+        return self.told.get(quantity, self.score)
 
     @cached_property
     def gains(self) -> Gains:
@@ -328,7 +426,12 @@ class Ranked:
         return gains_at_k(self.known.groups, self.score, self.known.profit, k=DEPTH, known=self.known.oracle)
 
 
-Need = Literal["truth", "labels", "predictions"]
+Need = Literal["truth", "log", "labels", "attributed", "lift", "predictions"]
+
+EVIDENCE: Mapping[Need, str] = MappingProxyType(
+    {"truth": "profit", "log": "earned", "labels": "grade", "attributed": "attributed", "lift": "lift"}
+)
+"""What a metric may need of the rows, and the field of `Known` that must be known."""
 
 
 @dataclass(frozen=True)
@@ -341,12 +444,14 @@ class Metric:
         The same in code, tables, MLflow and documentation.
     says : str
         In a line, for the title of a table.
-    needs : tuple of {"truth", "labels", "predictions"}
-        ``truth``: rows whose ``profit`` is known; ``labels``: rows whose ``grade`` is known; ``predictions``: rankers
-        that tell a success probability.
+    needs : tuple of Need
+        ``truth``, ``log``, ``labels``, ``attributed``, ``lift``: rows where that of `EVIDENCE` is known;
+        ``predictions``: rankers that tell a success probability.
     function : Ranked -> float64 (campaigns,)
         Its docstring has the formula.
     less_is_better : bool
+    sliced : bool
+        Whether it is measured in slices too: what only the delivered tell is too little to be cut up.
     """
 
     name: str
@@ -354,6 +459,7 @@ class Metric:
     needs: tuple[Need, ...]
     function: Callable[[Ranked], Floats]
     less_is_better: bool = False
+    sliced: bool = True
 
     @property
     def sign(self) -> float:
@@ -372,24 +478,24 @@ def sign_of(name: str) -> float:
 
 
 def metric(
-    name: str, *, says: str, needs: tuple[Need, ...], less_is_better: bool = False
+    name: str, *, says: str, needs: tuple[Need, ...], less_is_better: bool = False, sliced: bool = True
 ) -> Callable[[Callable[[Ranked], Floats]], Callable[[Ranked], Floats]]:
     """Declare the function below as the metric ``name``.
 
     Raises
     ------
     TrainingError
-        There is one of that name, or it needs neither truth nor labels.
+        There is one of that name, or it needs no evidence.
     """
 
     def declare(function: Callable[[Ranked], Floats]) -> Callable[[Ranked], Floats]:
-        if name in _METRICS or not {"truth", "labels"} & set(needs):
+        if name in _METRICS or not EVIDENCE.keys() & set(needs):
             raise TrainingError(
-                "a metric with a name of its own that needs truth or labels",
+                f"a metric with a name of its own that needs some of {', '.join(EVIDENCE)}",
                 received=f"{name}, which needs {', '.join(needs) or 'nothing'}",
                 look="training/stats/metrics.py",
             )
-        _METRICS[name] = Metric(name, says, needs, function, less_is_better)
+        _METRICS[name] = Metric(name, says, needs, function, less_is_better, sliced)
         return function
 
     return declare
@@ -428,6 +534,23 @@ def _ndcg_truth(ranked: Ranked) -> Floats:
     return ndcg_at_k(ranked.known.groups, ranked.score, np.maximum(ranked.known.profit, 0.0), k=10)
 
 
+@metric(
+    "profit_usd_at_20",
+    says="incremental profit of the first 20, estimated from the log alone, USD a campaign",
+    needs=("log",),
+)
+def _logged_profit(ranked: Ranked) -> Floats:
+    """``20 / m * sum of earned over the first m``, ``m = min(20, half of the campaign's rows)``; NaN below two rows.
+
+    Formula and source: training/evaluation/profit.py.
+    """
+    groups = ranked.known.groups
+    depth = np.minimum(groups.size // 2, DEPTH)
+    taken = groups.place <= np.repeat(depth, groups.size)
+    found = groups.total(np.where(taken, ranked.known.earned[groups.order(ranked.score)], 0.0))
+    return DEPTH * _share(found, depth.astype(np.float64))
+
+
 @metric("ndcg_at_10", says="order of the invited by what came of them, first 10", needs=("labels",))
 def _ndcg(ranked: Ranked) -> Floats:
     """`ndcg_at_k` with the grade as gain, k = 10."""
@@ -448,6 +571,99 @@ def _map(ranked: Ranked) -> Floats:
 def _auc(ranked: Ranked) -> Floats:
     """`auc_within_campaign` of the delivered."""
     return auc_within_campaign(ranked.known.groups, ranked.score, ranked.known.relevant)
+
+
+@metric(
+    "success_auc",
+    says="the success head on success: AUC within campaigns of the chance that it tells (simple sorts: of their order)",
+    needs=("labels",),
+)
+def _success_auc(ranked: Ranked) -> Floats:
+    """`auc_within_campaign` of the delivered, by the success probability where the ranker tells one."""
+    return auc_within_campaign(ranked.known.groups, ranked.by("success"), ranked.known.relevant)
+
+
+@metric(
+    "success_log_gain",
+    says="log loss that the success probability saves against the mean rate of these invitations, nats",
+    needs=("labels", "predictions"),
+    sliced=False,
+)
+def _success_log_gain(ranked: Ranked) -> Floats:
+    """``mean over the campaign's invited of log loss(rate) - log loss(p)``; the rate is that of all rows together.
+
+    A rate that knows the held-out outcomes is harder to beat than any that could have been told beforehand.
+    """
+    groups, relevant, p = ranked.known.groups, ranked.known.relevant.astype(np.float64), ranked.success
+    if p is None:
+        return np.full(len(groups.size), np.nan)
+    rate = np.clip(relevant.mean(), 1e-6, 1.0 - 1e-6)
+    told = np.clip(p, 1e-6, 1.0 - 1e-6)
+    saved = relevant * np.log(told / rate) + (1.0 - relevant) * np.log((1.0 - told) / (1.0 - rate))
+    return groups.total(saved[groups.base]) / groups.size
+
+
+@metric(
+    "attributed_rank_correlation",
+    says="the attributed head on attributed sales: rank correlation within campaigns, among the delivered",
+    needs=("attributed",),
+    sliced=False,
+)
+def _attributed_correlation(ranked: Ranked) -> Floats:
+    """`correlation_of_ranks` of the attributed sales that it tells with those that came (simple sorts: by score)."""
+    return correlation_of_ranks(ranked.known.groups, ranked.by("attributed"), ranked.known.attributed)
+
+
+@metric(
+    "attributed_beyond_sorts",
+    says="what the attributed head knows of attributed sales beyond all simple sorts: partial rank correlation",
+    needs=("attributed", "predictions"),
+    sliced=False,
+)
+def _attributed_beyond(ranked: Ranked) -> Floats:
+    """`partial_correlation` of the attributed sales that it tells, given the orders of the simple sorts."""
+    known = ranked.known
+    return partial_correlation(known.groups, ranked.by("attributed"), known.attributed, known.sorts)
+
+
+@metric(
+    "attributed_gain_share",
+    says="share of the best possible attributed sales above chance in the better half of the delivered",
+    needs=("attributed",),
+    sliced=False,
+)
+def _attributed_gain(ranked: Ranked) -> Floats:
+    """``(sum of the half picked - chance) / (sum of the best half - chance)``, NaN below `LEAST_DELIVERED` rows."""
+    groups, value = ranked.known.groups, ranked.known.attributed
+    half = groups.size // 2
+    taken = groups.place <= np.repeat(half, groups.size)
+    found, best = (
+        groups.total(np.where(taken, value[groups.order(by)], 0.0)) for by in (ranked.by("attributed"), value)
+    )
+    chance = groups.total(value[groups.base]) / groups.size * half
+    return np.where(groups.size >= LEAST_DELIVERED, _share(found - chance, best - chance), np.nan)
+
+
+@metric(
+    "lift_autoc",
+    says="the lift head on estimated lift: area under the targeting curve among the delivered, USD; 0 = no order",
+    needs=("lift",),
+    sliced=False,
+)
+def _lift_autoc(ranked: Ranked) -> Floats:
+    """The first of `targeting_curve` of the estimates before shrinkage, by the lift that it tells."""
+    return targeting_curve(ranked.known.groups, ranked.by("lift"), ranked.known.lift)[0]
+
+
+@metric(
+    "lift_qini",
+    says="the same with everybody weighed alike (Qini), USD",
+    needs=("lift",),
+    sliced=False,
+)
+def _lift_qini(ranked: Ranked) -> Floats:
+    """The second of `targeting_curve`."""
+    return targeting_curve(ranked.known.groups, ranked.by("lift"), ranked.known.lift)[1]
 
 
 @metric(

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from training.tracking.compare import ComparedRuns, compare_runs
-from training.tracking.gate import GateEvidence
+from training.tracking.gate import GateEvidence, Judgement, Verdict, check_gate
 from training.tracking.notes import VersionNotes
 from training.tracking.promotion import Promotion, promote, rollback
 from training.tracking.record import describe, evidence_of, record_parent, record_ranker, record_shares
-from training.tracking.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, aliased, point_alias, register
+from training.tracking.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, HELD_OUT, aliased, point_alias, register
 from training.tracking.store import Run, Store, default_tracking_uri, open_store
 
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "EVIDENCE_DIGEST",
+    "HELD_OUT",
     "ComparedRuns",
     "GateEvidence",
+    "Judgement",
     "Promotion",
     "Run",
     "Store",
+    "Verdict",
     "VersionNotes",
     "aliased",
+    "check_gate",
     "compare_runs",
     "default_tracking_uri",
     "describe",

@@ -24,14 +24,16 @@ from marketplace.display import Shown, text_of
 from marketplace.errors import GateError
 from marketplace.state import replace_folder
 from models.bundle import bundle_folder, load_bundle, save_bundle
-from training.tracking.gate import Check, GateEvidence, check_gate, require_gate
+from training.tracking.gate import Check, GateEvidence, Judgement, check_gate, require_gate
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,
     EVIDENCE_ARTIFACT,
     EVIDENCE_DIGEST,
+    HELD_OUT,
     Version,
     aliased,
+    count_tagged,
     fetch_bundle,
     find_version,
     newest,
@@ -59,11 +61,15 @@ class Promotion(Shown):
     ranker : str
         Of the champion now.
     checks : tuple of Check
-        The gate's verdicts; empty for a rollback.
+        The gate's findings, the verdict last; empty for a rollback.
     forced : bool
         Whether a refusal was overridden.
     bundle : Path
         The served folder.
+    verdict : str
+        The gate's: ``better``, ``not worse``, ``cannot tell`` or ``worse``; empty for a rollback.
+    words : str
+        The verdict and what followed from it.
     """
 
     version: int
@@ -72,6 +78,8 @@ class Promotion(Shown):
     checks: tuple[Check, ...]
     forced: bool
     bundle: Path
+    verdict: str = ""
+    words: str = ""
 
     @property
     def headline(self) -> str:
@@ -81,10 +89,9 @@ class Promotion(Shown):
         return f"champion is now version {self.version}, ranker {self.ranker}{forced}; before: {before}"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a rule of the gate (the index): whether it passed, and its figures in words."""
-        return pd.DataFrame([vars(check) for check in self.checks], columns=["rule", "passed", "figures"]).set_index(
-            "rule"
-        )
+        """One row a rule of the gate (the index): its verdict, whether it passed, and its figures in words."""
+        columns = ["rule", "verdict", "passed", "figures"]
+        return pd.DataFrame([vars(check) for check in self.checks], columns=columns).set_index("rule")
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -94,14 +101,19 @@ class Promotion(Shown):
             "ranker": self.ranker,
             "forced": self.forced,
             "bundle": str(self.bundle),
-            "checks": [{"rule": check.rule, "passed": check.passed, "figures": check.figures} for check in self.checks],
+            "verdict": self.verdict,
+            "words": self.words,
+            "checks": [dataclasses.asdict(check) for check in self.checks],
         }
 
 
 @text_of.register
 def promotion_text(done: Promotion) -> str:
-    """The gate's rules one a line, then who is champion now and where the bundle lies."""
-    rules = [f"{'pass' if check.passed else 'FAIL'}  {check.rule}: {check.figures}" for check in done.checks]
+    """The gate's findings one a line, the verdict last, then who is champion now and where the bundle lies."""
+    rules = [
+        f"{'pass' if check.passed else 'FAIL'}  {check.verdict or '-':<11}  {check.rule}: {check.figures}"
+        for check in done.checks
+    ]
     return "\n".join([*rules, f"{done.headline}; bundle in {done.bundle}"])
 
 
@@ -117,7 +129,8 @@ def promote(
     force : bool
         Promote although rules failed. Needs ``reason``; both are recorded as tags of the version and its run.
     reason : str
-        Why, in words.
+        Why, in words. Without ``force`` it is what speaks for a candidate that is not worse than the champion; one
+        that learned from newer outcomes needs none.
     store : Store, optional
         The default store otherwise.
 
@@ -139,16 +152,22 @@ def promote(
             received=f"version {candidate.number}, which is the champion already",
             look="`collabrank train DIR` makes a new candidate; `collabrank rollback` goes back",
         )
-    checks = _weigh(store, candidate, champion, force=force)
+    judgement = _weigh(store, candidate, champion, reason=reason.strip(), force=force)
+    checks = () if judgement is None else judgement.checks
     failed = [check.rule for check in checks if not check.passed]
-    if not force:
-        require_gate(checks)
+    if not force and judgement is not None:
+        require_gate(judgement)
     tags = {
         PREVIOUS: "" if champion is None else champion.number,
         "promoted_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "gate": "forced" if failed or (force and not checks) else "passed",
         "gate_figures": "; ".join(f"{check.rule}: {check.figures}" for check in checks)[:5000],
+        "verdict": "" if judgement is None else judgement.verdict,
+        "verdict_words": "" if judgement is None else judgement.words,
+        "candidates": "" if judgement is None else judgement.candidates,
     }
+    if reason.strip() and not force:
+        tags["reason"] = reason.strip()
     if force:
         tags |= {"forced": "true", "forced_reason": reason.strip(), "forced_past": ", ".join(failed)}
     _serve(store, candidate, champion, tags)
@@ -156,9 +175,11 @@ def promote(
         candidate.number,
         None if champion is None else champion.number,
         candidate.tags.get("ranker", ""),
-        tuple(checks),
+        checks,
         bool(force and failed) or bool(force and not checks),
         bundle_folder(),
+        "" if judgement is None else judgement.verdict.value,
+        "" if judgement is None else judgement.words,
     )
 
 
@@ -187,18 +208,30 @@ def rollback(*, store: Store | None = None) -> Promotion:
     return Promotion(before.number, champion.number, before.tags.get("ranker", ""), (), False, bundle_folder())
 
 
-def _weigh(store: Store, candidate: Version, champion: Version | None, *, force: bool) -> list[Check]:
-    """The gate's verdicts; a forced promotion goes on where they cannot be had."""
+def _weigh(store: Store, candidate: Version, champion: Version | None, *, reason: str, force: bool) -> Judgement | None:
+    """The gate's judgement; a forced promotion goes on without one where it cannot be had."""
     try:
         evidence = _recorded(store, candidate)
         theirs = None
         if champion is not None and evidence.champion_version != champion.number:
             theirs = _recorded(store, champion)
-        return check_gate(evidence, champion=theirs, champion_version=None if champion is None else champion.number)
+        return check_gate(
+            evidence,
+            champion=theirs,
+            champion_version=None if champion is None else champion.number,
+            candidates=max(1, count_tagged(store, HELD_OUT, evidence.held_out)),
+            reason=(_newer(candidate, champion) or reason) if champion is not None else "",
+        )
     except GateError:
         if force:
-            return []
+            return None
         raise
+
+
+def _newer(candidate: Version, champion: Version) -> str:
+    """In words, that the candidate learned from newer outcomes; empty where it did not."""
+    until, then = candidate.tags.get("as_of", ""), champion.tags.get("as_of", "")
+    return f"it learned from outcomes until {until}, the champion until {then}" if then and until > then else ""
 
 
 def _recorded(store: Store, version: Version) -> GateEvidence:

@@ -70,7 +70,13 @@ def record_ranker(
     calibration = comparison.calibration.get(ranker.name)
     if calibration is not None and np.isfinite(calibration["error"]):
         metrics["success_calibration_error"] = float(calibration["error"])
-    run.metrics(metrics | head_metrics(ranker) | _slice_metrics(ranker, comparison))
+    effects = comparison.effects.get(ranker.name)
+    run.metrics(
+        metrics
+        | head_metrics(ranker)
+        | _slice_metrics(ranker, comparison)
+        | ({} if effects is None else effects.metrics())
+    )
     run.params({f"head.{name}.feature_set": head.feature_set for name, head in ranker.heads.items()})
     run.params({f"head.{name}.rounds": head.rounds for name, head in ranker.heads.items()})
     record_shares(
@@ -126,6 +132,7 @@ def evidence_of(
         {name: of(values) for name, values in comparison.slices.items()},
         {"success": {"error": found["error"], "rows": found["rows"]}} if np.isfinite(found["error"]) else {},
         champion,
+        jsonable(comparison.effects[ranker]) if ranker in comparison.effects else {},
     )
 
 

@@ -22,9 +22,11 @@ __all__ = [
     "CHAMPION",
     "EVIDENCE_ARTIFACT",
     "EVIDENCE_DIGEST",
+    "HELD_OUT",
     "MODEL_NAME",
     "Version",
     "aliased",
+    "count_tagged",
     "fetch_bundle",
     "find_version",
     "newest",
@@ -40,6 +42,9 @@ BUNDLE_ARTIFACT = "bundle"
 EVIDENCE_ARTIFACT = "evidence.json"
 EVIDENCE_DIGEST = "evidence_sha256"
 """Tag of a version: SHA-256 of the evidence that its run recorded (`training.tracking.gate.GateEvidence.digest`)."""
+
+HELD_OUT = "held_out"
+"""Tag of a version: on which data and campaigns it was measured (`training.tracking.gate.GateEvidence.held_out`)."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,12 @@ def aliased(store: Store, alias: str) -> Version | None:
         return Version.of(store.client.get_model_version_by_alias(MODEL_NAME, alias))
     except MlflowException:
         return None
+
+
+def count_tagged(store: Store, tag: str, value: str) -> int:
+    """How many versions have ``value`` for ``tag``."""
+    found = (Version.of(raw) for raw in store.client.search_model_versions(f"name='{MODEL_NAME}'"))
+    return sum(version.tags.get(tag) == value for version in found)
 
 
 def newest(store: Store) -> Version:

@@ -292,7 +292,7 @@ class World:
     sale_organic: float = 0.0  # chance that another content of the fortnight before waits for a sales day; assumed
     sale_capture: float = 0.0  # share of the surge taken by such contents over the share of the level; assumed
     sale_conversion: float = 1.0  # multiple of the lines such contents add; assumed
-    # Buyers with desires, budgets and habits, in the place of views
+    # Buyers with desires, budgets and habits, in the place of views (the truth is not exact beside `audience_loss`)
     buyers_days: float = 0.0  # buyers who desire a product, in days of its demand; none: sales go by views; assumed
     buyers_focus: float = 0.7  # share of them who care most for the product's category; assumed
     buyers_budget: float = 40.0  # USD that the median buyer can spend on it; assumed

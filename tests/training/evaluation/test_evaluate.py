@@ -112,6 +112,7 @@ def test_standings_hold_the_comparison_and_its_slices(found):
     whole = [row for row in found.standings if row.slice == "all"]
     assert whole == list(found.comparison.rows)
     assert {row.metric for row in whole} == set(found.comparison.metrics) == set(METRICS)
+    assert found.comparison.counts["campaigns_by_chance"] > 0
     # A metric of predictions has those alone that tell a probability.
     assert [row.ranker for row in whole if row.metric == "success_brier"] == ["champion"]
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import average_precision_score, ndcg_score, roc_auc_score
 
 from marketplace.errors import TrainingError
@@ -18,10 +19,13 @@ from training.stats.metrics import (
     auc_within_campaign,
     average_precision,
     calibration_table,
+    correlation_of_ranks,
     expected_calibration_error,
     gains_at_k,
     ndcg_at_k,
     oracle_gain_share_at_k,
+    partial_correlation,
+    targeting_curve,
 )
 
 
@@ -218,6 +222,85 @@ def test_a_metric_is_declared_in_one_place(monkeypatch: pytest.MonkeyPatch) -> N
     assert next(iter(module._METRICS)) == "oracle_gain_share_at_20", "the headline stays the first"
     with pytest.raises(TrainingError, match="name of its own"):
         module.metric("map", says="again", needs=("labels",))(first)
-    with pytest.raises(TrainingError, match="truth or labels"):
+    with pytest.raises(TrainingError, match="some of truth, log, labels"):
         module.metric("of_nothing", says="nothing", needs=("predictions",))(first)
     assert all(each.function.__doc__ for each in METRICS.values()), "a metric's docstring has its formula"
+
+
+def grouped(sizes: tuple[int, ...]) -> Groups:
+    campaign = np.repeat([f"c{i}" for i in range(len(sizes))], sizes)
+    return Groups.of(campaign, [f"k{i:03d}" for i in range(len(campaign))])
+
+
+def test_rank_correlation_is_spearmans_within_each_campaign() -> None:
+    rng = np.random.default_rng(0)
+    groups = grouped((5, 9, 30, 3))
+    # Ties among both, and an order of rows that is not the campaigns'.
+    scores, values = rng.integers(0, 6, 47).astype(float), rng.integers(0, 6, 47).astype(float)
+    found = correlation_of_ranks(groups, scores, values)
+    for one in range(3):
+        at = groups.code == one
+        assert found[one] == pytest.approx(spearmanr(scores[at], values[at]).statistic)
+    assert np.isnan(found[3])
+    assert correlation_of_ranks(groups, np.zeros(47), values)[:3].tolist() == [0.0] * 3
+    assert np.isnan(correlation_of_ranks(groups, scores, np.zeros(47))).all()
+
+
+def test_partial_correlation_is_what_the_others_leave() -> None:
+    rng = np.random.default_rng(1)
+    groups = grouped((12,) * 20)
+    known, hidden, values = (rng.normal(size=240) for _ in range(3))
+    values = values + 2.0 * known + 1.0 * hidden
+    told = partial_correlation(groups, known + hidden, values, [known])
+    ranks = [within(groups, each) for each in (known + hidden, values, known)]
+    beta = [float(ranks[2] @ each / (ranks[2] @ ranks[2])) for each in ranks[:2]]
+    left = [each - slope * ranks[2] for each, slope in zip(ranks[:2], beta, strict=True)]
+    assert np.mean(told) == pytest.approx(left[0] @ left[1] / np.sqrt(left[0] @ left[0] * (left[1] @ left[1])))
+    assert np.mean(told) > 0.2
+    # What the sort tells already, told again in another scale, is nothing new; noise is nothing either.
+    assert partial_correlation(groups, np.exp(known), values, [known]).tolist() == [0.0] * 20
+    noise = partial_correlation(groups, rng.normal(size=240), values, [known])
+    assert abs(np.mean(noise)) < 0.15
+
+
+def within(groups: Groups, values: np.ndarray) -> np.ndarray:
+    out = np.zeros(len(values))
+    for one in range(len(groups.size)):
+        at = np.flatnonzero(groups.code == one)
+        out[at] = (rankdata(values[at]) - (len(at) + 1) / 2) / len(at)
+    return out
+
+
+def test_targeting_curve_by_hand() -> None:
+    groups = grouped((4, 2))
+    autoc, qini = targeting_curve(groups, [4.0, 3.0, 2.0, 1.0, 1.0, 0.0], [8.0, 4.0, 0.0, 0.0, 1.0, 0.0])
+    # Means of the first 1..4 less the mean of all, 3: 5, 3, 1, 0.
+    assert autoc[0] == pytest.approx((5 + 3 + 1 + 0) / 4)
+    assert qini[0] == pytest.approx((5 * 0.25 + 3 * 0.5 + 1 * 0.75 + 0) / 4)
+    assert np.isnan(autoc[1])
+
+
+def test_profit_of_the_first_twenty_by_hand() -> None:
+    groups = grouped((50, 6, 1))
+    earned = np.concatenate([np.arange(50.0), [10.0, 20.0, 30.0, 1.0, 1.0, 1.0], [5.0]])
+    known = module.Known(groups, np.full(57, np.nan), np.full(57, np.nan), earned)
+    found = METRICS["profit_usd_at_20"].function(Ranked(known, earned))
+    # Twenty of fifty; of six the better half, three, as if there were twenty of them; of one nobody can choose.
+    assert found[0] == pytest.approx(np.arange(30.0, 50.0).sum())
+    assert found[1] == pytest.approx(20 * (10 + 20 + 30) / 3)
+    assert np.isnan(found[2])
+
+
+def test_heads_are_judged_by_what_they_tell_and_sorts_by_their_order() -> None:
+    groups = grouped((6,))
+    grade = np.array([3.0, 3.0, 0.0, 0.0, 0.0, 0.0])
+    known = module.Known(groups, grade, np.full(6, np.nan))
+    order = np.arange(6.0)
+    sort, model = Ranked(known, order), Ranked(known, order, {"success": np.array([0.9, 0.8, 0.1, 0.1, 0.1, 0.1])})
+    assert METRICS["success_auc"].function(sort).tolist() == [0.0]
+    assert METRICS["success_auc"].function(model).tolist() == [1.0]
+    assert METRICS["auc_within_campaign"].function(model).tolist() == [0.0]
+    saved = METRICS["success_log_gain"].function(model)[0]
+    loss = -(np.log(0.9) + np.log(0.8) + 4 * np.log(0.9)) / 6
+    base = -(2 * np.log(1 / 3) + 4 * np.log(2 / 3)) / 6
+    assert saved == pytest.approx(base - loss)

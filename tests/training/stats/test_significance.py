@@ -16,6 +16,7 @@ from training.stats.significance import (
     cluster_bootstrap,
     holm,
     paired_randomisation_test,
+    randomisation_interval,
 )
 
 
@@ -182,3 +183,40 @@ def test_holm_rejects_what_the_step_down_procedure_rejects() -> None:
                 rejected[place] = True
             # A hair of slack: p times a count against a level divided by it.
             assert (holm(p) <= level + 1e-12).tolist() == rejected.tolist()
+
+
+def test_bounds_of_few_campaigns_by_hand() -> None:
+    # All 7 means of subsets of 1, 2 and 6, and the empty one counts as the largest: p of a shift below 1 is 1/8.
+    d = np.array([1.0, 2.0, 6.0])
+    means = sorted([1.0, 2.0, 6.0, 1.5, 3.5, 4.0, 3.0])
+    for k in (1, 2, 3):
+        found = randomisation_interval(d, alpha=k / 8)
+        assert (found.low, found.high) == pytest.approx((means[k - 1], means[7 - k]))
+    assert np.isnan(randomisation_interval(d, alpha=0.12).low)
+
+
+@pytest.mark.parametrize("campaigns", [10, 40])
+def test_the_interval_holds_zero_where_the_test_does_not_refuse_it(campaigns: int) -> None:
+    rng = np.random.default_rng(6)
+    for shift in np.linspace(-0.8, 0.8, 33):
+        d = rng.standard_t(3, campaigns) + shift
+        test, interval = paired_randomisation_test(d, np.zeros(campaigns)), randomisation_interval(d, alpha=0.05)
+        if abs(test.p / 2 - 0.05) > 0.004:
+            assert (test.p / 2 < 0.05) == (interval.low > 0 or interval.high < 0)
+
+
+@pytest.mark.parametrize(("campaigns", "draw"), [(9, "normal"), (30, "normal"), (30, "lottery")])
+def test_the_interval_holds_the_mean_as_often_as_it_says(campaigns: int, draw: str) -> None:
+    rng = np.random.default_rng(7)
+    held = []
+    for i in range(400):
+        # A lottery on either side: the difference of two rankers whose posts sell by chance.
+        d = rng.normal(size=campaigns) if draw == "normal" else np.subtract(*rng.lognormal(0.0, 1.5, (2, campaigns)))
+        interval = randomisation_interval(d + 3.0, alpha=0.05, draws=2_000, seed=i % 4)
+        held.append(interval.low <= 3.0 <= interval.high)
+    assert 0.86 <= np.mean(held) <= 0.94
+
+
+def test_where_all_campaigns_agree_the_bounds_do() -> None:
+    found = randomisation_interval([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3, np.nan], alpha=0.1)
+    assert found.low == found.estimate == found.high

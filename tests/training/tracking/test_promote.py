@@ -18,10 +18,11 @@ from training.heads.booster import fit_booster
 from training.heads.estimators import CampaignRanker
 from training.tracking import promotion
 from training.tracking.gate import GateEvidence
-from training.tracking.promotion import promote, rollback
+from training.tracking.promotion import promote, promotion_text, rollback
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,
+    HELD_OUT,
     Version,
     aliased,
     find_version,
@@ -60,8 +61,10 @@ def small_bundle(seed: int) -> Bundle:
     )
 
 
-def candidate(store: Store, gain: float, *, seed: int = 0, champion: int | None = None) -> Version:
-    """A registered version whose values lie ``gain`` above the best heuristic's."""
+def candidate(
+    store: Store, gain: float, *, seed: int = 0, champion: int | None = None, as_of: str = "2026-05-01"
+) -> Version:
+    """A registered version whose values lie ``gain`` above the best simple sort's."""
     rankers = {"candidate": list(BASE + gain), "gmv": list(BASE), "champion": list(BASE + 0.05)}
     evidence = GateEvidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion)
     with store.run(f"seed {seed}") as run:
@@ -69,7 +72,8 @@ def candidate(store: Store, gain: float, *, seed: int = 0, champion: int | None 
         save_bundle(small_bundle(seed), folder, read_signer())
         run.folder(folder, "bundle")
         run.json(evidence.as_dict(), "evidence.json")
-        version = register(run, description="made by hand", tags={"ranker": "lambdarank"})
+        tags = {"ranker": "lambdarank", "as_of": as_of, HELD_OUT: evidence.held_out}
+        version = register(run, description="made by hand", tags=tags)
     point_alias(store, CHALLENGER, version)
     return version
 
@@ -104,7 +108,7 @@ def test_the_gate_refuses_and_nothing_moves(store):
     promote(store=store)
     before = bytes_of(bundle_folder())
     candidate(store, 0.0, seed=1)
-    with pytest.raises(GateError, match="oracle_gain_share_at_20 not worse") as refusal:
+    with pytest.raises(GateError, match="oracle_gain_share_at_20") as refusal:
         promote(store=store)
     assert "difference -0.100" in refusal.value.received
     assert bytes_of(bundle_folder()) == before
@@ -121,7 +125,35 @@ def test_force_needs_a_reason_and_is_recorded(store):
     tags = find_version(store, 1).tags
     assert tags["gate"] == "forced"
     assert tags["forced_reason"] == "the data of spring were broken"
-    assert tags["forced_past"] == "oracle_gain_share_at_20 not worse"
+    assert tags["forced_past"] == "oracle_gain_share_at_20, verdict"
+
+
+def test_a_candidate_that_is_not_worse_needs_newer_outcomes_or_a_reason(store):
+    candidate(store, 0.1)
+    promote(store=store)
+    candidate(store, 0.1, seed=1)
+    with pytest.raises(GateError, match="learned from no newer outcomes"):
+        promote(store=store)
+    done = promote(store=store, reason="its licence is free")
+    assert (done.version, done.verdict, done.forced) == (2, "not worse", False)
+    assert find_version(store, 2).tags["reason"] == "its licence is free"
+    candidate(store, 0.1, seed=2, as_of="2026-06-01")
+    done = promote(store=store)
+    assert (done.version, done.verdict) == (3, "not worse")
+    assert "outcomes until 2026-06-01, the champion until 2026-05-01" in done.words
+    assert find_version(store, 3).tags["verdict_words"] == done.words
+
+
+def test_the_verdict_stands_in_the_text_and_says_how_many_were_tried(store):
+    for seed in range(3):
+        candidate(store, 0.1, seed=seed)
+    done = promote(store=store)
+    text = promotion_text(done)
+    assert done.verdict == "better"
+    assert "Better: it earns more than the best simple sort." in text
+    assert "3 candidates were measured on these campaigns" in text
+    assert find_version(store, done.version).tags["candidates"] == "3"
+    assert list(done.to_frame().columns) == ["verdict", "passed", "figures"]
 
 
 def test_promoting_the_champion_again_is_refused(store):

@@ -42,7 +42,7 @@ COLUMNS = (*KEY, "score")
 EXAMPLES = 3
 """How many examples of each problem are named."""
 
-LOOK = "`collabrank evaluate --help`; the rules stand at the top of training/evaluation/score_file.py"
+LOOK = "`collabrank evaluate --help`; the rules stand at the top of training/score_file.py"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace
-from training.evaluation.score_file import read_known_scores, read_scores
+from training.score_file import read_known_scores, read_scores
 
 DAY = pd.Timestamp("2025-05-01", tz="UTC")
 PAIRS = pd.DataFrame(
