@@ -83,6 +83,9 @@ wider (sales that bursts of orders bring forward count with them).
 MISLED = 0.5
 """Chance, before the data speak, that attributed sales mislead about lift: even odds."""
 
+HARDLY_READ = 0.5
+"""`Estimate.read` below which a campaign is flagged."""
+
 _KEYS = ["campaign_id", "creator_id"]
 
 
@@ -90,7 +93,8 @@ _KEYS = ["campaign_id", "creator_id"]
 class Estimate:
     """Incremental net sales in USD with standard error, beside what is attributed and what would have been sold.
 
-    ``estimate`` and ``expected`` are NaN where the products have no days.
+    ``estimate`` and ``expected`` are NaN where the products have no days. ``read`` is the share of its partnerships'
+    usual sales that falls outside the products' sales days: the rest is not read, the estimate stands for it too.
     """
 
     name: str
@@ -99,6 +103,7 @@ class Estimate:
     estimate: float
     se: float
     expected: float
+    read: float = 1.0
 
     @property
     def low(self) -> float:
@@ -282,15 +287,21 @@ def _estimates(evidence: LiftEvidence, prior: Prior, ripe: Flags, usd: Floats) -
     campaign = np.where(ripe, np.searchsorted(known, names.astype(str)), -1).astype(np.int64)
     everything = np.where(ripe, 0, -1).astype(np.int64)
     by_group = []
+    pairs = np.bincount(evidence.pairs["row"], minlength=len(names))
+    read = np.bincount(evidence.pairs["row"], weights=evidence.pairs["read"], minlength=len(names))
+    read = read / np.maximum(pairs, 1)
     sums = sum_lifts(evidence, prior, [campaign, everything])
     for group, labels, (mean, sd) in ((campaign, known.tolist(), sums[0]), (everything, ["all"], sums[1])):
         inside, expected = group >= 0, expected_in_windows(evidence, group)
         count = np.bincount(group[inside], minlength=len(mean))
+        heard = np.bincount(group[inside], weights=read[inside], minlength=len(mean)) / np.maximum(count, 1)
         attributed = np.bincount(group[inside], weights=usd[inside], minlength=len(mean))
         by_group.append(
             [
-                Estimate(str(label), int(n), float(a), float(m), math.hypot(float(s), FORM_SD * float(m)), float(e))
-                for label, n, a, m, s, e in zip(labels, count, attributed, mean, sd, expected, strict=True)
+                Estimate(
+                    str(label), int(n), float(a), float(m), math.hypot(float(s), FORM_SD * float(m)), float(e), float(r)
+                )
+                for label, n, a, m, s, e, r in zip(labels, count, attributed, mean, sd, expected, heard, strict=True)
             ]
         )
     return by_group[0], by_group[1][0]
@@ -380,6 +391,13 @@ def _flags(report: LiftReport) -> dict[str, str]:
         flags["siblings"] = f"sibling products {kind} sales while a partnership is in force: lift is not the net effect"
     if report.synthetic is not None and abs(report.synthetic.z) > ODD:
         flags["synthetic"] = "synthetic difference-in-differences finds another mean"
+    unread = sum(one.read < HARDLY_READ for one in report.campaigns)
+    if unread:
+        flags["sales days"] = (
+            f"{unread} of {len(report.campaigns)} campaigns sold for the most part on days on which their products "
+            "were on sale. Part of it would have sold anyway, and nothing here can tell how much: those days are left "
+            "out, and these campaigns' figures are what the rest of their days, and other campaigns, suggest"
+        )
     if report.sensitivity.breakdown < 1.0:
         flags["sensitivity"] = "a common shock no larger than seen where nothing was posted would explain the lift away"
     return flags
@@ -405,5 +423,6 @@ def _row(one: Estimate) -> dict[str, Any]:
         "high_usd": one.high,
         "attributed_over_incremental": one.ratio,
         "expected_sales_usd": one.expected,
+        "read_share": one.read,
         "days": ATTRIBUTION_DAYS,
     }

@@ -28,6 +28,11 @@ def lift_text(report: LiftReport, truth: LiftTruth | None = None) -> str:
 def _campaigns(report: LiftReport, truth: LiftTruth | None) -> TextTable:
     heads = ["campaign", "partnerships", "attributed", "incremental", f"{LEVEL:.0%} interval", "ratio"]
     rows = [_cells(one) for one in report.campaigns]
+    title = f"Incremental net sales by campaign, USD, as of {report.as_of:%Y-%m-%d}; ratio: attributed over incremental"
+    if any(one.read < 1.0 - 1e-9 for one in report.campaigns):
+        heads.append("read")
+        rows = [[*row, f"{one.read:.0%}"] for row, one in zip(rows, report.campaigns, strict=True)]
+        title += "; read: share of usual sales outside sales days"
     if truth is not None:
         heads += ["true", "error"]
         true = [truth.campaigns[one.name] for one in report.campaigns]
@@ -35,7 +40,6 @@ def _campaigns(report: LiftReport, truth: LiftTruth | None) -> TextTable:
             [*row, _usd(told), _usd(one.estimate - told)]
             for row, one, told in zip(rows, report.campaigns, true, strict=True)
         ]
-    title = f"Incremental net sales by campaign, USD, as of {report.as_of:%Y-%m-%d}; ratio: attributed over incremental"
     return TextTable(title, heads, rows)
 
 
