@@ -121,8 +121,8 @@ class Variant:
         What the heads learn, in place of `training.heads.targets_of`; calibration and the choice of the ranker stay.
     order : str
         What creators are sorted by: the score of the ranker that training prefers (``preferred``) or of the ranker
-        ``expected_value`` or ``lambdarank``, the mean of both (``hybrid``), the preferred ranker's ``utility`` without
-        the indices, or one of `benchmarks.references`.
+        ``expected_value`` or ``lambdarank``, the mean of both (``hybrid``), the preferred ranker's order without the
+        indices (``utility``), or one of `benchmarks.references`.
     against : str
         The variant that it differs from in one thing.
     """
@@ -141,7 +141,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "expected_value": Variant("the pointwise ranker, whichever is preferred", order="expected_value"),
         "lambdarank": Variant("the ranking ranker, whichever is preferred", order="lambdarank"),
         "hybrid": Variant("the mean of both rankers' standings within a campaign", order="hybrid"),
-        "utility_only": Variant("sorted by expected profit alone, indices without a weight", order="utility"),
+        "utility_only": Variant("sorted by the model's order alone, indices without a weight", order="utility"),
         "lift_raw": Variant("lift as estimated before shrinkage", labels=_raw_lift),
         "attributed": Variant("attributed sales in place of lift, as marketplaces do", labels=_attributed),
         "shrunk_level": Variant("money's level from shrunk lift alone", labels=_shrunk_alone),
@@ -227,8 +227,8 @@ class Fits:
             rankers = self.rankers(variant)
             ranker = next((one for one in rankers if one.name == variant.order), rankers[-1])
             score, predictions = self._score(ranker)
-            scores = predictions.utility if variant.order == "utility" else score
-        validation = None if ranker is None else validation_share(self._drawn.data, ranker.out_of_fold.utility)[0]
+            scores = predictions.order if variant.order == "utility" else score
+        validation = None if ranker is None else validation_share(self._drawn.data, ranker.out_of_fold.order)[0]
         return Order(scores, ranker.name if ranker else "", validation, time.perf_counter() - started)
 
     def rankers(self, variant: Variant) -> list[FittedRanker]:
@@ -238,7 +238,10 @@ class Fits:
             data = self._drawn.data if variant.labels is None else variant.labels(self._drawn.data)
             targets = targets_of(data) if variant.targets is None else variant.targets(self._drawn, data)
             self._rankers[key] = rankers_from(
-                data, {one.name: self._head(one, data, variant.hyperparameters) for one in targets}
+                data,
+                {one.name: self._head(one, data, variant.hyperparameters) for one in targets},
+                seed=self._drawn.seed,
+                hyperparameters=variant.hyperparameters,
             )
         return self._rankers[key]
 
@@ -261,14 +264,14 @@ class Fits:
         return self._scored[id(ranker)]
 
     def _hybrid(self, rankers: list[FittedRanker]) -> Floats:
-        """The score of `models.score.combine` with the mean of both standings where the utility's stands."""
+        """The score of `models.score.combine` with the mean of both standings where one's stands."""
         held_out, bundle = self._drawn.held_out, rankers[-1].bundle
 
-        def score(utility: Floats, weights: Mapping[str, float]) -> Floats:
+        def score(order: Floats, weights: Mapping[str, float]) -> Floats:
             campaigns = held_out.pairs["campaign_id"].to_numpy(dtype=object)
-            return scores_of(campaigns, utility, held_out.indices, weights=weights, index_names=bundle.index_names)
+            return scores_of(campaigns, order, held_out.indices, weights=weights, index_names=bundle.index_names)
 
-        standings = [score(self._score(ranker)[1].utility, {"model": 1.0}) for ranker in rankers]
+        standings = [score(self._score(ranker)[1].order, {"model": 1.0}) for ranker in rankers]
         return score(np.mean(standings, axis=0), bundle.weights)
 
 

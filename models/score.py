@@ -23,7 +23,7 @@ MODEL_WEIGHT = 0.90
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"model": MODEL_WEIGHT, **{index.name: index.weight for index in INDICES.values()}}
 )
-"""``model`` is the `standing` of the predicted utility; the others are the indices. They need not sum to 1."""
+"""``model`` is the `standing` of the predicted order; the others are the indices. They need not sum to 1."""
 
 
 def checked_weights(weights: Mapping[str, float], index_names: tuple[str, ...] = INDEX_NAMES) -> Floats:
@@ -77,12 +77,13 @@ def combine(
     """The score of every candidate, 0..100, never falling in any index or in the creator's own utility.
 
     ``sum_j w_j * I_j / sum_j w_j`` with ``I_0`` the utility's `standing` among the candidates and the others the
-    indices. Rounded to 9 decimals, so that weights of another scale give the same score.
+    indices. The utility is what a model puts its candidates in order by (`models.predict.Predictions.order`). Rounded
+    to 9 decimals, so that weights of another scale give the same score.
 
     Parameters
     ----------
     utility : float64 (n,)
-        Predicted utility, USD, finite.
+        Predicted, USD, finite.
     indices : float64 (n, n_indices)
         0..100, in the order of ``index_names``; NaN counts as 50.
     weights : mapping of str to float

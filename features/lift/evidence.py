@@ -56,7 +56,7 @@ MANY_PRODUCTS = 25
 """A partnership for more products than this is looked at in the sum of them all, not product by product."""
 
 LEAST_READ = 0.2
-"""Share of a partnership's sales that the days outside sales days are taken to hold at least."""
+"""Share of a partnership's sales that must fall outside sales days to speak for all of them alone."""
 
 LEVEL_VARIANCE = 0.25
 """Of a level that no untreated day speaks for."""
@@ -297,7 +297,9 @@ def _with_terms(
     """``pairs`` with organic and paid attributed USD (summed by ``keys``), usual sales, price, and what was read.
 
     What was attributed on a product's sales days says nothing of lift: the rest of the window speaks for all of it, by
-    ``read``, the share of ``kernel`` (ATTRIBUTION_DAYS,) that falls on the rest, taken as `LEAST_READ` at least.
+    ``read``, the share of ``kernel`` (ATTRIBUTION_DAYS,) that falls on the rest. What is missing of it to `LEAST_READ`
+    is taken as all partnerships' share of usual sales: of a window that is all sale nothing is known, not that nothing
+    was sold.
     """
     column = pairs["start"].to_numpy()[:, None] + np.arange(len(kernel))
     inside = (column >= 0) & (column < panel.days)
@@ -312,9 +314,12 @@ def _with_terms(
     parts = sales.assign(organic=usd.where(~paid, 0.0), paid=usd.where(paid, 0.0))
     summed = parts.groupby(keys, as_index=False)[["organic", "paid"]].sum()
     pairs = pairs.merge(summed, on=keys, how="left").fillna({"organic": 0.0, "paid": 0.0})
-    for name in ("organic", "paid"):
-        pairs[name] = pairs[name] / np.maximum(pairs["read"], LEAST_READ)
     anyway = pairs["level"] * ATTRIBUTION_DAYS
+    usual = max(float((anyway * pairs["read"]).sum()), 1e-9)
+    missing = (LEAST_READ - pairs["read"]).clip(lower=0.0)
+    for name in ("organic", "paid"):
+        share = float(pairs[name].sum()) / usual
+        pairs[name] = (pairs[name] + missing * share * anyway) / np.maximum(pairs["read"], LEAST_READ)
     organic = pairs["organic"].clip(lower=0.0)
     # No more can be captured than was attributed; of a whole market's sales no stated share is captured.
     bounded = anyway * organic / (organic + CAPTURED_AT_HALF * anyway)

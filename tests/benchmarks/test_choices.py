@@ -183,8 +183,11 @@ def test_without_conversion_nothing_is_read_of_it(fits, drawn):
     split = [head.booster.feature_importance()[drawn.data.signals.index(n)]
              for ranker in usual for head in ranker.heads.values() for n in names]  # fmt: skip
     assert sum(split) > 0
+    scales = [[one.scale for one in ranker.bundle.calibration.values()] for ranker in (*usual, *without)]
+    scaling = [{name for scale in many if scale is not None for name in scale.signals} for many in scales]
+    assert any(EXPECTED_SALES in signals for signals in scaling[: len(usual)])
+    assert not any(signals & set(names) for signals in scaling[len(usual) :])
     for ranker in without:
-        assert ranker.bundle.calibration["lift"].scale is None or ranker.name == "lambdarank"
         for head in ranker.heads.values():
             assert not any(head.booster.feature_importance()[drawn.data.signals.index(n)] for n in names)
     alone = fits.rankers(VARIANTS["trees_alone"])

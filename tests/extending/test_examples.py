@@ -121,7 +121,7 @@ rows = pd.DataFrame({{
     "status": "labelled", "campaign_settled": True, "reply_matured": True, "accepted": accepted,
     "delivered": delivered, "on_time": came * (rng.random(n) < 0.6), "grade": accepted + 2 * delivered,
     "attributed_usd": sold, "lift_usd": 0.5 * sold, "lift_se_usd": came, "lift_raw_usd": 0.5 * sold,
-    "lift_raw_se_usd": came,
+    "lift_raw_se_usd": came, "lift_read_share": came,
 }})
 terms = Economics(*(np.full(n, one) for one in (0.4, 0.1, 5.0, 5.0)))
 ways = tuple(int(one.monotone) for one in SIGNALS.values())
@@ -135,7 +135,8 @@ told = predict(bundle, X, terms)
 """
 
 HEAD = """
-assert set(bundle.heads) == {"accept", "deliver", "lift", "attributed", "on_time"}
+assert set(bundle.heads) - {"order"} == {"accept", "deliver", "lift", "attributed", "on_time"}
+assert ("order" in bundle.heads) == (bundle.stage is not None)
 assert 0.5 < told.others["on_time"].mean() < 0.7
 assert "on_time" not in bundle.deciding
 assert "on_time" in found["expected_value"].heads

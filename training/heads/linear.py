@@ -130,6 +130,7 @@ def fit_linear_part(
     offset: Floats,
     signals: Mapping[str, bool],
     strengths: Sequence[float] = STRENGTHS,
+    beside: Sequence[Scale | None] = (),
 ) -> LinearPart:
     """Fit the part and choose its strength.
 
@@ -145,9 +146,17 @@ def fit_linear_part(
     signals : mapping of signal to whether its logarithm enters
     strengths : sequence of float
         Of which the one with the least out-of-fold loss is taken.
+    beside : sequence of Scale or None
+        What the part will be added to: a signal of theirs keeps the bounds that it has there. (They may have been made
+        of more rows than ``data`` has.)
     """
+    theirs = {term.signal: term for scale in beside if scale is not None for term in scale.terms}
     known = {name: log for name, log in signals.items() if name in data.signals}
-    terms = [term for name, log in known.items() if (term := term_of(data, name, log=log)) is not None]
+    made = [
+        replace(theirs[name], coefficient=1.0) if name in theirs else term_of(data, name, log=log)
+        for name, log in known.items()
+    ]
+    terms = [term for term in made if term is not None]
     columns = [term.of(data.X[:, data.signals.index(term.signal)]) for term in terms]
     raw = np.column_stack([*columns]) if columns else np.zeros((len(data), 0))
     centre, spread = raw[rows].mean(axis=0), raw[rows].std(axis=0)

@@ -102,8 +102,10 @@ def mixed_money(data: TrainingData, heads: Mapping[str, FittedHead]) -> dict[str
     if not _positive(attributed, 1.0 / level, rows):
         return own
     sold, weights = np.nan_to_num(attributed), 1.0 / level
+    scales = [one.scale for one in own.values()]
+    nothing = np.zeros(len(data))
     line = fit_linear_part(
-        data, blocks, rows=rows, y=sold, weights=weights, offset=np.zeros(len(data)), signals=SALES_SIGNALS
+        data, blocks, rows=rows, y=sold, weights=weights, offset=nothing, signals=SALES_SIGNALS, beside=scales
     )
     trees = own["attributed"].expected
 
@@ -126,7 +128,10 @@ def mixed_money(data: TrainingData, heads: Mapping[str, FittedHead]) -> dict[str
     if not _positive(lift, certain, lifts):
         return {"lift": own["lift"], "attributed": told}
     added = np.nan_to_num(lift)
-    ratio = fit_linear_part(data, blocks, rows=lifts, y=added, weights=certain, offset=expected, signals=RATIO_SIGNALS)
+    scales.append(told.scale)
+    ratio = fit_linear_part(
+        data, blocks, rows=lifts, y=added, weights=certain, offset=expected, signals=RATIO_SIGNALS, beside=scales
+    )
     rest = 1.0 - OWN_SHARE
     lifted = Mixture(
         {"lift": OWN_SHARE} | {name: rest * weight for name, weight in told.heads.items()},

@@ -148,7 +148,7 @@ class FittedRanker:
     out_of_fold : Predictions
         For every row of the data, each by boosters that did not see its campaign.
     validation : float
-        Share of the best possible estimated profit above chance that the out-of-fold utility captures among
+        Share of the best possible estimated profit above chance that the out-of-fold order captures among
         the invited, `VALIDATION_DEPTH` a campaign: 0 = random, 1 = best; mean over campaigns.
     validation_shares : float64 (campaigns,)
         The same, campaign by campaign.

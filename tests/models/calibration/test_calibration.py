@@ -90,6 +90,38 @@ def test_log_linear_takes_negative_labels_but_no_negative_mean():
         fit_log_linear([0, 1], [-1, 0])
 
 
+def test_a_slope_that_is_given_is_kept_and_only_the_level_is_found():
+    # exp(2 score) is 1 and 9, twice as much of the second: (1 * 5 + 2 * 40) / (1 * 1 + 2 * 9) of it.
+    score, label, weight = [0.0, np.log(3.0)], [5.0, 40.0], [1.0, 2.0]
+    curve = fit_log_linear(score, label, weight=weight, slope=2.0)
+    assert curve.slope == 2.0
+    assert curve.top == np.log(3.0)
+    np.testing.assert_allclose(curve(np.array(score)), np.array([1.0, 9.0]) * 85 / 19)
+    assert fit_log_linear(score, label, slope=0.0)(np.array(score)).tolist() == pytest.approx([22.5, 22.5])
+    # The slope that fits best, given, is the curve that is found without one.
+    rng = np.random.default_rng(5)
+    score = rng.normal(size=300)
+    label = np.exp(0.6 * score) * rng.gamma(2, 0.5, 300)
+    free = fit_log_linear(score, label)
+    assert fit_log_linear(score, label, slope=free.slope).intercept == pytest.approx(free.intercept, abs=1e-9)
+    # Far from 0 it is no less exact: the level is found without a number beyond what a float holds.
+    assert np.isfinite(fit_log_linear([900.0, 901.0], [1.0, 2.0], slope=1.0)(np.array([900.0, 901.0]))).all()
+    with pytest.raises(TrainingError, match="positive"):
+        fit_log_linear([0.0, 1.0], [-3.0, 1.0], slope=1.0)
+
+
+def test_money_whose_score_is_its_logarithm_keeps_its_shape():
+    rng = np.random.default_rng(14)
+    score = rng.normal(0, 1.0, 800)
+    label = 3.0 * np.exp(score) * rng.gamma(1.0, 1.0, 800)
+    said = {"label": label, "plain": label, "plain_se": np.full(800, 2.0)}
+    for more in ({"label": label}, said, {**said, "label_se": 1.0}):
+        made = fit_money("lift", score, slope=1.0, **more)
+        shape = made.value(score) / np.exp(score)
+        assert np.ptp(shape) < 1e-9
+        assert shape[0] == pytest.approx(3.0, rel=0.15)
+
+
 @pytest.mark.parametrize("fit", [fit_platt, fit_linear, fit_log_linear])
 @pytest.mark.parametrize(
     ("score", "label", "weight"),
@@ -147,8 +179,7 @@ def test_a_scale_of_several_terms_is_their_product_by_hand():
     by_hand = [2 * np.exp(1.0), np.sqrt(10), 10 * np.exp(-2.0)]
     np.testing.assert_allclose(scale.of(X, ("a", "other", "b")), by_hand)
     both = Scale.sum_of([(0.5, scale), (0.5, Scale((Term("a", 1, 100, 10, 0.1),))), (1.0, None)])
-    np.testing.assert_allclose(both.of(X, ("a", "other", "b")), np.sqrt(by_hand) * scale.terms[0].of(X[:, 0]) ** 0 *
-                               np.clip(np.nan_to_num(X[:, 0], nan=10), 1, 100) ** 0.05)  # fmt: skip
+    np.testing.assert_allclose(both.of(X, ("a", "other", "b")), np.sqrt(by_hand) * np.array([4.0, 10, 100]) ** 0.05)
     assert Scale.sum_of([(1.0, None)]) is None
     with pytest.raises(BundleError, match="one form"):
         Scale.sum_of([(1.0, scale), (1.0, Scale((Term("a", 2, 100, 10),)))])

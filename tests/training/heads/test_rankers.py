@@ -16,7 +16,9 @@ from models.predict import predict
 from training.heads.estimators import CampaignRanker, quasi_poisson
 from training.heads.fit import BLOCKS, FittedHead, choose_head
 from training.heads.hyperparameters import STEP
+from training.heads.mixture import own_money
 from training.heads.rankers import RANKERS, FittedRanker, Ranker, fit_rankers, rankers_from
+from training.heads.stage import ORDER
 from training.heads.targets import GRADES, HEADS, campaign_level, lift_gains, lift_grades, targets_of, utility_gains
 
 
@@ -102,7 +104,10 @@ def test_heads_beat_a_constant_out_of_fold(rankers):
 
 
 def test_every_head_is_lightgbms_own_of_its_target(rankers, training_data):
-    """What the estimators fit is what ``lightgbm.train`` gives for the same parameters, tree by tree."""
+    """What the estimators fit is what ``lightgbm.train`` gives for the same parameters, tree by tree.
+
+    (The last stage starts from the other heads' answer and has no target: `test_stage`.)
+    """
     data = training_data
     targets = {target.name: target for target in targets_of(data)}
     assert targets.keys() == HEADS.keys()
@@ -152,7 +157,7 @@ def test_a_head_that_gets_all_its_trees_has_not_converged(training_data):
 
 
 def test_the_first_ranker_is_preferred_unless_another_shows_that_it_is_better(rankers, training_data, monkeypatch):
-    heads = {name: head for ranker in rankers.values() for name, head in _by_target(ranker).items()}
+    heads = heads_by_target(rankers)
     monkeypatch.setattr("training.heads.rankers.PREFERENCE", 0.0)
     assert [one.name for one in rankers_from(training_data, heads)] == ["lambdarank", "expected_value"]
     monkeypatch.setattr("training.heads.rankers.PREFERENCE", 1.0)
@@ -160,20 +165,26 @@ def test_the_first_ranker_is_preferred_unless_another_shows_that_it_is_better(ra
     assert rankers_from(training_data, heads)[-1].name in (best.name, "expected_value")
 
 
+def heads_by_target(rankers: dict[str, FittedRanker]) -> dict[str, FittedHead]:
+    """What `rankers_from` is given, of rankers that it made."""
+    return {name: head for ranker in rankers.values() for name, head in _by_target(ranker).items()}
+
+
 def _by_target(ranker: FittedRanker) -> dict[str, FittedHead]:
-    read = set(RANKERS[ranker.name].reads.values())
-    return {name if name in read else f"rank_{name}": head for name, head in ranker.heads.items()}
+    """The heads that calibration reads by `Target.name`, without the last stage's."""
+    kept = {name: head for name, head in ranker.heads.items() if name != ORDER}
+    return {f"rank_{name}" if isinstance(head.estimator, CampaignRanker) else name: head for name, head in kept.items()}
 
 
 def test_a_ranker_may_read_two_heads_of_one_quantity_and_tell_a_quantity_beside(
     rankers, training_data, tmp_path, monkeypatch
 ):
-    heads = {name: head for ranker in rankers.values() for name, head in _by_target(ranker).items()}
+    heads = heads_by_target(rankers)
     mixed = Ranker(
         "mixed",
-        {"accept": "accept", "deliver": "deliver", "lift": "lift", "attributed": "rank_lift", "success": "deliver"},
+        {"accept": "accept", "deliver": "deliver", "success": "deliver"},
         CHAINED,
-        priced=("attributed",),
+        lambda data, heads: own_money(data, heads) | {"attributed": RANKERS["lambdarank"].money(data, heads)["lift"]},
     )
     monkeypatch.setattr("training.heads.rankers.RANKERS", {"mixed": mixed})
     (found,) = rankers_from(training_data, heads)

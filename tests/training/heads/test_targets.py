@@ -9,11 +9,12 @@ import pytest
 
 from models.calibration.scale import Scale
 from models.predict import predict
+from tests.training.heads.made_up import invitations, told
 from training.data.dataset import TrainingData
 from training.heads.estimators import quasi_poisson
 from training.heads.fit import SHALLOW, fit_head
 from training.heads.rankers import fit_rankers
-from training.heads.targets import EXPECTED_SALES, LEAST_LIFTS, lift_labels, money_target, targets_of
+from training.heads.targets import EXPECTED_SALES, LEAST_LIFTS, LEAST_READ, lift_labels, money_target, targets_of
 
 
 def with_sales(data: TrainingData, sales: np.ndarray) -> TrainingData:
@@ -55,6 +56,19 @@ def test_where_expected_sales_tell_nothing_there_is_no_scale(made_up, label):
     target = money_target("lift", data, labels[label], np.ones(len(data)))
     assert target.scale is None
     assert target.rows.sum() == np.isfinite(labels[label]).sum()
+
+
+def test_what_fell_mostly_on_sales_days_is_not_learned_from():
+    money = {"attributed": 50.0, "lift": 20.0, "lift_se": 1.0}
+    share = np.r_[np.full(100, LEAST_READ - 0.01), np.full(60, LEAST_READ), np.full(40, np.nan)]
+    for label in lift_labels(told(invitations(200), **money, read=share)):
+        assert np.isnan(label[:100]).all()
+        assert np.isfinite(label[100:]).all()
+    # Where that leaves too few, it is better than nothing.
+    share[: 200 - LEAST_LIFTS + 1] = 0.0
+    lift, _, attributed = lift_labels(told(invitations(200), **money, read=share))
+    assert (lift == 20.0).all()
+    assert (attributed == 50.0).all()
 
 
 def test_a_head_starts_from_its_scale(training_data):

@@ -14,6 +14,7 @@ from training.heads.validation import measure_by_block, validation_campaigns
 def test_the_last_block_is_what_training_finds(rankers, training_data):
     found = list(measure_by_block(training_data, DEFAULT, seed=7))
     assert [one.block for one in found] == list(range(BLOCKS))
+    assert np.isfinite([one.share for one in found]).all()  # or no trial of a search could be stopped early
     last = found[-1]
     assert last.share == rankers[last.ranker].validation
     np.testing.assert_array_equal(last.shares, rankers[last.ranker].validation_shares)

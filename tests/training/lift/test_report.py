@@ -320,6 +320,28 @@ def test_partnerships_for_very_many_products_are_summed_without_checks() -> None
     assert "No check was possible" in lift_text(found)
 
 
+def test_campaigns_that_sold_on_sales_days_are_told() -> None:
+    """Three campaigns' products are reduced for the whole of their windows, and sell three times as much."""
+    market = shop()
+    days = market.frame("product_days")
+    place = (pd.to_datetime(days["day"], utc=True) - START).dt.days
+    sale = days["product_id"].isin(["p00", "p01", "p02"]) & place.between(60, 110)
+    days = days.assign(gmv=days["gmv"].where(~sale, 3.0 * days["gmv"]), discount_rate=np.where(sale, 0.3, 0.0))
+    frames = {name: market.frame(name) for name in market.present}
+    found = lift_report(Marketplace.from_frames({**frames, "product_days": days}), END, sample=10)
+    assert [one.read for one in found.campaigns] == [0.0] * 3 + [1.0] * 9
+    assert found.learned.read == pytest.approx(0.75)
+    assert found.flags["sales days"].startswith(f"3 of {TREATED} campaigns sold for the most part on days")
+    assert "share of usual sales outside sales days" in lift_text(found)
+    # Of them nothing is known but what partnerships usually sell, and that is said.
+    assert all(abs(one.estimate - 1_500.0) < 500.0 for one in found.campaigns)
+    assert min(one.se for one in found.campaigns[:3]) > 1.3 * max(one.se for one in found.campaigns[3:])
+    unmarked = lift_report(Marketplace.from_frames({**frames, "product_days": days.assign(discount_rate=0.0)}), END)
+    assert "sales days" not in unmarked.flags
+    assert "outside sales days" not in lift_text(unmarked)
+    assert max(one.estimate for one in unmarked.campaigns) > 5_000.0
+
+
 @pytest.fixture(scope="module")
 def report(small_market: Path) -> LiftReport:
     market = open_marketplace(small_market)
