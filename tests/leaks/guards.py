@@ -354,8 +354,7 @@ def _fitted(data: TrainingData) -> Any:
 
 def _accepted_by(data: TrainingData, head: Any) -> Any:
     """How training calibrates the chance of acceptance."""
-    ranker, quantity = training.heads.rankers.RANKERS["expected_value"], training.heads.targets.QUANTITIES["accept"]
-    return training.heads.rankers._calibration(ranker, quantity, "accept", head, data)
+    return training.heads.rankers._chance(training.heads.targets.QUANTITIES["accept"], "accept", head, data)
 
 
 def folds(seed: int = 0) -> None:

@@ -419,17 +419,17 @@ def _calibrated_on_the_held_out() -> Plant:
     peek = _Peek()
 
     def change(real: Any, world: World) -> Any:
-        def fit(ranker: Any, quantity: Any, stored: str, head: Any, data: Any) -> Any:
+        def fit(quantity: Any, stored: str, head: Any, data: Any) -> Any:
             later = peek.later(world)
-            if later is None or quantity.money is not None:
-                return real(ranker, quantity, stored, head, data)
+            if later is None:
+                return real(quantity, stored, head, data)
             X, y, campaign = later
             told = head.booster.predict(X, raw_score=True)
             return training.heads.rankers.fit_probability(stored, told, label=y, campaign=pd.factorize(campaign)[0])
 
         return fit
 
-    return _together(_learning(peek.remember), _set(training.heads.rankers, "_calibration", change))
+    return _together(_learning(peek.remember), _set(training.heads.rankers, "_chance", change))
 
 
 def _each_row_a_campaign(real: Any, world: World) -> Any:
@@ -459,9 +459,9 @@ def _in_sample(real: Any, world: World) -> Any:
 
 
 def _calibrated_in_sample(real: Any, world: World) -> Any:
-    def fit(ranker: Any, quantity: Any, stored: str, head: Any, data: Any) -> Any:
+    def fit(quantity: Any, stored: str, head: Any, data: Any) -> Any:
         told = dataclasses.replace(head, out_of_fold=head.booster.predict(data.X, raw_score=True))
-        return real(ranker, quantity, stored, told, data)
+        return real(quantity, stored, told, data)
 
     return fit
 
@@ -641,7 +641,7 @@ LEAKS: tuple[Planted, ...] = (
     Planted("target_encoded_ids", "a creator's mean outcome, the row's own among them, is a signal", "placebo",
             _set(training.heads.fit, "fit_head", _encoded_ids)),
     Planted("calibrated_in_sample", "a head is calibrated on the rows it was fitted on", "calibration",
-            _set(training.heads.rankers, "_calibration", _calibrated_in_sample)),
+            _set(training.heads.rankers, "_chance", _calibrated_in_sample)),
     Planted("outcome_as_signal", "whether the creator accepted is a signal", "too_good",
             _learning(_outcome(lambda data: data.column("accepted")))),
     Planted("noisy_outcome_as_signal", "a number that follows the outcome closely is a signal", "too_good",

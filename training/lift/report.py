@@ -288,8 +288,8 @@ def _estimates(evidence: LiftEvidence, prior: Prior, ripe: Flags, usd: Floats) -
     everything = np.where(ripe, 0, -1).astype(np.int64)
     by_group = []
     pairs = np.bincount(evidence.pairs["row"], minlength=len(names))
-    total = np.bincount(evidence.pairs["row"], weights=evidence.pairs["read"], minlength=len(names))
-    read = total / np.maximum(pairs, 1)
+    told = np.bincount(evidence.pairs["row"], weights=evidence.pairs["read"], minlength=len(names))
+    read: Floats = told / np.maximum(pairs, 1)
     sums = sum_lifts(evidence, prior, [campaign, everything])
     for group, labels, (mean, sd) in ((campaign, known.tolist(), sums[0]), (everything, ["all"], sums[1])):
         inside, expected = group >= 0, expected_in_windows(evidence, group)
