@@ -1,0 +1,33 @@
+"""LightGBM's own messages: heard once, by Python's logging, and never on the terminal.
+
+What it warns of goes to the logger ``collabrank.lightgbm`` as debugging; what it refuses is raised as an error of ours
+(`marketplace.errors`) by whoever called it. LightGBM writes a fatal message to standard error before it raises, past any
+logger: whoever fits therefore asks beforehand for what it is known to refuse.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+import lightgbm as lgb
+
+__all__ = ["route_log"]
+
+_log = logging.getLogger("collabrank.lightgbm")
+
+
+class _Quiet:
+    """A logger as LightGBM wants one: everything is for debugging."""
+
+    def info(self, message: str) -> None:
+        _log.debug(message.strip())
+
+    def warning(self, message: str) -> None:
+        _log.debug(message.strip())
+
+
+@functools.cache
+def route_log() -> None:
+    """Send LightGBM's messages to the logger ``collabrank.lightgbm``; once a process, whoever asks first."""
+    lgb.register_logger(_Quiet())
