@@ -181,9 +181,7 @@ def factors(bundle: FittedModel, matrix: Floats) -> dict[str, Floats]:
     }
 
 
-def probabilities(
-    bundle: FittedModel, raw: Mapping[str, Floats], factor: Mapping[str, Floats]
-) -> dict[str, Floats]:
+def probabilities(bundle: FittedModel, raw: Mapping[str, Floats], factor: Mapping[str, Floats]) -> dict[str, Floats]:
     """The calibrated probabilities that the funnel is made of, by name, each (n,)."""
     names = dict.fromkeys(name for step in bundle.funnel.values() for name in names_in(step))
     read = {name: bundle.calibration[name] for name in names}

@@ -1,8 +1,8 @@
 """LightGBM's own messages: heard once, by Python's logging, and never on the terminal.
 
-What it warns of goes to the logger ``collabrank.lightgbm`` as debugging; what it refuses is raised as an error of ours
-(`marketplace.errors`) by whoever called it. LightGBM writes a fatal message to standard error before it raises, past any
-logger: whoever fits therefore asks beforehand for what it is known to refuse.
+What it warns of goes to the logger ``collabrank.lightgbm`` as debugging; what it refuses is raised as an error of
+ours (`marketplace.errors`) by whoever called it. LightGBM writes a fatal message to standard error before it raises,
+past any logger: whoever fits therefore asks beforehand for what it is known to refuse.
 """
 
 from __future__ import annotations

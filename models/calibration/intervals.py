@@ -206,9 +206,7 @@ class MoneySpread:
                 ends[name] = (share - 1.0) * size / now
             ends["z_low_90"] = min(ends["z_low_90"], ends["z_low"])
             ends["z_high_90"] = max(ends["z_high_90"], ends["z_high"])
-        return MoneySpread(
-            tuple(at.tolist()), tuple(variance.tolist()), **ends, shared=shared, together=self.together
-        )
+        return MoneySpread(tuple(at.tolist()), tuple(variance.tolist()), **ends, shared=shared, together=self.together)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able numbers; `spread_from_dict` is the inverse."""

@@ -1,10 +1,9 @@
 """From heads' raw scores to a quantity of the world, with how sure that is.
 
-A `Calibration` names the heads it reads and what each counts, the monotone curve
-it applies to their sum, where wanted what scales it (lift in prices of the
-product, or the odds of acceptance by the creator's own rate, say), and the spread about its answer. Several calibrations may read one
-head: in the ranker ``lambdarank`` the success head serves both ``success`` and
-``accept``.
+A `Calibration` names the heads it reads and what each counts, the monotone curve it applies to their sum, where
+wanted what scales it (lift in prices of the product, or the odds of acceptance by the creator's own rate, say), and
+the spread about its answer. Several calibrations may read one head: in the ranker ``lambdarank`` the success head
+serves both ``success`` and ``accept``.
 """
 
 from __future__ import annotations

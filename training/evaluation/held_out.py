@@ -60,8 +60,10 @@ class HeldOut:
             briefs=self.briefs,
         )
 
-    def compare(self, bundles: Mapping[str, Bundle], *, champion: str, seed: int = 0) -> Comparison:
-        """The bundles beside every baseline."""
+    def compare(
+        self, bundles: Mapping[str, Bundle], *, champion: str, unmeasured: bool = False, seed: int = 0
+    ) -> Comparison:
+        """The bundles beside every baseline; ``unmeasured`` as `compare_rankers` takes it."""
         scores: dict[str, Floats] = {}
         success: dict[str, Floats] = {}
         for name, bundle in bundles.items():
@@ -76,6 +78,7 @@ class HeldOut:
             champion=champion,
             success=success,
             slices=self.slices,
+            unmeasured=unmeasured,
             seed=seed,
         )
 

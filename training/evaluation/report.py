@@ -47,7 +47,10 @@ def evaluation_text(found: Evaluation) -> str:
 
 def _comparison(comparison: Comparison) -> Iterator[TextTable | str]:
     yield from _spaced(_by_metric(comparison))
-    yield from _tests(comparison)
+    if comparison.metrics:
+        yield from _tests(comparison)
+    else:
+        yield f"{comparison.headline[:1].upper()}{comparison.headline[1:]}."
     yield _counts(comparison)
     for ranker, found in comparison.calibration.items():
         if found["rows"]:

@@ -26,6 +26,7 @@ from marketplace.state import replace_folder
 from models.bundle import bundle_folder, load_bundle, save_bundle
 from training.tracking.gate import Check, GateEvidence, check_gate, require_gate
 from training.tracking.registry import (
+    BASIS,
     CHALLENGER,
     CHAMPION,
     EVIDENCE_ARTIFACT,
@@ -188,9 +189,17 @@ def rollback(*, store: Store | None = None) -> Promotion:
 
 
 def _weigh(store: Store, candidate: Version, champion: Version | None, *, force: bool) -> list[Check]:
-    """The gate's verdicts; a forced promotion goes on where they cannot be had."""
+    """The gate's verdicts; a forced promotion goes on where they cannot be had.
+
+    A version that stands on a basis (`models.bundle.Basis`) declares that its marketplace has too few outcomes for
+    heads of its own, and so too few for the gate to tell it from anything. It may take an empty place or that of
+    another version on a basis, and none that has heads of its own.
+    """
     try:
         evidence = _recorded(store, candidate)
+        if candidate.tags.get(BASIS) and (champion is None or champion.tags.get(BASIS)):
+            beside = "no champion yet" if champion is None else f"champion version {champion.number} is on a basis too"
+            return [Check("on a basis, in no better one's place", True, f"{beside}; {candidate.tags[BASIS]}")]
         theirs = None
         if champion is not None and evidence.champion_version != champion.number:
             theirs = _recorded(store, champion)
