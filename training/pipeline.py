@@ -147,8 +147,8 @@ def train(
     hyperparameters : Hyperparameters
         Of all heads.
     prior : path, optional
-        A bundle trained on another marketplace, from which a small shop starts; not read where there are outcomes enough
-        for heads of its own.
+        A bundle trained on another marketplace, from which a small shop starts; not read where there are outcomes
+        enough for heads of its own.
     store : Store, optional
         `training.tracking.store.open_store` by default. The runs go to the marketplace's own experiment there.
 
@@ -173,11 +173,8 @@ def train(
     stage("heads")
     rankers = _fitted(data, before, seed=seed, hyperparameters=hyperparameters)
     basis = rankers[-1].bundle.basis
-    say(
-        basis.text
-        if basis is not None
-        else "heads fitted: " + ", ".join(f"{ranker.name} validates at {ranker.validation:.3f}" for ranker in rankers)
-    )
+    validated = ", ".join(f"{ranker.name} validates at {ranker.validation:.3f}" for ranker in rankers)
+    say(f"heads fitted: {validated}" if basis is None else basis.text)
     stage("held-out campaigns")
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     fingerprint = market.fingerprint()

@@ -52,9 +52,7 @@ class Basis:
             f"{self.delivered} of {self.least_delivered} deliveries"
         )
         more = [max(self.least_labelled - self.labelled, 0), max(self.least_delivered - self.delivered, 0)]
-        rest = (
-            f"{more[0]} and {more[1]} more" if any(more) else "enough in number, too few that can be learned from yet"
-        )
+        rest = f"{more[0]} and {more[1]} more" if any(more) else "enough in number, too few to learn heads from yet"
         return f"{what}: {seen}; {rest} for the next stage, heads of its own"
 
     def as_dict(self) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class Term:
         """What each row adds to ln of the factor, (n,)."""
         held = np.clip(np.where(np.isnan(values), self.missing, values), self.low, self.high)
         if self.odds:
-            return self.coefficient * (np.log(held) - np.log1p(-held))
+            return as_floats(self.coefficient * (np.log(held) - np.log1p(-held)))
         return self.coefficient * (np.log(held) if self.log else held)
 
     @property
