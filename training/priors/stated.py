@@ -116,7 +116,7 @@ def _money(name: str, level: float) -> Calibration:
     terms = {one: Term(one, low, high, usual, power) for one, (low, usual, high, power) in SALES.items()}
     start = math.log(level) - sum(term.usual for term in terms.values())
     middle = math.exp(start)
-    ends: dict[str, float] = {}
+    ends: dict[str, Any] = {}
     for tail, share in zip(("", "_90"), LEVELS, strict=True):
         far = SCATTER * float(gammaincinv(1.0 / SCATTER, (1.0 + share) / 2.0))
         ends |= {f"z_low{tail}": -_ALL / math.sqrt(SCATTER), f"z_high{tail}": (far - 1.0) / math.sqrt(SCATTER)}
