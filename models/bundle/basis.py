@@ -52,8 +52,9 @@ class Basis:
             f"{self.delivered} of {self.least_delivered} deliveries"
         )
         more = [max(self.least_labelled - self.labelled, 0), max(self.least_delivered - self.delivered, 0)]
-        rest = f"{more[0]} and {more[1]} more" if any(more) else "enough in number, too few to learn heads from yet"
-        return f"{what}: {seen}; {rest} for the next stage, heads of its own"
+        if not any(more):
+            return f"{what}: {seen}; enough in number, but heads cannot be fitted on them yet"
+        return f"{what}: {seen}; {more[0]} and {more[1]} more for the next stage, heads of its own"
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; `from_dict` is the inverse."""
