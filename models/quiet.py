@@ -1,8 +1,8 @@
 """LightGBM's own messages: heard once, by Python's logging, and never on the terminal.
 
-What it warns of goes to the logger ``collabrank.lightgbm`` as debugging; what it refuses is raised as an error of
-ours (`marketplace.errors`) by whoever called it. LightGBM writes a fatal message to standard error before it raises,
-past any logger: whoever fits therefore asks beforehand for what it is known to refuse.
+What it warns of is logged for debugging (`LOGGER`); what it refuses is raised as an error of ours by whoever called it
+(`marketplace.errors`). LightGBM writes a fatal message to standard error before it raises, past any logger: whoever
+fits therefore asks beforehand for what it is known to refuse.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import logging
 
 import lightgbm as lgb
 
-__all__ = ["route_log"]
+__all__ = ["LOGGER", "route_log"]
 
-_log = logging.getLogger("collabrank.lightgbm")
+LOGGER = "collabrank.lightgbm"
+"""The logger's name."""
+
+_log = logging.getLogger(LOGGER)
 
 
 class _Quiet:
@@ -29,5 +32,5 @@ class _Quiet:
 
 @functools.cache
 def route_log() -> None:
-    """Send LightGBM's messages to the logger ``collabrank.lightgbm``; once a process, whoever asks first."""
+    """Send LightGBM's messages to `LOGGER`; once a process, whoever asks first."""
     lgb.register_logger(_Quiet())

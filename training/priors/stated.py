@@ -11,9 +11,9 @@ as of the brief like every signal:
   sell for the brief, of the price and of the creator's sales, times powers of them (`SALES`). What is not known
   counts as usual. `INCREMENTAL` of them is lift.
 - **How sure.** Rates of creators who look alike differ as those of a beta distribution of concentration `ALIKE`. One
-  partnership's sales scatter about their mean like a gamma variable of squared coefficient of variation `SCATTER`, so
-  that none at all is within every interval. The levels themselves are unsure as well, which
-  `training.priors.recalibrated` adds.
+  partnership's sales scatter about their mean like a gamma variable of squared coefficient of variation `SCATTER`,
+  whose likeliest value is none at all: an interval reaches from there to where it holds its share. The levels
+  themselves are unsure as well, which `training.priors.recalibrated` adds.
 
 The powers, the levels and the scatter were chosen, and rounded, after looking at six simulated marketplaces
 (``small_seller`` seeds 3 and 4, ``baseline`` 5 and 6, ``wild`` 7 and 8): there a partnership's lift was .43 to .87 of
@@ -118,7 +118,7 @@ def _money(name: str, level: float) -> Calibration:
     middle = math.exp(start)
     ends: dict[str, Any] = {}
     for tail, share in zip(("", "_90"), LEVELS, strict=True):
-        far = SCATTER * float(gammaincinv(1.0 / SCATTER, (1.0 + share) / 2.0))
+        far = SCATTER * float(gammaincinv(1.0 / SCATTER, share))
         ends |= {f"z_low{tail}": -_ALL / math.sqrt(SCATTER), f"z_high{tail}": (far - 1.0) / math.sqrt(SCATTER)}
     spread = MoneySpread((middle,), (SCATTER * middle**2,), **ends, together=_TOGETHER)
     return Calibration({name: 1.0}, LogLinear(0.0, start, 0.0), spread, Scale(tuple(terms.values())))
