@@ -114,7 +114,9 @@ def recalibrated(prior: Bundle, data: TrainingData) -> Bundle:
     for name in _chances(prior):
         label = QUANTITIES[name].label(data)
         calibration[name] = _chance(prior.calibration[name], raw, factor.get(name), label=label, data=data)
-    sold, lifts = data.column("attributed_usd"), data.column("lift_usd")
+    sold, lifts = data.column("attributed_usd"), data.column("lift_raw_usd")
+    # The estimates that no other prior has touched: drawn to this one alone.
+    known = np.isfinite(lifts) & np.isfinite(data.column("lift_raw_se_usd"))
     read = ~(data.column("lift_read_share") < LEAST_READ)
     value = {name: one.value(one.score(raw), factor.get(name, 1.0)) for name, one in prior.calibration.items()}
     scatter = {name: _scatter(prior.calibration[name], raw) for name in MONEY}
@@ -122,9 +124,9 @@ def recalibrated(prior: Bundle, data: TrainingData) -> Bundle:
         value["attributed"], sold, scatter["attributed"], rows=data.attributed_known & read, data=data,
         centre=0.0, doubt=LEVEL_DOUBT,
     )  # fmt: skip
-    noise = np.square(np.nan_to_num(data.column("lift_se_usd")) / np.maximum(value["lift"], 1e-6))
+    noise = np.square(np.nan_to_num(data.column("lift_raw_se_usd")) / np.maximum(value["lift"], 1e-6))
     lift = _level(
-        value["lift"], lifts, scatter["lift"] + noise, rows=data.lift_known & read, data=data,
+        value["lift"], lifts, scatter["lift"] + noise, rows=known & read, data=data,
         centre=attributed[0], doubt=float(np.hypot(attributed[1], SHARE_DOUBT)),
     )  # fmt: skip
     for name, one in prior.calibration.items():

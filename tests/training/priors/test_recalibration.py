@@ -159,8 +159,8 @@ def test_estimates_of_lift_are_believed_by_their_precision():
     lift = np.zeros(n)
     share = []
     for se in (10.0, 10_000.0):
-        data = shop(matrix(n), campaigns=n, accepted=1.0, delivered=1.0, attributed_usd=sold, lift_usd=lift,
-                    lift_se_usd=np.full(n, se))  # fmt: skip
+        data = shop(matrix(n), campaigns=n, accepted=1.0, delivered=1.0, attributed_usd=sold, lift_raw_usd=lift,
+                    lift_raw_se_usd=np.full(n, se))  # fmt: skip
         share.append(told(fit_small(data).bundle, matrix(1)).lift[0] / SALES_LEVEL)
     assert share[0] < 0.3
     assert share[1] == pytest.approx(INCREMENTAL, rel=0.05)
@@ -182,7 +182,7 @@ def test_intervals_hold_what_comes_of_many_small_shops():
         sold = draw(n)
         noise = 0.5 * true
         data = shop(matrix(n), campaigns=4, accepted=1.0, delivered=1.0, attributed_usd=sold,
-                    lift_usd=share * sold + rng.normal(0, noise, n), lift_se_usd=np.full(n, noise))  # fmt: skip
+                    lift_raw_usd=share * sold + rng.normal(0, noise, n), lift_raw_se_usd=np.full(n, noise))  # fmt: skip
         found = told(recalibrated(prior, data), matrix(1))
         came = share * draw(40)
         held[0.8].append(float(((came >= found.lift_low) & (came <= found.lift_high)).mean()))
