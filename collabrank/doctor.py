@@ -96,7 +96,8 @@ def _bundle() -> str:
 
     bundle = load_champion(folder)
     known = f"trained as of {bundle.as_of}, {len(bundle.signals)} signals"
-    return f"version {bundle.model_version}, ranker {bundle.ranker}, {known}"
+    on = "" if bundle.basis is None else f", {bundle.basis.text}"
+    return f"version {bundle.model_version}, ranker {bundle.ranker}, {known}{on}"
 
 
 def _store() -> str:

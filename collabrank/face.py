@@ -299,8 +299,12 @@ def train(
     seed: int = 7,
     hyperparameters: Hyperparameters | str | Path | None = None,
     tuned: bool = False,
+    prior: str | Path | None = None,
 ) -> TrainResult:
     """Fit both rankers on a marketplace, measure them on later campaigns, and register them in MLflow.
+
+    With fewer than 100 labelled invitations or 30 deliveries one ranker of indices and shrunk rates takes their place,
+    and says so.
 
     Parameters
     ----------
@@ -314,11 +318,15 @@ def train(
         Of the heads, or a JSON file with them.
     tuned : bool
         Take the best that ``collabrank tune`` found on this data up to this cut-off.
+    prior : path, optional
+        The folder of a bundle trained on another marketplace, from which such a small one starts instead.
 
     Raises
     ------
     DateError, TrainingError, ContractError
-        The date is not in ISO form; the tables hold too little to learn from; they cannot be read.
+        The date is not in ISO form; there are fewer than two campaigns; the tables cannot be read.
+    BundleError
+        ``prior`` does not verify, or was trained on other signals.
 
     Examples
     --------
@@ -334,7 +342,7 @@ def train(
     market = open_marketplace(market)
     if hyperparameters is None or isinstance(hyperparameters, str | Path):
         hyperparameters = chosen_hyperparameters(market, as_of=as_of, file=hyperparameters, tuned=tuned)
-    return run(market, as_of=as_of, seed=seed, hyperparameters=hyperparameters)
+    return run(market, as_of=as_of, seed=seed, hyperparameters=hyperparameters, prior=prior)
 
 
 def compare(*runs: str | int, metric: str | None = None) -> ComparedRuns:

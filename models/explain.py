@@ -125,7 +125,7 @@ def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics
     terms = economics.take(repeated)
 
     def utility(scores: dict[str, Floats], factor: dict[str, Floats]) -> Floats:
-        accept, _, success = funnel(bundle, scores)
+        accept, _, success = funnel(bundle, scores, factor)
         return terms.utility(accept, success, *money(bundle, scores, factor))
 
     whole = {name: score[repeated] for name, score in raw.items()}

@@ -181,15 +181,18 @@ def factors(bundle: FittedModel, matrix: Floats) -> dict[str, Floats]:
     }
 
 
-def probabilities(bundle: FittedModel, raw: Mapping[str, Floats]) -> dict[str, Floats]:
+def probabilities(bundle: FittedModel, raw: Mapping[str, Floats], factor: Mapping[str, Floats]) -> dict[str, Floats]:
     """The calibrated probabilities that the funnel is made of, by name, each (n,)."""
     names = dict.fromkeys(name for step in bundle.funnel.values() for name in names_in(step))
-    return {name: bundle.calibration[name].value(bundle.calibration[name].score(raw)) for name in names}
+    read = {name: bundle.calibration[name] for name in names}
+    return {name: one.value(one.score(raw), factor.get(name, 1.0)) for name, one in read.items()}
 
 
-def funnel(bundle: FittedModel, raw: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+def funnel(
+    bundle: FittedModel, raw: Mapping[str, Floats], factor: Mapping[str, Floats]
+) -> tuple[Floats, Floats, Floats]:
     """P(accept), P(deliver | accept) and their product."""
-    value = probabilities(bundle, raw)
+    value = probabilities(bundle, raw, factor)
     accept, deliver, success = (evaluate(bundle.funnel[step], value) for step in STEPS)
     return accept, deliver, success
 
@@ -206,7 +209,7 @@ def from_raw(
     bundle: FittedModel, raw: dict[str, Floats], factor: dict[str, Floats], economics: Economics
 ) -> Predictions:
     """Predictions from raw scores (`raw_scores`) and scaling factors (`factors`)."""
-    chances = probabilities(bundle, raw)
+    chances = probabilities(bundle, raw, factor)
     accept, deliver, success = (evaluate(bundle.funnel[step], chances) for step in STEPS)
     lift, attributed = money(bundle, raw, factor)
     read = bundle.calibration

@@ -83,6 +83,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         model_version=bundle.model_version,
         as_of=served.as_of,
         considered=len(rows),
+        basis=None if bundle.basis is None else bundle.basis.text,
         filtered_out=filtered_out,
         creators=creators,
     )
@@ -133,6 +134,7 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         model_version=bundle.model_version,
         as_of=served.as_of,
         considered=len(rows),
+        basis=None if bundle.basis is None else bundle.basis.text,
         creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
         not_eligible=[name for name in asked_for if name not in chosen],
     )

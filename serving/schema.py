@@ -227,6 +227,11 @@ class _Ranked(_Answer):
     model_version: str
     as_of: datetime
     considered: int
+    basis: str | None = Field(
+        None,
+        description="What the model stands on where its marketplace had too few outcomes for heads of its own, and "
+        "how many more it takes; null where it had enough.",
+    )
 
 
 class RankAnswer(_Ranked):

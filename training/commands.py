@@ -48,9 +48,20 @@ def train(
         bool,
         typer.Option("--tuned", help="The best hyperparameters that `tune` found on this data up to this cut-off."),
     ] = False,
+    prior: Annotated[
+        Path | None,
+        typer.Option(
+            help="A bundle trained on another marketplace, from which a marketplace with too few outcomes for heads of "
+            "its own starts. Refused where its signals are others. Default: indices and shrunk rates.",
+            metavar="BUNDLE",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fit both rankers on a marketplace, measure them on later campaigns, and register them in MLflow."""
+    """Fit both rankers on a marketplace, measure them on later campaigns, and register them in MLflow.
+
+    With fewer than 100 labelled invitations or 30 deliveries one ranker of indices and shrunk rates takes their place.
+    """
     from training.evaluation import print_comparison
     from training.pipeline import train as run
     from training.pipeline import versions_text
@@ -59,7 +70,7 @@ def train(
     if hyperparameters is not None and tuned:
         raise typer.BadParameter("one of --hyperparameters FILE and --tuned", param_hint="--tuned")
     chosen = chosen_hyperparameters(directory, as_of=as_of, file=hyperparameters, tuned=tuned)
-    result = run(directory, as_of=as_of, seed=seed, hyperparameters=chosen)
+    result = run(directory, as_of=as_of, seed=seed, hyperparameters=chosen, prior=prior)
     if as_json:
         print_result(result, as_json)
         return

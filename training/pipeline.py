@@ -1,4 +1,7 @@
-"""From a marketplace's tables to two registered candidates: the whole of ``collabrank train``."""
+"""From a marketplace's tables to two registered candidates: the whole of ``collabrank train``.
+
+A marketplace with too few outcomes for heads of its own gets one candidate, made of a prior (`training.priors`).
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,16 @@ from typing import Any
 import pandas as pd
 
 from marketplace.display import Shown, text_of
-from marketplace.errors import BundleError
+from marketplace.errors import BundleError, TrainingError
 from marketplace.progress import say, stage, staged
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import Bundle, load_champion, read_signer, save_bundle
 from training.data import Split, TrainingData, build_training_data, split_of
 from training.evaluation import Comparison, HeldOut, gather_held_out
 from training.heads import BLOCKS, DEFAULT, DETERMINISTIC, FittedRanker, Hyperparameters, fit_rankers
+from training.priors import fit_small, read_prior
 from training.tracking import (
+    BASIS,
     CHALLENGER,
     CHAMPION,
     EVIDENCE_DIGEST,
@@ -67,6 +72,8 @@ class TrainResult(Shown):
         On the held-out campaigns, against the challenger.
     cutoff : Timestamp
     seconds : float
+    basis : str
+        What the candidate stands on where outcomes were too few for heads of its own; empty where they were not.
     """
 
     rankers: tuple[TrainedRanker, ...]
@@ -74,12 +81,14 @@ class TrainResult(Shown):
     comparison: Comparison
     cutoff: pd.Timestamp
     seconds: float
+    basis: str = ""
 
     @property
     def headline(self) -> str:
         """The versions made, and the challenger's headline figure."""
         made = ", ".join(f"version {one.version} {one.name}" for one in self.rankers)
-        return f"{made}; challenger: version {self.challenger}; {self.comparison.headline}"
+        on = f" ({self.basis})" if self.basis else ""
+        return f"{made}{on}; challenger: version {self.challenger}; {self.comparison.headline}"
 
     def to_frame(self) -> pd.DataFrame:
         """The comparison on the held-out campaigns: one row a metric and ranker (`Comparison.to_frame`)."""
@@ -93,16 +102,18 @@ class TrainResult(Shown):
             "rankers": [dataclasses.asdict(ranker) for ranker in self.rankers],
             "comparison": self.comparison.as_dict(),
             "seconds": round(self.seconds, 1),
+            "basis": self.basis,
         }
 
 
 def versions_text(result: TrainResult) -> str:
-    """One line a registered version: its ranker, how it validated, its run."""
-    return "\n".join(
+    """One line a registered version: its ranker, how it validated, its run; then what it stands on, if not on heads."""
+    lines = [
         f"version {one.version}  {one.name:<15} validation {one.validation:+.3f}  run {one.run_id}"
         f"{'  <- challenger' if one.version == result.challenger else ''}"
         for one in result.rankers
-    )
+    ]
+    return "\n".join([*lines, result.basis] if result.basis else lines)
 
 
 @text_of.register
@@ -118,9 +129,13 @@ def train(
     seed: int = 7,
     *,
     hyperparameters: Hyperparameters = DEFAULT,
+    prior: str | Path | None = None,
     store: Store | None = None,
 ) -> TrainResult:
     """Fit both rankers, measure them on later campaigns, track and register them.
+
+    With too few outcomes for heads (`training.data.TrainingData.enough`), or where they cannot be fitted on those
+    there are, one ranker is made of indices and shrunk rates, or of ``prior``, instead (`training.priors`).
 
     Parameters
     ----------
@@ -132,6 +147,9 @@ def train(
         Of every random draw; the same seed gives the same bundles, byte for byte.
     hyperparameters : Hyperparameters
         Of all heads.
+    prior : path, optional
+        A bundle trained on another marketplace, from which a small shop starts; not read where there are outcomes
+        enough for heads of its own.
     store : Store, optional
         `training.tracking.store.open_store` by default. The runs go to the marketplace's own experiment there.
 
@@ -140,26 +158,31 @@ def train(
     DateError
         ``as_of`` is no date in ISO form.
     ContractError, TrainingError
-        The tables cannot be read, or hold too little to learn from.
+        The tables cannot be read, or hold fewer than two campaigns.
+    BundleError
+        ``prior`` does not verify, or was trained on other signals.
     """
     started = time.perf_counter()
     market = open_marketplace(market)
     folder = market.path or Path("memory")
+    before = None if prior is None else read_prior(prior)
     split = split_of(market, as_of)
     say(f"{len(split.train)} campaigns to learn from, {len(split.held_out)} held out from {split.cutoff:%Y-%m-%d} on")
     stage("invitations")
-    data = build_training_data(market, split.train, as_of=split.cutoff)
+    data = build_training_data(market, split.train, as_of=split.cutoff, small=True)
     say(f"{len(data)} invitations x {len(data.signals)} signals; {int(data.lift_known.sum())} estimated lifts")
     stage("heads")
-    rankers = fit_rankers(data, seed=seed, hyperparameters=hyperparameters)
-    say("heads fitted: " + ", ".join(f"{ranker.name} validates at {ranker.validation:.3f}" for ranker in rankers))
+    rankers = _fitted(data, before, seed=seed, hyperparameters=hyperparameters)
+    basis = rankers[-1].bundle.basis
+    validated = ", ".join(f"{ranker.name} validates at {ranker.validation:.3f}" for ranker in rankers)
+    say(f"heads fitted: {validated}" if basis is None else basis.text)
     stage("held-out campaigns")
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     fingerprint = market.fingerprint()
     store = (store or open_store()).of_marketplace(folder, fingerprint)
     champion = _current_champion(store, cutoff=split.cutoff)
     bundles = {ranker.name: ranker.bundle for ranker in rankers} | {f"version {n}": b for n, b in champion.items()}
-    comparison = held_out.compare(bundles, champion=rankers[-1].name)
+    comparison = held_out.compare(bundles, champion=rankers[-1].name, unmeasured=basis is not None)
     stage("tracking")
     notes = VersionNotes.begin(store, market, split, hyperparameters, fingerprint=fingerprint)
     with store.run(f"train {split.cutoff:%Y-%m-%d} seed {seed}") as parent:
@@ -189,7 +212,24 @@ def train(
             )
             for ranker in rankers
         ]
-    return TrainResult(tuple(done), done[-1].version, comparison, split.cutoff, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return TrainResult(
+        tuple(done), done[-1].version, comparison, split.cutoff, seconds, "" if basis is None else basis.text
+    )
+
+
+def _fitted(
+    data: TrainingData, prior: Bundle | None, *, seed: int, hyperparameters: Hyperparameters
+) -> list[FittedRanker]:
+    """The rankers of heads, or the one of a small shop where there is too little to fit them on."""
+    if data.enough:
+        if prior is not None:
+            say("outcomes enough for heads of its own: the prior is not read")
+        try:
+            return fit_rankers(data, seed=seed, hyperparameters=hyperparameters)
+        except TrainingError as reason:
+            say(f"no heads can be fitted yet: {reason}")
+    return [fit_small(data, prior)]
 
 
 def _current_champion(store: Store, *, cutoff: pd.Timestamp) -> dict[int, Bundle]:
@@ -260,10 +300,13 @@ def _register(
                 "as_of": bundle.as_of,
                 EVIDENCE_DIGEST: evidence.digest(),
                 HELD_OUT: evidence.held_out,
+                **({} if bundle.basis is None else {BASIS: bundle.basis.text}),
                 **notes.tags(ranker.name, comparison),
             },
         )
         run.rename(f"{ranker.name} v{version.number}")
+        if bundle.basis is not None:
+            run.tags({BASIS: bundle.basis.text})
         run.tags({"ranker": ranker.name, "model_version": version.number, "data_fingerprint": evidence.fingerprint})
     point_alias(parent.store, CHALLENGER, version)
     return TrainedRanker(ranker.name, version.number, run.id, ranker.validation)

@@ -122,6 +122,8 @@ class Ranking(Shown):
         Best first.
     usernames : tuple of str
         Their public handles.
+    basis : str
+        What the model stands on where outcomes were too few for heads of its own; empty where they were not.
     """
 
     brief: Brief
@@ -130,13 +132,14 @@ class Ranking(Shown):
     considered: int
     creators: tuple[RankedCreator, ...]
     usernames: tuple[str, ...]
+    basis: str = ""
 
     @property
     def headline(self) -> str:
         """How many creators, of how many, by which model."""
         return (
             f"{len(self.creators)} of {self.considered} eligible creators as of {self.as_of}, "
-            f"model version {self.model_version}"
+            f"model version {self.model_version}" + (f" ({self.basis})" if self.basis else "")
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -168,6 +171,7 @@ class Ranking(Shown):
             "model_version": self.model_version,
             "as_of": self.as_of,
             "considered": self.considered,
+            "basis": self.basis or None,
             "creators": [
                 {
                     "creator_id": one.creator_id,
@@ -346,6 +350,7 @@ def rank_brief(
         considered=len(rows),
         creators=tuple(creators),
         usernames=tuple(str(snapshot.usernames[rows[one.row]]) for one in creators),
+        basis="" if bundle.basis is None else bundle.basis.text,
     )
 
 

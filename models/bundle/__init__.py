@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.bundle.basis import Basis
 from models.bundle.champion import load_champion
 from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
@@ -9,6 +10,7 @@ from models.bundle.signature import read_public_key, read_signer
 from models.bundle.words import SignalWords, signals_sha256, words_of
 
 __all__ = [
+    "Basis",
     "Bundle",
     "SignalWords",
     "bundle_folder",

@@ -22,6 +22,7 @@ import lightgbm as lgb
 
 from marketplace.errors import BriefError, BundleError
 from marketplace.state import replace_folder, state_folder
+from models.bundle.basis import Basis
 from models.bundle.golden import check_golden, golden_answers, made_up_rows
 from models.bundle.model import Bundle, head_name
 from models.bundle.monotone import check_monotone
@@ -30,6 +31,7 @@ from models.bundle.validate import MAX_BYTES, canonical_text, check_model_text
 from models.bundle.words import SignalWords
 from models.calibration import Calibration
 from models.economics import CURRENCY, FORMULA
+from models.quiet import route_log
 from models.stage import Stage
 
 __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]
@@ -37,14 +39,15 @@ __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "s
 MANIFEST = "bundle.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.json"
-VERSION = 5
-"""Of the layout; a reader refuses another. 5: sums of heads, scales of several signals, a last stage."""
+VERSION = 6
+"""Of the layout; a reader refuses another. 5: sums of heads, scales of several signals, a last stage; 6: scaled odds, a
+basis."""
 
 _MAX_MANIFEST = 16 * 2**20
 _ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}
 _KEYS = {
     "version", "ranker", "model_version", "run_id", "as_of", "signals", "contract_sha256", "words", "heads", "files",
-    "calibration", "funnel", "stage", "head_words", "economics", "weights", "index_names", "metrics",
+    "calibration", "funnel", "stage", "basis", "head_words", "economics", "weights", "index_names", "metrics",
 }  # fmt: skip
 
 
@@ -86,6 +89,7 @@ def save_bundle(bundle: Bundle, folder: str | Path, signer: Signer) -> str:
             "calibration": {name: calibration.as_dict() for name, calibration in bundle.calibration.items()},
             "funnel": dict(bundle.funnel),
             "stage": None if bundle.stage is None else bundle.stage.as_dict(),
+            "basis": None if bundle.basis is None else bundle.basis.as_dict(),
             "head_words": dict(bundle.head_words),
             "economics": _ECONOMICS,
             "weights": dict(bundle.weights),
@@ -131,6 +135,7 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
             calibration={name: Calibration.from_dict(one) for name, one in content["calibration"].items()},
             funnel=content["funnel"],
             stage=None if content["stage"] is None else Stage.from_dict(content["stage"]),
+            basis=None if content["basis"] is None else Basis.from_dict(content["basis"]),
             head_words=content["head_words"],
             as_of=content["as_of"],
             run_id=content["run_id"],
@@ -164,6 +169,7 @@ def _hashed(folder: Path, stated: Mapping[str, Any], heads: list[str]) -> dict[s
 
 
 def _booster(text: bytes) -> lgb.Booster:
+    route_log()
     return lgb.Booster(model_str=text.decode("ascii"))
 
 

@@ -61,6 +61,7 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from marketplace.errors import BundleError
+from models.bundle.basis import Basis
 from models.bundle.words import SignalWords
 from models.calibration import Calibration, MoneySpread, ProbabilitySpread
 from models.funnel import STEPS, Expression, expression_of, names_in
@@ -100,6 +101,8 @@ class Bundle:
         The last stage, whose head puts the candidates in order.
     as_of : str
         Labels known before this day trained it (ISO date).
+    basis : Basis, optional
+        What it stands on where it was not learned from outcomes enough for heads of their own.
     run_id, model_version : str
         The training run and the registered version.
     contract_sha256 : str
@@ -130,6 +133,7 @@ class Bundle:
     funnel: Mapping[str, Expression]
     as_of: str
     stage: Stage | None = None
+    basis: Basis | None = None
     run_id: str = ""
     model_version: str = ""
     contract_sha256: str = ""

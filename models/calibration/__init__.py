@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from models.calibration.curves import fit_log_linear, fit_platt
+from models.calibration.curves import LogLinear, Platt, fit_log_linear, fit_platt
 from models.calibration.intervals import LEVELS, MoneySpread, ProbabilitySpread
 from models.calibration.scale import Calibration, Scale, Term, fit_money, fit_probability
 
 __all__ = [
     "LEVELS",
     "Calibration",
+    "LogLinear",
     "MoneySpread",
+    "Platt",
     "ProbabilitySpread",
     "Scale",
     "Term",

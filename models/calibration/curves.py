@@ -56,6 +56,16 @@ class Curve(ABC):
     def __call__(self, score: Floats) -> Floats:
         """The calibrated value of each score."""
 
+    def times(self, factor: float) -> Curve:
+        """The curve of money whose every value is ``factor`` (above 0) times this one's.
+
+        Raises
+        ------
+        BundleError
+            A curve of probabilities.
+        """
+        raise _refuse(f"{self.kind}, whose values are no money, times {factor!r}")
+
     def as_dict(self) -> dict[str, Any]:
         """The curve as JSON-able numbers; `curve_from_dict` is the inverse."""
         return {"kind": self.kind, **asdict(self)}
@@ -100,6 +110,10 @@ class Linear(Curve):
         """The values."""
         return self.slope * as_floats(score) + self.intercept
 
+    def times(self, factor: float) -> Linear:
+        """Slope and intercept times ``factor``."""
+        return Linear(self.slope * factor, self.intercept * factor)
+
 
 @dataclass(frozen=True)
 class LogLinear(Curve):
@@ -124,6 +138,10 @@ class LogLinear(Curve):
         """The values."""
         return as_floats(np.exp(self.slope * np.minimum(score, self.top) + self.intercept))
 
+    def times(self, factor: float) -> LogLinear:
+        """The intercept moved by ln ``factor``."""
+        return LogLinear(self.slope, self.intercept + math.log(factor), self.top)
+
 
 @dataclass(frozen=True)
 class Blend(Curve):
@@ -142,6 +160,10 @@ class Blend(Curve):
     def __call__(self, score: Floats) -> Floats:
         """The blended values."""
         return self.share * self.first(score) + (1 - self.share) * self.second(score)
+
+    def times(self, factor: float) -> Blend:
+        """Both parts times ``factor``."""
+        return Blend(self.first.times(factor), self.second.times(factor), self.share)
 
     def as_dict(self) -> dict[str, Any]:
         """The blend with both its parts."""

@@ -177,6 +177,37 @@ class MoneySpread:
         half = LEVELS[level] * math.sqrt(total)
         return mean - half, mean, mean + half
 
+    def moved(self, level: float, doubt: float) -> MoneySpread:
+        """The spread of money whose every value is multiplied by a ``level`` that is itself unsure.
+
+        Parameters
+        ----------
+        level : float
+            Above 0.
+        doubt : float
+            Standard deviation of the level's logarithm. It adds to the variance; the upper ends move out on the
+            logarithmic scale, on which the doubt is told, and so do lower ends above 0. A lower end at 0 stays.
+        """
+        at = level * as_floats(self.at)
+        own = level**2 * as_floats(self.variance)
+        variance = np.maximum.accumulate(own + (doubt * at) ** 2)
+        shared = (level**2 * self.shared[0], level * self.shared[1], self.shared[2] + doubt**2)
+        middle = len(at) // 2
+        size, was, now = float(at[middle]), math.sqrt(float(own[middle])), math.sqrt(float(variance[middle]))
+        ends = {"z_low": self.z_low, "z_high": self.z_high, "z_low_90": self.z_low_90, "z_high_90": self.z_high_90}
+        if size > 0 and now > 0:
+            z = {"z_low": Z, "z_high": Z, "z_low_90": LEVELS[0.9], "z_high_90": LEVELS[0.9]}
+            for name, end in ends.items():
+                share = 1.0 + end * was / size
+                if name.startswith("z_high"):
+                    share = math.exp(math.hypot(math.log(max(share, 1.0)), z[name] * doubt))
+                else:
+                    share *= math.exp(-z[name] * doubt if share > 0 else z[name] * doubt)
+                ends[name] = (share - 1.0) * size / now
+            ends["z_low_90"] = min(ends["z_low_90"], ends["z_low"])
+            ends["z_high_90"] = max(ends["z_high_90"], ends["z_high"])
+        return MoneySpread(tuple(at.tolist()), tuple(variance.tolist()), **ends, shared=shared, together=self.together)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able numbers; `spread_from_dict` is the inverse."""
         return {"kind": "money", **asdict(self)}

@@ -1,10 +1,9 @@
 """From heads' raw scores to a quantity of the world, with how sure that is.
 
-A `Calibration` names the heads it reads and what each counts, the monotone curve
-it applies to their sum, where wanted what scales it (lift in prices of the
-product, say), and the spread about its answer. Several calibrations may read one
-head: in the ranker ``lambdarank`` the success head serves both ``success`` and
-``accept``.
+A `Calibration` names the heads it reads and what each counts, the monotone curve it applies to their sum, where
+wanted what scales it (lift in prices of the product, or the odds of acceptance by the creator's own rate, say), and
+the spread about its answer. Several calibrations may read one head: in the ranker ``lambdarank`` the success head
+serves both ``success`` and ``accept``.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _SETTLED = 1e-3
 
 @dataclass(frozen=True)
 class Term:
-    """One signal's part in a scale: ``coefficient`` times its value, or the value's logarithm, held within bounds.
+    """One signal's part in a scale: ``coefficient`` times its value, held within bounds, its logarithm or log-odds.
 
     Parameters
     ----------
@@ -65,6 +64,8 @@ class Term:
         -100 to 100, a log unit of the factor a unit of the value, or a power of the signal where ``log``.
     log : bool
         Whether the logarithm is taken; then ``0 < low``.
+    odds : bool
+        Whether it is the logarithm of the odds, value / (1 - value); then ``log``, and ``high < 1``.
 
     Raises
     ------
@@ -78,6 +79,7 @@ class Term:
     missing: float
     coefficient: float = 1.0
     log: bool = True
+    odds: bool = False
 
     def __post_init__(self) -> None:
         numbers = (self.low, self.missing, self.high, self.coefficient)
@@ -85,15 +87,16 @@ class Term:
             isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
             for number in numbers
         )
-        fine = fine and isinstance(self.signal, str) and isinstance(self.log, bool)
+        fine = fine and isinstance(self.signal, str) and isinstance(self.log, bool) and isinstance(self.odds, bool)
         if not fine or abs(self.coefficient) > 100 or not self.low <= self.missing <= self.high:
             raise self._refused(numbers)
-        if self.log and self.low <= 0:
+        if (self.log and self.low <= 0) or (self.odds and not (self.log and self.high < 1)):
             raise self._refused(numbers)
 
     def _refused(self, numbers: tuple[float, ...]) -> BundleError:
         return BundleError(
-            "a term with low <= missing <= high, above 0 where the logarithm is taken, and a coefficient within 100",
+            "a term with low <= missing <= high, above 0 where the logarithm is taken (and below 1 where it is that of "
+            "odds), and a coefficient within 100",
             received=f"{numbers!r}",
             look="the bundle's calibration",
         )
@@ -101,17 +104,19 @@ class Term:
     def of(self, values: Floats) -> Floats:
         """What each row adds to ln of the factor, (n,)."""
         held = np.clip(np.where(np.isnan(values), self.missing, values), self.low, self.high)
+        if self.odds:
+            return as_floats(self.coefficient * (np.log(held) - np.log1p(-held)))
         return self.coefficient * (np.log(held) if self.log else held)
 
     @property
     def usual(self) -> float:
         """What a row adds whose value is not known."""
-        return self.coefficient * (math.log(self.missing) if self.log else self.missing)
+        return float(self.of(np.array([np.nan]))[0])
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What multiplies the calibrated value: exp of a sum of terms, each of one signal.
+    """What multiplies the calibrated money, or a probability's odds: exp of a sum of terms, each of one signal.
 
     Parameters
     ----------
@@ -195,7 +200,7 @@ class Calibration:
     spread : ProbabilitySpread or MoneySpread
         About the curve's value (before the scale).
     scale : Scale, optional
-        Multiplies value and interval; for money alone.
+        Multiplies money with its interval, or the odds of a probability.
     """
 
     heads: Mapping[str, float]
@@ -215,10 +220,6 @@ class Calibration:
                 received=f"{self.heads!r:.80}",
                 look="the bundle's calibration",
             )
-        if self.scale is not None and isinstance(self.spread, ProbabilitySpread):
-            raise BundleError(
-                "a scale on money alone", received="one on a probability", look="models.calibration.scale"
-            )
 
     @property
     def leading(self) -> str:
@@ -236,15 +237,20 @@ class Calibration:
     def value(self, score: Floats, factor: Floats | float = 1.0) -> Floats:
         """The calibrated quantity, (n,): a probability in 0..1, or USD. ``factor`` is `Scale.of` of the rows."""
         if isinstance(self.spread, ProbabilitySpread):
-            return np.clip(self.curve(score), 0.0, 1.0)
+            plain = np.clip(self.curve(score), 0.0, 1.0)
+            return plain if self.scale is None else as_floats(plain * factor / (1.0 - plain + plain * factor))
         return self.curve(score) * factor
 
     def variance(self, score: Floats, factor: Floats | float = 1.0) -> Floats:
         """Variance about it, (n,)."""
+        if isinstance(self.spread, ProbabilitySpread):
+            return self.spread.variance_at(self.value(score, factor))
         return self.spread.variance_at(self.value(score)) * np.square(factor)
 
     def interval(self, score: Floats, factor: Floats | float = 1.0, *, level: float = LEVEL) -> tuple[Floats, Floats]:
         """The interval of ``level`` (one of `models.calibration.intervals.LEVELS`), two (n,)."""
+        if isinstance(self.spread, ProbabilitySpread):
+            return self.spread.interval(self.value(score, factor), level)
         low, high = self.spread.interval(self.value(score), level)
         return low * factor, high * factor
 

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from training.data.dataset import TrainingData, build_training_data
+from training.data.dataset import LEAST_DELIVERED, LEAST_LABELLED, TrainingData, build_training_data
 from training.data.labels import build_labels
 from training.data.splits import Split, split_by_time, split_of
 
-__all__ = ["Split", "TrainingData", "build_labels", "build_training_data", "split_by_time", "split_of"]
+__all__ = [
+    "LEAST_DELIVERED",
+    "LEAST_LABELLED",
+    "Split",
+    "TrainingData",
+    "build_labels",
+    "build_training_data",
+    "split_by_time",
+    "split_of",
+]

@@ -80,6 +80,21 @@ class TrainingData(Shown):
         return self.rows[name].to_numpy(dtype=np.float64)
 
     @property
+    def labelled(self) -> int:
+        """How many invitations are labelled."""
+        return int((self.rows["status"] == "labelled").sum())
+
+    @property
+    def delivered(self) -> int:
+        """How many of them were delivered."""
+        return int((self.rows["delivered"] == 1.0).sum())
+
+    @property
+    def enough(self) -> bool:
+        """Whether heads may be learned from them: `LEAST_LABELLED` and `LEAST_DELIVERED`."""
+        return self.labelled >= LEAST_LABELLED and self.delivered >= LEAST_DELIVERED
+
+    @property
     def reply_known(self) -> Flags:
         """Rows whose answer is known and was given its full time: what the accept head learns from, bool (n,)."""
         known = self.rows["accepted"].notna().to_numpy(dtype=np.bool_)
@@ -118,22 +133,25 @@ class TrainingData(Shown):
         return np.where(self.outcome_known, earned, np.nan)
 
 
-def build_training_data(market: Marketplace, campaign_ids: tuple[str, ...], *, as_of: pd.Timestamp) -> TrainingData:
+def build_training_data(
+    market: Marketplace, campaign_ids: tuple[str, ...], *, as_of: pd.Timestamp, small: bool = False
+) -> TrainingData:
     """Labels, signals and terms of every invitation of ``campaign_ids`` that can be learned from.
 
-    Rows whose answer and outcome are both unknown are left out.
+    Rows whose answer and outcome are both unknown are left out. ``small`` takes any number of outcomes, none among them
+    (`training.priors`); `TrainingData.enough` says whether there are enough for heads.
 
     Raises
     ------
     TrainingError
-        Fewer than `LEAST_LABELLED` labelled invitations or `LEAST_DELIVERED` deliveries.
+        Fewer than `LEAST_LABELLED` labelled invitations or `LEAST_DELIVERED` deliveries, unless ``small``.
     """
     labels = build_labels(market, as_of)
     labels = labels[labels["campaign_id"].isin(campaign_ids)]
     labels = labels[(labels["status"] == "labelled") | labels["accepted"].notna()]
     labelled = int((labels["status"] == "labelled").sum())
     delivered = int((labels["delivered"] == 1.0).sum())
-    if labelled < LEAST_LABELLED or delivered < LEAST_DELIVERED:
+    if not small and (labelled < LEAST_LABELLED or delivered < LEAST_DELIVERED):
         raise TrainingError(
             f"at least {LEAST_LABELLED} labelled invitations and {LEAST_DELIVERED} deliveries before {as_of:%Y-%m-%d}",
             received=f"{labelled} labelled, {delivered} delivered in {len(campaign_ids)} campaigns",

@@ -9,7 +9,7 @@ campaign is the unit of every interval and test.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -130,6 +130,8 @@ class Comparison(Shown):
     @property
     def headline(self) -> str:
         """The headline metric of the champion, beside how many rankers and campaigns there are."""
+        if not self.metrics:
+            return f"nothing to measure on yet in {len(self.campaigns)} held-out campaigns"
         first = self.metrics[0]
         row = self.row(self.champion, first)
         return (
@@ -139,7 +141,9 @@ class Comparison(Shown):
 
     def to_frame(self) -> pd.DataFrame:
         """One row a metric and ranker (the index), in the order of metrics, then best estimate first."""
-        return pd.DataFrame([vars(row) for row in self.rows]).set_index(["metric", "ranker"]).drop(columns="slice")
+        columns = [one.name for one in fields(Standing)]
+        rows = pd.DataFrame([vars(row) for row in self.rows], columns=columns)
+        return rows.set_index(["metric", "ranker"]).drop(columns="slice")
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: NaN as None, arrays as lists."""
@@ -173,6 +177,7 @@ def compare_rankers(
     profits: ProfitLog | None = None,
     slices: pd.DataFrame | None = None,
     for_scale: Mapping[str, npt.ArrayLike] | None = None,
+    unmeasured: bool = False,
     seed: int = 0,
 ) -> Comparison:
     """Measure every ranker on the same creators of the same campaigns.
@@ -201,6 +206,8 @@ def compare_rankers(
         One column a slice dimension, a value for each row of ``pairs`` (`training.evaluation.slices.slice_columns`).
     for_scale : mapping of ranker to float64 (n,), optional
         Rankers that are shown beside the others and belong to no family of tests.
+    unmeasured : bool
+        Take campaigns without any evidence: the comparison then has no metric.
     seed : int
         Of the bootstrap and the randomisation test.
 
@@ -208,7 +215,7 @@ def compare_rankers(
     ------
     TrainingError
         No ranker, an unknown champion, a score for fewer or more rows than ``pairs``, a pair twice, or no
-        evidence at all.
+        evidence at all (unless ``unmeasured``).
     """
     ranked = {name: np.asarray(values, dtype=np.float64) for name, values in {**scores, **(for_scale or {})}.items()}
     champion = champion or next(iter(ranked), "")
@@ -226,7 +233,7 @@ def compare_rankers(
         told[name] = told.get(name, {}) | {"success": np.asarray(chances, dtype=np.float64)}
     campaigns = tuple(sorted(pairs["campaign_id"].astype(str).unique()))
     values = _measure(ranked, known, campaigns, np.arange(len(known)), told=told)
-    if not values:
+    if not values and not unmeasured:
         raise TrainingError(
             "matured labels or the simulator's truth for some held-out campaign",
             received=f"none for {len(campaigns)} campaigns",

@@ -65,8 +65,10 @@ class HeldOut:
             briefs=self.briefs,
         )
 
-    def compare(self, bundles: Mapping[str, Bundle], *, champion: str, seed: int = 0) -> Comparison:
-        """The bundles beside every baseline."""
+    def compare(
+        self, bundles: Mapping[str, Bundle], *, champion: str, unmeasured: bool = False, seed: int = 0
+    ) -> Comparison:
+        """The bundles beside every baseline; ``unmeasured`` as `compare_rankers` takes it."""
         scores: dict[str, Floats] = {}
         told: dict[str, Predictions] = {}
         for name, bundle in bundles.items():
@@ -81,6 +83,7 @@ class HeldOut:
             predictions=told,
             profits=self.profits,
             slices=self.slices,
+            unmeasured=unmeasured,
             seed=seed,
         )
 

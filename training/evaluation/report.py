@@ -49,9 +49,12 @@ def evaluation_text(found: Evaluation) -> str:
 
 def _comparison(comparison: Comparison) -> Iterator[TextTable | str]:
     yield from _spaced(_by_metric(comparison))
-    yield from _tests(comparison)
-    yield from _money(comparison)
-    yield from _effects(comparison)
+    if not comparison.metrics:
+        yield f"{comparison.headline[:1].upper()}{comparison.headline[1:]}."
+    else:
+        yield from _tests(comparison)
+        yield from _money(comparison)
+        yield from _effects(comparison)
     yield _counts(comparison)
     for ranker, found in comparison.calibration.items():
         if found["rows"]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import TrainingError
+from models.quiet import route_log
 
 __all__ = ["DETERMINISTIC", "fit_booster", "fit_side_by_side"]
 
@@ -30,6 +31,9 @@ DETERMINISTIC: dict[str, Any] = {
     "verbosity": -1,
 }
 """Parameters under which LightGBM gives the same text for the same input on any machine with any number of cores."""
+
+_NOT_NEGATIVE = ("poisson", "gamma", "tweedie")
+"""Objectives for which LightGBM refuses targets below 0."""
 
 
 def fit_booster(
@@ -78,6 +82,7 @@ def fit_booster(
     """
     import lightgbm
 
+    route_log()
     y = np.asarray(y, dtype=np.float64)
     rows, columns = X.shape
     _require(rows == len(y) and rows > 0, f"one target a row for {rows} rows", f"{len(y)} targets")
@@ -91,6 +96,9 @@ def fit_booster(
     merged = {**DETERMINISTIC, "seed": seed, **params}
     if monotone is not None and any(monotone):
         merged["monotone_constraints"] = [int(sign) for sign in monotone]
+    told = {name: value for name, value in merged.items() if not callable(value)}
+    if told.get("objective") in _NOT_NEGATIVE:
+        _require(bool((y >= 0).all()), f"targets of 0 or more for {told['objective']}", f"one of {y.min():.6g}")
     data = lightgbm.Dataset(
         X,
         label=y,
@@ -102,14 +110,15 @@ def fit_booster(
         free_raw_data=True,
     )
     try:
+        if "objective" not in told:
+            # An objective of one's own on rows that nothing splits: LightGBM refuses that, and on standard error.
+            data._update_params(told).construct()
+            if not any(data.feature_num_bin(column) for column in range(columns)):
+                raise _unsplit(rows, merged)
         booster = lightgbm.train(merged, data, num_boost_round=rounds)
     except lightgbm.basic.LightGBMError as reason:
         if "num_features" in str(reason):
-            raise TrainingError(
-                "rows of which at least one signal tells enough apart for a tree to split them",
-                received=f"{rows} rows, which no signal splits into {merged.get('min_data_in_leaf', 20)} and more",
-                look="a longer history, or a later --as-of",
-            ) from reason
+            raise _unsplit(rows, merged) from reason
         raise TrainingError(
             "data and parameters that LightGBM takes", received=str(reason), look="the LightGBM parameters page"
         ) from reason
@@ -124,6 +133,14 @@ def fit_side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """
     with ThreadPoolExecutor(max_workers=max(1, min(os.cpu_count() or 1, len(items)))) as pool:
         return list(pool.map(work, items))
+
+
+def _unsplit(rows: int, params: Mapping[str, Any]) -> TrainingError:
+    return TrainingError(
+        "rows of which at least one signal tells enough apart for a tree to split them",
+        received=f"{rows} rows, which no signal splits into {params.get('min_data_in_leaf', 20)} and more",
+        look="a longer history, or a later --as-of",
+    )
 
 
 def _require(fine: bool, expected: str, received: str) -> None:

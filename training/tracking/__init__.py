@@ -7,10 +7,20 @@ from training.tracking.gate import GateEvidence, Judgement, Verdict, check_gate
 from training.tracking.notes import VersionNotes
 from training.tracking.promotion import Promotion, promote, rollback
 from training.tracking.record import describe, evidence_of, record_parent, record_ranker, record_shares
-from training.tracking.registry import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, HELD_OUT, aliased, point_alias, register
+from training.tracking.registry import (
+    BASIS,
+    CHALLENGER,
+    CHAMPION,
+    EVIDENCE_DIGEST,
+    HELD_OUT,
+    aliased,
+    point_alias,
+    register,
+)
 from training.tracking.store import Run, Store, default_tracking_uri, open_store
 
 __all__ = [
+    "BASIS",
     "CHALLENGER",
     "CHAMPION",
     "EVIDENCE_DIGEST",

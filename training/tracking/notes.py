@@ -69,6 +69,8 @@ class VersionNotes:
     def text(self, ranker: str, comparison: Comparison) -> str:
         """For the description, in Markdown."""
         against = "" if self.champion is None else f" against champion version {self.champion}"
+        if not comparison.metrics:
+            return f"What changed{against}: {'; '.join(self.changes)}.\n"
         headline = comparison.metrics[0]
         tests = _tests(comparison, ranker)
         corrected = dict(zip(tests, holm([test.p for test in tests.values()]).tolist(), strict=True))
@@ -88,10 +90,13 @@ class VersionNotes:
 
     def tags(self, ranker: str, comparison: Comparison) -> dict[str, object]:
         """The same in short, against the champion where it was measured beside, else the best heuristic."""
+        if not comparison.metrics:
+            return {"changed": "; ".join(self.changes)[:1000], "campaigns": 0}
         headline = comparison.metrics[0]
         values = comparison.values[headline]
         champion = f"version {self.champion}"
-        name = champion if champion in values else best_heuristic({k: v.tolist() for k, v in values.items()}, headline)
+        others = {other: each.tolist() for other, each in values.items() if other != ranker}
+        name = champion if champion in values else best_heuristic(others, headline)
         test = _tests(comparison, ranker)[name]
         ours, theirs = comparison.row(ranker, headline), comparison.row(name, headline)
         return {

@@ -24,8 +24,9 @@ from marketplace.display import Shown, text_of
 from marketplace.errors import GateError
 from marketplace.state import replace_folder
 from models.bundle import bundle_folder, load_bundle, save_bundle
-from training.tracking.gate import Check, GateEvidence, Judgement, check_gate, require_gate
+from training.tracking.gate import Check, GateEvidence, Judgement, Verdict, check_gate, require_gate
 from training.tracking.registry import (
+    BASIS,
     CHALLENGER,
     CHAMPION,
     EVIDENCE_ARTIFACT,
@@ -209,9 +210,19 @@ def rollback(*, store: Store | None = None) -> Promotion:
 
 
 def _weigh(store: Store, candidate: Version, champion: Version | None, *, reason: str, force: bool) -> Judgement | None:
-    """The gate's judgement; a forced promotion goes on without one where it cannot be had."""
+    """The gate's judgement; a forced promotion goes on without one where it cannot be had.
+
+    A version that stands on a basis (`models.bundle.Basis`) declares that its marketplace has too few outcomes for
+    heads of its own, and so too few for the gate to tell it from anything. It may take an empty place or that of
+    another version on a basis, and none that has heads of its own.
+    """
     try:
         evidence = _recorded(store, candidate)
+        if candidate.tags.get(BASIS) and (champion is None or champion.tags.get(BASIS)):
+            beside = "no champion yet" if champion is None else f"champion version {champion.number} is on a basis too"
+            check = Check("on a basis, in no better one's place", True, f"{beside}; {candidate.tags[BASIS]}")
+            words = "cannot tell: too little came of its invitations to judge by; it takes the place of no better one"
+            return Judgement(Verdict.CANNOT_TELL, words, (check,))
         theirs = None
         if champion is not None and evidence.champion_version != champion.number:
             theirs = _recorded(store, champion)

@@ -138,16 +138,21 @@ def evidence_of(
 
 def describe(ranker: FittedRanker, comparison: Comparison, data: TrainingData) -> str:
     """The version's description, in Markdown: what it is, what it learned from, how it did."""
+    told = ", ".join(f"{name} ({head.feature_set}, {head.rounds} trees)" for name, head in ranker.heads.items())
+    basis = ranker.bundle.basis
+    made = f"Heads: {told}" if basis is None else f"{basis.text[:1].upper()}{basis.text[1:]}"
+    begun = (
+        f"Ranker **{ranker.name}**, learned from {len(data)} invitations known before {data.as_of:%Y-%m-%d} "
+        f"({int(data.lift_known.sum())} estimated lifts).\n\n{made}.\n\n"
+        f"Validation within training: {ranker.validation:.3f}. "
+    )
+    if not comparison.metrics:
+        return f"{begun}Held out: {comparison.headline}.\n"
     headline = comparison.metrics[0]
-    ours = comparison.row(ranker.name, headline)
-    heads = ", ".join(f"{name} ({head.feature_set}, {head.rounds} trees)" for name, head in ranker.heads.items())
     rows = [row for row in comparison.rows if row.metric == headline]
     table = "\n".join(f"| {row.ranker} | {row.estimate:.3f} | {row.low:.3f} .. {row.high:.3f} |" for row in rows)
     return (
-        f"Ranker **{ranker.name}**, learned from {len(data)} invitations known before {data.as_of:%Y-%m-%d} "
-        f"({int(data.lift_known.sum())} estimated lifts).\n\n"
-        f"Heads: {heads}.\n\n"
-        f"Validation within training: {ranker.validation:.3f}. Held out, {ours.campaigns} campaigns:\n\n"
+        f"{begun}Held out, {comparison.row(ranker.name, headline).campaigns} campaigns:\n\n"
         f"| ranker | {headline} | 95 % interval |\n| --- | --- | --- |\n{table}\n"
     )
 
@@ -180,8 +185,8 @@ def _figures(run: Run, ranker: FittedRanker, data: TrainingData, held_out: HeldO
     run.figure(importance_figure(importance), "figures/importance.png")
     curves, what = _gain_curves(ranker, held_out)
     run.figure(gain_figure(curves, depth=CURVE_DEPTH, what=what), "figures/gain.png")
-    headline = comparison.metrics[0]
-    for by in ("market", "follower_tier"):
+    headline = comparison.metrics[0] if comparison.metrics else ""
+    for by in ("market", "follower_tier") if headline else ():
         values = {
             name.split("=", 1)[1]: _interval(metrics[headline][ranker.name])
             for name, metrics in comparison.slices.items()

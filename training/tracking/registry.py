@@ -17,6 +17,7 @@ from marketplace.errors import GateError
 from training.tracking.store import Run, Store
 
 __all__ = [
+    "BASIS",
     "BUNDLE_ARTIFACT",
     "CHALLENGER",
     "CHAMPION",
@@ -35,6 +36,8 @@ __all__ = [
     "tag_version",
 ]
 
+BASIS = "basis"
+"""Tag of a version that was made of too few outcomes for heads of its own: what it stands on, in words."""
 MODEL_NAME = "collabrank"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
