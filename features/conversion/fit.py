@@ -2,10 +2,10 @@
 
 Units ordered from a post that no ad led to are Poisson with the mean
 
-    views^theta * exp(fixed + general_i + category_ik + price_i * s + taste_i . v_b)  +  level * exp(captured)
+    views * exp(fixed + general_i + category_ik + price_i * s + taste_i . v_b)  +  level * exp(captured)
 
 for creator *i*, category *k*, brand *b* and log price *s* about the category's mean. The first part grows with how
-many watch, in proportion (theta = 1) or otherwise: it is what watching sells. The second does not: it is what the
+many watch: it is what watching sells. The second does not: it is what the
 product would have sold anyway, caught on its way through a post, in proportion to the product's usual day (``level``)
 and log-linear in the creator's followers, number of posts and share of posts in the category. Only the first is
 conversion. What a creator is like is drawn from normal distributions whose spreads are estimated, so that few posts say
@@ -72,17 +72,14 @@ class Fitted:
     brands : float64 (b, `TASTES`)
     brand_spread : float64 (`TASTES`,)
         Prior variances of ``brands``.
-    fixed : float64 (c + 7 + `TRAITS`,)
-        Categories, live, partnership, price, its square, log share of posts, squared price distance, traits, and
-        theta - 1, which multiplies ln(views / `usual_views`).
+    fixed : float64 (c + 6 + `TRAITS`,)
+        Categories, live, partnership, price, its square, log share of posts, squared price distance, traits.
     captured : float64 (5,)
         Constant, log followers, log posts, log share of posts, partnership.
     category_share : float64 (m, c)
         ln of the share of the creator's posts in each category, times the number of categories.
     usual_price : float64 (m,)
         Mean log price (about the category's) of what the creator posts, drawn to 0.
-    usual_views : float
-        The geometric mean of the posts' views.
     dispersion : float
         Pearson's, at least 1: how much further counts scatter than Poisson's.
     converged : bool
@@ -98,7 +95,6 @@ class Fitted:
     captured: Floats
     category_share: Floats
     usual_price: Floats
-    usual_views: float
     dispersion: float
     converged: bool = True
 
@@ -167,11 +163,8 @@ class _Fit:
         self.cover[:, self.diagonal] = self.spread
         self.brands = np.random.default_rng(seed).normal(0.0, 0.3, size=(len(shelf.brand_ids), TASTES))
         self.brand_spread = np.full(TASTES, 0.1)
-        self.log_views = np.log(posts.views)
-        self.usual_views = float(np.exp(self.log_views.mean()))
-        self.log_views -= self.log_views.mean()
         half = 0.5 * max(posts.units.sum(), 1.0)
-        self.fixed = np.zeros(self.c + 7 + TRAITS)
+        self.fixed = np.zeros(self.c + 6 + TRAITS)
         self.fixed[: self.c] = np.log(half / posts.views.sum())
         self.captured = np.zeros(5)
         self.captured[0] = np.log(half / shelf.level[posts.product].sum())
@@ -201,7 +194,6 @@ class _Fit:
             captured=self.captured,
             category_share=self.share,
             usual_price=self.usual_price,
-            usual_views=self.usual_views,
             dispersion=self.dispersion,
             converged=converged,
         )
@@ -229,7 +221,6 @@ class _Fit:
                     share,
                     far,
                     traits,
-                    self.log_views[rows],
                 ]
             )
             captured = np.column_stack(

@@ -97,8 +97,7 @@ class Conversion:
         Views, none of them bought, that the creator's next post is expected to have: a video in its first week, or a
         live, as often as the creator and partnerships go live.
     per_view : float64 (m + 1,)
-        ln of what a view of that post sells beside a view of a video of `Fitted.usual_views` views: lives sell more,
-        and sales need not grow in proportion to views.
+        ln of what a view of that post sells beside a view of a video: lives sell more.
     brands : float64 (brands + 1, tastes)
         The last stands for all that are not known.
     fixed : float64
@@ -197,7 +196,7 @@ class Conversion:
             and self.category_share.shape == (c, people)
             and all(len(one) == people for one in (self.level, self.usual_price, self.views, self.per_view))
             and len(self.brands) == len(self.brand_ids) + 1
-            and len(self.fixed) == c + 7 + TRAITS
+            and len(self.fixed) == c + 6 + TRAITS
             and len(self.category_price) == c
         )
 
@@ -317,14 +316,11 @@ def _next_post(evidence: ConversionData, fitted: Fitted) -> dict[str, Floats]:
     share = np.append((lives + _FORMAT_WORTH * usual) / (count + _FORMAT_WORTH), usual)
     share = np.clip(share * (delivered / usual if usual > 0 else 1.0), 0.0, 1.0)
     middle, variance = _log_views(evidence, live, log_views, ratio)
-    theta = 1.0 + float(fitted.fixed[c + 6 + TRAITS])
-    # Of a post of lognormal views: E[V], and E[V^theta] beside what V in proportion would give.
-    beyond = 0.5 * (theta * theta - theta) * variance + (theta - 1.0) * (middle - np.log(fitted.usual_views))
     views = np.log((1.0 - share) + share * np.exp(ratio))
-    sold = np.log((1.0 - share) + share * np.exp(theta * ratio + float(fitted.fixed[c])))
+    sold = np.log((1.0 - share) + share * np.exp(ratio + float(fitted.fixed[c])))
     return {
         "views": np.exp(np.round(middle + 0.5 * variance + views, DECIMALS)),
-        "per_view": np.round(beyond + sold - views, DECIMALS),
+        "per_view": np.round(sold - views, DECIMALS),
     }
 
 

@@ -33,10 +33,6 @@ UNREAD: Mapping[str, str] = MappingProxyType(
             "spending follows demand and foreseen partnerships alike, so it is no control; ads that run a creator's "
             "post are told by the orders' is_paid_traffic and by paid_view_count"
         ),
-        "product_days.discount_rate": (
-            "a discount often starts with the campaign: to take its sales out would take lift out; what all products "
-            "of a category discount at once is in the index of untreated ones"
-        ),
         "creator_snapshots.top_follower_age": (
             "one band, without the share of followers in it; what an audience buys is read from orders"
         ),

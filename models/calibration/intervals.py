@@ -294,7 +294,7 @@ _MAX_BINS = 10
 _TAIL_ROWS = 60
 _FAR_SHARE = 0.01
 """Residuals beyond this quantile of all, each in the usual size of its bin, are pulled in before they are squared."""
-_STEPS = 400
+_STEPS = 200
 _GRID = 201
 
 

@@ -10,7 +10,14 @@ import pytest
 
 from features.briefs.brief import read_briefs
 from features.conversion.fit import TASTES, fit_conversion, packed
-from features.conversion.model import CONVERSION_SIGNALS, REFIT_DAYS, Conversion, conversion_columns, conversion_of
+from features.conversion.model import (
+    CONVERSION_SIGNALS,
+    REFIT_DAYS,
+    Conversion,
+    _laid_out,
+    conversion_columns,
+    conversion_of,
+)
 from features.conversion.rows import TRAITS, ConversionData, Posts, Shelf, read_conversion_data
 from features.signals.build import build_matrix
 from marketplace.tables import Marketplace
@@ -266,11 +273,12 @@ def rows(evidence):
 
 def test_posts_are_read_as_known_on_the_day(shop):
     early = read_conversion_data(shop, day("2024-01-10"))
-    # Of v1 70 unbought views of the first day; the second day's came in late. One order waits to be cancelled.
-    assert rows(early) == [("b1", 70, 2, 0, 0), ("b1", 80, 0, 1, 0), ("b2", 80, 0, 1, 0), ("b2", 70, 0, 0, 0)]
+    # Of v1 70 unbought views of the first day; the second day's came in late. One order waits to be cancelled; three
+    # units a line.
+    assert rows(early) == [("b1", 70, 6, 0, 0), ("b1", 80, 0, 1, 0), ("b2", 80, 0, 1, 0), ("b2", 70, 0, 0, 0)]
     late = read_conversion_data(shop, day("2024-01-30"))
     # v3 was deleted; b's cancellation, d and the delivery are known; c was led by an ad.
-    assert rows(late) == [("b1", 120, 1, 0, 0), ("b1", 80, 0, 1, 1), ("b2", 80, 1, 1, 1)]
+    assert rows(late) == [("b1", 120, 3, 0, 0), ("b1", 80, 0, 1, 1), ("b2", 80, 3, 1, 1)]
     assert late.shelf.level.tolist() == [4.0, 4.0]  # the median of 2, 4, 9, and the usual one where none is told
     assert late.creator_ids.tolist() == ["c1"]  # c2 joined later
     np.testing.assert_allclose(late.shelf.price, 0.0)  # one product a category
@@ -331,3 +339,29 @@ def test_a_model_comes_back_from_its_arrays(wee, wee_frames):
     for name, values in model.predict(every, item).items():
         np.testing.assert_array_equal(values, again.predict(every, item)[name])
         np.testing.assert_array_equal(values[5:6], model.predict(every[5:6], item)[name])
+
+
+@pytest.mark.parametrize("lives", ["no lives", "lives alone", "half lives"])
+def test_the_next_post_sells_what_posts_of_its_format_sold(lives):
+    """Views x units a view of the next post is the mean of what each creator's posts sold, whatever their format."""
+    rng = np.random.default_rng(11)
+    creators, per_creator = 60, 80
+    creator = np.repeat(np.arange(creators), per_creator)
+    live = {"no lives": 0.0, "lives alone": 1.0, "half lives": (np.arange(len(creator)) % 2).astype(float)}[lives]
+    live = np.broadcast_to(live, creator.shape).astype(np.float64)
+    views = rng.lognormal(6.0 + 0.5 * live, 0.5, len(creator)).round() + 1.0
+    units = rng.poisson(views * np.exp(-4.0 + 0.02 * creator + 1.2 * live)).astype(float)
+    posts = Posts(creator, np.zeros(len(creator), dtype=np.int64), views, units, live, np.zeros(len(creator)))
+    evidence = evidence_of(posts, shelf_of([0], [0], [0.0], 1e-3), creators)
+    video = evidence.posts.live == 0
+    mine, seen = evidence.posts.creator[video], np.log(evidence.posts.views[video])
+    sums = (np.bincount(mine, weights=w, minlength=creators) for w in (np.ones(len(seen)), seen, seen**2))
+    evidence = dataclasses.replace(
+        evidence, **dict(zip(("videos", "log_views", "log_views_squared"), sums, strict=True))
+    )
+    model = _laid_out(evidence, fit_conversion(evidence, rounds=60))
+    found = model.predict(np.arange(creators), model.item(brand_id="b0", category_id="k0", price_usd=1.0))
+    told = found["brief_views_expected_365d"] / 1000.0 * found["brief_conversion_mean_365d"]
+    sold = np.bincount(evidence.posts.creator, weights=evidence.posts.units) / per_creator
+    np.testing.assert_allclose(told, sold, rtol=0.35)
+    assert told.sum() == pytest.approx(sold.sum(), rel=0.07)
