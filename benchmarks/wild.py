@@ -71,7 +71,8 @@ def said_of_first(drawn: Drawn, scores: Floats, predictions: Predictions) -> dic
     first = groups.order(scores)[groups.place <= FIRST]
     known = first[truth["incremental_profit"].notna().to_numpy()[first]]
     campaigns = max(len(np.unique(groups.code[known])), 1)
-    came = truth["incremental_gmv_realised"].to_numpy(dtype=np.float64)
+    # A marketplace of others may tell what was expected alone.
+    came = truth.reindex(columns=["incremental_gmv_realised"]).to_numpy(dtype=np.float64)[:, 0]
     rows = np.flatnonzero(np.isfinite(came))
     inside = (predictions.lift_low_90[rows] <= came[rows]) & (came[rows] <= predictions.lift_high_90[rows])
     return {
