@@ -19,7 +19,7 @@ from marketplace.display import Shown
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from models.economics import Economics
-from training.data.labels import build_labels
+from training.data.labels import LEAST_READ, build_labels
 
 __all__ = ["LEAST_DELIVERED", "LEAST_LABELLED", "TrainingData", "build_training_data"]
 
@@ -124,13 +124,14 @@ class TrainingData(Shown):
         """What each invitation is estimated to have brought, USD (n,): NaN where that is not known.
 
         Delivered: ``margin * lift - fee - commission * attributed - sample``; accepted and not delivered: the
-        sample's cost; not accepted: 0.
+        sample's cost; not accepted: 0. NaN also where sales days hide what was sold (`LEAST_READ`).
         """
         terms = self.economics
         accepted, delivered = self.column("accepted"), self.column("delivered")
         worth = terms.worth(self.column("lift_usd"), self.column("attributed_usd"))
         earned = np.where(delivered == 1.0, worth, 0.0) - np.where(accepted == 1.0, terms.sample_cost_usd, 0.0)
-        return np.where(self.outcome_known, earned, np.nan)
+        hidden = (delivered == 1.0) & (self.column("lift_read_share") < LEAST_READ)
+        return np.where(self.outcome_known & ~hidden, earned, np.nan)
 
 
 def build_training_data(

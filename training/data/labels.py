@@ -11,7 +11,12 @@ from marketplace.cache import FRAME, remembered
 from marketplace.tables import Marketplace
 from training.outcomes import build_outcomes
 
-__all__ = ["LABEL_COLUMNS", "build_labels"]
+__all__ = ["LABEL_COLUMNS", "LEAST_READ", "build_labels"]
+
+LEAST_READ = 0.5
+"""Share of a partnership's usual sales that must fall outside its products' sales days for it to be learned from and
+judged by: what is told of the rest is a guess.
+"""
 
 LABEL_COLUMNS = (
     "invitation_id",

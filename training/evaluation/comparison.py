@@ -22,6 +22,7 @@ from marketplace.display import Shown
 from marketplace.errors import TrainingError
 from marketplace.jsonable import jsonable
 from models.predict import Predictions
+from training.data import LEAST_READ
 from training.evaluation.baselines import SORTS
 from training.evaluation.effects import EffectTest, check_effects
 from training.evaluation.profit import ProfitLog
@@ -279,7 +280,8 @@ def known_outcomes(pairs: pd.DataFrame, labels: pd.DataFrame | None, truth: pd.D
     """``pairs`` with a column for each of `training.stats.EVIDENCE`, NaN where not known, in the order of ``pairs``.
 
     ``grade`` of the labelled invitations of settled campaigns, ``attributed`` and ``lift`` (before shrinkage), USD, of
-    those delivered; ``profit`` of campaigns whose every pair has truth; ``earned`` is for the log to tell.
+    those delivered, but for what sales days hide (`training.data.LEAST_READ`); ``profit`` of campaigns whose every pair
+    has truth; ``earned`` is for the log to tell.
     """
     known = pairs[KEY].astype(str).reset_index(drop=True)
     for column in EVIDENCE.values():
@@ -291,9 +293,10 @@ def known_outcomes(pairs: pd.DataFrame, labels: pd.DataFrame | None, truth: pd.D
         came = known[KEY].merge(rows, on=KEY, how="left")
         known["grade"] = came["grade"].to_numpy(dtype=np.float64)
         delivered = known["grade"] >= RELEVANT_GRADE
+        hidden = came["lift_read_share"] < LEAST_READ if "lift_read_share" in came else False
         for column, source in {"attributed": "attributed_usd", "lift": "lift_raw_usd"}.items():
             if source in came:
-                known[column] = came[source].where(delivered).to_numpy(dtype=np.float64)
+                known[column] = came[source].where(delivered & ~hidden).to_numpy(dtype=np.float64)
     if truth is not None and len(truth):
         profit = known[KEY].merge(truth[[*KEY, "incremental_profit"]], on=KEY, how="left")["incremental_profit"]
         partly = known["campaign_id"][profit.isna()].unique()

@@ -27,6 +27,7 @@ from marketplace.arrays import Flags, Floats, Ints
 from models.calibration import LEVELS
 from models.economics import Economics
 from models.predict import Predictions
+from training.data import LEAST_READ
 from training.evaluation.standings import WHOLE
 from training.heads import QUANTITIES, Quantity
 from training.stats import LEAST_CAMPAIGNS, calibration_table, cluster_bootstrap, expected_calibration_error
@@ -102,12 +103,15 @@ def observed_quantities(
     Returns
     -------
     dict
-        ``logged``: labels of settled campaigns; ``truth``: expectations; ``realised``: the lift that came of
+        ``logged``: labels of settled campaigns, no sales where sales days hide them (`training.data.LEAST_READ`);
+        ``truth``: expectations; ``realised``: the lift that came of
         deliveries, where the simulator tells.
     """
     rows = pairs[KEY].astype("str").reset_index(drop=True)
     last = labels.sort_values(["sent_at", "invitation_id"], kind="stable").drop_duplicates(KEY, keep="last")
     seen = rows.merge(last, on=KEY, how="left")
+    if "lift_read_share" in seen:
+        seen.loc[seen["lift_read_share"] < LEAST_READ, ["lift_usd", "attributed_usd"]] = np.nan
     read = {"accepted", *(name for one in REPORTED.values() for name in (one.column, one.given) if name)}
     column = {name: seen[name].to_numpy(dtype=np.float64) for name in sorted(read)}
     settled = ((seen["status"] == "labelled") & seen["campaign_settled"].eq(True)).to_numpy()

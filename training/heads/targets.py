@@ -16,7 +16,7 @@ import numpy as np
 
 from marketplace.arrays import Floats
 from models.calibration import Scale, fit_log_linear
-from training.data import TrainingData
+from training.data import LEAST_READ, TrainingData
 from training.heads.feature_sets import FEW, FREE, MONOTONE, SALES_FEW, FeatureSet
 from training.heads.fit import Target
 from training.heads.linear import term_of
@@ -48,9 +48,6 @@ GRADES = 30
 
 EXPECTED_SALES = "brief_sales_expected_365d"
 """The signal of which a power scales the pointwise heads of money."""
-
-LEAST_READ = 0.5
-"""Share of a partnership's usual sales that must fall outside its products' sales days for it to be learned from."""
 
 LEAST_LIFTS = 40
 """With fewer estimated lifts than this, attributed sales stand in for them."""

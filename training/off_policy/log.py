@@ -33,7 +33,7 @@ from marketplace.contract import GRACE_DAYS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from models.economics import Economics
-from training.data import TrainingData, build_labels
+from training.data import LEAST_READ, TrainingData, build_labels
 from training.heads import SHALLOW, Target, fit_booster, fit_side_by_side, quasi_poisson, targets_of
 from training.off_policy.estimators import Log
 from training.outcomes import SETTLED_SHARE
@@ -204,8 +204,10 @@ def _matured(
     if wanted is not None:
         all_of = all_of[all_of["campaign_id"].isin(set(wanted))]
     rows = labels.merge(shown[[*KEY, "propensity"]], on=KEY, how="left")
-    # A delivery whose sales could not be estimated, and an exemption, leave the profit unknown.
-    unsold = (rows["delivered"] == 1.0) & ~(np.isfinite(rows["lift_usd"]) & np.isfinite(rows["attributed_usd"]))
+    # A delivery whose sales could not be estimated, or not be read for sales days, and an exemption, leave the profit
+    # unknown.
+    sold = np.isfinite(rows["lift_usd"]) & np.isfinite(rows["attributed_usd"])
+    unsold = (rows["delivered"] == 1.0) & ~(sold & ~(rows["lift_read_share"] < LEAST_READ))
     rows["unknown"] = unsold | ~((rows["status"] == "labelled") | rows["reason"].isin(SELLERS_DOING))
     rows["unlogged"] = rows["propensity"].isna()
     by = rows.groupby("campaign_id")[["unknown", "unlogged", "campaign_settled"]].mean()

@@ -32,7 +32,7 @@ from models.bundle import Basis, Bundle, load_bundle, read_public_key, signals_s
 from models.calibration import Calibration, MoneySpread, Platt, ProbabilitySpread, Scale
 from models.funnel import names_in
 from models.predict import MONEY, factors, predict, raw_scores
-from training.data import LEAST_DELIVERED, LEAST_LABELLED, TrainingData
+from training.data import LEAST_DELIVERED, LEAST_LABELLED, LEAST_READ, TrainingData
 from training.heads import QUANTITIES, FittedRanker, validation_share
 from training.priors.stated import stated_prior
 
@@ -49,9 +49,6 @@ SHARE_DOUBT = 0.5
 
 TOGETHER = 0.05
 """Correlation of the errors of two rows of one campaign."""
-
-LEAST_READ = 0.5
-"""Share of a partnership's usual sales that must fall outside its products' sales days for it to be learned from."""
 
 _ITERATIONS = 100
 _FLATTEST = -0.9

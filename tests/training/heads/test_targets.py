@@ -10,11 +10,12 @@ import pytest
 from models.calibration.scale import Scale
 from models.predict import predict
 from tests.training.heads.made_up import invitations, told
+from training.data import LEAST_READ
 from training.data.dataset import TrainingData
 from training.heads.estimators import quasi_poisson
 from training.heads.fit import SHALLOW, fit_head
 from training.heads.rankers import fit_rankers
-from training.heads.targets import EXPECTED_SALES, LEAST_LIFTS, LEAST_READ, lift_labels, money_target, targets_of
+from training.heads.targets import EXPECTED_SALES, LEAST_LIFTS, lift_labels, money_target, targets_of
 
 
 def with_sales(data: TrainingData, sales: np.ndarray) -> TrainingData:
