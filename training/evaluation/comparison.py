@@ -280,8 +280,8 @@ def known_outcomes(pairs: pd.DataFrame, labels: pd.DataFrame | None, truth: pd.D
     """``pairs`` with a column for each of `training.stats.EVIDENCE`, NaN where not known, in the order of ``pairs``.
 
     ``grade`` of the labelled invitations of settled campaigns, ``attributed`` and ``lift`` (before shrinkage), USD, of
-    those delivered, but for what sales days hide (`training.data.LEAST_READ`); ``profit`` of campaigns whose every pair
-    has truth; ``earned`` is for the log to tell.
+    those delivered, but for lift that sales days hide (`training.data.LEAST_READ`); ``profit`` of campaigns whose every
+    pair has truth; ``earned`` is for the log to tell.
     """
     known = pairs[KEY].astype(str).reset_index(drop=True)
     for column in EVIDENCE.values():
@@ -296,7 +296,8 @@ def known_outcomes(pairs: pd.DataFrame, labels: pd.DataFrame | None, truth: pd.D
         hidden = came["lift_read_share"] < LEAST_READ if "lift_read_share" in came else False
         for column, source in {"attributed": "attributed_usd", "lift": "lift_raw_usd"}.items():
             if source in came:
-                known[column] = came[source].where(delivered & ~hidden).to_numpy(dtype=np.float64)
+                there = delivered & ~hidden if column == "lift" else delivered
+                known[column] = came[source].where(there).to_numpy(dtype=np.float64)
     if truth is not None and len(truth):
         profit = known[KEY].merge(truth[[*KEY, "incremental_profit"]], on=KEY, how="left")["incremental_profit"]
         partly = known["campaign_id"][profit.isna()].unique()

@@ -103,7 +103,7 @@ def observed_quantities(
     Returns
     -------
     dict
-        ``logged``: labels of settled campaigns, no sales where sales days hide them (`training.data.LEAST_READ`);
+        ``logged``: labels of settled campaigns, no lift where sales days hide it (`training.data.LEAST_READ`);
         ``truth``: expectations; ``realised``: the lift that came of
         deliveries, where the simulator tells.
     """
@@ -111,7 +111,7 @@ def observed_quantities(
     last = labels.sort_values(["sent_at", "invitation_id"], kind="stable").drop_duplicates(KEY, keep="last")
     seen = rows.merge(last, on=KEY, how="left")
     if "lift_read_share" in seen:
-        seen.loc[seen["lift_read_share"] < LEAST_READ, ["lift_usd", "attributed_usd"]] = np.nan
+        seen.loc[seen["lift_read_share"] < LEAST_READ, "lift_usd"] = np.nan
     read = {"accepted", *(name for one in REPORTED.values() for name in (one.column, one.given) if name)}
     column = {name: seen[name].to_numpy(dtype=np.float64) for name in sorted(read)}
     settled = ((seen["status"] == "labelled") & seen["campaign_settled"].eq(True)).to_numpy()
