@@ -9,6 +9,7 @@ import pytest
 from models.calibration.intervals import LEVELS, Z
 from models.economics import Economics
 from models.predict import Predictions
+from training.data import LEAST_READ
 from training.evaluation.quantities import Coverage, Reading, measure_quantities, observed_quantities
 
 N = 6000
@@ -95,3 +96,19 @@ def test_what_came_of_each_pair():
     np.testing.assert_allclose(found["truth"]["success"], 0.2)
     np.testing.assert_equal(found["realised"]["lift"], [150.0, np.nan, np.nan, np.nan])
     assert set(observed_quantities(pairs, labels=labels, truth=None, economics=terms)) == {"logged"}
+
+
+def test_what_sales_days_hide_is_no_outcome():
+    """Its lift would be a guess, and so its profit; what was attributed is exact whenever it was sold."""
+    pairs = pd.DataFrame({"campaign_id": "a", "creator_id": ["x", "y", "z"]})
+    labels = pairs.assign(
+        invitation_id=["1", "2", "3"], sent_at=pd.Timestamp("2025-05-01", tz="UTC"), status="labelled",
+        campaign_settled=True, reply_matured=True, accepted=[1.0, 1.0, 0.0], delivered=[1.0, 1.0, 0.0],
+        lift_usd=[200.0, 200.0, np.nan], attributed_usd=[300.0, 300.0, np.nan],
+        lift_read_share=[LEAST_READ, LEAST_READ - 0.01, np.nan],
+    )  # fmt: skip
+    terms = Economics(*(np.array(value) for value in (0.5, 0.1, 20.0, 5.0)))
+    found = observed_quantities(pairs, labels=labels, truth=None, economics=terms)["logged"]
+    np.testing.assert_equal(found["lift"], [200.0, np.nan, np.nan])
+    np.testing.assert_equal(found["attributed"], [300.0, 300.0, np.nan])
+    np.testing.assert_equal(found["utility"], [45.0, np.nan, 0.0])
