@@ -57,8 +57,10 @@ def find_source(name: str) -> Source:
     return sources()[name]
 
 
-def ingest(name: str, out: Path, *, folder: Path | None = None) -> IngestReport:
-    """Write the source called ``name`` as a marketplace into folder ``out``, which is replaced as a whole.
+def ingest(source: str | Source, out: Path, *, folder: Path | None = None) -> IngestReport:
+    """Write a source, or the one of that name, as a marketplace into folder ``out``, which is replaced as a whole.
+
+    Nothing is written before all of it has been read: on an error what stood at ``out`` is there as before.
 
     Parameters
     ----------
@@ -72,7 +74,8 @@ def ingest(name: str, out: Path, *, folder: Path | None = None) -> IngestReport:
     ContractError
         A column does not cast to the contract's type.
     """
-    read = find_source(name).read(folder)
+    chosen = find_source(source) if isinstance(source, str) else source
+    read = chosen.read(folder)
     unknown = sorted(set(read.tables) - set(TABLES))
     if unknown:
         raise SourceError("tables of the contract", received=", ".join(unknown), look="docs/contract.md")
@@ -81,7 +84,7 @@ def ingest(name: str, out: Path, *, folder: Path | None = None) -> IngestReport:
             (fresh / table).mkdir()
             pq.write_table(to_arrow(frame, table), fresh / table / f"{table}.parquet", compression="zstd")
     return IngestReport(
-        source=name,
+        source=chosen.name,
         rows={table: len(frame) for table, frame in read.tables.items()},
         missing=_missing(read.tables),
         notes=read.notes,
