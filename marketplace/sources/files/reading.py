@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -162,56 +163,80 @@ def find_encoding(content: bytes) -> str:
     return "utf-8"
 
 
-# In order of preference where two fit as well. What is a letter in the one is a rare sign in the other.
-OLD_ENCODINGS = ("cp1252", "cp932", "gb18030", "cp874", "big5", "cp949", "cp1250", "cp1251", "cp1258")
+OLD_ENCODINGS = ("cp1252", "cp932", "cp874", "gb18030", "big5", "cp949", "cp1250", "cp1251")
+"""In order of preference where two fit as well."""
 
 
 def _old_encoding(content: bytes) -> str:
-    from charset_normalizer import from_bytes
+    """The encoding in which the few letters beyond ASCII keep the most natural company.
 
-    lines = [line for line in content.splitlines() if not line.isascii()]
-    # The plain lines say nothing and drown what the others say.
-    found = from_bytes(b"\n".join(lines[:400]), cp_isolation=list(OLD_ENCODINGS), threshold=0.5)
-    scores = {match.encoding: _strangeness(str(match)) for match in found}
+    An export is nearly all digits: what detectors of running text go by is not there, but each letter's neighbours are.
+    """
+    lines = [line for line in re.split(rb"[\r\n]+", content)[:-1] or [content] if not line.isascii()]
+    sample = b"\n".join(lines[:400]) or content
+    scores = {}
+    for name in OLD_ENCODINGS:
+        try:
+            scores[name] = _strangeness(sample.decode(name))
+        except UnicodeDecodeError:
+            continue
     if not scores:
-        raise ValueError("an encoding that is none of those known; say encoding = \"…\" under [files] in the mapping")
+        raise ValueError('an encoding that is none of those known; say encoding = "…" under [files] in the mapping')
     return min(scores, key=lambda name: (round(scores[name], 2), OLD_ENCODINGS.index(name)))
 
 
 def _strangeness(text: str) -> float:
-    """The share of the letters beyond ASCII that no seller's export would have in that company; 0 is natural.
-
-    Thai, kana, common ideographs and Hangul come in runs of their own; Latin letters with accents come between others.
-    """
-    strange = total = 0
+    """The share of the letters beyond ASCII that stand in strange company; 0 is natural."""
+    strange = total = 0.0
     for before, letter, after in zip(" " + text, text, text[1:] + " ", strict=False):
-        if letter.isascii():
-            continue
-        total += 1
-        code = ord(letter)
-        if 0x0E01 <= code <= 0x0E5B:
-            strange += not (_thai(before) or _thai(after))
-        elif 0x3041 <= code <= 0x30FA or code in (0x30FC, 0x3001, 0x3002):
-            strange += 0
-        elif 0xFF61 <= code <= 0xFF9F or 0xE000 <= code <= 0xF8FF:
-            strange += 2  # half-width kana, private use: what other encodings look like
-        elif 0x4E00 <= code <= 0x9FFF:
-            # The first level of GB 2312 and JIS holds what is in daily use.
-            strange += not _daily(letter)
-        elif 0xAC00 <= code <= 0xD7A3:
-            strange += not (0xAC00 <= ord(before) <= 0xD7A3 or 0xAC00 <= ord(after) <= 0xD7A3)
-        elif letter.isalpha():
-            strange += not (before.isascii() and after.isascii()) or code > 0x24F
-        elif letter not in "€£¥–—’‘“”«»°·\u00a0…":
-            strange += 1
+        if not letter.isascii():
+            total += 1
+            strange += _is_strange(before, letter, after)
     return strange / total if total else 0.0
 
 
-def _thai(letter: str) -> bool:
-    return 0x0E01 <= ord(letter) <= 0x0E5B
+def _is_strange(before: str, letter: str, after: str) -> float:
+    """0 where ``letter`` is at home: Latin letters with accents among others, every other script among its own."""
+    code = ord(letter)
+    latin = (before.isascii() and before.isalpha(), after.isascii() and after.isalpha())
+    alone = before.isascii() and after.isascii()
+    inside = before.isalpha() and before.islower() and letter.isupper()
+    if 0xE000 <= code <= 0xF8FF or 0x80 <= code <= 0x9F:
+        return 2.0  # private use and controls: what wrong encodings make
+    if _within(letter, 0xFF61, 0xFF9F):
+        return 0.3 if _within(before, 0xFF61, 0xFF9F) or _within(after, 0xFF61, 0xFF9F) else 2.0
+    if _within(letter, 0x0E01, 0x0E5B):
+        return _thai_strangeness(before, letter, any(latin))
+    if _within(letter, 0x3041, 0x30FC) or _within(letter, 0xFF00, 0xFF60) or _within(letter, 0x3000, 0x3011):
+        return 0.0
+    if _within(letter, 0x4E00, 0x9FFF):
+        return 1.0 if (alone and any(latin)) or all(latin) else 0.5 * (not _daily(letter))
+    if _within(letter, 0x0400, 0x04FF):
+        return float(any(latin)) + inside
+    if _within(letter, 0xAC00, 0xD7A3):
+        return float(any(latin) or (alone and not before.isspace()))
+    if letter.isalpha():
+        # Two in a row are rare, a capital within a word is rarer still.
+        return (0.0 if code <= 0x24F else 1.0) + 0.7 * (not before.isascii() or not after.isascii()) + inside
+    return 0.0 if letter in "€£¥–—’‘“”«»°·\u00a0…º§" else 1.0
+
+
+def _thai_strangeness(before: str, letter: str, by_latin: bool) -> float:
+    """Signs above and below stand on a consonant; digits and the baht sign are never within a Latin word."""
+    code = ord(letter)
+    if code == 0x0E3F or code >= 0x0E4F:
+        return float(by_latin)
+    if code == 0x0E31 or 0x0E34 <= code <= 0x0E3A or 0x0E47 <= code <= 0x0E4E:
+        return float(not (_within(before, 0x0E01, 0x0E2E) or _within(before, 0x0E31, 0x0E4E)))
+    return float(by_latin)
+
+
+def _within(letter: str, first: int, last: int) -> bool:
+    return first <= ord(letter) <= last
 
 
 def _daily(letter: str) -> bool:
+    """Whether an ideograph is of the first level of its national set: those in daily use."""
     for name, last in (("gb2312", 0xD7), ("shift_jis", 0x97), ("big5", 0xC6)):
         try:
             if letter.encode(name)[0] <= last:

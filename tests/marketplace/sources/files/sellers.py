@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -179,7 +180,7 @@ def _texts(values: pd.Series, column: Any, dialect: Dialect) -> pd.Series:
         if column.type == "count":
             return f"{int(value):,}".replace(",", dialect.thousands)
         if column.type == "measure":
-            whole, _, rest = f"{float(value):.17f}".rstrip("0").partition(".") if abs(value) < 1 else repr(float(value)).partition(".")
+            whole, _, rest = format(Decimal(repr(float(value))), "f").partition(".")
             number = f"{int(whole):,}".replace(",", dialect.thousands) + (dialect.decimal + rest if rest not in ("", "0") else "")
             return dialect.money.format(number) if column.unit == "own currency" else number
         return dialect.words.get(value, value) if column.values or column.name == "market" else str(value)
