@@ -33,12 +33,16 @@ __all__ = ["build_tables"]
 
 @dataclass
 class _Built:
-    """Rows of one table with the file's rows that they are from; columns that wait for the start of the data."""
+    """Rows of one table with the file's rows that they are from; columns that wait for the start (True) or end of the data.
+
+    ``foretold``: known_at is a date of the file and some days, and so may lie after the export was made.
+    """
 
     frame: pd.DataFrame
     sheet: Sheet
-    waiting: tuple[str, ...]
+    waiting: dict[str, bool]
     distinct: bool
+    foretold: bool = False
 
 
 def build_tables(folder: Path, mapped: Mapped) -> Ingested:
@@ -120,7 +124,7 @@ class _Building:
         table = TABLES[part.table]
         converter = Converter(sheet, setting, self.troubles, self.notes)
         values: dict[str, Any] = {}
-        waiting = []
+        waiting: dict[str, bool] = {}
         for column in table.columns:
             origin = part.origins.get(column.name) or self._everywhere(column, part)
             where = f"[[{table.name}]] {column.name}"
@@ -128,8 +132,8 @@ class _Building:
                 if not column.nullable:
                     self._say_unmapped(table, column, part)
                 continue
-            if origin.from_start:
-                waiting.append(column.name)
+            if origin.from_start or origin.from_end:
+                waiting[column.name] = origin.from_start
                 values[column.name] = pd.Series(pd.NaT, index=range(len(sheet.cells)), dtype="datetime64[us, UTC]")
                 continue
             series = converter.convert(column, origin, where)
@@ -137,10 +141,11 @@ class _Building:
                 series = series.map(lambda one: self.accounts.get(one, one), na_action="ignore")
             values[column.name] = series
         frame = pd.DataFrame(values, index=range(len(sheet.cells)))
-        built = _Built(frame, sheet, tuple(waiting), part.distinct)
+        built = _Built(frame, sheet, waiting, part.distinct)
         if part.distinct:
             built = self._first_rows(table, built)
         self._refuse_nulls(table, part, built)
+        built.foretold = _adds_days(part.origins.get("known_at"))
         return self._opened(table, part, built) if part.opening is not None else built
 
     def _everywhere(self, column: Column, part: Part) -> Origin | None:
@@ -203,8 +208,9 @@ class _Building:
                 early[column.name] = early[column.name].where(early[column.name] <= early[table.event])
         sheet = built.sheet.keep(later)
         return _Built(
-            pd.concat([early, frame], ignore_index=True), join_sheets([sheet, built.sheet]), built.waiting, built.distinct
-        )
+            pd.concat([early, frame], ignore_index=True), join_sheets([sheet, built.sheet]), built.waiting, built.distinct,
+            built.foretold,
+        )  # fmt: skip
 
     def _learn_accounts(self, parts: list[_Built]) -> None:
         """Which id an account's name stands for, and accounts that two ids share."""
@@ -232,29 +238,33 @@ class _Building:
                 for column in TABLES[name].columns:
                     if column.type not in ("instant", "day") or column.planned or column.name not in part.frame:
                         continue
+                    if column.name == "known_at" and part.foretold:
+                        continue
                     values = pd.to_datetime(part.frame[column.name].dropna(), utc=True)
                     found += [values.min(), values.max()] if len(values) else []
         return found
 
     def _fill_start(self, built: Mapping[str, list[_Built]]) -> None:
         """The day before the first thing that any file tells, for what is only known to have been there."""
-        waiting = [(name, column) for name, parts in built.items() for part in parts for column in part.waiting]
-        if not waiting:
-            return
+        waiting = [(name, column) for name, parts in built.items() for part in parts for column in part.waiting.items()]
         known = self._times(built)
+        if not known and not waiting:
+            return
         if not known:
             self.troubles.say(self.mapped.name, "", "at least one date in all the files", "map a column with a date")
             return
-        start = min(known).floor("D") - timedelta(days=1)
-        for parts in built.values():
+        start, end = min(known).floor("D") - timedelta(days=1), max(known)
+        for name, parts in built.items():
             for part in parts:
-                for column in part.waiting:
-                    part.frame[column] = start
-        for name in dict.fromkeys(name for name, _column in waiting):
-            columns = ", ".join(dict.fromkeys(column for one, column in waiting if one == name))
-            self.notes.append(
-                f"{name}: {columns} is not told everywhere; it counts as {start:%Y-%m-%d}, the day before the data begin"
-            )
+                for column, first in part.waiting.items():
+                    part.frame[column] = start if first else end
+                if part.foretold and part.frame["known_at"].max() > end:
+                    # Whatever a row says was known when the export was made, for there it stands.
+                    part.frame["known_at"] = part.frame["known_at"].clip(upper=end)
+                    self.notes.append(f"{name}: what would be known after the data end counts as known then, {end:%Y-%m-%d}")
+        for name, (column, first) in dict.fromkeys(waiting):
+            what = f"{start:%Y-%m-%d}, the day before the data begin" if first else f"{end:%Y-%m-%d}, when the data end"
+            self.notes.append(f"{name}: {column} is not told everywhere; it counts as {what}")
 
     def _add_days(self, part: Part, built: dict[str, list[_Built]]) -> None:
         """One row for every day from the first to the last that anything tells."""
@@ -312,6 +322,10 @@ class _Building:
                 frame[column.name].astype(str), "an instant that is not after the row's known_at",
                 f"under [[{table.name}]] say known_at = {{ latest_of = [ … ] }} with the columns of all that has happened",
             )  # fmt: skip
+
+
+def _adds_days(origin: Origin | None) -> bool:
+    return origin is not None and (origin.plus_days > 0 or _adds_days(origin.otherwise))
 
 
 def _typed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:

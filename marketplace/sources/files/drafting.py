@@ -136,7 +136,7 @@ def _stand_in(draft: Draft, column: Column) -> Line | None:
         return Line(draft.header("product_id"), "guess", "no file tells lines apart: one line a product and order")
     if name == "creator_id" and draft.header("username"):
         return Line({"column": draft.header("username"), "spelling": "username"}, "likely", "made of the username")
-    if name.endswith("_id"):
+    if name.endswith("_id") and name not in CONSTANTS:
         return _made_id(draft, column)
     if name == "briefed_at" and draft.header("starts_at"):
         return Line(draft.lines["starts_at"].value, "guess", "no file tells when the brief was written: when it starts", True)

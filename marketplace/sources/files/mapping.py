@@ -61,6 +61,8 @@ class Origin:
         Columns of which the latest instant is taken.
     from_start : bool
         The day before the first row of the whole marketplace: what is only known to have been there.
+    from_end : bool
+        The last instant of the whole marketplace: what the export tells of the time it was made.
     from_file_name : bool
         The last date that the file's name holds.
     clock : str
@@ -92,6 +94,7 @@ class Origin:
     made_of: tuple[str, ...] = ()
     latest_of: tuple[str, ...] = ()
     from_start: bool = False
+    from_end: bool = False
     from_file_name: bool = False
     clock: str = ""
     divided_by: str = ""
@@ -163,7 +166,7 @@ SETTINGS = tuple(f.name for f in fields(FileSetting))
 ORIGIN_WORDS = tuple(f.name for f in fields(Origin))
 PART_WORDS = tuple(f.name for f in fields(Part) if f.name not in ("table", "origins"))
 TUPLES = ("column", "made_of", "latest_of", "empty")
-SOURCES = ("column", "value", "made_of", "latest_of", "from_start", "from_file_name")
+SOURCES = ("column", "value", "made_of", "latest_of", "from_start", "from_end", "from_file_name")
 
 
 def load_mapping(file: Path) -> Mapped:

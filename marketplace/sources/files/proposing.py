@@ -6,6 +6,7 @@ tells is filled by rules or asked. The proposal says how sure each line is and w
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from marketplace.sources.files.identities import plain_name, plain_username
 from marketplace.sources.files.numbers import decide_marks
 from marketplace.sources.files.ready import Ready, find_ready
 from marketplace.sources.files.reading import Sheet, data_files, join_sheets, read_sheets
-from marketplace.sources.files.recognising import Match, Profile, profile_sheet, recognise, word_of
+from marketplace.sources.files.recognising import Match, Profile, profile_sheet, recognise, recognise_as, word_of
 from marketplace.sources.files.writing import mapping_text
 
 __all__ = ["Proposal", "propose"]
@@ -42,8 +43,13 @@ ZONES = {
 WHOLE_MONEY = ("IDR", "VND", "JPY", "KRW")
 """Currencies without cents: a mark before three digits parts thousands."""
 
-DERIVED = ("brands", "products", "creators", "campaigns")
-"""Tables whose rows other files repeat: an orders file names its creators."""
+DERIVED: Mapping[str, tuple[str, ...]] = {
+    "campaigns": ("invitations",),
+    "products": ("orders", "product_days", "samples"),
+    "creators": ("creator_snapshots", "contents", "orders", "invitations", "samples", "deliveries"),
+    "brands": ("products", "campaigns"),
+}
+"""Tables whose rows other files repeat (an orders file names its creators), and the tables of such files."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,7 +82,11 @@ class Proposal(Shown):
     def headline(self) -> str:
         """How many columns were found, how many are to be decided."""
         sure = sum(line["sureness"] != "guess" for line in self.lines)
-        return f"{len(self.lines)} columns, {sure} of them found in the files, {len(self.decisions)} to decide"
+        must = sum(one.startswith("?") for one in self.decisions)
+        return (
+            f"{len(self.lines)} columns, {sure} of them found in the files; {must} to decide, "
+            f"{len(self.decisions) - must} to look at"
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """One row a column."""
@@ -105,8 +115,12 @@ def proposal_text(proposal: Proposal) -> str:
         lines += ["", "Not used:", *(f"  {file}: {reason}" for file, reason in proposal.unread.items())]
     if proposal.missing:
         lines += ["", "What no file tells:", *(f"  {name:<32} {why}" for name, why in proposal.missing.items())]
-    if proposal.decisions:
-        lines += ["", "To decide:", *(f"  {one}" for one in proposal.decisions)]
+    must = [one for one in proposal.decisions if one.startswith("?")]
+    check = [one for one in proposal.decisions if not one.startswith("?")]
+    if must:
+        lines += ["", "To decide, for the ingest waits for it:", *(f"  {one}" for one in must)]
+    if check:
+        lines += ["", "To look at, for no file proves it:", *(f"  {one}" for one in check)]
     return "\n".join([proposal.headline, *lines])
 
 
@@ -203,6 +217,25 @@ class _Proposing:
         fill_gaps(draft)
         used = {match.header for match in found.matches.values()}
         draft.unused = [header for header in source.profiles if header not in used]
+        self.drafts.append(draft)
+        if found.table == "creators":
+            self._read_profile(source, draft)
+
+    def _read_profile(self, source: _Source, creators: Draft) -> None:
+        """What a creators' file tells besides, such as followers, is a reading of profiles at the export's time."""
+        found = recognise_as(TABLES["creator_snapshots"], source.sheet, source.profiles).matches
+        told = {name: match for name, match in found.items() if match.header in creators.unused and match.score >= 0.55}
+        if not any(TABLES["creator_snapshots"].by_name[name].type in ("count", "measure") for name in told):
+            return
+        draft = self._new("creator_snapshots", source)
+        draft.about = f"What {source.file} tells of profiles"
+        draft.lines = {name: self._line(draft.declared.by_name[name], match, source) for name, match in told.items()}
+        draft.lines["creator_id"] = creators.lines["creator_id"]
+        if not any(re.search(r"20\d\d[-_.]?\d\d[-_.]?\d\d", file) for file in source.sheet.files[:1]):
+            draft.lines.setdefault("snapshot_at", Line({"from_end": True}, "guess", "read when the data end: the export"))
+            draft.lines["known_at"] = Line({"from_end": True}, "guess", "as above")
+        fill_gaps(draft)
+        creators.unused = [header for header in creators.unused if header not in {m.header for m in told.values()}]
         self.drafts.append(draft)
 
     def _new(self, table: str, source: _Source) -> Draft:
@@ -315,7 +348,7 @@ class _Proposing:
 
     def _derive(self) -> None:
         """Rows of brands, products, creators and campaigns that only other files name; one brand where none is named."""
-        for table in DERIVED:
+        for table, sources in DERIVED.items():
             key = TABLES[table].key[0]
             known: set[str] = set()
             for draft in self.drafts:
@@ -323,8 +356,8 @@ class _Proposing:
                     known |= self._values(draft, key)
             if table == "creators":
                 known |= self._creators()[1]
-            for draft in list(self.drafts):
-                if draft.table == table or any(d.table == table and d.sheet is draft.sheet for d in self.drafts):
+            for draft in sorted(self.drafts, key=lambda one: sources.index(one.table) if one.table in sources else 99):
+                if draft.table not in sources or any(d.table == table and d.sheet is draft.sheet for d in self.drafts):
                     continue
                 for column in draft.declared.columns:
                     if column.refers_to != f"{table}.{key}" or column.type == "ids":
@@ -355,12 +388,12 @@ class _Proposing:
             if name in TABLES[table].by_name and name in draft.lines and name not in one.lines:
                 one.lines[name] = Line(draft.lines[name].value, "guess", "of the first row that names it")
         if table == "campaigns":
-            from marketplace.sources.files.recognising import _as_table
-
-            found = _as_table(TABLES[table], source.sheet, source.profiles)
+            found = recognise_as(TABLES[table], source.sheet, source.profiles)
             for name, match in found.matches.items():
                 one.lines.setdefault(name, self._line(TABLES[table].by_name[name], match, source))
         fill_gaps(one)
+        used = {header for line in one.lines.values() for header in _headers(line.value)}
+        draft.unused = [header for header in draft.unused if header not in used]
         if table in ("products", "creators", "brands"):
             one.lines["known_at"] = Line({"from_start": True}, "guess", "no file tells since when it is known")
         self.drafts.append(one)

@@ -26,12 +26,21 @@ from marketplace.sources.files.dates import decide_order, find_number_kind, pars
 from marketplace.sources.files.numbers import decide_marks, is_percent, parse_number
 from marketplace.sources.files.reading import Sheet
 
-__all__ = ["Match", "Profile", "Recognised", "Sureness", "plain_header", "profile_sheet", "recognise", "word_of"]
+__all__ = ["Match", "Profile", "Recognised", "Sureness", "plain_header", "profile_sheet", "recognise", "recognise_as", "word_of"]
 
 Sureness = Literal["sure", "likely", "guess"]
 
 SAMPLE = 2000
 """Distinct cells of a column that are looked at."""
+
+REPEATS = ", but it repeats"
+
+MADE: Mapping[str, tuple[str, ...]] = {
+    "invitations": ("campaign_id", "creator_id", "sent_at"),
+    "samples": ("creator_id", "product_id", "requested_at"),
+    "deliveries": ("creator_id", "campaign_id", "posted_at"),
+}
+"""Tables whose id can be made of other columns, and those that must be there instead of it."""
 
 LEAST_TABLE = 0.42
 """Below this no table is named: better none than a wrong one."""
@@ -147,12 +156,13 @@ def _profile(sheet: Sheet, name: str) -> Profile:
 
 def recognise(sheet: Sheet, profiles: Mapping[str, Profile]) -> Recognised:
     """The table that ``sheet`` is most likely to be, with its columns."""
-    found = [_as_table(table, sheet, profiles) for table in TABLES.values()]
+    found = [recognise_as(table, sheet, profiles) for table in TABLES.values()]
     best = max(found, key=lambda one: one.score)
     return best if best.score >= LEAST_TABLE else Recognised("", best.score)
 
 
-def _as_table(table: Table, sheet: Sheet, profiles: Mapping[str, Profile]) -> Recognised:
+def recognise_as(table: Table, sheet: Sheet, profiles: Mapping[str, Profile]) -> Recognised:
+    """``sheet`` taken to be ``table``: its columns, and how well that explains the file."""
     headers = list(profiles)
     options = [[_best(table, column, profiles[header]) for column in table.columns] for header in headers]
     scores = np.array([[one.score for one in row] for row in options])
@@ -175,12 +185,13 @@ def _as_table(table: Table, sheet: Sheet, profiles: Mapping[str, Profile]) -> Re
 def _weigh(table: Table, matches: Mapping[str, Match], headers: Sequence[str], name: str) -> float:
     """How well a table explains a file: the share of its columns that are there, and of the file's that it uses."""
     key = [one for one in table.key if one != "known_at"]
-    if not any(one in matches for one in key):
+    if not any(one in matches for one in key) and not all(one in matches for one in MADE.get(table.name, ("",))):
         return 0.0
     weights = {c.name: 2.0 if c.name in key else 1.0 if not c.nullable else 0.4 for c in table.columns if c.name != "known_at"}
     recall = sum(weights[name] * match.score for name, match in matches.items() if name in weights) / sum(weights.values())
     used = len({match.header for match in matches.values()}) / len(headers)
-    return 0.5 * recall + 0.3 * used + 0.3 * _called(table.name, name)
+    repeats = len(key) == 1 and "known_at" not in table.key and REPEATS in getattr(matches.get(key[0]), "why", "")
+    return (0.5 * recall + 0.3 * used + 0.3 * _called(table.name, name)) * (0.6 if repeats else 1.0)
 
 
 def _called(table: str, name: str) -> float:
@@ -281,7 +292,7 @@ def _fit(table: Table, column: Column, profile: Profile) -> tuple[float, str]:
         return (1.02, "") if known == 1 else (0.55 + 0.4 * float(known), ", some words not known")
     if column.name.endswith("_id") and column.name == table.key[0] and len([k for k in table.key if k != "known_at"]) == 1:
         unique = profile.distinct >= 0.98 * profile.rows * (1 - profile.empty)
-        return (1.0, "") if unique or "known_at" in table.key else (0.6, ", but it repeats")
+        return (1.0, "") if unique or "known_at" in table.key else (0.6, REPEATS)
     if profile.dated > 0.9 and profile.numeric < 0.5:
         return 0.1, ", but dates"
     return 1.0, ""
