@@ -38,7 +38,7 @@ app.add_typer(cache, name="cache")
 
 
 class _Ingest(TyperGroup):
-    """``ingest FOLDER OUT`` is ``ingest run FOLDER OUT``: what is neither a command nor the group's help is a source."""
+    """``ingest FOLDER OUT`` is ``ingest run FOLDER OUT``: what is no command of the group is a source."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:

@@ -14,7 +14,8 @@ from marketplace.errors import SourceError
 from marketplace.sources.base import Ingested, Source
 from marketplace.sources.files.building import build_tables
 from marketplace.sources.files.mapping import load_mapping, parse_mapping
-from marketplace.sources.files.proposing import Proposal, propose
+from marketplace.sources.files.proposal import Proposal
+from marketplace.sources.files.proposing import propose
 from marketplace.sources.files.template import write_template
 from marketplace.state import write_whole
 

@@ -22,10 +22,11 @@ from marketplace.contract import TABLES, Column, Table
 from marketplace.errors import SourceError
 from marketplace.sources.base import Ingested
 from marketplace.sources.files.cells import distinct, text_of_cell
-from marketplace.sources.files.converting import Converter, plain_word
+from marketplace.sources.files.converting import Converter
 from marketplace.sources.files.identities import plain_username, spelt_differently
 from marketplace.sources.files.mapping import FileSetting, Mapped, Origin, Part
 from marketplace.sources.files.reading import Sheet, Told, data_files, join_sheets, read_sheet
+from marketplace.sources.files.texts import plain_word
 from marketplace.sources.files.troubles import Troubles
 
 __all__ = ["build_tables"]
@@ -33,7 +34,7 @@ __all__ = ["build_tables"]
 
 @dataclass
 class _Built:
-    """Rows of one table with the file's rows that they are from; columns that wait for the start (True) or end of the data.
+    """Rows of one table with the file's rows that they are from; columns that wait for the data's start (True) or end.
 
     ``foretold``: known_at is a date of the file and some days, and so may lie after the export was made.
     """
@@ -103,7 +104,12 @@ class _Building:
             sheets.append(
                 read_sheet(
                     file,
-                    Told(told.encoding or None, told.delimiter or None, told.header_row or None, sheet or told.sheet or None),
+                    Told(
+                        told.encoding or None,
+                        told.delimiter or None,
+                        told.header_row or None,
+                        sheet or told.sheet or None,
+                    ),
                 )
             )
         return join_sheets(sheets)
@@ -138,7 +144,8 @@ class _Building:
                 continue
             series = converter.convert(column, origin, where)
             if column.refers_to == "creators.creator_id" and origin.spelling == "username":
-                series = series.map(lambda one: self.accounts.get(one, one), na_action="ignore")
+                known = series.map(dict(self.accounts))
+                series = known.where(known.notna(), series)
             values[column.name] = series
         frame = pd.DataFrame(values, index=range(len(sheet.cells)))
         built = _Built(frame, sheet, waiting, part.distinct)
@@ -155,8 +162,9 @@ class _Building:
 
     def _say_unmapped(self, table: Table, column: Column, part: Part) -> None:
         self.troubles.say(
-            f"[[{table.name}]] of {part.file or self.mapped.name}", column.name, f"{column.doc} ({column.type}): never null",
-            f'say {column.name} = "the file\'s column", or {column.name} = {{ value = … }}; docs/contract.md#{table.name}',
+            f"[[{table.name}]] of {part.file or self.mapped.name}", column.name,
+            f"{column.doc} ({column.type}): never null",
+            f'say {column.name} = "the file\'s column" or {{ value = … }} (docs/contract.md#{table.name})',
         )  # fmt: skip
 
     def _chosen(self, part: Part, sheet: Sheet) -> Sheet:
@@ -164,11 +172,14 @@ class _Building:
         for rules, wanted in ((part.only, True), (part.skip, False)):
             for column, words in rules.items():
                 if column not in sheet.cells.columns:
-                    self.troubles.say(sheet.name, column, "a column of that name", f"[[{part.table}]] chooses rows by it")
+                    self.troubles.say(
+                        sheet.name, column, "a column of that name", f"[[{part.table}]] chooses rows by it"
+                    )
                     continue
                 told = {plain_word(word) for word in words}
                 cells = distinct(sheet, column)
-                sheet = sheet.keep(cells.where(lambda v, told=told: plain_word(text_of_cell(v)) in told) == wanted)
+                chosen = [plain_word(text_of_cell(value)) in told for value in cells.values]
+                sheet = sheet.keep(cells.spread(chosen, False).astype(bool) == wanted)
         return sheet
 
     # Rows
@@ -191,8 +202,9 @@ class _Building:
                 # What stands there and could not be read is told already.
                 nothing = nothing & (distinct(built.sheet, shown, empty=origin.empty).codes < 0)
             self.troubles.rows(
-                built.sheet, nothing, shown, None, f"{column.doc} in every row: {table.name}.{column.name} is never null",
-                f"fill the cell, take the row out, or under [[{table.name}]] {column.name} say default = …",
+                built.sheet, nothing, shown, values=None,
+                expected=f"{column.doc} in every row: {table.name}.{column.name} is never null",
+                mend=f"fill the cell, take the row out, or under [[{table.name}]] {column.name} say default = …",
             )  # fmt: skip
 
     def _opened(self, table: Table, part: Part, built: _Built) -> _Built:
@@ -208,9 +220,12 @@ class _Building:
                 early[column.name] = early[column.name].where(early[column.name] <= early[table.event])
         sheet = built.sheet.keep(later)
         return _Built(
-            pd.concat([early, frame], ignore_index=True), join_sheets([sheet, built.sheet]), built.waiting, built.distinct,
+            pd.concat([early, frame], ignore_index=True),
+            join_sheets([sheet, built.sheet]),
+            built.waiting,
+            built.distinct,
             built.foretold,
-        )  # fmt: skip
+        )
 
     def _learn_accounts(self, parts: list[_Built]) -> None:
         """Which id an account's name stands for, and accounts that two ids share."""
@@ -260,8 +275,10 @@ class _Building:
                     part.frame[column] = start if first else end
                 if part.foretold and part.frame["known_at"].max() > end:
                     # Whatever a row says was known when the export was made, for there it stands.
-                    part.frame["known_at"] = part.frame["known_at"].clip(upper=end)
-                    self.notes.append(f"{name}: what would be known after the data end counts as known then, {end:%Y-%m-%d}")
+                    part.frame["known_at"] = part.frame["known_at"].where(part.frame["known_at"] <= end, end)
+                    self.notes.append(
+                        f"{name}: what would be known after the data end counts as known then, {end:%Y-%m-%d}"
+                    )
         for name, (column, first) in dict.fromkeys(waiting):
             what = f"{start:%Y-%m-%d}, the day before the data begin" if first else f"{end:%Y-%m-%d}, when the data end"
             self.notes.append(f"{name}: {column} is not told everywhere; it counts as {what}")
@@ -282,7 +299,9 @@ class _Building:
     def _table(self, table: Table, parts: list[_Built]) -> pd.DataFrame:
         """All parts as one table, each row once."""
         frame = pd.concat([_typed(part.frame, table) for part in parts], ignore_index=True)
-        sheet = join_sheets([Sheet(p.sheet.name, p.sheet.cells.iloc[:, :0], p.sheet.files, p.sheet.rows, Told()) for p in parts])
+        sheet = join_sheets(
+            [Sheet(p.sheet.name, p.sheet.cells.iloc[:, :0], p.sheet.files, p.sheet.rows, Told()) for p in parts]
+        )
         derived = np.concatenate([np.full(len(part.frame), part.distinct) for part in parts])
         frame, files = self._once(table, frame, sheet, derived)
         self._hold_clocks(table, frame, files)
@@ -293,7 +312,9 @@ class _Building:
     ) -> tuple[pd.DataFrame, Sheet]:
         """Rows that stand twice in the files count once; a key with two different rows is a trouble."""
         key = list(table.key)
-        hashable = frame.assign(**{c.name: frame[c.name].map(repr) for c in table.columns if c.type == "ids" and c.name in frame})
+        hashable = frame.assign(
+            **{c.name: frame[c.name].map(repr) for c in table.columns if c.type == "ids" and c.name in frame}
+        )
         # What another file repeats (the creators of an orders file) gives way to the table's own rows.
         own = np.flatnonzero(~derived)
         order = np.concatenate([own, np.flatnonzero(derived)])
@@ -307,8 +328,8 @@ class _Building:
         twice = frame.duplicated(key, keep=False).to_numpy()
         named = [":".join(map(str, values)) for values in frame[key].itertuples(index=False)] if twice.any() else None
         self.troubles.rows(
-            sheet, twice, ", ".join(key), named, f"one row for each {' and '.join(key)} in {table.name}",
-            "take one of them out, or add a column to the id with made_of = [\"…\", \"…\"]; distinct = true keeps the first",
+            sheet, twice, ", ".join(key), values=named, expected=f"one row for each {' and '.join(key)}",
+            mend='take one out, or make the id of more columns: made_of = ["…", "…"]; distinct = true keeps the first',
         )  # fmt: skip
         return frame, sheet
 
@@ -317,10 +338,11 @@ class _Building:
         for column in table.columns:
             if column.type != "instant" or column.planned or column.name == "known_at" or column.name not in frame:
                 continue
+            late = (frame[column.name] > frame["known_at"]).to_numpy(dtype=bool)
             self.troubles.rows(
-                sheet, (frame[column.name] > frame["known_at"]).to_numpy(dtype=bool), f"{table.name}.{column.name}",
-                frame[column.name].astype(str), "an instant that is not after the row's known_at",
-                f"under [[{table.name}]] say known_at = {{ latest_of = [ … ] }} with the columns of all that has happened",
+                sheet, late, f"{table.name}.{column.name}", values=frame[column.name].astype(str),
+                expected="an instant that is not after the row's known_at",
+                mend=f"under [[{table.name}]] say known_at = {{ latest_of = [ … ] }} with all that has happened",
             )  # fmt: skip
 
 

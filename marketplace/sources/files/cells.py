@@ -16,7 +16,25 @@ from marketplace.sources.files.reading import Sheet
 __all__ = ["Distinct", "distinct", "text_of_cell", "trimmed"]
 
 EMPTY = frozenset(
-    ("", "-", "--", "–", "—", "#n/a", "n/a", "null", "(null)", "<na>", "nan", "nat", "\\n", "k.a.", "none", "#ref!", "#value!")
+    (
+        "",
+        "-",
+        "--",
+        "–",
+        "—",
+        "#n/a",
+        "n/a",
+        "null",
+        "(null)",
+        "<na>",
+        "nan",
+        "nat",
+        "\\n",
+        "k.a.",
+        "none",
+        "#ref!",
+        "#value!",
+    )
 )
 """Cells that say nothing, in lower case."""
 

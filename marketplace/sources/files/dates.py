@@ -12,10 +12,20 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Literal
 
 import pandas as pd
 
-__all__ = ["KINDS", "Moment", "Order", "decide_order", "find_number_kind", "from_number", "native_moment", "parse_moment"]
+__all__ = [
+    "KINDS",
+    "Moment",
+    "Order",
+    "decide_order",
+    "find_number_kind",
+    "from_number",
+    "native_moment",
+    "parse_moment",
+]
 
 KINDS = ("ymd", "dmy", "mdy", "excel", "epoch_s", "epoch_ms", "epoch_us", "yyyymmdd")
 """How a column may write instants: an order of day and month, or what its numbers count."""
@@ -48,7 +58,9 @@ ZONES = {
 """Minutes east of Greenwich; of the letters that two continents share, the American ones."""
 
 _NUMERIC = r"(?P<a>\d{1,4})\s*(?:[-/.,年]\s*|\s+)(?P<b>\d{1,2})\s*(?:[-/.,月]\s*|\s+)(?P<c>\d{1,4})(?!\d)\s*[日.]?"
-_DAY_NAMED = r"(?P<d1>\d{1,2})(?:st|nd|rd|th|er|º|\.)?[\s\-/]*(?:de\s+)?§(?P<m1>\d+)§\.?[\s\-/,]*(?:de\s+)?(?P<y1>\d{2,4})"
+_DAY_NAMED = (
+    r"(?P<d1>\d{1,2})(?:st|nd|rd|th|er|º|\.)?[\s\-/]*(?:de\s+)?§(?P<m1>\d+)§\.?[\s\-/,]*(?:de\s+)?(?P<y1>\d{2,4})"
+)
 _NAMED_DAY = r"§(?P<m2>\d+)§\.?[\s\-/]*(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?[\s\-/]+(?P<y2>\d{4})"
 _CLOCK = (
     r"(?:[T\s,]+(?:um\s+|at\s+|à\s+|pukul\s+)?(?P<half1>am|pm|上午|下午|午前|午後)?\s*"
@@ -122,7 +134,7 @@ def find_number_kind(numbers: Iterable[float]) -> str | None:
     if not found:
         return None
     low, high = found[0], found[-1]
-    if 19_000_101 <= low and high <= 22_001_231 and all(_is_calendar_day(number) for number in found[:200]):
+    if low >= 19_000_101 and high <= 22_001_231 and all(_is_calendar_day(number) for number in found[:200]):
         return "yyyymmdd"
     ranges = {
         "excel": (20_000, 80_000),
@@ -182,7 +194,7 @@ def parse_moment(text: str, kind: str) -> Moment | None:
         at = datetime(year, day[1], day[2], hour % 24 if extra else hour, minute, second, micros) + extra
     except ValueError:
         return None
-    return Moment(at.replace(tzinfo=zone or None), match["hour"] is None)
+    return Moment(at.replace(tzinfo=zone if isinstance(zone, timezone) else None), match["hour"] is None)
 
 
 def _day(match: re.Match[str], kind: str) -> tuple[int, int, int] | None:
@@ -217,7 +229,7 @@ def _clock(match: re.Match[str]) -> tuple[int, int, int, int] | None:
     return hour, int(match["minute"]), int(match["second"] or 0), micros
 
 
-def _zone(text: str | None) -> timezone | bool | None:
+def _zone(text: str | None) -> timezone | Literal[False] | None:
     """The zone that a cell names; False where it names none, None where the word is not known."""
     if not text:
         return False
@@ -250,10 +262,9 @@ def _named(word: str) -> str:
     return word if place is None else f"§{place}§"
 
 
-def native_moment(value: object) -> Moment | None:
+def native_moment(value: Any) -> Moment | None:
     """A date or datetime that a spreadsheet or JSON holds as such."""
-    stamp = pd.Timestamp(value)  # type: ignore[arg-type]
-    if stamp is pd.NaT:
+    if pd.isna(value):
         return None
-    at = stamp.to_pydatetime(warn=False)
+    at = pd.Timestamp(value).to_pydatetime(warn=False)
     return Moment(at, at.tzinfo is None and at.time() == datetime.min.time())

@@ -1,4 +1,4 @@
-"""What stands in for a column that no file has: a rule, a constant, or a question to the person who edits the mapping."""
+"""What stands in for a column that no file has: a rule, a constant, or a question to who edits the mapping."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 from marketplace.contract import REFUND_DAYS, REPLY_DAYS, TABLES, Column, Table
 from marketplace.sources.files.reading import Sheet
+from marketplace.sources.files.ready import Ready
 from marketplace.sources.files.recognising import Profile, Sureness
 
-__all__ = ["WITHOUT", "Draft", "Line", "fill_gaps"]
+__all__ = ["EVERYWHERE", "UNDECIDED", "WITHOUT", "Draft", "FileKind", "Line", "fill_gaps", "headers_of", "new_draft"]
 
 UNDECIDED = "?"
 
@@ -82,6 +83,16 @@ class Line:
 
 
 @dataclass
+class FileKind:
+    """Files with the same headers, read as one; ``file`` is their name, or the pattern that names them."""
+
+    file: str
+    sheet: Sheet
+    profiles: Mapping[str, Profile]
+    ready: Ready | None = None
+
+
+@dataclass
 class Draft:
     """One part of a proposed mapping.
 
@@ -111,6 +122,14 @@ class Draft:
         return told if isinstance(told, str) else None
 
 
+def new_draft(table: str, kind: FileKind) -> Draft:
+    """An empty part of ``table`` from files of one kind."""
+    draft = Draft(table, kind.file, kind.sheet, kind.profiles)
+    if kind.sheet.told.sheet:
+        draft.settings["sheet"] = kind.sheet.told.sheet
+    return draft
+
+
 def fill_gaps(draft: Draft) -> None:
     """Put a line for every column that may not be null and has none; ``[all]`` tells markets and currencies."""
     table = draft.declared
@@ -126,7 +145,7 @@ def fill_gaps(draft: Draft) -> None:
     draft.lines = dict(sorted(draft.lines.items(), key=lambda item: order.index(item[0])))
 
 
-def _stand_in(draft: Draft, column: Column) -> Line | None:
+def _stand_in(draft: Draft, column: Column) -> Line | None:  # noqa: PLR0911 - the first rule that fits
     name = column.name
     if name in EVERYWHERE and (name != draft.declared.key[0] or not draft.file):
         return None
@@ -139,13 +158,17 @@ def _stand_in(draft: Draft, column: Column) -> Line | None:
     if name.endswith("_id") and name not in CONSTANTS:
         return _made_id(draft, column)
     if name == "briefed_at" and draft.header("starts_at"):
-        return Line(draft.lines["starts_at"].value, "guess", "no file tells when the brief was written: when it starts", True)
+        return Line(
+            draft.lines["starts_at"].value, "guess", "no file tells when the brief was written: when it starts", True
+        )
     if name in ("starts_at", "ends_at"):
         other = draft.header("starts_at") or draft.header("briefed_at") or draft.header("sent_at")
         days = 0 if name == "starts_at" else 30
         if other:
             plan = {"column": other, "plus_days": days} if days else other
-            return Line(plan, "guess", f"no file tells it: {days} days after {other}" if days else "no file tells it", True)
+            return Line(
+                plan, "guess", f"no file tells it: {days} days after {other}" if days else "no file tells it", True
+            )
     if name == "snapshot_at":
         return Line({"from_file_name": True}, "guess", "the date in the file's name", True)
     if name == "status":
@@ -159,7 +182,16 @@ def _stand_in(draft: Draft, column: Column) -> Line | None:
 
 def _made_id(draft: Draft, column: Column) -> Line:
     """An id that no column holds, made of those that tell rows apart."""
-    parts = ("order_id", "invitation_id", "campaign_id", "creator_id", "content_id", "product_id", "sent_at", "posted_at")
+    parts = (
+        "order_id",
+        "invitation_id",
+        "campaign_id",
+        "creator_id",
+        "content_id",
+        "product_id",
+        "sent_at",
+        "posted_at",
+    )
     if not column.refers_to or column.refers_to.startswith("invitations."):
         wanted = ("campaign_id", "creator_id") if column.name == "invitation_id" else parts
         made = [header for part in wanted if part != column.name and (header := draft.header(part))]
@@ -174,10 +206,15 @@ def _tell_known(draft: Draft) -> None:
     happened = [
         header
         for column in table.columns
-        if column.type == "instant" and not column.planned and column.name != "known_at" and (header := draft.header(column.name))
+        if column.type == "instant"
+        and not column.planned
+        and column.name != "known_at"
+        and (header := draft.header(column.name))
     ]
     if not happened and table.event and table.by_name[table.event].type == "day" and (day := draft.header(table.event)):
-        draft.lines["known_at"] = Line({"column": day, "plus_days": 1}, "likely", "a day is known when the next is over")
+        draft.lines["known_at"] = Line(
+            {"column": day, "plus_days": 1}, "likely", "a day is known when the next is over"
+        )
         return
     if not happened:
         rule = draft.lines.get(table.event)
@@ -216,3 +253,16 @@ def _one_row_each(draft: Draft) -> bool:
     if len(headers) != len(key):
         return True
     return not bool(draft.sheet.cells.duplicated(headers).any())
+
+
+def headers_of(told: Any) -> list[str]:
+    """The file's columns that a line reads."""
+    if isinstance(told, str):
+        return [told]
+    if not isinstance(told, dict):
+        return []
+    found: list[str] = []
+    for key in ("column", "made_of", "latest_of", "divided_by", "clock"):
+        value = told.get(key, [])
+        found += [value] if isinstance(value, str) else list(value)
+    return found + (headers_of(told["otherwise"]) if "otherwise" in told else [])

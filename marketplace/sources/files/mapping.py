@@ -238,9 +238,7 @@ class _Reader:
         for word in told:
             if word not in words:
                 near = get_close_matches(word, words, 1, 0.6)
-                self.faults.append(
-                    f"{where}: there is no {word!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-                )
+                self.faults.append(f"{where}: there is no {word!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
     def setting(self, told: Mapping[str, Any], where: str) -> FileSetting:
         kept = {key: value for key, value in told.items() if key in SETTINGS}
@@ -300,7 +298,7 @@ class _Reader:
                 self.faults.append(f'{where} is not decided yet: put the file\'s column instead of "?"')
             return Origin(column=(told,))
         if not isinstance(told, dict):
-            self.faults.append(f'{where}: write {{ value = {told!r} }} for the same value in every row')
+            self.faults.append(f"{where}: write {{ value = {told!r} }} for the same value in every row")
             return Origin(value=told)
         self.known(told, ORIGIN_WORDS, where)
         kept = {key: value for key, value in told.items() if key in ORIGIN_WORDS}
@@ -319,7 +317,9 @@ class _Reader:
             kept["words"] = {}
         for theirs, ours in kept.get("words", {}).items():
             if ours == UNDECIDED:
-                self.faults.append(f'{where}: the word {theirs!r} is not decided yet: put one of the contract\'s instead of "?"')
+                self.faults.append(
+                    f'{where}: the word {theirs!r} is not decided yet: put one of the contract\'s instead of "?"'
+                )
         if "otherwise" in kept:
             kept["otherwise"] = self.origin(kept["otherwise"], f"{where} otherwise")
         return Origin(**kept)

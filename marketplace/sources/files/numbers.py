@@ -22,8 +22,8 @@ POWERS = {
 
 MONEY = {
     "rp", "idr", "rm", "myr", "php", "p", "sgd", "s", "thb", "b", "บาท", "vnd", "vnđ", "đ", "d", "gbp", "usd", "us",
-    "eur", "euro", "jpy", "円", "元", "cny", "rmb", "twd", "nt", "brl", "r", "mxn", "mx", "hk", "hkd", "chf", "a", "aud",
-    "sar", "aed", "krw", "원", "pln", "zł", "sek", "kr",
+    "eur", "euro", "jpy", "円", "元", "cny", "rmb", "twd", "nt", "brl", "r", "mxn", "mx", "hk", "hkd", "chf", "a",
+    "aud", "sar", "aed", "krw", "원", "pln", "zł", "sek", "kr",
 }  # fmt: skip
 """Words before or after a number that say its currency; signs such as ฿ are known as signs."""
 

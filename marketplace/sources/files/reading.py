@@ -69,6 +69,11 @@ class Sheet:
     rows: npt.NDArray[np.int64]
     told: Told
 
+    @classmethod
+    def nothing(cls) -> Sheet:
+        """No file, no rows."""
+        return cls("", pd.DataFrame(), np.empty(0, object), np.empty(0, np.int64), Told())
+
     def keep(self, mask: npt.NDArray[np.bool_]) -> Sheet:
         """The rows for which ``mask`` holds."""
         cells = self.cells[mask].reset_index(drop=True)
@@ -150,7 +155,11 @@ def find_encoding(content: bytes) -> str:
     ValueError
         Nothing fits.
     """
-    for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
         if content.startswith(mark):
             return name
     even, odd = content[::2].count(0), content[1::2].count(0)
@@ -195,7 +204,7 @@ def _strangeness(text: str) -> float:
     return strange / total if total else 0.0
 
 
-def _is_strange(before: str, letter: str, after: str) -> float:
+def _is_strange(before: str, letter: str, after: str) -> float:  # noqa: PLR0911 - one answer a script
     """0 where ``letter`` is at home: Latin letters with accents among others, every other script among its own."""
     code = ord(letter)
     latin = (before.isascii() and before.isalpha(), after.isascii() and after.isalpha())
@@ -262,7 +271,7 @@ def _text(file: Path, told: Told) -> Sheet:
     frame = _records(file, encoding, delimiter, header_row, len(header))
     rows = np.arange(header_row + 1, header_row + 1 + len(frame), dtype=np.int64)
     found = Told(encoding, delimiter, header_row)
-    return _sheet(file.name, file.name, frame, header, rows, found)
+    return _sheet(file.name, frame, header, rows, found)
 
 
 def _records(file: Path, encoding: str, delimiter: str, header_row: int, width: int) -> pd.DataFrame:
@@ -276,8 +285,9 @@ def _records(file: Path, encoding: str, delimiter: str, header_row: int, width: 
             )  # fmt: skip
         except pd.errors.EmptyDataError:
             return pd.DataFrame({place: pd.Series(dtype="str") for place in range(width)})
-    beyond = frame.pop(width)
-    empty = (frame.isna() | frame.eq("")).all(axis=1)
+    beyond = frame[width]
+    frame = frame.drop(columns=[width])
+    empty = (frame.isna() | (frame == "")).all(axis=1)
     for wrong, what in (
         (beyond.notna() & beyond.ne(""), f"more than {width} cells: is a {delimiter!r} within one of them unquoted?"),
         (frame[width - 1].isna() & ~empty, f"fewer than {width} cells: is the file cut off?"),
@@ -288,14 +298,14 @@ def _records(file: Path, encoding: str, delimiter: str, header_row: int, width: 
     return frame
 
 
-def _sheet(name: str, file: str, frame: pd.DataFrame, header: list[str], rows: Any, told: Told) -> Sheet:
+def _sheet(name: str, frame: pd.DataFrame, header: list[str], rows: Any, told: Told) -> Sheet:
     """Cells under their headers; rows and nameless columns that are empty throughout go."""
     frame.columns = pd.Index(header)
-    blank = frame.isna() | frame.eq("")
+    blank = frame.isna() | (frame == "")
     full = ~blank.all(axis=1).to_numpy() if len(frame) else np.zeros(0, dtype=bool)
     named = [one for one in header if not (one.startswith("column ") and blank[one].all())]
     kept = frame.loc[full, named].reset_index(drop=True)
-    return Sheet(name, kept, np.full(int(full.sum()), file, dtype=object), rows[full], told)
+    return Sheet(name, kept, np.full(int(full.sum()), name, dtype=object), rows[full], told)
 
 
 def _find_delimiter(text: str) -> str:
@@ -364,7 +374,7 @@ def _workbook(file: Path, told: Told) -> Sheet:
     frame = raw.iloc[header_row:].reset_index(drop=True)
     rows = np.arange(header_row + 1, header_row + 1 + len(frame), dtype=np.int64)
     found = Told(header_row=header_row, sheet=sheet if len(names) > 1 else None)
-    return _sheet(label, label, frame, _named(records[header_row - 1]), rows, found)
+    return _sheet(label, frame, _named(records[header_row - 1]), rows, found)
 
 
 def _typed(file: Path) -> Sheet:

@@ -21,12 +21,22 @@ import pandas as pd
 
 from marketplace.contract import TABLES, Column, Table
 from marketplace.sources.files.cells import distinct, text_of_cell
-from marketplace.sources.files.converting import FLAGS, plain_word
 from marketplace.sources.files.dates import decide_order, find_number_kind, parse_moment
 from marketplace.sources.files.numbers import decide_marks, is_percent, parse_number
 from marketplace.sources.files.reading import Sheet
+from marketplace.sources.files.texts import FLAGS, plain_word
 
-__all__ = ["Match", "Profile", "Recognised", "Sureness", "plain_header", "profile_sheet", "recognise", "recognise_as", "word_of"]
+__all__ = [
+    "Match",
+    "Profile",
+    "Recognised",
+    "Sureness",
+    "plain_header",
+    "profile_sheet",
+    "recognise",
+    "recognise_as",
+    "word_of",
+]
 
 Sureness = Literal["sure", "likely", "guess"]
 
@@ -119,7 +129,11 @@ def word_of(column: str, text: str) -> str | None:
     """The contract's word for a cell of an enum called ``column``, as far as the vocabulary tells."""
     plain = plain_header(text) or text.strip()
     for ours, theirs in _vocabulary()["words"].get(column, {}).items():
-        if plain == plain_header(ours) or text.strip().casefold() in theirs or plain in {plain_header(one) for one in theirs}:
+        if (
+            plain == plain_header(ours)
+            or text.strip().casefold() in theirs
+            or plain in {plain_header(one) for one in theirs}
+        ):
             return str(ours)
     return None
 
@@ -137,19 +151,23 @@ def _profile(sheet: Sheet, name: str) -> Profile:
     native = [isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in values]
     strings = [value for value in values if isinstance(value, str)]
     decimal = decide_marks(strings).decimal or "."
-    numbers = [float(v) if is_native else parse_number(t, decimal) for v, t, is_native in zip(values, texts, native, strict=True)]
+    numbers = [
+        float(v) if is_native else parse_number(t, decimal)
+        for v, t, is_native in zip(values, texts, native, strict=True)
+    ]
     read = [number for number in numbers if number is not None]
     kind = decide_order(strings).kind or "dmy"
     by_number = find_number_kind(read) if read and len(read) == len(values) else None
     dated = sum(
-        isinstance(v, pd.Timestamp) or (isinstance(v, str) and parse_moment(v, by_number or kind) is not None) for v in values
+        isinstance(v, pd.Timestamp) or (isinstance(v, str) and parse_moment(v, by_number or kind) is not None)
+        for v in values
     )
     if by_number:
         dated = len(read)
     return Profile(
         name, texts, len(sheet.cells), len(cells.values), float(np.mean(cells.codes < 0)) if len(cells.codes) else 1.0,
         len(read) / count, dated / count, sum(t.casefold() in FLAGS for t in texts) / count,
-        bool(strings) and np.mean([is_percent(t) for t in strings]) > 0.5, max(map(abs, read), default=0.0),
+        bool(strings and sum(map(is_percent, strings)) > len(strings) / 2), max(map(abs, read), default=0.0),
         sum(bool(re.search(r"[;,|\n]", t.strip("[]"))) for t in texts) / count,
     )  # fmt: skip
 
@@ -187,8 +205,12 @@ def _weigh(table: Table, matches: Mapping[str, Match], headers: Sequence[str], n
     key = [one for one in table.key if one != "known_at"]
     if not any(one in matches for one in key) and not all(one in matches for one in MADE.get(table.name, ("",))):
         return 0.0
-    weights = {c.name: 2.0 if c.name in key else 1.0 if not c.nullable else 0.4 for c in table.columns if c.name != "known_at"}
-    recall = sum(weights[name] * match.score for name, match in matches.items() if name in weights) / sum(weights.values())
+    weights = {
+        c.name: 2.0 if c.name in key else 1.0 if not c.nullable else 0.4 for c in table.columns if c.name != "known_at"
+    }
+    recall = sum(weights[name] * match.score for name, match in matches.items() if name in weights) / sum(
+        weights.values()
+    )
     used = len({match.header for match in matches.values()}) / len(headers)
     repeats = len(key) == 1 and "known_at" not in table.key and REPEATS in getattr(matches.get(key[0]), "why", "")
     return (0.5 * recall + 0.3 * used + 0.3 * _called(table.name, name)) * (0.6 if repeats else 1.0)
@@ -267,7 +289,7 @@ def _named(names: tuple[str, ...], header: str) -> tuple[float, str]:
     return best, f"like {near!r}" if near else ""
 
 
-def _fit(table: Table, column: Column, profile: Profile) -> tuple[float, str]:
+def _fit(table: Table, column: Column, profile: Profile) -> tuple[float, str]:  # noqa: PLR0911 - one answer a type
     """What the cells say to the name: a factor, and words about it."""
     if not profile.texts:
         return 0.5, ", but empty throughout"
@@ -286,11 +308,17 @@ def _fit(table: Table, column: Column, profile: Profile) -> tuple[float, str]:
     if column.type == "ids":
         return (1.0, "") if profile.listed > 0 else (0.8, ", one id a cell")
     if column.values:
-        known = np.mean([plain_word(t) in column.values or word_of(column.name, t) in column.values for t in profile.texts])
+        known = np.mean(
+            [plain_word(t) in column.values or word_of(column.name, t) in column.values for t in profile.texts]
+        )
         if known == 0 and profile.distinct > 30:
             return 0.05, ", but not such words"
         return (1.02, "") if known == 1 else (0.55 + 0.4 * float(known), ", some words not known")
-    if column.name.endswith("_id") and column.name == table.key[0] and len([k for k in table.key if k != "known_at"]) == 1:
+    if (
+        column.name.endswith("_id")
+        and column.name == table.key[0]
+        and len([k for k in table.key if k != "known_at"]) == 1
+    ):
         unique = profile.distinct >= 0.98 * profile.rows * (1 - profile.empty)
         return (1.0, "") if unique or "known_at" in table.key else (0.6, REPEATS)
     if profile.dated > 0.9 and profile.numeric < 0.5:

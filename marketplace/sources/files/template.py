@@ -14,9 +14,9 @@ from marketplace.state import replace_folder
 __all__ = ["example_row", "write_template"]
 
 EXAMPLES = {
-    "market": "US", "currency": "USD", "language": "en", "username": "jane.doe", "name": "My brand", "category_id": "beauty",
-    "subcategory_id": "skincare", "top_follower_age": "18-24", "top_follower_gender": "female", "policy": "by hand",
-    "model_version": "1", "usd_rate": "1.0", "stars": "5", "position": "1",
+    "market": "US", "currency": "USD", "language": "en", "username": "jane.doe", "name": "My brand",
+    "category_id": "beauty", "subcategory_id": "skincare", "top_follower_age": "18-24", "top_follower_gender": "female",
+    "policy": "by hand", "model_version": "1", "usd_rate": "1.0", "stars": "5", "position": "1",
 }  # fmt: skip
 """Words that show more than a column's type tells."""
 

@@ -51,6 +51,7 @@ class Troubles:
         sheet: Sheet,
         wrong: npt.NDArray[np.bool_],
         column: str,
+        *,
         values: npt.ArrayLike | None,
         expected: str,
         mend: str,

@@ -151,7 +151,9 @@ def seller_files(
     """
     folder.mkdir(parents=True, exist_ok=True)
     for table, frame in frames.items():
-        cells = pd.DataFrame({c.name: _texts(frame[c.name], c, dialect) for c in TABLES[table].columns if c.name in frame})
+        cells = pd.DataFrame(
+            {c.name: _texts(frame[c.name], c, dialect) for c in TABLES[table].columns if c.name in frame}
+        )
         if change and table in change:
             cells = change[table](cells)
         cells = cells.rename(columns={n: dialect.headers.get(f"{table}.{n}", dialect.headers.get(n, n)) for n in cells})
@@ -161,7 +163,9 @@ def seller_files(
             halves = {" 2025-1": cells.iloc[:middle], " 2025-2": cells.iloc[middle:]}
         for ending, part in halves.items():
             name = f"{dialect.files[table]}{ending}.csv"
-            part.to_csv(folder / name, sep=dialect.delimiter, index=False, encoding=dialect.encoding, lineterminator="\r\n")
+            part.to_csv(
+                folder / name, sep=dialect.delimiter, index=False, encoding=dialect.encoding, lineterminator="\r\n"
+            )
 
 
 def _texts(values: pd.Series, column: Any, dialect: Dialect) -> pd.Series:
@@ -181,8 +185,16 @@ def _texts(values: pd.Series, column: Any, dialect: Dialect) -> pd.Series:
             return f"{int(value):,}".replace(",", dialect.thousands)
         if column.type == "measure":
             whole, _, rest = format(Decimal(repr(float(value))), "f").partition(".")
-            number = f"{int(whole):,}".replace(",", dialect.thousands) + (dialect.decimal + rest if rest not in ("", "0") else "")
+            number = f"{int(whole):,}".replace(",", dialect.thousands) + (
+                dialect.decimal + rest if rest not in ("", "0") else ""
+            )
             return dialect.money.format(number) if column.unit == "own currency" else number
         return dialect.words.get(value, value) if column.values or column.name == "market" else str(value)
 
-    return pd.Series(["" if v is None or (not isinstance(v, list) and not hasattr(v, "__len__") and pd.isna(v)) else text(v) for v in values], index=values.index)
+    return pd.Series(
+        [
+            "" if v is None or (not isinstance(v, list) and not hasattr(v, "__len__") and pd.isna(v)) else text(v)
+            for v in values
+        ],
+        index=values.index,
+    )
