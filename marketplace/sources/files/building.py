@@ -34,16 +34,12 @@ __all__ = ["build_tables"]
 
 @dataclass
 class _Built:
-    """Rows of one table with the file's rows that they are from; columns that wait for the data's start (True) or end.
+    """One part's rows with the file's rows that they are from; columns that wait for the data's start (True) or end."""
 
-    ``foretold``: known_at is a date of the file and some days, and so may lie after the export was made.
-    """
-
+    part: Part
     frame: pd.DataFrame
     sheet: Sheet
     waiting: dict[str, bool]
-    distinct: bool
-    foretold: bool = False
 
 
 def build_tables(folder: Path, mapped: Mapped) -> Ingested:
@@ -80,6 +76,10 @@ class _Building:
                     self._learn_accounts(built_parts)
         self.troubles.stop()
         self._fill_start(built)
+        for name, each in built.items():
+            for one in each:
+                if one.part.opening is not None:
+                    self._open(TABLES[name], one)
         for part in self.mapped.parts:
             if part.each_day:
                 self._add_days(part, built)
@@ -148,12 +148,11 @@ class _Building:
                 series = known.where(known.notna(), series)
             values[column.name] = series
         frame = pd.DataFrame(values, index=range(len(sheet.cells)))
-        built = _Built(frame, sheet, waiting, part.distinct)
+        built = _Built(part, frame, sheet, waiting)
         if part.distinct:
             built = self._first_rows(table, built)
         self._refuse_nulls(table, part, built)
-        built.foretold = _adds_days(part.origins.get("known_at"))
-        return self._opened(table, part, built) if part.opening is not None else built
+        return built
 
     def _everywhere(self, column: Column, part: Part) -> Origin | None:
         """What ``[all]`` says of a column; the key of a table is no constant of it, but of a single row."""
@@ -188,7 +187,7 @@ class _Building:
         """The first row of each key, and none without a key: the file repeats what is a row here."""
         key = [name for name in table.key if name in built.frame]
         first = ~built.frame.duplicated(key).to_numpy() & built.frame[key].notna().all(axis=1).to_numpy()
-        return _Built(built.frame[first].reset_index(drop=True), built.sheet.keep(first), built.waiting, True)
+        return _Built(built.part, built.frame[first].reset_index(drop=True), built.sheet.keep(first), built.waiting)
 
     def _refuse_nulls(self, table: Table, part: Part, built: _Built) -> None:
         for column in table.columns:
@@ -207,8 +206,9 @@ class _Building:
                 mend=f"fill the cell, take the row out, or under [[{table.name}]] {column.name} say default = …",
             )  # fmt: skip
 
-    def _opened(self, table: Table, part: Part, built: _Built) -> _Built:
-        """An earlier state before each row that was known later than it happened."""
+    def _open(self, table: Table, built: _Built) -> None:
+        """Put an earlier state before each row that was known later than it happened."""
+        part = built.part
         frame = built.frame
         later = (frame["known_at"] > frame[table.event]).to_numpy(dtype=bool)
         early = frame[later].copy()
@@ -219,29 +219,27 @@ class _Building:
             elif column.type == "instant" and column.nullable and not column.planned and column.name in early:
                 early[column.name] = early[column.name].where(early[column.name] <= early[table.event])
         sheet = built.sheet.keep(later)
-        return _Built(
-            pd.concat([early, frame], ignore_index=True),
-            join_sheets([sheet, built.sheet]),
-            built.waiting,
-            built.distinct,
-            built.foretold,
-        )
+        built.frame = pd.concat([early, frame], ignore_index=True)
+        built.sheet = join_sheets([sheet, built.sheet])
 
     def _learn_accounts(self, parts: list[_Built]) -> None:
         """Which id an account's name stands for, and accounts that two ids share."""
         ids: dict[str, str] = {}
-        for part in parts:
-            if "username" not in part.frame:
+        for built in sorted(parts, key=_by_account):
+            if _by_account(built):
+                known = built.frame["creator_id"].map(ids)
+                built.frame["creator_id"] = known.where(known.notna(), built.frame["creator_id"])
+            if "username" not in built.frame:
                 continue
-            names = part.frame[["creator_id", "username"]].dropna().drop_duplicates()
+            names = built.frame[["creator_id", "username"]].dropna().drop_duplicates()
             ways = spelt_differently(names["username"], "username")
             for one, name in names.itertuples(index=False):
                 plain = plain_username(name)
-                known = ids.setdefault(plain, one)
-                if known != one:
+                first = ids.setdefault(plain, one)
+                if first != one:
                     spelt = " and ".join(repr(way) for way in ways.get(plain, [name]))
                     self.notes.append(
-                        f"warning: {part.sheet.name}: {spelt} look like one account, but have the ids {known} and {one}"
+                        f"warning: {built.sheet.name}: {spelt} look like one account, but have the ids {first} and {one}"
                     )
         self.accounts = ids
 
@@ -253,7 +251,7 @@ class _Building:
                 for column in TABLES[name].columns:
                     if column.type not in ("instant", "day") or column.planned or column.name not in part.frame:
                         continue
-                    if column.name == "known_at" and part.foretold:
+                    if column.name == "known_at" and _adds_days(part.part.origins.get("known_at")):
                         continue
                     values = pd.to_datetime(part.frame[column.name].dropna(), utc=True)
                     found += [values.min(), values.max()] if len(values) else []
@@ -273,7 +271,7 @@ class _Building:
             for part in parts:
                 for column, first in part.waiting.items():
                     part.frame[column] = start if first else end
-                if part.foretold and part.frame["known_at"].max() > end:
+                if _adds_days(part.part.origins.get("known_at")) and part.frame["known_at"].max() > end:
                     # Whatever a row says was known when the export was made, for there it stands.
                     part.frame["known_at"] = part.frame["known_at"].where(part.frame["known_at"] <= end, end)
                     self.notes.append(
@@ -302,7 +300,7 @@ class _Building:
         sheet = join_sheets(
             [Sheet(p.sheet.name, p.sheet.cells.iloc[:, :0], p.sheet.files, p.sheet.rows, Told()) for p in parts]
         )
-        derived = np.concatenate([np.full(len(part.frame), part.distinct) for part in parts])
+        derived = np.concatenate([np.full(len(part.frame), part.part.distinct) for part in parts])
         frame, files = self._once(table, frame, sheet, derived)
         self._hold_clocks(table, frame, files)
         return frame.sort_values(list(table.key), kind="stable", ignore_index=True)
@@ -344,6 +342,12 @@ class _Building:
                 expected="an instant that is not after the row's known_at",
                 mend=f"under [[{table.name}]] say known_at = {{ latest_of = [ … ] }} with all that has happened",
             )  # fmt: skip
+
+
+def _by_account(built: _Built) -> bool:
+    """Whether a creators' file knows them by their account alone."""
+    origin = built.part.origins.get("creator_id")
+    return origin is not None and origin.spelling == "username"
 
 
 def _adds_days(origin: Origin | None) -> bool:

@@ -97,7 +97,7 @@ class Moment:
 def decide_order(texts: Iterable[str]) -> Order:
     """The order of day and month that the distinct ``texts`` of a column prove."""
     says: dict[str, str] = {}
-    unclear = ""
+    unclear = alike = ""
     numbers: list[str] = []
     for text in texts:
         plain = _plain(text)
@@ -114,8 +114,10 @@ def decide_order(texts: Iterable[str]) -> Order:
             says.setdefault("dmy", text)  # nobody parts a month that stands first with a full stop
         elif second > 12:
             says.setdefault("mdy", text)
-        elif first != str(second):
+        elif int(first) != second:
             unclear = unclear or text
+        else:
+            alike = text  # the 4th of April, whichever stands first
     if numbers and not says:
         return Order(find_number_kind(float(number) for number in numbers), numbers[0])
     both = [kind for kind in ("dmy", "mdy") if kind in says]
@@ -125,7 +127,7 @@ def decide_order(texts: Iterable[str]) -> Order:
         return Order(both[0], says[both[0]])
     if unclear:
         return Order(None, unclear)
-    return Order("ymd", says.get("ymd", ""))
+    return Order("dmy" if alike else "ymd", says.get("ymd", ""))
 
 
 def find_number_kind(numbers: Iterable[float]) -> str | None:

@@ -32,7 +32,7 @@ SHIFTS = {"%": -2, "‰": -3, "bp": -4, "bps": -4, "‱": -4}
 _SCIENTIFIC = re.compile(r"[-+]?\d+(?:[.,]\d+)?e[-+]?\d+")
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009'’`´٬]")
 _SHAPE = re.compile(
-    r"^(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>[^\d\-+−.,(]*?)\.?\s*(?P<sign2>[-+−])?"
+    r"^(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>[^\d\-+−.,(]*?)(?:(?<=[^\W\d_])\.)?\s*(?P<sign2>[-+−])?"
     r"(?P<number>\d[\d.,\s\u00a0\u202f\u2009'’`´٬٫]*|[.,]\d+)(?P<after>.*?)(?P<close>\))?$",
     re.DOTALL,
 )

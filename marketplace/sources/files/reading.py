@@ -287,15 +287,28 @@ def _records(file: Path, encoding: str, delimiter: str, header_row: int, width: 
             return pd.DataFrame({place: pd.Series(dtype="str") for place in range(width)})
     beyond = frame[width]
     frame = frame.drop(columns=[width])
-    empty = (frame.isna() | (frame == "")).all(axis=1)
+    wide = (beyond.notna() & beyond.ne("")).to_numpy()
     for wrong, what in (
-        (beyond.notna() & beyond.ne(""), f"more than {width} cells: is a {delimiter!r} within one of them unquoted?"),
-        (frame[width - 1].isna() & ~empty, f"fewer than {width} cells: is the file cut off?"),
+        (wide, f"more than {width} cells: is a {delimiter!r} within one of them unquoted?"),
+        (_short(file, encoding, delimiter, header_row, frame), f"fewer than {width} cells: is the file cut off?"),
     ):
         if wrong.any():
-            rows = ", ".join(str(row + header_row + 1) for row in wrong.to_numpy().nonzero()[0][:5])
+            rows = ", ".join(str(row + header_row + 1) for row in wrong.nonzero()[0][:5])
             raise ValueError(f"row {rows} with {what} The header, row {header_row}, has {width}")
     return frame
+
+
+def _short(file: Path, encoding: str, delimiter: str, header_row: int, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """The rows that end before the header does: pandas fills them up, so where the last cell is empty they are counted."""
+    blank = (frame.isna() | (frame == "")).to_numpy()
+    short = np.zeros(len(frame), dtype=bool)
+    if not (blank[:, -1] & ~blank.all(axis=1)).any():
+        return short
+    with file.open(encoding=encoding, newline="") as opened:
+        widths = [len(record) for record in csv.reader(opened, delimiter=delimiter)][header_row:]
+    counted = np.array(widths[: len(frame)])
+    short[: len(counted)] = (counted < frame.shape[1]) & ~blank[: len(counted)].all(axis=1)
+    return short
 
 
 def _sheet(name: str, frame: pd.DataFrame, header: list[str], rows: Any, told: Told) -> Sheet:
@@ -385,7 +398,7 @@ def _typed(file: Path) -> Sheet:
         connection.execute("SET TimeZone='UTC'")
         reader = "read_parquet(?)" if file.suffix.lower() == ".parquet" else "read_json(?, sample_size=-1)"
         try:
-            table = connection.execute(f"SELECT * FROM {reader}", [str(file)]).to_arrow_table()
+            table = connection.sql(f"SELECT * FROM {reader}", params=[str(file)]).to_arrow_table()
         except duckdb.Error as reason:
             raise ValueError(str(reason)) from reason
     frame = table.to_pandas(integer_object_nulls=True, date_as_object=False)

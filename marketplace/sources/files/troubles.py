@@ -82,7 +82,9 @@ class Troubles:
         """
         if not self.found:
             return
-        lines = [str(one) for one in dict.fromkeys(self.found)]
+        # Two columns of the contract may be read from one of the file: what is wrong with it is told once.
+        once = {(one.where, one.column, one.value, one.expected): one for one in reversed(self.found)}
+        lines = [str(one) for one in reversed(once.values())]
         more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
         raise SourceError(
             "files that read as the mapping says",
