@@ -218,7 +218,12 @@ class _Building:
                 early[column.name] = (part.opening or {})[column.name]
             elif column.type == "instant" and column.nullable and not column.planned and column.name in early:
                 early[column.name] = early[column.name].where(early[column.name] <= early[table.event])
-        sheet = built.sheet.keep(later)
+        # A state in which nothing but the clock is another is none.
+        same = frame[later].reset_index(drop=True).drop(columns=["known_at"])
+        other = early.reset_index(drop=True).drop(columns=["known_at"])
+        differs = ~(same.eq(other) | (same.isna() & other.isna())).all(axis=1).to_numpy()
+        early = early[differs]
+        sheet = built.sheet.keep(later).keep(differs)
         built.frame = pd.concat([early, frame], ignore_index=True)
         built.sheet = join_sheets([sheet, built.sheet])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,6 @@ def text_of_cell(value: Any) -> str:
         return value
     if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 2**63:
         return str(int(value))
-    if isinstance(value, pd.Timestamp):
+    if isinstance(value, date):
         return value.isoformat()
     return str(value)

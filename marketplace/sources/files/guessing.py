@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
-import pandas as pd
 
 from marketplace.contract import MARKETS
 from marketplace.sources.files.cells import distinct
@@ -139,8 +139,8 @@ class Guesses:
         for kind in self.kinds:
             for _header, values in self._dated(kind.sheet, ("instant",)):
                 for value in values[:200]:
-                    if isinstance(value, pd.Timestamp):
-                        if value.tzinfo is None:
+                    if isinstance(value, date):
+                        if getattr(value, "tzinfo", None) is None:
                             return True
                         continue
                     moment = (

@@ -70,6 +70,8 @@ def decide_marks(texts: Iterable[str]) -> Marks:
         found = _decimal_of(core) if not _power(match["after"]) else None
         if found is None:
             continue
+        if not found and any(sign in SHIFTS for sign in _words(match["after"])):
+            found = "," if "," in core else "."  # 19,000 % is 19: nobody gives away a thousand times the price
         if found:
             says.setdefault(found, text)
         else:

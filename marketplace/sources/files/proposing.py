@@ -238,12 +238,12 @@ def _beginning(texts: list[str]) -> str:
 
 
 def _pattern(names: list[str]) -> str:
-    """A pattern that fits all ``names``: what they begin and end with; empty where they begin with nothing alike."""
-    start = _beginning(names)
-    end = _beginning([name[::-1] for name in names])[::-1]
-    if len(start) < 3 or any(mark in start + end for mark in "[]?*"):
+    """A pattern that fits all ``names`` and the next one like them; empty where they begin with nothing alike."""
+    start = _beginning([Path(name).stem for name in names])
+    endings = {Path(name).suffix for name in names}
+    if len(start) < 3 or len(endings) > 1 or any(mark in name for name in names for mark in "[]?*"):
         return ""
-    return f"{start}*{end}" if len(end) < len(min(names, key=len)) - len(start) + 1 else f"{start}*"
+    return f"{start.rstrip('0123456789')}*{endings.pop()}"
 
 
 def _present(told: Any, there: Mapping[str, str]) -> Any:

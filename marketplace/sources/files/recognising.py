@@ -11,13 +11,13 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from marketplace.contract import TABLES, Column, Table
 from marketplace.sources.files.cells import distinct, text_of_cell
@@ -159,8 +159,7 @@ def _profile(sheet: Sheet, name: str) -> Profile:
     kind = decide_order(strings).kind or "dmy"
     by_number = find_number_kind(read) if read and len(read) == len(values) else None
     dated = sum(
-        isinstance(v, pd.Timestamp) or (isinstance(v, str) and parse_moment(v, by_number or kind) is not None)
-        for v in values
+        isinstance(v, date) or (isinstance(v, str) and parse_moment(v, by_number or kind) is not None) for v in values
     )
     if by_number:
         dated = len(read)

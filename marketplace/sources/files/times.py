@@ -51,6 +51,12 @@ class Times(Columns):
                 self.sheet.name, name, "clocks whose time zone is known",
                 'under [all] say time_zone = "Asia/Jakarta", or whatever the export\'s clock was', str(bare[0].at),
             )  # fmt: skip
+        twice = sum(_comes_twice(moment.at, zone) for moment in bare) if zone else 0
+        if twice:
+            self.notes.append(
+                f'{self.sheet.name}, column "{name}": {twice:,} clocks fall into the hour that {zone} has twice, or not at '
+                "all; they count as the first"
+            )
         late = column.name == "known_at"
         results = [None if m is None else self._placed(m, origin, late=late) for m in moments]
         values = pd.Series(pd.to_datetime(pd.Series(cells.spread(results), dtype=object), utc=True)).dt.as_unit("us")
@@ -146,6 +152,12 @@ class Times(Columns):
             last = datetime.combine(days[-1] + timedelta(days=1), time()) - timedelta(microseconds=1)
             found[file] = days[-1] if column.type == "day" else self._placed(Moment(last, False), origin)
         return pd.Series([found[file] for file in self.sheet.files], dtype=object)
+
+
+def _comes_twice(at: datetime, zone: str) -> bool:
+    """Whether clocks are put back, or forward, over this moment."""
+    local = at.replace(tzinfo=ZoneInfo(zone))
+    return local.utcoffset() != local.replace(fold=1).utcoffset()
 
 
 _IN_NAME = re.compile(r"(?<!\d)(20\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")

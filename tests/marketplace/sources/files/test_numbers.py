@@ -73,6 +73,7 @@ def test_a_unit_moves_the_point_without_an_error_of_rounding() -> None:
         (["12", "13"], "."),
         (["1.234", "12.345"], None),
         (["1.5K", "1,234"], None),
+        (["19,000%"], ","),
     ],
 )
 def test_the_whole_column_decides_the_mark(texts: list[str], decimal: str | None) -> None:
