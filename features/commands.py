@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 import typer
 
 from marketplace.options import AsJson
@@ -10,6 +11,7 @@ from marketplace.options import AsJson
 __all__ = ["app", "signals"]
 
 app = typer.Typer()
+
 
 @app.command()
 def signals(as_json: AsJson = False) -> None:
