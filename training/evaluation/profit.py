@@ -26,7 +26,7 @@ its own claims. The fit takes back what outcomes do not bear out.
 ``w_i = 1``. Such a campaign tells who of the invited brought most, and nothing of those whom the older ranker never let
 through.
 
-A campaign takes part once it is so old that nearly all of what is delivered in this marketplace has been posted and has
+A campaign takes part once it is so old that most of what is delivered in this marketplace has been posted and has
 ripened by then (`RIPENED`), if it is settled and the profit of all but a few of its invitations is known; the few stand
 as ``q`` has them. Age comes first: among younger campaigns those are complete early in which little was delivered, and
 to judge by these would tell what is earned too low. What the estimate cannot see: an error in
@@ -59,7 +59,7 @@ __all__ = ["ProfitLog", "read_profits"]
 
 KEY = ["campaign_id", "creator_id"]
 FOLDS = 5
-RIPENED = 0.9
+RIPENED = 0.5
 """Of a marketplace's deliveries so many are posted and, with their refunds, ripe at the age from which a campaign is
 judged.
 """
