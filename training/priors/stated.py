@@ -16,10 +16,10 @@ as of the brief like every signal:
   themselves are unsure as well, which `training.priors.recalibrated` adds.
 
 The powers and the scatter were chosen, and rounded, after looking at six simulated marketplaces (``small_seller``
-seeds 3 and 4, ``baseline`` 5 and 6, ``wild`` 7 and 8), the levels after looking at twelve more, eight of them of a law
-of their own (benchmarks/seeds.toml): there attributed sales lay at 153 to 627 USD, and lift was .31 to .79 of them, but
-for a world in which nothing lifts anything. A real shop may be further off than these lay apart, so levels are doubted
-more (`training.priors.recalibrated`).
+seeds 3 and 4, ``baseline`` 5 and 6, ``wild`` 7 and 8), the levels after looking at twelve (two of these six among
+them), eight of a law of their own (benchmarks/seeds.toml): there attributed sales lay at 153 to 627 USD, and lift was
+.31 to .79 of them, but for a world in which nothing lifts anything. A real shop may be further off than these lay
+apart, so levels are doubted more (`training.priors.recalibrated`).
 """
 
 from __future__ import annotations
