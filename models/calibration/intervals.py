@@ -79,6 +79,11 @@ LEVELS: Mapping[float, float] = MappingProxyType({LEVEL: Z, 0.9: 1.6448536269514
 
 MAX_KNOTS = 100_000
 
+_ONE_TAIL: Mapping[str, float] = MappingProxyType({"": 0.8416212335729143, "_90": Z})
+"""The 80 and 90 % points of the standard normal distribution."""
+_AT_NOTHING = 1e-3
+"""Share of a prediction within which a lower end counts as nothing at all."""
+
 
 def _require_rising(at: tuple[float, ...], values: tuple[float, ...]) -> None:
     """Refuse knots that are not finite and strictly rising, each with a finite value, values never falling."""
@@ -208,7 +213,8 @@ class MoneySpread:
             Above 0.
         doubt : float
             Standard deviation of the level's logarithm. It adds to the variance; the upper ends move out on the
-            logarithmic scale, on which the doubt is told, and so do lower ends above 0. A lower end at 0 stays.
+            logarithmic scale, on which the doubt is told, and so do lower ends above 0. A lower end at 0 stays, and
+            then nothing lies below: the upper end alone leaves out what the level does.
         """
         at = level * as_floats(self.at)
         own = level**2 * as_floats(self.variance)
@@ -219,6 +225,9 @@ class MoneySpread:
         ends = {name: getattr(self, name) for name in ("z_low", "z_high", "z_low_90", "z_high_90")}
         if size > 0 and now > 0:
             z = {"z_low": Z, "z_high": Z, "z_low_90": LEVELS[0.9], "z_high_90": LEVELS[0.9]}
+            for tail, one_tail in _ONE_TAIL.items():
+                if abs(1.0 + ends[f"z_low{tail}"] * was / size) < _AT_NOTHING:
+                    z[f"z_high{tail}"] = one_tail
             for name, end in ends.items():
                 share = 1.0 + end * was / size
                 if name.startswith("z_high"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from features.lift.sums import pair_lifts, sum_lifts
 from features.time import days_of
 from features.time.entities import known_until
 from marketplace.contract import ATTRIBUTION_DAYS
-from marketplace.errors import DateError, TrainingError
+from marketplace.errors import ConvergenceWarning, DateError, TrainingError
 from marketplace.simulator import simulate
 from marketplace.simulator.worlds.families import WORLDS
 from marketplace.tables import Marketplace, open_marketplace
@@ -286,6 +287,20 @@ def test_simplex_least_squares_finds_the_mixture_and_ridge_evens_it() -> None:
     assert found == pytest.approx([0.7, 0.3, 0.0, 0.0, 0.0], abs=1e-3)
     assert found.sum() == pytest.approx(1.0)
     assert simplex_least_squares(columns, target, ridge=1e9) == pytest.approx(np.full(5, 0.2), abs=1e-3)
+
+
+def test_simplex_least_squares_says_when_it_has_not_settled() -> None:
+    rng = np.random.default_rng(2)
+    # Columns that hardly differ but for one far direction: a step that suits that one creeps along all others.
+    columns = rng.normal(size=(40, 12))
+    columns[0] *= 1e4
+    target = columns @ np.r_[0.5, 0.5, np.zeros(10)]
+    target[0] = 0.0
+    with pytest.warns(ConvergenceWarning, match="300 steps"):
+        simplex_least_squares(columns, target, ridge=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        simplex_least_squares(columns[1:], target[1:], ridge=0.0)
 
 
 def test_synthetic_did_finds_an_effect_where_a_plain_difference_does_not() -> None:
