@@ -71,10 +71,12 @@ def export(market: Marketplace, folder: Path) -> dict[str, pd.DataFrame]:
     both = invitations.merge(campaigns, on="campaign_id", suffixes=("", "_brief"))
     files = {
         "Produk": {
-            "ID Produk": products.product_id, "Nama Produk": "Produk " + products.product_id, "Kategori": products.category_id,
+            "ID Produk": products.product_id, "Nama Produk": "Produk " + products.product_id,
+            "Kategori": products.category_id,
             "Harga Satuan": rupiah(products.price), "Margin Kotor": percent(products.gross_margin_rate),
         },
-        "Kreator": {"Username": "@" + creators.username, "Bahasa": creators.language, "Bergabung": clock(creators.joined_at)},
+        "Kreator": {"Username": "@" + creators.username, "Bahasa": creators.language,
+        "Bergabung": clock(creators.joined_at)},
         "Pesanan": {
             "Nomor Pesanan": orders.order_id, "ID SKU": orders.sku_id, "ID Produk": orders.product_id,
             "Username Kreator": orders.creator_id.map(names), "Jenis Konten": orders.content_type.map(WHERE),
@@ -84,8 +86,10 @@ def export(market: Marketplace, folder: Path) -> dict[str, pd.DataFrame]:
             "Komisi": rupiah(orders.commission.fillna(0)), "Nama Pembeli": "x",
         },
         "Undangan": {
-            "Kode Kampanye": both.campaign_id, "Tanggal Brief": clock(both.briefed_at), "Tanggal Mulai": clock(both.starts_at),
-            "Tanggal Selesai": clock(both.ends_at), "Daftar Produk": both.product_ids.map("; ".join), "Kategori": both.category_id,
+            "Kode Kampanye": both.campaign_id, "Tanggal Brief": clock(both.briefed_at),
+            "Tanggal Mulai": clock(both.starts_at),
+            "Tanggal Selesai": clock(both.ends_at), "Daftar Produk": both.product_ids.map("; ".join),
+            "Kategori": both.category_id,
             "Username Kreator": both.creator_id.map(names).str.upper(), "Tanggal Undangan": clock(both.sent_at),
             "Tanggal Balasan": clock(both.replied_at), "Keputusan": both.decision.map(REPLY),
             "Tingkat Komisi": percent(both.commission_rate_brief),

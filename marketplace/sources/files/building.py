@@ -244,7 +244,8 @@ class _Building:
                 if first != one:
                     spelt = " and ".join(repr(way) for way in ways.get(plain, [name]))
                     self.notes.append(
-                        f"warning: {built.sheet.name}: {spelt} look like one account, but have the ids {first} and {one}"
+                        f"warning: {built.sheet.name}: {spelt} look like one account, but have the ids "
+                        f"{first} and {one}"
                     )
         self.accounts = ids
 

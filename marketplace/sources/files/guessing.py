@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-
 from marketplace.contract import MARKETS
 from marketplace.sources.files.cells import distinct
 from marketplace.sources.files.dates import decide_order, find_number_kind, parse_moment

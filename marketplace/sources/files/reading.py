@@ -299,7 +299,7 @@ def _records(file: Path, encoding: str, delimiter: str, header_row: int, width: 
 
 
 def _short(file: Path, encoding: str, delimiter: str, header_row: int, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """The rows that end before the header does: pandas fills them up, so where the last cell is empty they are counted."""
+    """The rows that end before the header does: pandas fills them up, so those with an empty last cell are counted."""
     blank = (frame.isna() | (frame == "")).to_numpy()
     short = np.zeros(len(frame), dtype=bool)
     if not (blank[:, -1] & ~blank.all(axis=1)).any():

@@ -54,8 +54,8 @@ class Times(Columns):
         twice = sum(_comes_twice(moment.at, zone) for moment in bare) if zone else 0
         if twice:
             self.notes.append(
-                f'{self.sheet.name}, column "{name}": {twice:,} clocks fall into the hour that {zone} has twice, or not at '
-                "all; they count as the first"
+                f'{self.sheet.name}, column "{name}": {twice:,} clocks fall into the hour that {zone} has twice, '
+                "or not at all; they count as the first"
             )
         late = column.name == "known_at"
         results = [None if m is None else self._placed(m, origin, late=late) for m in moments]

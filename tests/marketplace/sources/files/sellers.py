@@ -5,7 +5,7 @@ What a dialect writes can be read back without loss: `seller_files` is the inver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -54,17 +54,21 @@ GERMAN = Dialect(
         "costs": "Kosten",
     },
     headers={
-        "brand_id": "Marke", "product_id": "Artikelnummer", "category_id": "Warengruppe", "subcategory_id": "Unterkategorie",
-        "price": "Einzelpreis", "products.price": "Listenpreis", "currency": "Währung", "gross_margin_rate": "Bruttomarge",
+        "brand_id": "Marke", "product_id": "Artikelnummer", "category_id": "Warengruppe",
+        "subcategory_id": "Unterkategorie",
+        "price": "Einzelpreis", "products.price": "Listenpreis", "currency": "Währung",
+        "gross_margin_rate": "Bruttomarge",
         "launched_at": "Markteinführung", "day": "Tag", "units_sold": "Verkaufte Stück", "gmv": "Nettoumsatz",
-        "ad_spend": "Werbeausgaben", "discount_rate": "Rabattsatz", "creator_id": "Kreator-ID", "username": "Benutzername",
+        "ad_spend": "Werbeausgaben", "discount_rate": "Rabattsatz", "creator_id": "Kreator-ID",
+        "username": "Benutzername",
         "market": "Land", "language": "Sprache", "agency_status": "Agentur", "joined_at": "Beigetreten am",
         "snapshot_at": "Abgerufen am", "follower_count": "Follower", "creator_health_rating": "Gesundheitswert",
         "top_follower_age": "Altersgruppe", "top_follower_gender": "Geschlecht", "gmv_30d": "Umsatz 30 Tage",
         "gmv_30d_min": "GMV min", "gmv_30d_max": "GMV max", "precision": "Genauigkeit", "content_id": "Inhalts-ID",
         "format": "Format", "published_at": "Veröffentlicht am", "live_end_at": "Live-Ende", "product_ids": "Artikel",
         "is_shoppable": "Kaufbar", "is_ad_authorized": "Werbefreigabe", "is_disclosed": "Als Werbung gekennzeichnet",
-        "deleted_at": "Gelöscht am", "view_count": "Aufrufe", "like_count": "Gefällt mir", "comment_count": "Kommentare",
+        "deleted_at": "Gelöscht am", "view_count": "Aufrufe", "like_count": "Gefällt mir",
+        "comment_count": "Kommentare",
         "share_count": "Geteilt", "product_clicks": "Produktklicks", "paid_view_count": "Bezahlte Aufrufe",
         "order_id": "Bestellnummer", "sku_id": "Bestellposition", "content_type": "Verkaufskanal",
         "campaign_id": "Kampagnen-Nr.", "ordered_at": "Bestelldatum", "status": "Status", "quantity": "Menge",
@@ -74,7 +78,8 @@ GERMAN = Dialect(
         "briefed_at": "Briefing vom", "starts_at": "Beginn", "ends_at": "Ende", "request_id": "Request ID",
         "shown_at": "Gezeigt am", "position": "Platz", "policy": "Policy", "propensity": "Propensity",
         "model_version": "Version", "invitation_id": "Einladungsnummer", "sent_at": "Gesendet am",
-        "replied_at": "Geantwortet am", "decision": "Antwort", "decided_at": "Entschieden am", "sample_id": "Musternummer",
+        "replied_at": "Geantwortet am", "decision": "Antwort", "decided_at": "Entschieden am",
+        "sample_id": "Musternummer",
         "fulfillment_status": "Inhaltsstatus", "requested_at": "Angefragt am", "shipped_at": "Versandt am",
         "delivered_at": "Zugestellt am", "content_due_at": "Inhalt fällig am", "delivery_id": "Liefernummer",
         "posted_at": "Gepostet am", "due_at": "Fällig am", "revision_count": "Korrekturen",
@@ -84,14 +89,18 @@ GERMAN = Dialect(
     },
     words={
         "COMPLETED": "Abgeschlossen", "CANCELLED": "Storniert", "PROCESSING": "In Bearbeitung", "ACCEPT": "Angenommen",
-        "DECLINE": "Abgelehnt", "EXPIRED": "Abgelaufen", "WITHDRAWN_BY_SELLER": "Zurückgezogen", "SHOWCASE": "Schaufenster",
-        "SALES": "Abverkauf", "LAUNCH": "Einführung", "AWARENESS": "Bekanntheit", "TARGET": "Auf Einladung", "OPEN": "Offen",
-        "AGENCY_MANAGED": "Agentur", "INDEPENDENT": "Unabhängig", "GB": "Großbritannien", "US": "USA", "ID": "Indonesien",
+        "DECLINE": "Abgelehnt", "EXPIRED": "Abgelaufen", "WITHDRAWN_BY_SELLER": "Zurückgezogen",
+        "SHOWCASE": "Schaufenster",
+        "SALES": "Abverkauf", "LAUNCH": "Einführung", "AWARENESS": "Bekanntheit", "TARGET": "Auf Einladung",
+        "OPEN": "Offen",
+        "AGENCY_MANAGED": "Agentur", "INDEPENDENT": "Unabhängig", "GB": "Großbritannien", "US": "USA",
+        "ID": "Indonesien",
     },
 )  # fmt: skip
 
 INDONESIAN = Dialect(
-    zone="Asia/Jakarta", decimal=",", thousands=".", instant="%d/%m/%Y %H.%M.%S.%f", day="%d/%m/%Y", encoding="utf-8-sig",
+    zone="Asia/Jakarta", decimal=",", thousands=".", instant="%d/%m/%Y %H.%M.%S.%f", day="%d/%m/%Y",
+    encoding="utf-8-sig",
     delimiter=",", yes="Ya", no="Tidak", money="Rp{}",
     files={
         "brands": "Merek", "products": "Produk", "product_days": "Penjualan Harian", "creators": "Kreator",
@@ -114,12 +123,15 @@ INDONESIAN = Dialect(
         "is_disclosed": "Ditandai Iklan", "deleted_at": "Tanggal Dihapus", "view_count": "Jumlah Tayangan",
         "like_count": "Jumlah Suka", "comment_count": "Jumlah Komentar", "share_count": "Jumlah Dibagikan",
         "product_clicks": "Klik Produk", "paid_view_count": "Tayangan Berbayar", "order_id": "Nomor Pesanan",
-        "sku_id": "ID SKU", "content_type": "Saluran", "campaign_id": "Kode Kampanye", "ordered_at": "Waktu Pesanan Dibuat",
-        "status": "Status Pesanan", "samples.status": "Status Sampel", "quantity": "Jumlah", "refunded_quantity": "Jumlah Retur",
+        "sku_id": "ID SKU", "content_type": "Saluran", "campaign_id": "Kode Kampanye",
+        "ordered_at": "Waktu Pesanan Dibuat",
+        "status": "Status Pesanan", "samples.status": "Status Sampel", "quantity": "Jumlah",
+        "refunded_quantity": "Jumlah Retur",
         "commission": "Jumlah Komisi", "is_paid_traffic": "Dari Iklan", "usd_rate": "Kurs USD", "objective": "Tujuan",
         "collaboration": "Jenis Kolaborasi", "budget": "Anggaran", "commission_rate": "Tingkat Komisi",
         "flat_fee": "Biaya Tetap", "has_free_sample": "Sampel Gratis", "briefed_at": "Tanggal Brief",
-        "starts_at": "Tanggal Mulai", "ends_at": "Tanggal Selesai", "request_id": "Request ID", "shown_at": "Ditampilkan",
+        "starts_at": "Tanggal Mulai", "ends_at": "Tanggal Selesai", "request_id": "Request ID",
+        "shown_at": "Ditampilkan",
         "position": "Peringkat", "policy": "Policy", "propensity": "Propensity", "model_version": "Version",
         "invitation_id": "Nomor Undangan", "sent_at": "Tanggal Undangan", "replied_at": "Tanggal Balasan",
         "decision": "Keputusan", "decided_at": "Tanggal Keputusan", "sample_id": "Nomor Sampel",
@@ -133,7 +145,8 @@ INDONESIAN = Dialect(
     words={
         "COMPLETED": "Selesai", "CANCELLED": "Dibatalkan", "PROCESSING": "Diproses", "ACCEPT": "Diterima",
         "DECLINE": "Ditolak", "EXPIRED": "Kedaluwarsa", "WITHDRAWN_BY_SELLER": "Ditarik", "SHOWCASE": "Etalase",
-        "SHOP": "Toko", "SALES": "Penjualan", "LAUNCH": "Peluncuran", "AWARENESS": "Kesadaran Merek", "TARGET": "Undangan",
+        "SHOP": "Toko", "SALES": "Penjualan", "LAUNCH": "Peluncuran", "AWARENESS": "Kesadaran Merek",
+        "TARGET": "Undangan",
         "OPEN": "Terbuka", "AGENCY_MANAGED": "Agensi", "INDEPENDENT": "Mandiri", "ID": "Indonesia", "GB": "Inggris",
         "LIVE": "Siaran Langsung",
     },
@@ -142,20 +155,13 @@ INDONESIAN = Dialect(
 DIALECTS: Mapping[str, Dialect] = {"german": GERMAN, "indonesian": INDONESIAN}
 
 
-def seller_files(
-    frames: Mapping[str, pd.DataFrame], folder: Path, dialect: Dialect, *, change: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] | None = None
-) -> None:  # fmt: skip
-    """Write one CSV a table into ``folder``, orders in two by half, as ``dialect`` has them.
-
-    ``change`` is done to a table's cells (text, under the contract's names) before they are written.
-    """
+def seller_files(frames: Mapping[str, pd.DataFrame], folder: Path, dialect: Dialect) -> None:
+    """Write one CSV a table into ``folder``, orders in two by half, as ``dialect`` has them."""
     folder.mkdir(parents=True, exist_ok=True)
     for table, frame in frames.items():
         cells = pd.DataFrame(
             {c.name: _texts(frame[c.name], c, dialect) for c in TABLES[table].columns if c.name in frame}
         )
-        if change and table in change:
-            cells = change[table](cells)
         cells = cells.rename(columns={n: dialect.headers.get(f"{table}.{n}", dialect.headers.get(n, n)) for n in cells})
         halves = {"": cells}
         if table == "orders":
@@ -171,7 +177,7 @@ def seller_files(
 def _texts(values: pd.Series, column: Any, dialect: Dialect) -> pd.Series:
     """A column as the dialect's text; empty where it is null."""
 
-    def text(value: Any) -> str:
+    def text(value: Any) -> str:  # noqa: PLR0911 - one answer a type
         if column.type == "instant":
             at = value.tz_convert(ZoneInfo(dialect.zone))
             return str(at.strftime(dialect.instant))

@@ -46,9 +46,9 @@ def test_a_fault_tells_file_row_column_value_form_and_mend(build: Build) -> None
     assert "orders.csv row 4, column \"Date\": '32.01.2025'; expected a date with the day first" in told
     assert "orders.csv row 4, column \"Qty\": 'x'; expected a number" in told
     assert (
-        "orders.csv row 5, column \"Price\": 'cheap'; expected a number such as 1,234.56. Mend: correct it, or under [[orders]] price"
-        in told
-    )
+        "orders.csv row 5, column \"Price\": 'cheap'; expected a number such as 1,234.56. Mend: correct it, "
+        "or under [[orders]] price"
+    ) in told
     assert told.count("row 4") == 2, "a date that cannot be read is told once, not as missing too"
 
 
@@ -148,7 +148,10 @@ def test_words_and_units(build: Build) -> None:
 def test_a_last_state_gets_the_first_one_before_it(build: Build) -> None:
     mapping = ZONE + ORDERS.replace(
         'known_at = "Date"',
-        'known_at = { column = "Date", plus_days = 21 }\n    opening = { status = "PROCESSING", refunded_quantity = 0 }',
+        (
+            'known_at = { column = "Date", plus_days = 21 }\n    opening = { status = "PROCESSING", '
+            "refunded_quantity = 0 }"
+        ),
     ).replace("refunded_quantity = { value = 0 }", 'refunded_quantity = "Qty"')
     orders = build({"orders.csv": HEAD + "1,p,a,01.03.2025 12:00,2,1\n2,p,a,31.05.2025 12:00,1,1\n"}, mapping).tables[
         "orders"
@@ -252,7 +255,10 @@ def test_ids_of_a_cell_are_parted(build: Build) -> None:
     known_at = "At"
     """
     )
-    text = "Id,Who,At,Products,Ad\n1,a,31.03.2025,\"p1; p2;p1\",ja\n2,a,31.03.2025,\"['p3', 'p4']\",Nein\n3,a,31.03.2025,,\n"
+    text = (
+        "Id,Who,At,Products,Ad\n1,a,31.03.2025,\"p1; p2;p1\",ja\n2,a,31.03.2025,\"['p3', 'p4']\",Nein\n3,"
+        "a,31.03.2025,,\n"
+    )
     contents = build({"c.csv": text}, mapping).tables["contents"]
     assert contents["product_ids"].tolist() == [["p1", "p2"], ["p3", "p4"], None]
     assert contents["is_disclosed"].tolist()[:2] == [True, False]

@@ -23,7 +23,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Marketplace:
 
 
 def as_clocks_tell(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
-    """``frame`` after its instants were written by the clock of ``zone``: the hour that comes twice is the first one."""
+    """``frame`` after its instants were told by the clock of ``zone``: the hour that comes twice is the first one."""
     told = frame.copy()
     for name in frame.select_dtypes("datetimetz"):
         local = frame[name].dt.tz_convert(zone).dt.tz_localize(None)

@@ -41,8 +41,10 @@ def test_every_slip_is_told_at_once() -> None:
         parse_mapping(text, name="m.toml")
     told = raised.value.received
     for words in (
-        "no zone 'Jakarta'", "no 'markt'; did you mean 'market'?", "decimal: ';' is none of ., ,", "no 'order'; did you mean 'orders'?",
-        "no 'quantitty'; did you mean 'quantity'?", "price: write { value = 12 }", "[[orders]] status value is not decided yet",
+        "no zone 'Jakarta'", "no 'markt'; did you mean 'market'?", "decimal: ';' is none of ., ,",
+        "no 'order'; did you mean 'orders'?",
+        "no 'quantitty'; did you mean 'quantity'?", "price: write { value = 12 }",
+        "[[orders]] status value is not decided yet",
         "quantity: say one of", "the word 'X' is not decided yet", "[[orders]] sku_id is not decided yet",
         "'promille' is none of percent",
     ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""A proposal finds what files are, says how sure it is and what is missing; ready-made mappings fit both generations."""
+"""A proposal finds what files are, and says how sure it is and what is missing; ready-made mappings."""
 
 from __future__ import annotations
 
@@ -12,20 +12,38 @@ import pytest
 from marketplace.contract import TABLES
 from marketplace.errors import SourceError
 from marketplace.sources.files import from_folder, propose, read, write_proposal, write_template
-from marketplace.sources.files.mapping import parse_mapping
+from marketplace.sources.files.reading import read_sheet
 from marketplace.sources.files.ready import ready_mappings
 from marketplace.sources.files.recognising import profile_sheet, recognise
-from marketplace.sources.files.reading import read_sheet
 
 HEADERS = {
-    "en": "Order ID,SKU ID,Product ID,Creator Username,Content Type,Order Date,Order Status,Quantity,Unit Price,Currency",
-    "de": "Bestellnummer,Artikelposition,Artikelnummer,Benutzername,Verkaufskanal,Bestelldatum,Bestellstatus,Menge,Einzelpreis,Währung",
-    "fr": "Numéro de commande,Référence,ID produit,Nom d'utilisateur,Type de contenu,Date de commande,Statut,Quantité,Prix unitaire,Devise",
-    "es": "Número de pedido,SKU,ID del producto,Nombre de usuario,Tipo de contenido,Fecha del pedido,Estado,Cantidad,Precio unitario,Moneda",
+    "en": (
+        "Order ID,SKU ID,Product ID,Creator Username,Content Type,Order Date,Order Status,Quantity,Unit Price,Currency"
+    ),
+    "de": (
+        "Bestellnummer,Artikelposition,Artikelnummer,Benutzername,Verkaufskanal,Bestelldatum,Bestellstatus,"
+        "Menge,Einzelpreis,Währung"
+    ),
+    "fr": (
+        "Numéro de commande,Référence,ID produit,Nom d'utilisateur,Type de contenu,Date de commande,Statut,"
+        "Quantité,Prix unitaire,Devise"
+    ),
+    "es": (
+        "Número de pedido,SKU,ID del producto,Nombre de usuario,Tipo de contenido,Fecha del pedido,Estado,"
+        "Cantidad,Precio unitario,Moneda"
+    ),
     "it": "Numero ordine,SKU,Codice prodotto,Nome utente,Canale,Data ordine,Stato,Quantità,Prezzo unitario,Valuta",
-    "pt": "Número do pedido,SKU,ID do produto,Nome de usuário,Tipo de conteúdo,Data do pedido,Status,Quantidade,Preço unitário,Moeda",
-    "id": "Nomor Pesanan,ID SKU,ID Produk,Nama Pengguna,Jenis Konten,Tanggal Pesanan,Status Pesanan,Jumlah,Harga Satuan,Mata Uang",
-    "vi": "Mã đơn hàng,Mã SKU,Mã sản phẩm,Tên người dùng,Loại nội dung,Ngày đặt hàng,Trạng thái,Số lượng,Đơn giá,Tiền tệ",
+    "pt": (
+        "Número do pedido,SKU,ID do produto,Nome de usuário,Tipo de conteúdo,Data do pedido,Status,"
+        "Quantidade,Preço unitário,Moeda"
+    ),
+    "id": (
+        "Nomor Pesanan,ID SKU,ID Produk,Nama Pengguna,Jenis Konten,Tanggal Pesanan,Status Pesanan,Jumlah,"
+        "Harga Satuan,Mata Uang"
+    ),
+    "vi": (
+        "Mã đơn hàng,Mã SKU,Mã sản phẩm,Tên người dùng,Loại nội dung,Ngày đặt hàng,Trạng thái,Số lượng,Đơn giá,Tiền tệ"
+    ),
     "th": "หมายเลขคำสั่งซื้อ,รหัส SKU,รหัสสินค้า,ชื่อผู้ใช้,ประเภทเนื้อหา,วันที่สั่งซื้อ,สถานะ,จำนวน,ราคาต่อหน่วย,สกุลเงิน",
     "ja": "注文番号,明細番号,商品ID,ユーザー名,コンテンツ種別,注文日時,ステータス,数量,単価,通貨",
     "zh": "订单号,SKU编号,商品编号,达人昵称,内容类型,下单时间,订单状态,数量,单价,币种",
@@ -43,7 +61,10 @@ COLUMNS = (
     "price",
     "currency",
 )
-ROWS = "7001,L1,P1,@anna,VIDEO,2025-03-01 10:00,COMPLETED,2,10.50,USD\n7002,L2,P2,bob,LIVE,2025-03-02 11:30,CANCELLED,1,7.25,USD\n"
+ROWS = (
+    "7001,L1,P1,@anna,VIDEO,2025-03-01 10:00,COMPLETED,2,10.50,USD\n7002,L2,P2,bob,LIVE,2025-03-02 11:30,"
+    "CANCELLED,1,7.25,USD\n"
+)
 
 
 @pytest.mark.parametrize("language", HEADERS)
@@ -131,7 +152,8 @@ def test_a_proposal_is_the_same_each_time(tmp_path: Path) -> None:
 def test_a_workbook_with_a_sheet_a_table(tmp_path: Path) -> None:
     with pd.ExcelWriter(tmp_path / "shop.xlsx", engine="openpyxl") as book:
         pd.DataFrame(
-            {"Order ID": ["1", "2"], "Product ID": ["p", "q"], "Creator": ["a", "b"], "Created Time": pd.to_datetime(["2025-03-01 09:30", "2025-03-02 00:00"]),
+            {"Order ID": ["1", "2"], "Product ID": ["p", "q"], "Creator": ["a", "b"],
+            "Created Time": pd.to_datetime(["2025-03-01 09:30", "2025-03-02 00:00"]),
              "Order Status": ["Completed", "Cancelled"], "Quantity": [1, 2], "Unit Price": [1.5, 2.25]}
         ).to_excel(book, sheet_name="Orders", index=False)  # fmt: skip
         pd.DataFrame({"Product ID": ["p", "q"], "Category": ["x", "y"], "Price": [2, 3]}).to_excel(
@@ -151,32 +173,55 @@ def test_a_workbook_with_a_sheet_a_table(tmp_path: Path) -> None:
 
 
 def test_json_lines_with_epochs_and_lists(tmp_path: Path) -> None:
-    (tmp_path / "campaigns.jsonl").write_text(
-        '{"campaign_id": "c1", "brand_id": "b", "market": "US", "category_id": "x", "product_ids": ["p", "q"], "objective": "sales",'
-        ' "collaboration": "open", "currency": "USD", "commission_rate": 0.1, "has_free_sample": true, "briefed_at": 1740819600,'
-        ' "starts_at": 1740906000, "ends_at": 1743498000, "known_at": 1740819600}\n'
+    rows = (
+        '{"campaign_id": "c1", "brand_id": "b", "market": "US", "category_id": "x", "product_ids": ["p", "q"],'
+        ' "objective": "sales", "collaboration": "open", "currency": "USD", "commission_rate": 0.1,'
+        ' "has_free_sample": true, "briefed_at": 1740819600, "starts_at": 1740906000, "ends_at": 1743498000,'
+        ' "known_at": 1740819600}'
     )
-    mapping = parse_mapping(propose(tmp_path).text, name="m")
-    assert mapping.parts[0].table in ("brands", "campaigns")
-    campaigns = read(tmp_path).tables["campaigns"] if not propose(tmp_path).decisions else None
-    assert campaigns is None or campaigns["briefed_at"][0] == pd.Timestamp("2025-03-01 09:00", tz="UTC")
+    (tmp_path / "campaigns.jsonl").write_text(rows + "\n")
+    proposal = propose(tmp_path)
+    assert proposal.decisions == [], "every line is told: seconds since 1970 need no zone"
+    campaigns = read(tmp_path).tables["campaigns"]
+    assert campaigns["briefed_at"].tolist() == [pd.Timestamp("2025-03-01 09:00", tz="UTC")]
+    assert campaigns["product_ids"].tolist() == [["p", "q"]]
+    assert campaigns["collaboration"].tolist() == ["OPEN"]
 
 
 # TikTok Shop's exports, both generations of headers
 
-OLD = "Creator username,Affiliate GMV,Affiliate LIVE GMV,Affiliate products sold,Items sold,Est. commission,Samples shipped,Affiliate orders,CTR,Video views,Affiliate LIVE streams,Affiliate shoppable videos,Affiliate followers"
-NEW = "Creator name,Creator-attributed GMV,Creator LIVE-attributed GMV,Products sold,Creator-attributed items sold,Est. commission,Samples shipped,Attributed orders,CTR,Video views,LIVE streams,Videos,Refunds"
-VIDEOS = "Video name,Video link,Video post date,Creator username,GMV,Affiliate items sold,Shoppable video impressions,Shoppable video likes"
+OLD = (
+    "Creator username,Affiliate GMV,Affiliate LIVE GMV,Affiliate products sold,Items sold,Est. commission,"
+    "Samples shipped,Affiliate orders,CTR,Video views,Affiliate LIVE streams,Affiliate shoppable videos,"
+    "Affiliate followers"
+)
+NEW = (
+    "Creator name,Creator-attributed GMV,Creator LIVE-attributed GMV,Products sold,Creator-attributed "
+    "items sold,Est. commission,Samples shipped,Attributed orders,CTR,Video views,LIVE streams,Videos,"
+    "Refunds"
+)
+VIDEOS = (
+    "Video name,Video link,Video post date,Creator username,GMV,Affiliate items sold,Shoppable video "
+    "impressions,Shoppable video likes"
+)
 LIVES = (
     "LIVE ID,LIVE title,LIVE start time,LIVE end time,Creator name,Product ID,Product name,Refunds,AOV,Est. commission"
 )
-PRODUCT = "Creator Name,Creator Nickname,GMV,Items sold,Videos,LIVE streams,Est. commission,Samples,Refunded GMV,Refunded items sold,Est. flat fee"
-AFFILIATE = "Order ID,Product ID,Product Name,SKU ID,Payment Amount,Currency,Quantity,Order Status,Creator Username,Content Type,Content ID,Standard commission rate,Est. standard commission payment,Time Created"
+PRODUCT = (
+    "Creator Name,Creator Nickname,GMV,Items sold,Videos,LIVE streams,Est. commission,Samples,Refunded "
+    "GMV,Refunded items sold,Est. flat fee"
+)
+AFFILIATE = (
+    "Order ID,Product ID,Product Name,SKU ID,Payment Amount,Currency,Quantity,Order Status,Creator "
+    "Username,Content Type,Content ID,Standard commission rate,Est. standard commission payment,Time "
+    "Created"
+)
 
 
 @pytest.mark.parametrize(
     ("headers", "name"),
-    [(OLD, "tiktok_creator_list"), (NEW, "tiktok_creator_list"), (VIDEOS, "tiktok_video_list"), (LIVES, "tiktok_live_list"),
+    [(OLD, "tiktok_creator_list"), (NEW, "tiktok_creator_list"), (VIDEOS, "tiktok_video_list"),
+     (LIVES, "tiktok_live_list"),
      (PRODUCT, "tiktok_product_creators"), (AFFILIATE, "tiktok_affiliate_orders"), (HEADERS["en"], None)],
 )  # fmt: skip
 def test_an_export_of_tiktok_shop_is_known_by_its_headers(headers: str, name: str | None) -> None:
@@ -200,8 +245,14 @@ def test_exports_of_tiktok_shop_become_tables(tmp_path: Path) -> None:
         {
             "Creator_List_20250301-20250330.csv": NEW + '\nAnna.M,"$1,234.50",0,3,4,12,1,4,1.2%,"12.3K",0,2,0\n',
             "affiliate_orders.csv": AFFILIATE
-            + "\n577000000000000001,1729000000000000001,Cream,1729000000000000009,$30.00,USD,2,Settled,anna.m,Video,7300000000000000001,15%,4.5,13/03/2025 10:00:00"
-            + "\n577000000000000002,1729000000000000001,Cream,1729000000000000009,$15.00,USD,1,Ineligible,bob,Product card,,15%,2.25,29/03/2025 11:00:00\n",
+            + (
+                "\n577000000000000001,1729000000000000001,Cream,1729000000000000009,$30.00,USD,2,Settled,"
+                "anna.m,Video,7300000000000000001,15%,4.5,13/03/2025 10:00:00"
+            )
+            + (
+                "\n577000000000000002,1729000000000000001,Cream,1729000000000000009,$15.00,USD,1,Ineligible,"
+                "bob,Product card,,15%,2.25,29/03/2025 11:00:00\n"
+            ),
             "videos.csv": VIDEOS
             + "\nHello,https://www.tiktok.com/@anna.m/video/7300000000000000001,2025-03-01,anna.m,30,2,1000,50\n",
         },

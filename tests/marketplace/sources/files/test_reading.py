@@ -65,7 +65,8 @@ def test_no_text_is_taken_for_a_number_or_for_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("a,b,c\n1,2,3\n1,2\n1,2,3\n", "row 3 with fewer than 3 cells"), ("a,b,c\n1,2,3\n1,2,3,4\n1,2,3\n", "row 3 with more than 3"),
+    [("a,b,c\n1,2,3\n1,2\n1,2,3\n", "row 3 with fewer than 3 cells"),
+     ("a,b,c\n1,2,3\n1,2,3,4\n1,2,3\n", "row 3 with more than 3"),
      ("", "empty file"), ('a,b\n"1,2\n3,4\n', "EOF inside string")],
 )  # fmt: skip
 def test_a_broken_file_says_where(text: str, words: str, tmp_path: Path) -> None:
