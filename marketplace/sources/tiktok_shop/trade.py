@@ -1,0 +1,315 @@
+"""Products, their days, and order lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from marketplace.sources.tiktok_shop.creators import Creators
+from marketplace.sources.tiktok_shop.endpoints import value_at
+from marketplace.sources.tiktok_shop.store import State, Store
+from marketplace.sources.tiktok_shop.values import amount, at, whole
+
+__all__ = ["UNKNOWN_CATEGORY", "Products", "known_when", "order_lines", "product_days"]
+
+UNKNOWN_CATEGORY = "UNKNOWN"
+"""Category of a product that is in no open collaboration: no other endpoint tells one."""
+
+REFUNDED = frozenset({"RETURN_OR_REFUND_REQUEST_COMPLETE", "REPLACEMENT_REQUEST_REFUND_SUCCESS"})
+"""States of a return after which the buyer has the money back."""
+
+CONTENT_TYPES = {
+    "VIDEO": "VIDEO", "LIVE": "LIVE", "PRE_LIVE": "LIVE", "SHOP": "SHOWCASE", "PROMOTION_PAGE": "SHOWCASE",
+    "LINKSHARE": "SHOWCASE",
+}  # fmt: skip
+"""Where an affiliate order was bought, in the contract's words; the shop's own orders are ``SHOP``."""
+
+COMMISSION_MODELS = {"TIER": "TIERED", "FIX": "FIXED"}
+"""How the name of a commission model begins, in capitals."""
+
+
+class Products:
+    """What is told of each product: a category, a price, and when it was first there.
+
+    A product without any price is left out, and so is what refers to it.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._category: dict[str, str] = {}
+        self._price: dict[str, tuple[float, str]] = {}
+        self._first: dict[str, datetime] = {}
+        self._orders: dict[str, tuple[float, str]] = {}
+        for state in store.states("open_collaborations"):
+            product = state.body["product"]
+            self._category[product["id"]] = state.body["category_id"]
+            self._priced(product["id"], product.get("original_price"))
+            self._meet(product["id"], at(state.seen))
+        for state in store.states("collaboration_details"):
+            for product in state.body.get("products") or ():
+                if product.get("id"):
+                    self._priced(product["id"], product.get("original_price"))
+                    self._meet(product["id"], at(state.body["start_time"]))
+        for state in store.states("orders"):
+            when = at(state.body["create_time"])
+            for line in state.body["line_items"]:
+                product, price = line.get("product_id"), amount(line.get("original_price"))
+                currency = line.get("currency") or value_at(state.body, "payment.currency")
+                if product and price and currency:
+                    held = self._orders.get(product, (0.0, currency))
+                    self._orders[product] = (max(held[0], price), held[1])
+                    self._meet(product, when)
+
+    def _priced(self, product: str, told: Any) -> None:
+        price = amount((told or {}).get("minimum_amount"))
+        if price is not None and told.get("currency"):
+            self._price[product] = (price, told["currency"])
+
+    def _meet(self, product: str, when: datetime | None) -> None:
+        if when is not None and when < self._first.setdefault(product, when):
+            self._first[product] = when
+
+    def __contains__(self, product: str) -> bool:
+        return product in self._price or product in self._orders
+
+    def category(self, product: str) -> str:
+        """Its level-1 category, or `UNKNOWN_CATEGORY`."""
+        return self._category.get(product, UNKNOWN_CATEGORY)
+
+    def currency(self, product: str) -> str:
+        """The currency it is priced in."""
+        return (self._price.get(product) or self._orders[product])[1]
+
+    def first(self) -> datetime | None:
+        """When the first of them was first there."""
+        return min(self._first.values(), default=None)
+
+    def frame(self, brand: str) -> pd.DataFrame:
+        """The table ``products``."""
+        rows = []
+        for product in sorted({*self._price, *self._orders}):
+            price, currency = self._price.get(product) or self._orders[product]
+            rows.append(
+                {
+                    "product_id": product,
+                    "brand_id": brand,
+                    "category_id": self.category(product),
+                    "price": price,
+                    "currency": currency,
+                    "known_at": self._first[product],
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+def known_when(day: datetime, lag: int, seen: int) -> datetime:
+    """When the figures of ``day`` could be known: ``lag`` days after its end, and not after they were ``seen``."""
+    told = at(seen)
+    over = day + timedelta(days=1)
+    late = over + timedelta(days=lag)
+    return late if told is None else max(min(late, told), over)
+
+
+def product_days(store: Store, products: Products) -> pd.DataFrame:
+    """The table ``product_days``: what was cancelled, refunded or returned is taken out at the day's mean price."""
+    rows = {}
+    for state in store.states("product_days"):
+        product, _, day = state.id.partition(":")
+        sales, back = state.body.get("sales") or {}, state.body.get("cancel_and_refunds") or {}
+        units, gross, when = whole(sales.get("items_sold")), amount(sales.get("gmv")), at(day)
+        if units is None or gross is None or when is None or product not in products:
+            continue
+        undone = sum(whole(back.get(one)) or 0 for one in ("canceled", "refunded", "returned"))
+        rows[state.id] = {
+            "product_id": product,
+            "day": when.date(),
+            "units_sold": units,
+            "gmv": gross * (1.0 - min(undone / units, 1.0)) if units else gross,
+            "currency": value_at(sales, "gmv.currency") or products.currency(product),
+            "known_at": known_when(when, state.body["lag"], state.seen),
+        }
+    return pd.DataFrame(rows.values())
+
+
+def order_lines(
+    store: Store, products: Products, creators: Creators, *, campaigns: frozenset[str], contents: frozenset[str]
+) -> pd.DataFrame:
+    """The table ``orders``: every state of every line that is told, oldest first.
+
+    An order is ``PROCESSING`` from when it was made. Later states stand at the order's own update times and at those
+    of its returns; a state that the affiliate endpoint alone tells (``FROZEN``) stands where it was first seen.
+    """
+    affiliates = _affiliates(store)
+    returns = _returns(store)
+    rows: list[dict[str, Any]] = []
+    for states in _grouped(store.states("orders")):
+        last = states[-1].body
+        if last.get("is_sample_order"):
+            continue
+        own = list(affiliates.get(last["id"], ()))
+        refunds = returns.get(last["id"], ())
+        ordered = at(last["create_time"])
+        if ordered is None:
+            continue
+        for sku, items in _by_sku(last).items():
+            product = str(items[0].get("product_id") or "")
+            currency = items[0].get("currency") or value_at(last, "payment.currency")
+            prices = [amount(one.get("sale_price")) for one in items]
+            if product not in products or currency is None or None in prices:
+                continue
+            price = sum(one for one in prices if one is not None) / len(prices)
+            affiliate = _take(own, sku, product, price)
+            told: Mapping[str, Any] = {} if affiliate is None else affiliate.body
+            creator = creators.id_of(told.get("creator_username"), ordered)
+            content, collaboration = told.get("content_id"), told.get("target_collaboration_id")
+            common = {
+                "order_id": last["id"],
+                "sku_id": sku,
+                "product_id": product,
+                "creator_id": creator,
+                "content_id": content if content in contents else None,
+                "content_type": CONTENT_TYPES.get(told.get("content_type") or "", "SHOWCASE") if creator else "SHOP",
+                "campaign_id": collaboration if collaboration in campaigns else None,
+                "ordered_at": ordered,
+                "quantity": len(items),
+                "price": price,
+                "currency": currency,
+                "is_paid_traffic": _is_paid(told) if creator else None,
+                "commission_model": _model(told.get("commission_model")),
+            }
+            estimated, actual = _commission(told, "estimated"), _commission(told, "actual")
+            states_of_line = _line_states(states, sku, refunds, affiliate, ordered)
+            for place, (known, status, refunded) in enumerate(states_of_line):
+                settled = place == len(states_of_line) - 1 and status != "PROCESSING" and actual is not None
+                rows.append(
+                    {
+                        **common,
+                        "status": status,
+                        "refunded_quantity": min(refunded, len(items)),
+                        "commission": actual if settled else estimated,
+                        "known_at": known,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def _grouped(states: Iterator[State]) -> Iterator[list[State]]:
+    group: list[State] = []
+    for state in states:
+        if group and group[0].id != state.id:
+            yield group
+            group = []
+        group.append(state)
+    if group:
+        yield group
+
+
+def _by_sku(order: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """An order's lines by SKU: the API has one line a unit."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in order["line_items"]:
+        if line.get("sku_id") and not line.get("is_gift"):
+            found[line["sku_id"]].append(line)
+    return found
+
+
+def _affiliates(store: Store) -> dict[str, list[State]]:
+    """By order, the last state of every affiliate line, seen when its status was first seen."""
+    found: dict[str, list[State]] = defaultdict(list)
+    for states in _grouped(store.states("affiliate_orders")):
+        last = states[-1]
+        same = [one for one in states if one.body.get("status") == last.body.get("status")]
+        found[last.body["order_id"]].append(State(last.id, same[0].seen, last.run, last.body))
+    return found
+
+
+def _returns(store: Store) -> dict[str, list[tuple[datetime, dict[str, int]]]]:
+    """By order, when money went back, and how many units of which SKU."""
+    found: dict[str, list[tuple[datetime, dict[str, int]]]] = defaultdict(list)
+    for states in _grouped(store.states("returns")):
+        done = next((one.body for one in states if one.body["return_status"] in REFUNDED), None)
+        when = at(done["update_time"]) if done else None
+        if done is None or when is None:
+            continue
+        units: dict[str, set[str]] = defaultdict(set)
+        for place, line in enumerate(done.get("return_line_items") or ()):
+            if line.get("sku_id"):
+                units[line["sku_id"]].add(str(line.get("order_line_item_id") or place))
+        found[done["order_id"]].append((when, {sku: len(lines) for sku, lines in units.items()}))
+    return found
+
+
+def _take(own: list[State], sku: str, product: str, price: float) -> State | None:
+    """The affiliate's line of this SKU, out of ``own``: by SKU where it is told, else by product, then by price."""
+
+    def distance(one: State) -> tuple[int, float]:
+        told = amount(one.body.get("price"))
+        return (0 if one.body.get("sku_id") == sku else 1, abs((told or 0.0) - price))
+
+    fits = [one for one in own if one.body.get("sku_id", sku) == sku and one.body.get("product_id", product) == product]
+    if not fits:
+        return None
+    best = min(fits, key=distance)
+    own.remove(best)
+    return best
+
+
+def _line_states(
+    states: Sequence[State],
+    sku: str,
+    refunds: Sequence[tuple[datetime, Mapping[str, int]]],
+    affiliate: State | None,
+    ordered: datetime,
+) -> list[tuple[datetime, str, int]]:
+    """When, in what state, and with how many units refunded; in time, neighbours differ."""
+    moments: dict[datetime, str | None] = {when: None for when, units in refunds if units.get(sku)}
+    for state in states:
+        when = max(at(state.body["update_time"]) or ordered, ordered)
+        moments[when] = _order_status(state.body, sku)
+    found = [(ordered, "PROCESSING", 0)]
+    status = "PROCESSING"
+    for when in sorted(moments):
+        status = moments[when] or status
+        refunded = sum(units.get(sku, 0) for before, units in refunds if before <= when)
+        told = "DEDUCTED" if refunded and status != "CANCELLED" else status
+        found.append((max(when, ordered), told, refunded))
+    final = "" if affiliate is None else str(affiliate.body.get("status") or "")
+    if affiliate is not None and final in ("COMPLETED", "CANCELLED", "FROZEN", "DEDUCTED") and final != found[-1][1]:
+        seen = at(affiliate.seen) or found[-1][0]
+        found.append((max(seen, found[-1][0]), final, found[-1][2]))
+    kept = found[:1]
+    for one in found[1:]:
+        if one[0] == kept[-1][0]:
+            kept[-1] = one
+        elif one[1:] != kept[-1][1:]:
+            kept.append(one)
+    return kept
+
+
+def _order_status(order: Mapping[str, Any], sku: str) -> str:
+    lines = [one for one in order["line_items"] if one.get("sku_id") == sku]
+    said = {one.get("display_status") or order.get("status") for one in lines} or {order.get("status")}
+    if said == {"CANCELLED"} or order.get("status") == "CANCELLED":
+        return "CANCELLED"
+    return "COMPLETED" if said == {"COMPLETED"} or order.get("status") == "COMPLETED" else "PROCESSING"
+
+
+def _commission(told: Mapping[str, Any], which: str) -> float | None:
+    """What the seller pays on the line: the creator's commission and that for shop ads, of which one applies."""
+    parts = [amount(told.get(f"{which}_paid_{one}")) for one in ("commission", "shop_ads_commission")]
+    return sum(one or 0.0 for one in parts) if any(one is not None for one in parts) else None
+
+
+def _is_paid(told: Mapping[str, Any]) -> bool | None:
+    """Whether an ad led to it: shop-ads commission is owed on no other line; None where neither figure is told."""
+    parts = [amount(told.get(f"{which}_paid_shop_ads_commission")) for which in ("estimated", "actual")]
+    if all(one is None for one in parts):
+        return None
+    return any(one is not None and one > 0.0 for one in parts)
+
+
+def _model(told: Any) -> str | None:
+    return next((word for begins, word in COMMISSION_MODELS.items() if str(told).upper().startswith(begins)), None)
