@@ -157,9 +157,10 @@ def order_lines(
         for sku, items in _by_sku(last).items():
             product = str(items[0].get("product_id") or "")
             currency = items[0].get("currency") or value_at(last, "payment.currency")
-            prices = [amount(one.get("sale_price")) for one in items]
+            prices = {amount(one.get("sale_price")) for one in items}
             if product not in products or currency is None or None in prices:
                 continue
+            # Units of one SKU cost the same but for discounts on a part of them.
             price = sum(one for one in prices if one is not None) / len(prices)
             affiliate = _take(own, sku, product, price)
             told: Mapping[str, Any] = {} if affiliate is None else affiliate.body
@@ -274,12 +275,16 @@ def _line_states(
     for when in sorted(moments):
         status = moments[when] or status
         refunded = sum(units.get(sku, 0) for before, units in refunds if before <= when)
-        told = "DEDUCTED" if refunded and status != "CANCELLED" else status
+        # Who had the money back had paid: the line is over, whatever the order still says.
+        told = "COMPLETED" if refunded and status == "PROCESSING" else status
         found.append((max(when, ordered), told, refunded))
     final = "" if affiliate is None else str(affiliate.body.get("status") or "")
-    if affiliate is not None and final in ("COMPLETED", "CANCELLED", "FROZEN", "DEDUCTED") and final != found[-1][1]:
-        seen = at(affiliate.seen) or found[-1][0]
-        found.append((max(seen, found[-1][0]), final, found[-1][2]))
+    when, told, refunded = found[-1]
+    if final == "DEDUCTED" and refunded and told == "COMPLETED":
+        # The refund is what was deducted.
+        found[-1] = (when, final, refunded)
+    elif affiliate is not None and final in ("COMPLETED", "CANCELLED", "FROZEN", "DEDUCTED") and final != told:
+        found.append((max(at(affiliate.seen) or when, when), final, refunded))
     kept = found[:1]
     for one in found[1:]:
         if one[0] == kept[-1][0]:
