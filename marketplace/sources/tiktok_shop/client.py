@@ -118,7 +118,7 @@ class Client:
         self._sleep, self._clock, self._chance = sleep, clock, chance
         self._pace = threading.Lock()
         self._renewing = threading.Lock()
-        self._next = 0.0
+        self._next = self._ahead = 0.0
         log = logging.getLogger("httpx")
         if not any(isinstance(one, _WithoutQuery) for one in log.filters):
             log.addFilter(_WithoutQuery())
@@ -203,7 +203,13 @@ class Client:
         content = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         signed["sign"] = sign(own.app_secret, path, signed, content)
         headers = {"x-tts-access-token": token, "Content-Type": "application/json"}
-        return self._http.request(method, self.host + path, params=signed, content=content, headers=headers)
+        answer = self._http.request(method, self.host + path, params=signed, content=content, headers=headers)
+        self._ahead = _instant(answer.headers.get("Date"), self._clock()) - self._clock()
+        return answer
+
+    def now(self) -> int:
+        """Seconds since 1970 on the API's own clock, as its last answer told it; what was read was true then."""
+        return int(self._clock() + self._ahead)
 
     def _data(self, method: str, path: str, answer: httpx.Response) -> dict[str, Any]:
         if answer.status_code == 429 or answer.status_code >= 500:
@@ -322,8 +328,13 @@ def _retry_after(answer: httpx.Response, now: float) -> float | None:
         return None
     if told.strip().isdigit():
         return float(told)
+    return max(_instant(told, now) - now, 0.0)
+
+
+def _instant(told: str | None, otherwise: float) -> float:
+    """Seconds since 1970 of an HTTP date; ``otherwise`` where it is none."""
     try:
-        at = parsedate_to_datetime(told)
+        at = parsedate_to_datetime(told or "")
     except ValueError:
-        return None
-    return max((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now, 0.0)
+        return otherwise
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

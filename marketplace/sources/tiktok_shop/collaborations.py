@@ -12,8 +12,8 @@ import pandas as pd
 
 from marketplace.contract import MARKETS, TABLES
 from marketplace.sources.tiktok_shop.endpoints import value_at
+from marketplace.sources.tiktok_shop.products import UNKNOWN_CATEGORY, Products
 from marketplace.sources.tiktok_shop.store import Store
-from marketplace.sources.tiktok_shop.trade import UNKNOWN_CATEGORY, Products
 from marketplace.sources.tiktok_shop.values import at, of_ten_thousand, whole
 
 __all__ = ["Applications", "campaigns", "invitations", "read_applications"]
@@ -73,13 +73,11 @@ def invitations(store: Store, known: frozenset[str]) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     first: dict[str, int] = {}
-    sent: dict[str, datetime] = {}
+    waiting: dict[str, tuple[dict[str, Any], datetime]] = {}
     settled: set[str] = set()
     for state in store.states("collaboration_details"):
-        if state.id not in known:
-            continue
         start, end, seen = at(state.body["start_time"]), at(state.body["end_time"]), at(state.seen)
-        if start is None or end is None or seen is None:
+        if state.id not in known or start is None or end is None or seen is None:
             continue
         first.setdefault(state.id, state.seen)
         rates = [of_ten_thousand(value_at(one, "commission.rate")) for one in state.body.get("products") or ()]
@@ -88,36 +86,41 @@ def invitations(store: Store, known: frozenset[str]) -> pd.DataFrame:
             name = f"{state.id}:{creator}"
             if not creator or name in settled:
                 continue
-            row = {
-                "invitation_id": name,
-                "campaign_id": state.id,
-                "creator_id": creator,
-                "commission_rate": next((rate for rate in rates if rate is not None), None),
-            }
-            if name not in sent:
+            if name not in waiting:
                 # Whom the first reading has was invited when it began; who came in later, by then at the latest.
-                sent[name] = min(start, seen) if state.seen == first[state.id] else seen
-                rows.append({**row, "sent_at": sent[name], "decision": "PENDING", "known_at": sent[name]})
-            decision, when = _decision(one, end=end, seen=seen)
+                sent = min(start, seen) if state.seen == first[state.id] else seen
+                row = {
+                    "invitation_id": name,
+                    "campaign_id": state.id,
+                    "creator_id": creator,
+                    "commission_rate": next((rate for rate in rates if rate is not None), None),
+                    "sent_at": sent,
+                }
+                waiting[name] = (row, end)
+                rows.append({**row, "decision": "PENDING", "known_at": sent})
+            row = waiting[name][0]
+            waiting[name] = (row, end)
+            decision = _decision(one)
             if decision != "PENDING":
                 settled.add(name)
-                known_at = max(when, sent[name])
-                if rows[-1]["invitation_id"] == name and rows[-1]["known_at"] == known_at:
+                if row["sent_at"] == seen:
                     rows.pop()
-                told = {"sent_at": sent[name], "decision": decision, "known_at": known_at}
-                rows.append({**row, **told, "decided_at": when if decision == "EXPIRED" else None})
+                rows.append({**row, "decision": decision, "known_at": seen})
+    # A collaboration is read once more after its end: who had done nothing by then will not.
+    reached = at(store.reached())
+    for name, (row, end) in waiting.items():
+        if name not in settled and reached is not None and row["sent_at"] < end <= reached:
+            rows.append({**row, "decision": "EXPIRED", "decided_at": end, "known_at": end})
     frame = pd.DataFrame(rows)
     if "decided_at" in frame:
         frame["decided_at"] = pd.to_datetime(frame["decided_at"], utc=True)
     return frame
 
 
-def _decision(creator: Mapping[str, Any], *, end: datetime, seen: datetime) -> tuple[str, datetime]:
+def _decision(creator: Mapping[str, Any]) -> str:
     if (whole(creator.get("showcase_product_count")) or 0) + (whole(creator.get("content_product_count")) or 0) > 0:
-        return "ACCEPT", seen
-    if creator.get("collaboration_status") in ("DELETING", "DELETED"):
-        return "WITHDRAWN_BY_SELLER", seen
-    return ("EXPIRED", end) if end <= seen else ("PENDING", seen)
+        return "ACCEPT"
+    return "WITHDRAWN_BY_SELLER" if creator.get("collaboration_status") in ("DELETING", "DELETED") else "PENDING"
 
 
 @dataclass(frozen=True)

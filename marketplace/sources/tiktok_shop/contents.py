@@ -9,8 +9,8 @@ import pandas as pd
 
 from marketplace.sources.tiktok_shop.creators import Creators
 from marketplace.sources.tiktok_shop.endpoints import value_at
+from marketplace.sources.tiktok_shop.products import Products, known_when
 from marketplace.sources.tiktok_shop.store import Store
-from marketplace.sources.tiktok_shop.trade import Products, known_when
 from marketplace.sources.tiktok_shop.values import at, whole
 
 __all__ = ["content_days", "content_states"]

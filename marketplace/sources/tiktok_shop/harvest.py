@@ -7,7 +7,6 @@ needs of an earlier one (whose profile, which product) is read from the store, s
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -326,7 +325,7 @@ class Harvest:
         return latest, max((_day(self.run.until) - ready).days, 1)
 
     def _keep(self, records: Iterable[tuple[str, str, Any]], steps: list[tuple[str, str, bool]]) -> None:
-        self.store.write(self.run, records, steps, seen=int(time.time()))
+        self.store.write(self.run, records, steps, seen=self.client.now())
         for step, cursor, done in steps:
             self._steps[step] = (cursor, done)
 

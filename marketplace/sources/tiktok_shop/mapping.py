@@ -13,8 +13,9 @@ from marketplace.sources.base import Ingested
 from marketplace.sources.tiktok_shop.collaborations import campaigns, invitations, read_applications
 from marketplace.sources.tiktok_shop.contents import content_days, content_states
 from marketplace.sources.tiktok_shop.creators import Creators, creator_snapshots
+from marketplace.sources.tiktok_shop.orders import order_lines
+from marketplace.sources.tiktok_shop.products import Products, product_days
 from marketplace.sources.tiktok_shop.store import Store
-from marketplace.sources.tiktok_shop.trade import Products, order_lines, product_days
 
 __all__ = ["map_store"]
 

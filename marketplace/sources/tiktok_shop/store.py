@@ -126,6 +126,11 @@ class Store:
         self._db.execute("DELETE FROM steps")
         self._db.execute("COMMIT")
 
+    def reached(self) -> int:
+        """Until when everything is there, in seconds since 1970; 0 before the first run is complete."""
+        row = self._db.execute("SELECT max(until) FROM runs WHERE done = 1").fetchone()
+        return int(row[0] or 0)
+
     def steps(self, run: Run) -> dict[str, tuple[str, bool]]:
         """Every step of ``run`` that was begun, to its cursor and whether it is done."""
         rows = self._db.execute("SELECT step, cursor, done FROM steps WHERE run = ?", (run.run,))

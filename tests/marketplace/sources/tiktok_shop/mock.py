@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -191,7 +192,7 @@ class Mock:
         following = f"t-{begin + size}" if begin + size < len(rows) else ""
         if following:
             self.before[path, following] = page
-        self.stats["records"] += len(page)
+        self.stats[f"records of {path}"] += len(page)
         return {name: page, "next_page_token": following, **more}
 
     def answer(self, path: str, query: Json, body: Json, subject: str) -> Json:
@@ -276,6 +277,11 @@ class Mock:
         raise RefusalError(404, 36009009, f"no path {path}")
 
     async def call(self, request: Request) -> Response:
+        answer = await self.reply(request)
+        answer.headers["Date"] = format_datetime(self.shop.now, usegmt=True)
+        return answer
+
+    async def reply(self, request: Request) -> Response:
         self.stats["requests"] += 1
         body = await request.body()
         query = dict(parse_qsl(request.url.query, keep_blank_values=True))
@@ -345,7 +351,9 @@ def serve() -> None:
     partial = asked.ready.with_suffix(".partial")
     partial.write_text(str(listening.getsockname()[1]))
     partial.rename(asked.ready)
-    uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False)).run(sockets=[listening])
+    uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, date_header=False)).run(
+        sockets=[listening]
+    )
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class Shop:
         self.product_day_rows: dict[str, list[Json]] = defaultdict(list)
         for row in read("product_days").sort_values(["product_id", "day"]).to_dict("records"):
             self.product_day_rows[row["product_id"]].append(row)
-        self.move(datetime(2100, 1, 1, tzinfo=UTC))
+        self.move(datetime.now(UTC))
 
     def move(self, now: datetime) -> None:
         """Tell everything as of ``now``."""

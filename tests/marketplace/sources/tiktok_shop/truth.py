@@ -96,7 +96,7 @@ def _readings(market: Path, out: Path, creators: pd.DataFrame) -> None:
     unsaid = (readings["precision"] != "exact") & ~american
     readings.loc[unsaid, "precision"] = "withheld"
     readings.loc[unsaid, ["gmv_30d_min", "gmv_30d_max"]] = np.nan
-    got = read(out, "creator_snapshots")
+    got = last(read(out, "creator_snapshots"), "creator_id", "snapshot_at")
     columns = ["follower_count", "top_follower_age", "top_follower_gender", "gmv_30d", "gmv_30d_min", "gmv_30d_max"]
     columns += ["currency", "precision"]
     same(readings, got[got["creator_id"].isin(readings["creator_id"])], ["creator_id"], columns)

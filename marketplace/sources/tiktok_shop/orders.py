@@ -1,23 +1,21 @@
-"""Products, their days, and order lines."""
+"""Order lines: the shop's own orders, with what the affiliate endpoint and the returns tell of them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from marketplace.sources.tiktok_shop.creators import Creators
 from marketplace.sources.tiktok_shop.endpoints import value_at
+from marketplace.sources.tiktok_shop.products import Products
 from marketplace.sources.tiktok_shop.store import State, Store
-from marketplace.sources.tiktok_shop.values import amount, at, whole
+from marketplace.sources.tiktok_shop.values import amount, at
 
-__all__ = ["UNKNOWN_CATEGORY", "Products", "known_when", "order_lines", "product_days"]
-
-UNKNOWN_CATEGORY = "UNKNOWN"
-"""Category of a product that is in no open collaboration: no other endpoint tells one."""
+__all__ = ["order_lines"]
 
 REFUNDED = frozenset({"RETURN_OR_REFUND_REQUEST_COMPLETE", "REPLACEMENT_REQUEST_REFUND_SUCCESS"})
 """States of a return after which the buyer has the money back."""
@@ -28,110 +26,11 @@ CONTENT_TYPES = {
 }  # fmt: skip
 """Where an affiliate order was bought, in the contract's words; the shop's own orders are ``SHOP``."""
 
+AFFILIATE_ENDS = frozenset({"COMPLETED", "CANCELLED", "FROZEN", "DEDUCTED"})
+"""States of an affiliate order that say more than that it was made."""
+
 COMMISSION_MODELS = {"TIER": "TIERED", "FIX": "FIXED"}
 """How the name of a commission model begins, in capitals."""
-
-
-class Products:
-    """What is told of each product: a category, a price, and when it was first there.
-
-    A product without any price is left out, and so is what refers to it.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._category: dict[str, str] = {}
-        self._price: dict[str, tuple[float, str]] = {}
-        self._first: dict[str, datetime] = {}
-        self._orders: dict[str, tuple[float, str]] = {}
-        for state in store.states("open_collaborations"):
-            product = state.body["product"]
-            self._category[product["id"]] = state.body["category_id"]
-            self._priced(product["id"], product.get("original_price"))
-            self._meet(product["id"], at(state.seen))
-        for state in store.states("collaboration_details"):
-            for product in state.body.get("products") or ():
-                if product.get("id"):
-                    self._priced(product["id"], product.get("original_price"))
-                    self._meet(product["id"], at(state.body["start_time"]))
-        for state in store.states("orders"):
-            when = at(state.body["create_time"])
-            for line in state.body["line_items"]:
-                product, price = line.get("product_id"), amount(line.get("original_price"))
-                currency = line.get("currency") or value_at(state.body, "payment.currency")
-                if product and price and currency:
-                    held = self._orders.get(product, (0.0, currency))
-                    self._orders[product] = (max(held[0], price), held[1])
-                    self._meet(product, when)
-
-    def _priced(self, product: str, told: Any) -> None:
-        price = amount((told or {}).get("minimum_amount"))
-        if price is not None and told.get("currency"):
-            self._price[product] = (price, told["currency"])
-
-    def _meet(self, product: str, when: datetime | None) -> None:
-        if when is not None and when < self._first.setdefault(product, when):
-            self._first[product] = when
-
-    def __contains__(self, product: str) -> bool:
-        return product in self._price or product in self._orders
-
-    def category(self, product: str) -> str:
-        """Its level-1 category, or `UNKNOWN_CATEGORY`."""
-        return self._category.get(product, UNKNOWN_CATEGORY)
-
-    def currency(self, product: str) -> str:
-        """The currency it is priced in."""
-        return (self._price.get(product) or self._orders[product])[1]
-
-    def first(self) -> datetime | None:
-        """When the first of them was first there."""
-        return min(self._first.values(), default=None)
-
-    def frame(self, brand: str) -> pd.DataFrame:
-        """The table ``products``."""
-        rows = []
-        for product in sorted({*self._price, *self._orders}):
-            price, currency = self._price.get(product) or self._orders[product]
-            rows.append(
-                {
-                    "product_id": product,
-                    "brand_id": brand,
-                    "category_id": self.category(product),
-                    "price": price,
-                    "currency": currency,
-                    "known_at": self._first[product],
-                }
-            )
-        return pd.DataFrame(rows)
-
-
-def known_when(day: datetime, lag: int, seen: int) -> datetime:
-    """When the figures of ``day`` could be known: ``lag`` days after its end, and not after they were ``seen``."""
-    told = at(seen)
-    over = day + timedelta(days=1)
-    late = over + timedelta(days=lag)
-    return late if told is None else max(min(late, told), over)
-
-
-def product_days(store: Store, products: Products) -> pd.DataFrame:
-    """The table ``product_days``: what was cancelled, refunded or returned is taken out at the day's mean price."""
-    rows = {}
-    for state in store.states("product_days"):
-        product, _, day = state.id.partition(":")
-        sales, back = state.body.get("sales") or {}, state.body.get("cancel_and_refunds") or {}
-        units, gross, when = whole(sales.get("items_sold")), amount(sales.get("gmv")), at(day)
-        if units is None or gross is None or when is None or product not in products:
-            continue
-        undone = sum(whole(back.get(one)) or 0 for one in ("canceled", "refunded", "returned"))
-        rows[state.id] = {
-            "product_id": product,
-            "day": when.date(),
-            "units_sold": units,
-            "gmv": gross * (1.0 - min(undone / units, 1.0)) if units else gross,
-            "currency": value_at(sales, "gmv.currency") or products.currency(product),
-            "known_at": known_when(when, state.body["lag"], state.seen),
-        }
-    return pd.DataFrame(rows.values())
 
 
 def order_lines(
@@ -163,7 +62,7 @@ def order_lines(
             # Units of one SKU cost the same but for discounts on a part of them.
             price = sum(one for one in prices if one is not None) / len(prices)
             affiliate = _take(own, sku, product, price)
-            told: Mapping[str, Any] = {} if affiliate is None else affiliate.body
+            told: Mapping[str, Any] = affiliate[-1].body if affiliate else {}
             creator = creators.id_of(told.get("creator_username"), ordered)
             content, collaboration = told.get("content_id"), told.get("target_collaboration_id")
             common = {
@@ -217,13 +116,11 @@ def _by_sku(order: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _affiliates(store: Store) -> dict[str, list[State]]:
-    """By order, the last state of every affiliate line, seen when its status was first seen."""
-    found: dict[str, list[State]] = defaultdict(list)
+def _affiliates(store: Store) -> dict[str, list[list[State]]]:
+    """By order, the states of every affiliate line."""
+    found: dict[str, list[list[State]]] = defaultdict(list)
     for states in _grouped(store.states("affiliate_orders")):
-        last = states[-1]
-        same = [one for one in states if one.body.get("status") == last.body.get("status")]
-        found[last.body["order_id"]].append(State(last.id, same[0].seen, last.run, last.body))
+        found[states[-1].body["order_id"]].append(states)
     return found
 
 
@@ -243,16 +140,20 @@ def _returns(store: Store) -> dict[str, list[tuple[datetime, dict[str, int]]]]:
     return found
 
 
-def _take(own: list[State], sku: str, product: str, price: float) -> State | None:
+def _take(own: list[list[State]], sku: str, product: str, price: float) -> list[State]:
     """The affiliate's line of this SKU, out of ``own``: by SKU where it is told, else by product, then by price."""
 
-    def distance(one: State) -> tuple[int, float]:
-        told = amount(one.body.get("price"))
-        return (0 if one.body.get("sku_id") == sku else 1, abs((told or 0.0) - price))
+    def distance(one: list[State]) -> tuple[int, float]:
+        told = amount(one[-1].body.get("price"))
+        return (0 if one[-1].body.get("sku_id") == sku else 1, abs((told or 0.0) - price))
 
-    fits = [one for one in own if one.body.get("sku_id", sku) == sku and one.body.get("product_id", product) == product]
+    fits = [
+        one
+        for one in own
+        if one[-1].body.get("sku_id", sku) == sku and one[-1].body.get("product_id", product) == product
+    ]
     if not fits:
-        return None
+        return []
     best = min(fits, key=distance)
     own.remove(best)
     return best
@@ -262,7 +163,7 @@ def _line_states(
     states: Sequence[State],
     sku: str,
     refunds: Sequence[tuple[datetime, Mapping[str, int]]],
-    affiliate: State | None,
+    affiliate: Sequence[State],
     ordered: datetime,
 ) -> list[tuple[datetime, str, int]]:
     """When, in what state, and with how many units refunded; in time, neighbours differ."""
@@ -278,13 +179,17 @@ def _line_states(
         # Who had the money back had paid: the line is over, whatever the order still says.
         told = "COMPLETED" if refunded and status == "PROCESSING" else status
         found.append((max(when, ordered), told, refunded))
-    final = "" if affiliate is None else str(affiliate.body.get("status") or "")
+    final = str(affiliate[-1].body.get("status") or "") if affiliate else ""
     when, told, refunded = found[-1]
     if final == "DEDUCTED" and refunded and told == "COMPLETED":
         # The refund is what was deducted.
         found[-1] = (when, final, refunded)
-    elif affiliate is not None and final in ("COMPLETED", "CANCELLED", "FROZEN", "DEDUCTED") and final != told:
-        found.append((max(at(affiliate.seen) or when, when), final, refunded))
+    # What the affiliate's side alone tells, from when it was seen.
+    for state in affiliate:
+        seen, said = at(state.seen), state.body.get("status")
+        place = sum(before <= seen for before, _, _ in found) if seen is not None else 0
+        if place and seen is not None and said in AFFILIATE_ENDS and said != found[place - 1][1]:
+            found.insert(place, (seen, said, found[place - 1][2]))
     kept = found[:1]
     for one in found[1:]:
         if one[0] == kept[-1][0]:
