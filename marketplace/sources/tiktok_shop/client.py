@@ -204,7 +204,9 @@ class Client:
         signed["sign"] = sign(own.app_secret, path, signed, content)
         headers = {"x-tts-access-token": token, "Content-Type": "application/json"}
         answer = self._http.request(method, self.host + path, params=signed, content=content, headers=headers)
-        self._ahead = _instant(answer.headers.get("Date"), self._clock()) - self._clock()
+        served = _instant(answer.headers.get("Date"))
+        if served is not None:
+            self._ahead = served - self._clock()
         return answer
 
     def now(self) -> int:
@@ -328,13 +330,14 @@ def _retry_after(answer: httpx.Response, now: float) -> float | None:
         return None
     if told.strip().isdigit():
         return float(told)
-    return max(_instant(told, now) - now, 0.0)
+    at = _instant(told)
+    return None if at is None else max(at - now, 0.0)
 
 
-def _instant(told: str | None, otherwise: float) -> float:
-    """Seconds since 1970 of an HTTP date; ``otherwise`` where it is none."""
+def _instant(told: str | None) -> float | None:
+    """Seconds since 1970 of an HTTP date; None where it is none."""
     try:
         at = parsedate_to_datetime(told or "")
     except ValueError:
-        return otherwise
+        return None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -76,7 +76,7 @@ class Store:
             layout = self._db.execute("PRAGMA user_version").fetchone()[0]
             if layout not in (0, LAYOUT):
                 raise SourceError(
-                    f"what was fetched in layout {LAYOUT}", received=f"{layout} in {file}", look=str(file)
+                    f"what was fetched in layout {LAYOUT}", received=f"layout {layout} in {file}", look="another OUT"
                 )
             for statement in _TABLES.split(";"):
                 self._db.execute(statement)
