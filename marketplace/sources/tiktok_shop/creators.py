@@ -65,9 +65,12 @@ class Creators:
             return None
         name = self._ids.get(username)
         if name is None:
+            # From now on it is known by this name, so that it is counted once.
             name = f"@{username}"
             self.unnamed += 1
-        self._meet(name, username, None, when)
+            self._meet(name, username, None, when)
+        # An order may name a creator as it was called then.
+        self._meet(name, None, None, when)
         return name
 
     def frame(self) -> pd.DataFrame:

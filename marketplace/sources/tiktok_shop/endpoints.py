@@ -97,7 +97,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
                 "username", "avg_commission_rate", "brand_collaboration_count", "category_gmv_distribution.category_id",
                 "category_gmv_distribution.value", "content_gmv_distribution.content_type",
                 "content_gmv_distribution.value", *_amounts("video_gpm", "live_gpm"),
-                *_ranges("video_gpm_range", "live_gpm_range"), "post_rate", "promoted_product_num",
+                *_ranges("video_gpm_range", "live_gpm_range"), "post_rate",
             ),
         ),
         Endpoint(
@@ -108,7 +108,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             ("id",),
             ("id", "create_time", "update_time", "line_items"),
             _tree(
-                "id", "status", "create_time", "update_time", "cancel_time", "rts_time", "delivery_time",
+                "id", "status", "create_time", "update_time", "rts_time", "delivery_time",
                 "is_sample_order", "payment.currency", "line_items.id", "line_items.sku_id", "line_items.product_id",
                 "line_items.sale_price", "line_items.original_price", "line_items.currency",
                 "line_items.display_status", "line_items.is_gift",
@@ -124,7 +124,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             ("id", "skus"),
             _tree(
                 "id", "status", "skus.sku_id", "skus.product_id", "skus.creator_username", "skus.content_id",
-                "skus.content_type", "skus.target_collaboration_id", "skus.quantity", "skus.commission_model",
+                "skus.content_type", "skus.target_collaboration_id", "skus.commission_model",
                 *_amounts("skus.price", "skus.estimated_paid_commission", "skus.actual_paid_commission",
                           "skus.estimated_paid_shop_ads_commission", "skus.actual_paid_shop_ads_commission"),
             ),
@@ -138,7 +138,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             ("return_id",),
             ("return_id", "order_id", "return_status", "update_time"),
             _tree(
-                "return_id", "order_id", "return_status", "return_type", "update_time", "return_line_items.sku_id",
+                "return_id", "order_id", "return_status", "update_time", "return_line_items.sku_id",
                 "return_line_items.order_line_item_id",
             ),
             page_size=50,

@@ -64,9 +64,7 @@ def map_store(store: Store, *, brand: str, market: str | None = None) -> Ingeste
         "joined_at is when a creator was first seen, not when it joined",
     ]
     if creators.unnamed:
-        notes.append(
-            f"{creators.unnamed} orders and videos are of usernames that no creator has: their id is @username"
-        )
+        notes.append(f"{creators.unnamed} usernames of orders and videos are no known creator's: their id is @username")
     if applications.uninvited:
         notes.append(f"{applications.uninvited} samples were asked for without an invitation and are left out")
     currencies = sorted(set(orders["currency"]) - {REPORTING_CURRENCY}) if len(orders) else []
