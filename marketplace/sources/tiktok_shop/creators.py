@@ -147,7 +147,7 @@ def _snapshot(search: Any, profile: Any, *, market: str, fulfilled: Any) -> dict
         "video_gmv_share": shares.get("VIDEO"),
         "live_gmv_share": shares.get("LIVE"),
         "showcase_gmv_share": shares.get("SHOWCASE"),
-        "category_ids": [one for _, one in by_category] or list(map(str, search.get("category_ids") or ())) or None,
+        "top_category_id": by_category[0][1] if by_category else None,
         "top_category_gmv_share": -by_category[0][0] if by_category else None,
     }
 

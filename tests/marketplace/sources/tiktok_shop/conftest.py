@@ -72,10 +72,10 @@ class Served:
         report: dict[str, Any] = json.loads(told)
         return report
 
-    def kill_after(self, requests: int, out: Path, *, since: str) -> None:
+    def kill_after(self, requests: int, out: Path, *, since: str, until: str | None = None) -> None:
         """Begin the command and end it with SIGKILL once it has made so many requests more."""
         aim = self.control()["stats"].get("requests", 0) + requests
-        process = self.start(out, since=since)
+        process = self.start(out, since=since, until=until)
         while self.control()["stats"].get("requests", 0) < aim:
             assert process.poll() is None, process.communicate()[1][-2_000:]
             time.sleep(0.01)
