@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -16,44 +14,14 @@ import pytest
 from marketplace.errors import SourceError
 from marketplace.sources.tiktok_shop import Client, Credentials, Patience, sign
 from marketplace.sources.tiktok_shop.client import ATTEMPTS, Unfinished
+from tests.marketplace.sources.tiktok_shop.scripted import Answer, Scripted
 
 SECRETS = ("the-key", "the-secret", "token-one", "refresh-one", "cipher-one", "token-two", "refresh-two")
-Answer = tuple[int, dict[str, str], bytes]
 
 
 def said(data: object, code: int = 0, status: int = 200, **headers: str) -> Answer:
     body = {"code": code, "message": f"about {' '.join(SECRETS)}", "request_id": "r1", "data": data}
     return status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode()
-
-
-class Scripted:
-    """A server that gives the answers of a list, one after the other, the last one for ever."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = []
-        self.asked: list[tuple[str, dict[str, str], str]] = []
-        script = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                script.asked.append((self.path, dict(self.headers.items()), body))
-                status, headers, content = script.answers[0] if len(script.answers) == 1 else script.answers.pop(0)
-                self.send_response_only(status)
-                for name, value in {"Content-Length": str(len(content)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-                self.close_connection = True
-
-            do_POST = do_GET  # noqa: N815 - as http.server calls it
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 @pytest.fixture
