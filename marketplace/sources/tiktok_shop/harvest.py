@@ -154,23 +154,22 @@ class Harvest:
         """Collaborations that have not been over for long: their creators may still change."""
         known = self.store.latest("collaboration_details")
         found = self.store.latest("collaborations")
+        fresh = self.store.of_run("collaboration_details", self.run)
         return sorted(
             name
             for name, one in found.items()
-            if name not in known
-            or name in self.store.of_run("collaboration_details", self.run)
-            or int(one.get("end_time") or self.run.until) >= self._settling
+            if name not in known or name in fresh or int(one.get("end_time") or self.run.until) >= self._settling
         )
 
     def _samples_with_content(self) -> list[str]:
-        """Samples for which content may be there; those that came to their end long ago are known already."""
+        """Samples for which content may have come: those that are at it, have changed, or were never asked about."""
         known = {name.partition(":")[0] for name in self.store.latest("fulfillments")}
         fresh = self.store.of_run("samples", self.run)
-        samples = self.store.latest("samples")
+        stages = {name: str(one.get("fulfillment_status") or "") for name, one in self.store.latest("samples").items()}
         return sorted(
             name
-            for name, one in samples.items()
-            if str(one.get("fulfillment_status") or "") not in _NOT_YET and (name in fresh or name not in known)
+            for name, stage in stages.items()
+            if stage not in _NOT_YET and (stage == "ONGOING" or name in fresh or name not in known)
         )
 
     def _categories(self) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from marketplace.contract import REFUND_DAYS
 from marketplace.sources.tiktok_shop.creators import Creators
 from marketplace.sources.tiktok_shop.endpoints import value_at
 from marketplace.sources.tiktok_shop.products import Products
@@ -40,8 +41,10 @@ def order_lines(
 
     An order is ``PROCESSING`` from when it was made. Later states stand at the order's own update times and at those
     of its returns; a state that the affiliate endpoint alone tells (``FROZEN``) stands where it was first seen.
+    Orders from before the first run's window, which were only updated in it, are left out.
     """
     affiliates = _affiliates(store)
+    earliest = at(store.begins() - REFUND_DAYS * 86_400)
     returns = _returns(store)
     rows: list[dict[str, Any]] = []
     for states in _grouped(store.states("orders")):
@@ -51,7 +54,8 @@ def order_lines(
         own = list(affiliates.get(last["id"], ()))
         refunds = returns.get(last["id"], ())
         ordered = at(last["create_time"])
-        if ordered is None:
+        if ordered is None or (earliest is not None and ordered < earliest):
+            # The affiliate endpoint was not asked that far back: whose order it is was not told.
             continue
         for sku, items in _by_sku(last).items():
             product = str(items[0].get("product_id") or "")

@@ -131,6 +131,11 @@ class Store:
         row = self._db.execute("SELECT max(until) FROM runs WHERE done = 1").fetchone()
         return int(row[0] or 0)
 
+    def begins(self) -> int:
+        """From when on everything is there, in seconds since 1970; 0 before the first run."""
+        row = self._db.execute("SELECT min(since) FROM runs").fetchone()
+        return int(row[0] or 0)
+
     def steps(self, run: Run) -> dict[str, tuple[str, bool]]:
         """Every step of ``run`` that was begun, to its cursor and whether it is done."""
         rows = self._db.execute("SELECT step, cursor, done FROM steps WHERE run = ?", (run.run,))

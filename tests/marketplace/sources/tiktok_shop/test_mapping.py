@@ -123,6 +123,12 @@ def test_what_the_affiliates_side_alone_tells_stands_where_it_was_seen(fill: Fil
     ]
 
 
+def test_an_order_of_long_before_the_first_run_is_nobodys_and_left_out(fill: Fill) -> None:
+    old = order("COMPLETED", T0 + DAY) | {"id": "o0", "create_time": T0 - 22 * DAY}
+    late = order("COMPLETED", T0 + DAY) | {"id": "o2", "create_time": T0 - 20 * DAY}
+    assert set(fill(("orders", "o0", old, SEEN), ("orders", "o2", late, SEEN))["orders"]["order_id"]) == {"o2"}
+
+
 @pytest.mark.parametrize(
     ("told", "paid", "commission"),
     [

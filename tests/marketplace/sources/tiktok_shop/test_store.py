@@ -52,7 +52,9 @@ def test_a_run_begins_where_the_last_ended_or_earlier_where_more_is_asked_for(tm
         second = store.open_run(50, 200)
         assert second == Run(2, 100, 200)
         store.close_run(second)
+        assert store.begins() == 50
         assert store.open_run(20, 300) == Run(3, 20, 300)
+        assert store.begins() == 20
 
 
 def test_the_file_is_its_owners_and_one_process_at_a_time_has_it(tmp_path: Path) -> None:
