@@ -77,6 +77,7 @@ class Shop:
     def move(self, now: datetime) -> None:
         """Tell everything as of ``now``."""
         self.now = now
+        self._listed: dict[tuple[str, str], list[Json]] = {}
         self._move_orders()
         self._move_partnerships()
         self._move_creators()
@@ -390,6 +391,11 @@ class Shop:
         return found
 
     def videos(self, start: str, end: str) -> list[Json]:
+        if (start, end) not in self._listed:
+            self._listed[start, end] = self._videos(start, end)
+        return self._listed[start, end]
+
+    def _videos(self, start: str, end: str) -> list[Json]:
         found = []
         for one in self.contents_table:
             if one["format"] != "VIDEO" or one["published_at"] > self.now or f"{one['published_at']:%Y-%m-%d}" >= end:
@@ -417,6 +423,11 @@ class Shop:
         return found
 
     def lives(self, start: str, end: str) -> list[Json]:
+        if (start, f"lives {end}") not in self._listed:
+            self._listed[start, f"lives {end}"] = self._lives(start, end)
+        return self._listed[start, f"lives {end}"]
+
+    def _lives(self, start: str, end: str) -> list[Json]:
         return [
             {
                 "id": one["content_id"],
