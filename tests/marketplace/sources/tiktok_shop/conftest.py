@@ -94,7 +94,7 @@ def serve(openapi: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
         module = "tests.marketplace.sources.tiktok_shop.mock"
         command = [sys.executable, "-m", module, str(market), str(openapi), str(ready), *options]
         running.append(subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}))
-        for _ in range(1_200):
+        for _ in range(3_000):
             if ready.exists():
                 return Served(int(ready.read_text()), tmp_path)
             assert running[-1].poll() is None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,8 @@ class Shop:
         if max_orders is not None:
             first = orders.drop_duplicates("order_id").sort_values(["ordered_at", "order_id"])["order_id"]
             orders = orders[orders["order_id"].isin(first.head(max_orders))]
-        self.order_states = [
-            states.to_dict("records")
-            for _, states in orders.sort_values(["order_id", "known_at"]).groupby("order_id", sort=True)
-        ]
+        rows = orders.sort_values(["order_id", "known_at"]).to_dict("records")
+        self.order_states = [list(states) for _, states in groupby(rows, key=lambda one: one["order_id"])]
         campaigns = read("campaigns").drop_duplicates("campaign_id")
         self.campaigns_table = campaigns[campaigns["collaboration"] == "TARGET"].to_dict("records")
         self.targeted = {one["campaign_id"] for one in self.campaigns_table}
