@@ -6,14 +6,16 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from marketplace.errors import ContractError
+from marketplace.fetching import tiktok_shop
 from marketplace.options import AsJson, Folder, print_result
 
-__all__ = ["app", "cache", "check", "clear", "facts", "ingest", "show", "simulate"]
+__all__ = ["app", "cache", "check", "clear", "facts", "ingest", "show", "simulate", "sources"]
 
 app = typer.Typer()
 cache = typer.Typer(
@@ -21,6 +23,24 @@ cache = typer.Typer(
     "as 10GB sets the limit (4GB); the answers are the same either way."
 )
 app.add_typer(cache, name="cache")
+
+
+class _Sources(TyperGroup):
+    """A group whose first word may also be a source's name: what is no command of its own is given to ``source``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = ["source", *args]
+        return super().parse_args(ctx, args)
+
+
+sources = typer.Typer(
+    cls=_Sources,
+    no_args_is_help=True,
+    help="Map a real source onto the data contract: `ingest NAME OUT`, `--sources` lists the names; or one of:",
+)
+app.add_typer(sources, name="ingest")
+sources.command("tiktok-shop")(tiktok_shop)
 
 Out = Annotated[
     Path, typer.Argument(help="The folder to write; an earlier marketplace in it is replaced.", metavar="OUT")
@@ -36,9 +56,9 @@ def _list_worlds(asked: bool) -> None:
 
 def _list_sources(asked: bool) -> None:
     if asked:
-        from marketplace.sources import sources
+        from marketplace.sources import sources as known
 
-        _listed({source.name: source.about for source in sources().values()})
+        _listed({source.name: source.about for source in known().values()})
 
 
 def _listed(lines: Mapping[str, str]) -> None:
@@ -75,7 +95,7 @@ def simulate(
     run(out, creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
 
 
-@app.command()
+@sources.command("source", hidden=True)
 def ingest(
     source: Annotated[str, typer.Argument(help="Which source, of those that --sources lists.", metavar="NAME")],
     out: Out,

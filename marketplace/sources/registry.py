@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 
 from marketplace.contract import TABLES
 from marketplace.errors import SourceError
-from marketplace.sources.base import IngestReport, Source
+from marketplace.sources.base import Ingested, IngestReport, Source
 from marketplace.state import replace_folder
 from marketplace.tables import to_arrow
 
-__all__ = ["find_source", "ingest", "sources"]
+__all__ = ["find_source", "ingest", "sources", "write_ingested"]
 
 
 @cache
@@ -72,7 +72,19 @@ def ingest(name: str, out: Path, *, folder: Path | None = None) -> IngestReport:
     ContractError
         A column does not cast to the contract's type.
     """
-    read = find_source(name).read(folder)
+    return write_ingested(name, find_source(name).read(folder), out)
+
+
+def write_ingested(name: str, read: Ingested, out: Path) -> IngestReport:
+    """Write what the source called ``name`` was ``read`` as into folder ``out``, which is replaced as a whole.
+
+    Raises
+    ------
+    SourceError
+        Tables that the contract does not know.
+    ContractError
+        A column does not cast to the contract's type.
+    """
     unknown = sorted(set(read.tables) - set(TABLES))
     if unknown:
         raise SourceError("tables of the contract", received=", ".join(unknown), look="docs/contract.md")
