@@ -6,12 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from marketplace.errors import ContractError
+from marketplace.fetching import tiktok_shop
 from marketplace.options import AsJson, Folder, print_result
 
 __all__ = [
@@ -22,10 +23,10 @@ __all__ = [
     "contract",
     "facts",
     "ingest",
-    "ingest_app",
     "propose",
     "show",
     "simulate",
+    "sources",
     "template",
 ]
 
@@ -37,21 +38,22 @@ cache = typer.Typer(
 app.add_typer(cache, name="cache")
 
 
-class _Ingest(TyperGroup):
-    """``ingest FOLDER OUT`` is ``ingest run FOLDER OUT``: what is no command of the group is a source."""
+class _Sources(TyperGroup):
+    """A group whose first word may also be a source's name: what is no command of its own is given to ``source``."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = ["run", *args]
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = ["source", *args]
         return super().parse_args(ctx, args)
 
 
-ingest_app = typer.Typer(
-    cls=_Ingest,
+sources = typer.Typer(
+    cls=_Sources,
     no_args_is_help=True,
-    help="Make a marketplace of files as you have them, or of another source: `ingest FOLDER OUT`.",
+    help="Make a marketplace of your files, `ingest FOLDER OUT`, or of a source that `--sources` lists; or:",
 )
-app.add_typer(ingest_app, name="ingest")
+app.add_typer(sources, name="ingest")
+sources.command("tiktok-shop")(tiktok_shop)
 contract = typer.Typer(no_args_is_help=True, help="The data contract: files to fill in.")
 app.add_typer(contract, name="contract")
 
@@ -69,9 +71,9 @@ def _list_worlds(asked: bool) -> None:
 
 def _list_sources(asked: bool) -> None:
     if asked:
-        from marketplace.sources import sources
+        from marketplace.sources import sources as known
 
-        _listed({source.name: source.about for source in sources().values()})
+        _listed({source.name: source.about for source in known().values()})
 
 
 def _listed(lines: Mapping[str, str]) -> None:
@@ -108,7 +110,7 @@ def simulate(
     run(out, creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
 
 
-@ingest_app.command("run")
+@sources.command("source", hidden=True)
 def ingest(
     source: Annotated[
         str,
@@ -129,7 +131,7 @@ def ingest(
         bool, typer.Option("--sources", callback=_list_sources, is_eager=True, help="List the sources and exit.")
     ] = False,
 ) -> None:
-    """Map a folder of files, or a named source, onto the data contract (`run` may be left out)."""
+    """Map a folder of files, or a named source, onto the data contract."""
     from marketplace.sources import files, sources
     from marketplace.sources import ingest as run
     from marketplace.tables import require_replaceable
@@ -153,7 +155,7 @@ def ingest(
         print(f"  {note}")
 
 
-@ingest_app.command()
+@sources.command()
 def propose(
     folder: Annotated[Path, typer.Argument(help="The folder of files as they were exported.", metavar="FOLDER")],
     *,

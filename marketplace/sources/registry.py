@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 
 from marketplace.contract import TABLES
 from marketplace.errors import SourceError
-from marketplace.sources.base import IngestReport, Source
+from marketplace.sources.base import Ingested, IngestReport, Source
 from marketplace.state import replace_folder
 from marketplace.tables import to_arrow
 
-__all__ = ["find_source", "ingest", "sources"]
+__all__ = ["find_source", "ingest", "sources", "write_ingested"]
 
 
 @cache
@@ -75,7 +75,19 @@ def ingest(source: str | Source, out: Path, *, folder: Path | None = None) -> In
         A column does not cast to the contract's type.
     """
     chosen = find_source(source) if isinstance(source, str) else source
-    read = chosen.read(folder)
+    return write_ingested(chosen.name, chosen.read(folder), out)
+
+
+def write_ingested(name: str, read: Ingested, out: Path) -> IngestReport:
+    """Write what the source called ``name`` was ``read`` as into folder ``out``, which is replaced as a whole.
+
+    Raises
+    ------
+    SourceError
+        Tables that the contract does not know.
+    ContractError
+        A column does not cast to the contract's type.
+    """
     unknown = sorted(set(read.tables) - set(TABLES))
     if unknown:
         raise SourceError("tables of the contract", received=", ".join(unknown), look="docs/contract.md")
@@ -84,7 +96,7 @@ def ingest(source: str | Source, out: Path, *, folder: Path | None = None) -> In
             (fresh / table).mkdir()
             pq.write_table(to_arrow(frame, table), fresh / table / f"{table}.parquet", compression="zstd")
     return IngestReport(
-        source=chosen.name,
+        source=name,
         rows={table: len(frame) for table, frame in read.tables.items()},
         missing=_missing(read.tables),
         notes=read.notes,
