@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -119,11 +118,9 @@ def check(
     report = run(directory)
     print_result(report, as_json)
     if not report.ok:
-        kinds = Counter(problem.kind for problem in report.problems)
-        counts = ", ".join(f"{count} of {kind.replace('_', ' ')}" for kind, count in kinds.items())
         raise ContractError(
             f"{directory} to keep the data contract",
-            received=f"{len(report.problems)} problems: {counts}",
+            received=f"{len(report.problems)} problems: {report.counts}",
             look="the list above and docs/contract.md",
         )
 

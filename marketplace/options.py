@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from marketplace.instants import read_instant
+from marketplace.text import printable
 
 __all__ = ["AsJson", "Folder", "Printed", "as_of_option", "print_result"]
 
@@ -37,4 +38,4 @@ def _in_iso_form(value: str | None) -> str | None:
 
 def print_result(result: Printed, as_json: bool) -> None:
     """``result`` on standard output: its whole text, or one JSON document."""
-    print(json.dumps(result.as_dict(), indent=2) if as_json else result)
+    print(json.dumps(result.as_dict(), indent=2) if as_json else printable(str(result), lines=True))

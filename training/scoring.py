@@ -24,6 +24,7 @@ from marketplace.errors import BriefError, ContractError, FileError
 from marketplace.progress import track
 from marketplace.state import ending_of
 from marketplace.tables import Marketplace, open_marketplace
+from marketplace.text import printable
 from models.batch import score_pairs
 from models.bundle import Bundle, load_champion
 from models.ranking import RankedCreator, rank
@@ -360,7 +361,7 @@ def ranking_text(ranking: Ranking) -> str:
     lines = [ranking.headline]
     for one, username in zip(ranking.creators, ranking.usernames, strict=True):
         lines.append(
-            f"{one.position:>4}  {username or one.creator_id:<24} score {one.score:5.1f}  "
+            f"{one.position:>4}  {printable(username or one.creator_id):<24} score {one.score:5.1f}  "
             f"profit {one.utility.expected:8.2f} USD ({one.utility.low:.2f} .. {one.utility.high:.2f})  "
             f"delivers {one.success_probability:.0%}  lift {one.lift.expected:8.2f} USD"
         )

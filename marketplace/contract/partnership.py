@@ -14,11 +14,11 @@ from marketplace.contract.columns import (
     enum,
     identifier,
     instant,
+    market,
     money,
     rate,
 )
 from marketplace.contract.outcomes import CONTENT_STATES, DECISIONS, SAMPLE_STATES
-from marketplace.contract.terms import MARKETS
 
 __all__ = ["PARTNERSHIP_TABLES"]
 
@@ -30,7 +30,7 @@ PARTNERSHIP_TABLES: tuple[Table, ...] = (
         (
             identifier("campaign_id", "the campaign"),
             identifier("brand_id", "the brand that asks", "brands.brand_id"),
-            enum("market", "where it sells", *MARKETS),
+            market("where it sells"),
             identifier("category_id", "level-1 category of its products"),
             Column("product_ids", "ids", "products to promote", refers_to="products.product_id"),
             enum("objective", "what it is for", "SALES", "LAUNCH", "AWARENESS"),

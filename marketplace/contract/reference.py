@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from marketplace.contract.columns import Column, Table
+from marketplace.contract.markets import MARKETS
 from marketplace.contract.outcomes import CONTENT_STATES, DECISIONS, SAMPLE_STATES, State
 from marketplace.contract.tables import TABLES
 from marketplace.contract.terms import (
     ATTRIBUTION_DAYS,
     FX_FILL_DAYS,
     GRACE_DAYS,
-    MARKETS,
     REFUND_DAYS,
     REPLY_DAYS,
     REPORTING_CURRENCY,
@@ -66,8 +66,8 @@ problem at once. Column names follow the TikTok Shop Open API where it has one.
 | flag | `bool` |
 | ids | `list<string>` |
 
-Markets and their currencies: {", ".join(f"{market} ({currency})" for market, currency in MARKETS.items())}; EUR is
-known besides.
+A market is a code of two capital letters (ISO 3166), a currency one of ISO 4217's: a new market needs no change here.
+Known, with their currencies: {", ".join(f"{code} ({market.currency})" for code, market in MARKETS.items())}.
 
 | window | days | |
 |---|---|---|
@@ -129,14 +129,16 @@ def _table(table: Table) -> str:
         *(_row(column) for column in table.columns),
     ]
     for column in table.columns:
-        if len(column.values) > LONG_ENUM - 1:
+        if column.name != "currency" and len(column.values) > LONG_ENUM - 1:
             lines.append(f"\n`{column.name}` is one of {_values(column)}.")
     return "\n".join(lines)
 
 
 def _row(column: Column) -> str:
     meaning = column.doc
-    if column.values and len(column.values) < LONG_ENUM:
+    if column.shape:
+        meaning += f": {column.shape}"
+    if column.name != "currency" and column.values and len(column.values) < LONG_ENUM:
         meaning += f": {_values(column)}"
     if column.refers_to:
         meaning += f" (in `{column.refers_to}`)"

@@ -140,6 +140,7 @@ def tune(
             # Under the lock: of two processes that begin at once, one makes the stores, the parent run and the
             # default's measurement, the other finds them.
             store = (store or open_store()).of_marketplace(market_dir, fingerprint)
+            store.require_experiment()
             fail_dead(study, store)
             known = study.user_attrs
             parent = stack.enter_context(
