@@ -105,6 +105,7 @@ class Marketplace(Shown):
         self.backend.raw_sql("SET TimeZone='UTC'")
         self._held_as = dict(tables)
         self._tables: dict[str, Any] = {}
+        self._told: dict[tuple[str, str], bool] = {}
         self._held: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
 
     @classmethod
@@ -185,6 +186,16 @@ class Marketplace(Shown):
         raw = self.backend.table(f"raw_{name}")
         schema = ibis.Schema.from_pyarrow(arrow_schema(name))
         return raw.select(**{column: raw[column].cast(kind) for column, kind in schema.items()})
+
+    def tells(self, table: str, column: str) -> bool:
+        """Whether ``column`` of ``table`` has any value at all."""
+        if table not in self.present:
+            return False
+        if (table, column) not in self._told:
+            rows = self.table(table)
+            some = rows.filter(rows[column].notnull()).limit(1).count()
+            self._told[(table, column)] = bool(self.query(some.name("n").as_table())["n"].iloc[0])
+        return self._told[(table, column)]
 
     def query(self, expression: Any) -> pd.DataFrame:
         """Run an Ibis expression over these tables."""

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from features.briefs import Brief, read_briefs
+from features.briefs import Brief, read_briefs, told_campaigns
 from features.signals import build_matrix, eligible_pairs
 from marketplace.display import Shown, text_of
 from marketplace.errors import BriefError, ContractError, FileError
@@ -267,7 +267,7 @@ def _in_order(market: Marketplace, asked: Sequence[str] | None) -> list[str]:
                 "campaigns of the marketplace", received=", ".join(strange[:5]), look="the table campaigns"
             )
         frame = frame[frame["campaign_id"].isin(list(asked))]
-    return list(frame.sort_values(["briefed_at", "campaign_id"], kind="stable")["campaign_id"])
+    return told_campaigns(market, list(frame.sort_values(["briefed_at", "campaign_id"], kind="stable")["campaign_id"]))
 
 
 @contextmanager
@@ -333,7 +333,7 @@ def rank_brief(
         snapshot = build_snapshot(market, body.get("briefed_at"))
         asked = snapshot.complete(body)
     else:
-        asked = read_briefs(market, [str(campaign)])[str(campaign)]
+        asked = read_briefs(market, told_campaigns(market, [str(campaign)]))[str(campaign)]
         snapshot = build_snapshot(market, asked.briefed_at)
     rows, _ = snapshot.candidates(asked)
     creators = rank(
