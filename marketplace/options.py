@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
@@ -13,7 +12,14 @@ from marketplace.text import printable
 
 __all__ = ["AsJson", "Folder", "Printed", "as_of_option", "print_result"]
 
-Folder = Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")]
+Folder = Annotated[
+    str,
+    typer.Argument(
+        help="The marketplace: a folder with one sub-folder a table, a DuckDB file, or a URL such as "
+        "postgres://USER@HOST/DATABASE/SCHEMA.",
+        metavar="DIR",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 

@@ -24,6 +24,7 @@ from marketplace.contract import TABLES, Table, arrow_schema
 from marketplace.display import Shown
 from marketplace.errors import ContractError
 from marketplace.reading import FileTable, files_of, quote
+from marketplace.warehouse import fetched, is_address, redacted
 
 __all__ = ["Marketplace", "open_marketplace", "read_truth", "require_replaceable", "to_arrow"]
 
@@ -284,7 +285,7 @@ class Marketplace(Shown):
 
 
 def open_marketplace(path: str | Path | Marketplace, *, unchecked: bool = False) -> Marketplace:
-    """Open the marketplace in folder ``path`` or behind a URL; one that is open already is given back as it is.
+    """Open the marketplace in the folder, DuckDB file or URL ``path``; one that is open already is given back as it is.
 
     It is held against the contract first (`marketplace.checks.check`), once for each state of its files.
 
@@ -301,7 +302,8 @@ def open_marketplace(path: str | Path | Marketplace, *, unchecked: bool = False)
     """
     if isinstance(path, Marketplace):
         return path
-    folder = Path(path)
+    source = redacted(path)
+    folder = fetched(path) if is_address(path) else Path(path)
     found = {name: FileTable(TABLES[name], folder / name, files) for name, files in files_of(folder).items()}
     broken = [f"{file}: {reason}" for one in found.values() for file, reason in one.unreadable.items()]
     if broken:
@@ -310,10 +312,10 @@ def open_marketplace(path: str | Path | Marketplace, *, unchecked: bool = False)
     if missing:
         raise ContractError(
             f"a marketplace folder with the tables {', '.join(n for n, t in TABLES.items() if t.required)}",
-            received=f"{folder} without {', '.join(missing)}" if folder.is_dir() else f"{folder}, which is no folder",
+            received=f"{source} without {', '.join(missing)}" if folder.is_dir() else f"{source}, which is no folder",
             look="docs/contract.md; `collabrank simulate OUT` makes one",
         )
-    market = Marketplace(found, path=folder)
+    market = Marketplace(found, path=folder, source=source)
     if not unchecked:
         market.repeated = kept_contract(market)
     return market

@@ -96,7 +96,7 @@ def creator_acts(market: Marketplace) -> Any:
     contents = known_once(market.table("contents"), "published_at")
     parts.append(contents.select("creator_id", "event_day", "since_day"))
     answers = market.table("invitations")
-    answers = answers.filter(answers.replied_at.notnull())
+    answers = answers.filter(answers.replied_at.notnull(), (answers.origin != "REQUESTED").fill_null(True))
     answers = known_once(answers, "replied_at")
     parts.append(answers.select("creator_id", "event_day", "since_day"))
     deliveries = known_once(market.table("deliveries"), "posted_at")

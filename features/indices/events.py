@@ -113,7 +113,7 @@ def _from_day(rows: Any, day: Any) -> Any:
 
 def _invitations(market: Marketplace) -> Any:
     states = invitation_states(market).rename(offered_="commission_rate")
-    return states.filter(states.answer != "void").select(
+    return states.filter(states.answer != "void", ~states.applied).select(
         "invitation_id", "creator_id", "brand_id", "category_id", "has_free_sample", "answer", "reply_seconds",
         "offered_", "brief_rate", "event_day", "since_day", "until_day",
     )  # fmt: skip

@@ -33,6 +33,7 @@ from marketplace.reading import (
     limits,
     strays,
 )
+from marketplace.warehouse import fetched, is_address
 
 __all__ = ["check", "kept_contract"]
 
@@ -54,7 +55,8 @@ def check(market: str | Path | Tables) -> Report:
     Parameters
     ----------
     market : path or marketplace.tables.Marketplace
-        A folder with one sub-folder a table, or a marketplace that is open already. Frames in memory have
+        A folder with one sub-folder a table, a DuckDB file or a URL (`marketplace.warehouse`), or a marketplace that
+        is open already. Frames in memory have
         been cast to the contract's types, so types and columns are not looked at again there.
 
     Raises
@@ -62,6 +64,8 @@ def check(market: str | Path | Tables) -> Report:
     ContractError
         The path is no folder, or checking took longer than the limit (`marketplace.reading.limits`).
     """
+    if isinstance(market, str | Path) and is_address(market):
+        market = fetched(market)
     path = Path(market) if isinstance(market, str | Path) else market.path
     if path is not None and not path.is_dir():
         raise ContractError(

@@ -64,12 +64,16 @@ def column_findings(connection: duckdb.DuckDBPyConnection, table: Table, raw: Ra
 def _rules(table: Table, raw: RawTable) -> Iterator[_Rule]:
     for column in table.columns:
         name, bad = quote(column.name), quote(column.name + "__bad")
+        if column.name not in raw.raw_types and column.assumed:
+            continue
         if column.name not in raw.raw_types:
             needed = not column.nullable
             text = "the column is missing" if needed else "the column is missing; what depends on it is null"
             yield _Rule(column, "missing_column", "TRUE", text, is_problem=needed)
             continue
-        yield _Rule(column, "missing_column", f"{bad} IS NULL", "files lack the column", is_problem=not column.nullable)
+        if not column.assumed:
+            needed = not column.nullable
+            yield _Rule(column, "missing_column", f"{bad} IS NULL", "files lack the column", is_problem=needed)
         received = " and ".join(raw.raw_types[column.name])
         wanted = f"{SQL_TYPE[column.type]} ({column.type})"
         yield _Rule(

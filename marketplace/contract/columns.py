@@ -57,6 +57,8 @@ class Column:
         The allowed values of an enum; empty where any string will do.
     pattern, shape : str
         A regular expression that the whole of a string matches, and the same in words; empty where any string will do.
+    assumed : str
+        The value that null counts as, where there is one: of a column that few marketplaces need.
     minimum, maximum : float or None
         Inclusive bounds.
     refers_to : str
@@ -73,6 +75,7 @@ class Column:
     values: tuple[str, ...] = ()
     pattern: str = ""
     shape: str = ""
+    assumed: str = ""
     minimum: float | None = None
     maximum: float | None = None
     refers_to: str = ""

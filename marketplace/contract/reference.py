@@ -144,6 +144,8 @@ def _row(column: Column) -> str:
         meaning += f" (in `{column.refers_to}`)"
     if column.planned:
         meaning += "; plan"
+    if column.assumed:
+        meaning += f"; null counts as `{column.assumed}`"
     null = "yes" if column.nullable else ""
     return f"| `{column.name}` | {column.type} | {_unit(column)} | {null} | {meaning} |"
 
