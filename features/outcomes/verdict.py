@@ -23,7 +23,8 @@ def with_verdict(rows: Any) -> Any:
     rows : ibis table
         ``day`` int64; ``answer``, ``applied``; ``status``, ``fulfillment_status``, ``standing`` of the sample that
         speaks, null without one; ``posted_at`` of the first delivery, null without one; ``delivery_due_at``,
-        ``content_due_at``, ``ends_at``: when the content is due, by the delivery, by the sample, by the brief (the first that tells).
+        ``content_due_at``, ``ends_at``: when the content is due, by the delivery, by the sample, by the brief (the
+        first that tells).
 
     Returns
     -------

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,31 +68,54 @@ def fetched(where: str | Path) -> Path:
 def _copied(where: str | Path, folder: Path, shown: str) -> str:
     """Write the tables below ``folder``; SHA-256 (hex) of what was written."""
     folder.mkdir()
-    connection = _opened(where)
+    text = str(where)
+    if "://" not in text or text.startswith("duckdb://"):
+        _from_duckdb(text.removeprefix("duckdb://"), folder, shown)
+    else:
+        _from_ibis(text, folder, shown)
     digest = hashlib.sha256()
+    for file in sorted(folder.glob("*/*.parquet")):
+        digest.update(file.stem.encode())
+        with file.open("rb") as written:
+            digest.update(hashlib.file_digest(written, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _file(folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    return folder / name / f"{name}.parquet"
+
+
+def _from_duckdb(file: str, folder: Path, shown: str) -> None:
+    with duckdb.connect(file, read_only=True) as connection:
+        connection.execute("SET TimeZone='UTC'")
+        rows = connection.execute(
+            "SELECT table_name, list(column_name) FROM information_schema.columns "
+            "WHERE table_schema = current_schema() GROUP BY table_name"
+        ).fetchall()
+        columns = {name: there for name, there in rows if name in TABLES}
+        connection.execute("BEGIN TRANSACTION")
+        for name in track(columns, f"reading {shown}", total=len(columns)):
+            declared = TABLES[name]
+            wanted = [column.name for column in declared.columns if column.name in columns[name]]
+            key = ", ".join(f'"{one}"' for one in declared.key if one in wanted) or "ALL"
+            chosen = ", ".join(f'"{one}"' for one in wanted)
+            to = str(_file(folder, name)).replace("'", "''")
+            connection.execute(
+                f"COPY (SELECT {chosen} FROM {name} ORDER BY {key}) TO '{to}' (FORMAT parquet, COMPRESSION zstd)"
+            )
+
+
+def _from_ibis(url: str, folder: Path, shown: str) -> None:
+    connection = ibis.connect(url)
     try:
         there = set(connection.list_tables())
         asked = {name: _asked(connection, name) for name in TABLES if name in there}
         with _one_state(connection):
             for name, expression in track(asked.items(), f"reading {shown}", total=len(asked)):
-                (folder / name).mkdir()
-                file = folder / name / f"{name}.parquet"
-                _write(connection, expression, file)
-                digest.update(name.encode())
-                with file.open("rb") as written:
-                    digest.update(hashlib.file_digest(written, "sha256").digest())
+                _write(connection, expression, _file(folder, name))
     finally:
         connection.disconnect()
-    return digest.hexdigest()
-
-
-def _opened(where: str | Path) -> Any:
-    text = str(where)
-    if "://" not in text:
-        return ibis.duckdb.connect(text, read_only=True)
-    if text.startswith("duckdb://"):
-        return ibis.duckdb.connect(text.removeprefix("duckdb://"), read_only=True)
-    return ibis.connect(text)
 
 
 def _asked(connection: Any, name: str) -> Any:
@@ -134,12 +158,8 @@ def _one_state(connection: Any) -> Iterator[None]:
 
 
 def _write(connection: Any, expression: Any, file: Path) -> None:
-    if connection.name == "duckdb":
-        batches = connection.con.sql(str(connection.compile(expression))).to_arrow_reader(_CHUNK)
-    else:
-        batches = connection.to_pyarrow_batches(expression, chunk_size=_CHUNK)
     with (
-        batches as reader,
+        connection.to_pyarrow_batches(expression, chunk_size=_CHUNK) as reader,
         pq.ParquetWriter(file, reader.schema, compression="zstd") as writer,
     ):
         for batch in reader:
