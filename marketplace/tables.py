@@ -31,6 +31,9 @@ __all__ = ["Marketplace", "open_marketplace", "read_truth", "require_replaceable
 _HELD_BYTES = 16 * 2**20
 """Columns read from files stay in memory up to this size, for they are asked for again."""
 
+_PASSED: dict[FileStates, frozenset[str]] = {}
+"""States of files that keep the contract, and the tables among them that hold copies of rows."""
+
 Truth = Literal["outcomes", "traits"]
 
 
@@ -227,6 +230,26 @@ class Marketplace(Shown):
             make=lambda: self.backend.create_table(name, make(), temp=True),
         )  # fmt: skip
 
+    def hold_contract(self) -> None:
+        """Refuse to go on where the tables break the contract; leave copies of rows out from now on.
+
+        Done once for each state of the files: within a process, and across them by the cache.
+
+        Raises
+        ------
+        ContractError
+            They break it.
+        """
+        if self._files is None:
+            return
+        if self._files not in _PASSED:
+            passed = kept_contract(self)
+            if not self._files.unchanged():
+                self.repeated = passed
+                return
+            _PASSED[self._files] = passed
+        self.repeated = _PASSED[self._files]
+
     def check(self) -> Report:
         """Hold the tables against the data contract and report every problem at once (`marketplace.checks.check`)."""
         return check(self)
@@ -317,7 +340,7 @@ def open_marketplace(path: str | Path | Marketplace, *, unchecked: bool = False)
         )
     market = Marketplace(found, path=folder, source=source)
     if not unchecked:
-        market.repeated = kept_contract(market)
+        market.hold_contract()
     return market
 
 

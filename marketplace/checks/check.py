@@ -35,7 +35,7 @@ from marketplace.reading import (
 )
 from marketplace.warehouse import fetched, is_address
 
-__all__ = ["check", "kept_contract"]
+__all__ = ["Opened", "check", "kept_contract"]
 
 SHOWN = 5
 """Problems told by a command that will not go on; `collabrank check` tells all."""

@@ -37,7 +37,8 @@ USUAL_FACTOR = 8.0
 LARGEST_TOTAL_USD = 1e12
 """More than a column of money ever comes to; sums are exact in millionths of a dollar up to some times as much."""
 
-FIRST_DAY, LAST_DAY = "1990-01-01", "2100-01-01"
+FIRST_DAY = "1990-01-01"
+LAST_DAY = "2100-01-01"
 """What has happened lies between these; a plan may lie beyond (9999-12-31 for "without end")."""
 
 LONGEST_TEXT = 1_000
