@@ -16,6 +16,7 @@ from marketplace.contract.terms import (
     ATTRIBUTION_DAYS,
     FX_FILL_DAYS,
     GRACE_DAYS,
+    LONGEST_TEXT,
     REFUND_DAYS,
     REPLY_DAYS,
     REPORTING_CURRENCY,
@@ -35,9 +36,20 @@ OPENING = f"""\
 
 <!-- Written by `make docs` from the declarations in marketplace/. Change those, not this page. -->
 
-What a marketplace hands over, whoever it comes from. One folder a marketplace, one sub-folder a table below,
-Parquet files within it: `orders/*.parquet`. `collabrank check DIR` holds a folder against this page and names every
-problem at once. Column names follow the TikTok Shop Open API where it has one.
+What a marketplace hands over, whoever it comes from. One folder a marketplace, one sub-folder a table below, Parquet
+files within it at any depth: `orders/*.parquet`, `orders/month=2025-07/*.parquet` (such a folder tells a column).
+`collabrank check DIR` holds a marketplace against this page and names every problem at once, with the values and how to
+mend it. Every command does so first, once for each state of the files, and does not go on with what breaks it: what the
+check accepts is read as the same values by all. Copies of rows are named, and one of each is read. Column names follow
+the TikTok Shop Open API where it has one.
+
+A marketplace may also lie in a DuckDB file (`collabrank check shop.duckdb`) or in a warehouse that Ibis opens:
+`collabrank check postgres://READER@HOST/DATABASE/SCHEMA` (`pip install 'collabrank[postgres]'`). Its tables are copied
+into `var/warehouses` as of one moment; a copy that nobody asks for goes after a day. A password in the URL is never
+printed or logged; `PGPASSWORD` or `~/.pgpass` keep it out of the shell's history too.
+
+No table may hold more than 2,000,000,000 rows or 500 GB once decompressed, no text more than {LONGEST_TEXT:,}
+characters, and no check takes longer than an hour; `COLLABRANK_LIMITS=rows=5G,bytes=2T,seconds=7200` sets the three.
 
 ## Rules for every table
 
@@ -45,6 +57,10 @@ problem at once. Column names follow the TikTok Shop Open API where it has one.
   What is computed as of a time reads only rows whose both clocks lie before it. No instant lies after its row's
   `known_at`, except those marked *plan*.
 - **Append-only.** A status that changes is a new row with a later `known_at`. The current state is the last row known.
+  A creator who moves, and a product whose price changes, are new rows, too.
+- **Requests.** Of an open collaboration come requests for samples. One is a row of `invitations` whose `origin` is
+  `REQUESTED`: `sent_at` is when the creator asked, and the decision is the brand's. A request that was approved is a
+  partnership like any other; one that was not says nothing of the creator, and none counts as an answer to an invitation.
 - **Days** are UTC dates; instants are UTC, in microseconds.
 - **Money** is in the row's own `currency`, in its major unit. `fx_rates` turns it into {REPORTING_CURRENCY}
   at the rate of its day, or, where there is none, the latest of the {FX_FILL_DAYS} days before.
@@ -54,7 +70,9 @@ problem at once. Column names follow the TikTok Shop Open API where it has one.
 - A reader also takes what casts without loss: smaller integers, large or dictionary-encoded strings, whole floats for
   counts, decimals, and timestamps without a zone, which count as UTC.
 - Tables marked *indispensable* must be there. Without another table, or without a column that may be null, what
-  depends on it is null and its confidence lower.
+  depends on it is null and its confidence lower. A row of money without a rate counts; where more than 5 % of a
+  table's rows lack one, its sums of money are null, and with fewer they leave those rows out. Campaigns whose fee or
+  sample cannot be told in {REPORTING_CURRENCY} are left out of training and scoring, by name.
 
 | type | in Parquet |
 |---|---|
