@@ -2,9 +2,10 @@
 
 For every seed a law is drawn at random (`marketplace.simulator.worlds.wild`), a marketplace drawn by it, both rankers
 fitted on the first two thirds of its campaigns, and the last third measured: ``oracle_gain_share_at_20`` of the
-champion, of each ranker and of what brands sort by today; what the champion says that its first 20 bring, over what
-they are truly expected to; and how often its 90 % intervals hold the lift that came. ``--ceiling`` adds the informed
-ceiling.
+champion (and ``without_stage``, by its expected profit alone), of each ranker and of what brands sort by today; what
+the champion says that its first 20 bring, over what they are truly expected to; how often its 80 and 90 % intervals
+hold the lift that came; and how high the lifts that it learned from stand, over those that came. ``--ceiling`` adds the
+informed ceiling.
 
 ``benchmarks/laws.toml`` says which seeds may choose defaults and which are only reported. ``--out FILE`` keeps one JSON
 line a law and goes on from there. ``--market DIR`` measures a folder instead: with its own ``truth/``, and held out as
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.marketplaces import (
     METRIC,
@@ -47,7 +49,7 @@ from marketplace.tables import Marketplace, open_marketplace
 from models.predict import Predictions
 from training.data import Split, split_of
 from training.evaluation import baseline_scores, fit_ceiling
-from training.heads import fit_rankers
+from training.heads import fit_rankers, lift_labels
 from training.stats import Groups
 
 __all__ = ["main", "measure", "said_of_first", "split_told", "summarise"]
@@ -55,13 +57,14 @@ __all__ = ["main", "measure", "said_of_first", "split_told", "summarise"]
 LAWS = Path(__file__).with_name("laws.toml")
 SIZE = (2_500, 240, 300)
 FIRST = 20
+COLUMNS = ("champion", "lead", "ceiling", "profit", "lift", "80 %", "90 %", "labels", "stage")
 
 
 def said_of_first(drawn: Drawn, scores: Floats, predictions: Predictions) -> dict[str, float]:
     """Profit and lift (USD) that the first 20 of each held-out campaign are said to bring, and are expected to.
 
     ``profit`` is the sum over an invited 20, ``lift`` the mean given delivery, each a mean over campaigns; beside
-    them ``coverage_90``, the share of lifts that came which lie in their 90 % intervals.
+    them ``coverage_80`` and ``coverage_90``, the share of lifts that came which lie in their intervals.
     """
     pairs = drawn.held_out.pairs
     assert drawn.held_out.truth is not None  # only marketplaces with truth are measured
@@ -74,15 +77,31 @@ def said_of_first(drawn: Drawn, scores: Floats, predictions: Predictions) -> dic
     # A marketplace of others may tell what was expected alone.
     came = truth.reindex(columns=["incremental_gmv_realised"]).to_numpy(dtype=np.float64)[:, 0]
     rows = np.flatnonzero(np.isfinite(came))
-    inside = (predictions.lift_low_90[rows] <= came[rows]) & (came[rows] <= predictions.lift_high_90[rows])
+
+    def held(low: Floats, high: Floats) -> float:
+        return float(((low[rows] <= came[rows]) & (came[rows] <= high[rows])).mean()) if len(rows) else math.nan
+
     return {
         "profit_said": float(predictions.utility[known].sum() / campaigns),
         "profit_true": float(truth["incremental_profit"].to_numpy()[known].sum() / campaigns),
         "lift_said": float(predictions.lift[known].mean()),
         "lift_true": float(truth["incremental_gmv"].to_numpy()[known].mean()),
         "lifts_came": len(rows),
-        "coverage_90": float(inside.mean()) if len(rows) else math.nan,
+        "coverage_80": held(predictions.lift_low, predictions.lift_high),
+        "coverage_90": held(predictions.lift_low_90, predictions.lift_high_90),
     }
+
+
+def labels_over_truth(drawn: Drawn) -> float:
+    """Sum of the lifts that are learned from over the sum of those that came; NaN where what came is not told."""
+    assert drawn.held_out.truth is not None
+    truth = drawn.held_out.truth
+    if "incremental_gmv_realised" not in truth:
+        return math.nan
+    keys = ["campaign_id", "creator_id"]
+    told = pd.DataFrame({"told": lift_labels(drawn.data)[0]}).join(drawn.data.rows[keys].astype(str))
+    both = told.merge(truth[[*keys, "incremental_gmv_realised"]], on=keys, how="inner").dropna()
+    return float(both["told"].sum() / both["incremental_gmv_realised"].sum())
 
 
 def measure_drawn(drawn: Drawn, *, ceiling: bool) -> dict[str, Any]:
@@ -97,12 +116,14 @@ def measure_drawn(drawn: Drawn, *, ceiling: bool) -> dict[str, Any]:
     if ceiling:
         best = fit_ceiling(drawn.market, drawn.split.train, as_of=drawn.split.cutoff, seed=drawn.seed)
         scores["informed_ceiling"] = held_out.score(best)[0]["score"].to_numpy(np.float64)
+    scores["without_stage"] = predictions.utility
     scores |= baseline_scores(held_out.X, indices=held_out.indices, seed=drawn.seed)
     shares = gain_shares(drawn, scores)
     return {
         **drawn.facts, "fit_seconds": round(fitted, 1), "cores": os.cpu_count(), "chosen": rankers[-1].name,
         "shares": {"champion": shares[rankers[-1].name], **shares},
         "first": said_of_first(drawn, frame["score"].to_numpy(np.float64), predictions),
+        "staged": rankers[-1].bundle.stage is not None, "labels": labels_over_truth(drawn),
     }  # fmt: skip
 
 
@@ -176,7 +197,12 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return float(np.median([claim / true for claim, true in pairs if true > 0] or [math.nan]))
 
     ceiling = mean.get("informed_ceiling")
-    coverage = [row["first"]["coverage_90"] for row in rows if math.isfinite(row["first"]["coverage_90"])]
+
+    def held(level: str) -> list[float]:
+        return [row["first"][level] for row in rows if math.isfinite(row["first"][level])]
+
+    within = [said for row in rows if row["first"]["profit_true"] > 0
+              for said in [row["first"]["profit_said"] / row["first"]["profit_true"]]]  # fmt: skip
     return {
         "laws": len(rows),
         "mean": mean,
@@ -189,7 +215,11 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "of_ceiling": mean["champion"] / ceiling if ceiling and mean else None,
         "profit": said("profit"),
         "lift": said("lift"),
-        "coverage_90": float(np.mean(coverage)) if coverage else None,
+        "profit_within": sum(0.67 <= said <= 1.5 for said in within) / len(rows) if rows else None,
+        "coverage_80": float(np.mean(held("coverage_80"))) if held("coverage_80") else None,
+        "coverage_90": float(np.mean(held("coverage_90"))) if held("coverage_90") else None,
+        "coverage_90_within": float(np.mean([float(0.86 <= one <= 0.94) for one in held("coverage_90")] or [math.nan])),
+        "labels": float(np.mean([row["labels"] for row in rows if math.isfinite(row["labels"])] or [math.nan])),
     }
 
 
@@ -206,7 +236,10 @@ def _line(label: str, row: Mapping[str, Any]) -> str:
             f"{first[f'{what}_said'] / first[f'{what}_true']:.2f}" if first[f"{what}_true"] > 0 else "< 0"
             for what in ("profit", "lift")
         ),
+        f"{first['coverage_80']:.2f}",
         f"{first['coverage_90']:.2f}",
+        f"{row['labels']:.2f}",
+        "-" if champion is None or not row["staged"] else f"{champion - shares['without_stage']:+.3f}",
         f"{row['lifts']}",
     ]
     return (
@@ -218,8 +251,9 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     first = rows[0]
     print(
         f"{METRIC} by law; {first['creators']:,} creators, {first['campaigns']} campaigns, {first['days']} days\n"
-        "lead: over the law's best simple sort; profit, lift: said of the first 20 over true; lifts: learned from\n"
-        f"{'seed':>6} " + " ".join(f"{name:>8}" for name in ("champion", "lead", "ceiling", "profit", "lift", "90 %"))
+        "lead: over the law's best simple sort; profit, lift: said of the first 20 over true; labels: lifts learned\n"
+        "from over those that came; stage: what the last stage adds; lifts: how many are learned from\n"
+        f"{'seed':>6} " + " ".join(f"{name:>8}" for name in COLUMNS)
         + f" {'lifts':>8}  {'best sort':<15} laws"
     )  # fmt: skip
     for row in rows:
@@ -238,8 +272,13 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     if found["of_ceiling"] is not None:
         print(f"of the informed ceiling: {found['of_ceiling']:.2f}")
     print(f"said of the first 20 over true, medians over laws: profit {found['profit']:.2f}, lift {found['lift']:.2f}")
+    print(f"profit said is .67 to 1.5 times the true one in {found['profit_within']:.2f} of the laws")
     if found["coverage_90"] is not None:
-        print(f"90 % intervals hold {found['coverage_90']:.2f} of the lifts that came")
+        print(
+            f"80 and 90 % intervals hold {found['coverage_80']:.2f} and {found['coverage_90']:.2f} of the lifts that "
+            f"came; the 90 % ones .86 to .94 in {found['coverage_90_within']:.2f} of the laws"
+        )
+    print(f"lifts learned from over those that came: {found['labels']:.2f}")
 
 
 def _remind(seeds: Sequence[int]) -> None:

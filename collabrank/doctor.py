@@ -130,7 +130,8 @@ def _served() -> str:
     from serving.store import load_served
 
     served = load_served(bundle, snapshot)
-    return f"model {served.bundle.model_version}, as of {served.as_of}"
+    on = "" if served.bundle.basis is None else f", {served.bundle.basis.text}"
+    return f"model {served.bundle.model_version}, as of {served.as_of}{on}"
 
 
 def _decisions() -> str:

@@ -577,7 +577,8 @@ def card(market: str | Path | Marketplace, creator: str, *, as_of: str | date | 
     Returns
     -------
     ScoreCard
-        A dict, as JSON has it; ``.to_frame()`` is the table.
+        A dict, as JSON has it; ``.to_frame()`` is the table. ``basis`` says what the champion of this home stands on
+        where it has no heads of its own; the indices need no model.
 
     Raises
     ------
@@ -591,8 +592,9 @@ def card(market: str | Path | Marketplace, creator: str, *, as_of: str | date | 
     True
     """
     from features.snapshot import score_card_of
+    from models.bundle import champion_basis
 
-    return score_card_of(open_marketplace(market), creator, as_of)
+    return score_card_of(open_marketplace(market), creator, as_of).beside(champion_basis())
 
 
 def score(

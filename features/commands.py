@@ -1,25 +1,16 @@
-"""The commands of this package: signals, snapshot, card."""
+"""``collabrank signals``."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 
-from marketplace.options import AsJson, Folder, as_of_option, print_result
+from marketplace.options import AsJson
 
-__all__ = ["app", "card", "signals", "snapshot"]
+__all__ = ["app", "signals"]
 
 app = typer.Typer()
-
-AsOf = Annotated[
-    str | None,
-    as_of_option(
-        "Read only what happened and was known before this day (UTC); left out: the day after the last order, "
-        "invitation or brief."
-    ),
-]
 
 
 @app.command()
@@ -38,32 +29,3 @@ def signals(as_json: AsJson = False) -> None:
         for name in names:
             print(f"  {name:<{width}}  {SIGNALS[name].doc} [{SIGNALS[name].unit}]")
         print()
-
-
-@app.command()
-def snapshot(directory: Folder, as_of: AsOf = None, as_json: AsJson = False) -> None:
-    """Take the snapshot of all creators that the service ranks from, and keep it in var/snapshot."""
-    from features.snapshot import take_snapshot
-    from marketplace.state import state_folder
-    from marketplace.tables import open_marketplace
-
-    taken = take_snapshot(open_marketplace(directory), as_of)
-    folder = state_folder("snapshot")
-    if as_json:
-        print(json.dumps({"folder": str(folder), "creators": len(taken), "as_of": taken.as_of.isoformat()}))
-        return
-    print(f"{taken} in {folder}")
-
-
-@app.command()
-def card(
-    directory: Folder,
-    creator: Annotated[str, typer.Argument(help="The creator's id.", metavar="CREATOR")],
-    as_of: AsOf = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show a creator's score card: the eight indices with intervals, peers and components."""
-    from features.snapshot import score_card_of
-    from marketplace.tables import open_marketplace
-
-    print_result(score_card_of(open_marketplace(directory), creator, as_of), as_json)

@@ -1,4 +1,4 @@
-"""``collabrank serve`` and ``collabrank keys``."""
+"""``collabrank snapshot``, ``card``, ``serve`` and ``keys``: what is served, shown and opened."""
 
 from __future__ import annotations
 
@@ -8,13 +8,57 @@ from typing import Annotated
 
 import typer
 
-from marketplace.options import AsJson
+from marketplace.options import AsJson, Folder, as_of_option, print_result
 
-__all__ = ["app", "create", "keys", "list_keys", "revoke", "serve"]
+__all__ = ["app", "card", "create", "keys", "list_keys", "revoke", "serve", "snapshot"]
 
 app = typer.Typer()
 keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+
+
+AsOf = Annotated[
+    str | None,
+    as_of_option(
+        "Read only what happened and was known before this day (UTC); left out: the day after the last order, "
+        "invitation or brief."
+    ),
+]
+
+
+@app.command()
+def snapshot(directory: Folder, as_of: AsOf = None, as_json: AsJson = False) -> None:
+    """Take the snapshot of all creators that the service ranks from, and keep it in var/snapshot."""
+    from features.snapshot import take_snapshot
+    from marketplace.state import state_folder
+    from marketplace.tables import open_marketplace
+    from models.bundle import champion_basis
+
+    taken = take_snapshot(open_marketplace(directory), as_of)
+    folder = state_folder("snapshot")
+    basis = champion_basis()
+    if as_json:
+        said = {"folder": str(folder), "creators": len(taken), "as_of": taken.as_of.isoformat(), "basis": basis}
+        print(json.dumps(said))
+        return
+    print(f"{taken} in {folder}")
+    if basis:
+        print(f"the champion that ranks from it is {basis}")
+
+
+@app.command()
+def card(
+    directory: Folder,
+    creator: Annotated[str, typer.Argument(help="The creator's id.", metavar="CREATOR")],
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a creator's score card: the eight indices with intervals, peers and components."""
+    from features.snapshot import score_card_of
+    from marketplace.tables import open_marketplace
+    from models.bundle import champion_basis
+
+    print_result(score_card_of(open_marketplace(directory), creator, as_of).beside(champion_basis()), as_json)
 
 
 @app.command()

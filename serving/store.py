@@ -52,8 +52,9 @@ class Served:
         return self.snapshot.as_of
 
     def card(self, creator_id: str) -> dict[str, Any]:
-        """One creator's score card."""
-        return self.snapshot.card(creator_id)
+        """One creator's score card, with what the model stands on that ranks beside it."""
+        basis = self.bundle.basis
+        return self.snapshot.card(creator_id).beside(None if basis is None else basis.text)
 
 
 def check_fit(bundle: Bundle, snapshot: Snapshot) -> None:

@@ -147,6 +147,13 @@ class ScoreCard(dict[str, Any], Shown):
             f"{followers} followers, as of {self['as_of'][:10]}"
         )
 
+    def beside(self, basis: str | None) -> ScoreCard:
+        """A new card that also says, as ``basis``, what the model stands on whose rankings are shown beside it.
+
+        None: the model has heads of its own, or there is none. The indices need no model, and are the same either way.
+        """
+        return ScoreCard(self, basis=basis)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON: a plain copy."""
         return dict(self)
@@ -176,6 +183,8 @@ def card_text(card: ScoreCard) -> str:
     lines = [card.headline]
     for name, category, index in card.rows():
         lines += _index_lines(f"{name}[{category}]" if category else name, index, components=not category)
+    if card.get("basis"):
+        lines += ["", f"The indices need no model; rankings beside this card are {card['basis']}"]
     return "\n".join(lines)
 
 

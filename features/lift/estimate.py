@@ -15,6 +15,8 @@ look and what is likely:
    much more than was attributed, and more from those who capture more.
    ``rho`` and ``tau`` are estimated from all partnerships (features/lift/empirical_bayes.py).
 3. The posterior mean and standard deviation, the doubt about ``rho`` included. Negative means are kept.
+4. All of them times one factor that brings their sum to what was sold beyond the imputed path, net of what is missing
+   afterwards (features/lift/anchor.py); so with the estimates before shrinkage, to the same sum.
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.lift.anchor import anchored
 from features.lift.empirical_bayes import Hyperprior, fit_prior, posterior, unshrunk
 from features.lift.evidence import gather_evidence, sales_kernel, within_window
+from features.lift.imputation import AFTER_SHIFTS, impute
 from features.lift.threads import one_thread
 from features.time import as_of_day, day_number, day_of, days_of, in_usd, usd_rates
+from marketplace.contract import ATTRIBUTION_DAYS, REFUND_DAYS
 from marketplace.tables import Marketplace
 
 __all__ = ["LIFT_COLUMNS", "attributed_days", "estimate_lift", "sales_kernel"]
@@ -123,8 +128,8 @@ def estimate_lift(
         ``lift_raw_se_usd``: from the product's days alone, with nothing learned from attribution; very wide where
         partnerships overlap; ``lift_read_share``: how much of its usual sales falls on days that could be read, 1 but
         for the products' sales days (`features.lift.counterfactual.Panel.promoted`). NaN where the products have no
-        days known. ``attrs["prior"]`` holds the fitted
-        `features.lift.empirical_bayes.Prior` where there was one to fit.
+        days known. ``attrs["prior"]`` holds the fitted `features.lift.empirical_bayes.Prior` where there was one to
+        fit, ``attrs["anchor"]`` the `features.lift.anchor.Anchor` of ``lift_usd``.
     """
     day = as_of_day(as_of)
     rows = partnerships[["invitation_id", *_KEYS, "content_id"]].reset_index(drop=True)
@@ -137,18 +142,27 @@ def estimate_lift(
     evidence = gather_evidence(market, rows, sales, day=day, attributed=attributed)
     if evidence is None:
         return out
+    after = None
+    if not evidence.together:
+        after = gather_evidence(
+            market, rows, sales, day=day, attributed=attributed, shifts=AFTER_SHIFTS, blocks=False, raw=evidence.raw
+        )
+    over = rows["posted_day"].to_numpy() + ATTRIBUTION_DAYS + REFUND_DAYS < day_number(day)
+    imputation = None if after is None else impute(after, over)
     blocks = evidence.blocks
     prior = fit_prior(blocks, HYPERPRIOR)
     mean, variance = posterior(blocks, prior, len(rows))
     raw, raw_variance = unshrunk(blocks, len(rows))
-    count = np.bincount(evidence.pairs["row"], minlength=len(rows))
-    covered = count > 0
-    read = np.bincount(evidence.pairs["row"], weights=evidence.pairs["read"], minlength=len(rows)) / np.maximum(
-        count, 1
-    )
-    found = (mean, variance**0.5, raw, raw_variance**0.5, read)
+    covered = np.bincount(evidence.pairs["row"], minlength=len(rows)) > 0
+    read = evidence.read
+    anchor, raw_anchor = (anchored(imputation, lifts, read) for lifts in (mean, raw))
+    found = (
+        anchor.factor * mean, anchor.factor * variance**0.5,
+        raw_anchor.factor * raw, raw_anchor.factor * raw_variance**0.5,
+        read,
+    )  # fmt: skip
     for column, values in zip(LIFT_COLUMNS[1:], found, strict=True):
         # To the cent: what lies beyond hangs on how the machine's linear algebra rounds.
         out[column] = np.where(covered, np.round(values, 2), np.nan)
-    out.attrs["prior"] = prior
+    out.attrs["prior"], out.attrs["anchor"] = prior, anchor
     return out

@@ -126,6 +126,13 @@ class LiftEvidence:
     blocks: list[Block]
     block_pairs: list[Ints]
 
+    @property
+    def read(self) -> Floats:
+        """Share of each partnership's sales that falls outside its products' sales days, (n,); 1 where not known."""
+        count = np.bincount(self.pairs["row"], minlength=len(self.rows))
+        told = np.bincount(self.pairs["row"], weights=self.pairs["read"], minlength=len(self.rows))
+        return np.where(count > 0, told / np.maximum(count, 1), 1.0)
+
 
 def gather_evidence(
     market: Marketplace,

@@ -11,7 +11,7 @@ from models.bundle.model import Bundle
 from models.bundle.signature import read_public_key
 from models.bundle.words import signals_sha256
 
-__all__ = ["load_champion"]
+__all__ = ["champion_basis", "load_champion"]
 
 
 def load_champion(folder: Path | None = None) -> Bundle:
@@ -36,3 +36,16 @@ def load_champion(folder: Path | None = None) -> Bundle:
     bundle = load_bundle(folder, read_public_key())
     bundle.check_contract(signals_sha256(SIGNALS.values()))
     return bundle
+
+
+def champion_basis(folder: Path | None = None) -> str | None:
+    """What the served bundle stands on, in words (`models.bundle.Basis`), for what is shown beside its rankings.
+
+    None where it has heads of its own, and where there is none that can be opened: nothing is ranked with it then, and
+    ``collabrank doctor`` says why.
+    """
+    try:
+        basis = load_champion(folder).basis
+    except BundleError:
+        return None
+    return None if basis is None else basis.text

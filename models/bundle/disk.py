@@ -39,9 +39,9 @@ __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "s
 MANIFEST = "bundle.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.json"
-VERSION = 6
+VERSION = 7
 """Of the layout; a reader refuses another. 5: sums of heads, scales of several signals, a last stage; 6: scaled odds, a
-basis."""
+basis; 7: shares of outcomes that are nothing."""
 
 _MAX_MANIFEST = 16 * 2**20
 _ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}

@@ -7,6 +7,10 @@ views and orders: one outcome a partnership cannot tell that luck from what the
 prediction misses. The *expected* lift scatters less, and lies in the interval
 more often.
 
+What a partnership adds is hardly ever below zero and often nothing. Where nothing is likelier than the lower tail, no
+lower end above zero would hold, and one at zero loses nothing: the interval then ends at or below zero, and of the 90 %
+one the upper tail has the whole of what may lie outside (that of the 80 % one is as heavy already).
+
 **The mean of many.** Rows err together: the calibration is off for all of them
 alike, and partnerships of one campaign share its season and its products. Two
 more things are kept for that (`MoneySpread.mean_interval`).
@@ -41,7 +45,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -74,6 +78,11 @@ LEVELS: Mapping[float, float] = MappingProxyType({LEVEL: Z, 0.9: 1.6448536269514
 """Every level that is kept, to the point of the standard normal distribution that leaves it."""
 
 MAX_KNOTS = 100_000
+
+_ONE_TAIL: Mapping[str, float] = MappingProxyType({"": 0.8416212335729143, "_90": Z})
+"""The 80 and 90 % points of the standard normal distribution."""
+_AT_NOTHING = 1e-3
+"""Share of a prediction within which a lower end counts as nothing at all."""
 
 
 def _require_rising(at: tuple[float, ...], values: tuple[float, ...]) -> None:
@@ -113,6 +122,8 @@ class MoneySpread:
         with the slope (units), and the variance of the slope.
     together : float
         Correlation of the errors of two rows of one campaign, 0..1.
+    nothing : tuple of float
+        Share of outcomes that are nothing at each of ``at``, never rising, 0..1; none told where empty.
 
     Raises
     ------
@@ -128,12 +139,14 @@ class MoneySpread:
     z_high_90: float = LEVELS[0.9]
     shared: tuple[float, float, float] = (0.0, 0.0, 0.0)
     together: float = 0.0
+    nothing: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(self.at))
         object.__setattr__(self, "variance", tuple(self.variance))
         _require_rising(self.at, self.variance)
         object.__setattr__(self, "shared", tuple(self.shared))
+        object.__setattr__(self, "nothing", tuple(self.nothing))
         z = (self.z_low_90, self.z_low, self.z_high, self.z_high_90)
         fine = all(isinstance(one, (int, float)) and math.isfinite(one) for one in (*z, *self.shared, self.together))
         if self.variance[0] < 0 or not fine or not z[0] <= z[1] <= 0 <= z[2] <= z[3]:
@@ -149,6 +162,15 @@ class MoneySpread:
                 look="the bundle's calibration",
             )
 
+        falls = all(a >= b for a, b in pairwise(self.nothing))
+        shares = all(isinstance(one, (int, float)) and 0 <= one <= 1 for one in self.nothing)
+        if len(self.nothing) not in (0, len(self.at)) or not falls or not shares:
+            raise BundleError(
+                "shares of outcomes that are nothing from 0 to 1, one for each knot, never rising",
+                received=f"{self.nothing[:3]!r} for {len(self.at)} knots",
+                look="the bundle's calibration",
+            )
+
     def tails(self, level: float = LEVEL) -> tuple[float, float]:
         """The ends of the interval of ``level`` (one of `LEVELS`) in standard deviations."""
         return (self.z_low, self.z_high) if level == LEVEL else (self.z_low_90, self.z_high_90)
@@ -160,8 +182,13 @@ class MoneySpread:
     def interval(self, value: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
         """The interval of ``level`` (one of `LEVELS`) about each predicted value: (low, high)."""
         deviation = np.sqrt(self.variance_at(value))
-        low, high = self.tails(level)
-        return value + low * deviation, value + high * deviation
+        z_low, z_high = self.tails(level)
+        low, high = value + z_low * deviation, value + z_high * deviation
+        nothing = np.interp(value, self.at, self.nothing) if self.nothing else np.zeros_like(deviation)
+        ends_at_zero = nothing > (1 - level) / 2
+        # One tail of 10 % is the upper end of the 80 % interval.
+        whole = np.minimum(high, value + self.z_high * deviation)
+        return np.where(ends_at_zero, np.minimum(low, 0.0), low), np.where(ends_at_zero, whole, high)
 
     def mean_interval(self, value: Floats, level: float = 0.9) -> tuple[float, float, float]:
         """The mean of the rows of *one* campaign with its interval: (low, mean, high).
@@ -186,7 +213,8 @@ class MoneySpread:
             Above 0.
         doubt : float
             Standard deviation of the level's logarithm. It adds to the variance; the upper ends move out on the
-            logarithmic scale, on which the doubt is told, and so do lower ends above 0. A lower end at 0 stays.
+            logarithmic scale, on which the doubt is told, and so do lower ends above 0. A lower end at 0 stays, and
+            then nothing lies below: the upper end alone leaves out what the level does.
         """
         at = level * as_floats(self.at)
         own = level**2 * as_floats(self.variance)
@@ -194,9 +222,12 @@ class MoneySpread:
         shared = (level**2 * self.shared[0], level * self.shared[1], self.shared[2] + doubt**2)
         middle = len(at) // 2
         size, was, now = float(at[middle]), math.sqrt(float(own[middle])), math.sqrt(float(variance[middle]))
-        ends = {"z_low": self.z_low, "z_high": self.z_high, "z_low_90": self.z_low_90, "z_high_90": self.z_high_90}
+        ends = {name: getattr(self, name) for name in ("z_low", "z_high", "z_low_90", "z_high_90")}
         if size > 0 and now > 0:
             z = {"z_low": Z, "z_high": Z, "z_low_90": LEVELS[0.9], "z_high_90": LEVELS[0.9]}
+            for tail, one_tail in _ONE_TAIL.items():
+                if abs(1.0 + ends[f"z_low{tail}"] * was / size) < _AT_NOTHING:
+                    z[f"z_high{tail}"] = one_tail
             for name, end in ends.items():
                 share = 1.0 + end * was / size
                 if name.startswith("z_high"):
@@ -206,7 +237,7 @@ class MoneySpread:
                 ends[name] = (share - 1.0) * size / now
             ends["z_low_90"] = min(ends["z_low_90"], ends["z_low"])
             ends["z_high_90"] = max(ends["z_high_90"], ends["z_high"])
-        return MoneySpread(tuple(at.tolist()), tuple(variance.tolist()), **ends, shared=shared, together=self.together)
+        return replace(self, at=tuple(at.tolist()), variance=tuple(variance.tolist()), **ends, shared=shared)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able numbers; `spread_from_dict` is the inverse."""
@@ -316,7 +347,12 @@ def _same_length(what: str, *arrays: np.ndarray) -> None:
 
 
 def fit_money_spread(
-    predicted: Many, label: Many, *, label_se: Many | float = 0.0, campaign: np.ndarray | None = None
+    predicted: Many,
+    label: Many,
+    *,
+    label_se: Many | float = 0.0,
+    campaign: np.ndarray | None = None,
+    nothing: Many | None = None,
 ) -> MoneySpread:
     """The spread of true money about its out-of-fold prediction, net of the labels' own noise.
 
@@ -330,6 +366,8 @@ def fit_money_spread(
         Standard error of each label; 0 where it is exact.
     campaign : (n,), optional
         Campaign of each row, for ``together``; without it campaigns are taken not to differ.
+    nothing : float64 (n,), optional
+        1 where a row is known to have brought nothing, else 0; without it, where an exact label is zero.
 
     Raises
     ------
@@ -341,9 +379,10 @@ def fit_money_spread(
     f, y = as_floats(predicted), as_floats(label)
     s = np.broadcast_to(as_floats(label_se), f.shape).astype(np.float64)
     groups = np.zeros(f.shape, dtype=np.int64) if campaign is None else np.unique(campaign, return_inverse=True)[1]
-    _same_length("predictions, labels and campaigns", f, y, s, groups)
+    none = ((y == 0) & (s == 0)).astype(np.float64) if nothing is None else as_floats(nothing)
+    _same_length("predictions, labels and campaigns", f, y, s, groups, none)
     whole = np.isfinite(f) & np.isfinite(y) & np.isfinite(s)
-    f, y, s, groups = f[whole], y[whole], s[whole], groups[whole]
+    f, y, s, groups, none = f[whole], y[whole], s[whole], groups[whole], none[whole]
     _same_length("finite predictions and labels", f, y, s)
     parts = _bins(f)
     off = _pulled_in(y - f, parts)
@@ -358,11 +397,14 @@ def fit_money_spread(
     overall = max(float(np.average(net, weights=w)), 0.02 * first)
     variance = np.maximum(isotonic_regression(variance, weights=weight).x, 0.02 * overall)
     knots = (tuple(at.tolist()), tuple(np.maximum.accumulate(variance).tolist()))
+    rows = as_floats([float(len(part)) for part in parts])
+    shares = isotonic_regression([float(none[part].mean()) for part in parts], weights=rows, increasing=False).x
+    told = tuple(np.clip(np.minimum.accumulate(shares), 0.0, 1.0).tolist())
     v = MoneySpread(*knots).variance_at(f)
     whole_sd = np.sqrt(v + s**2)
     together = 0.0 if campaign is None else _correlation_within(off / whole_sd, groups, np.sqrt(v) / whole_sd)
     if f.size < _TAIL_ROWS:
-        return MoneySpread(*knots, together=together)
+        return MoneySpread(*knots, nothing=told, together=together)
     z: list[float] = []
     where, share = _truths_shape((y - f) / np.sqrt(v), s / np.sqrt(v))
     for level in LEVELS:
@@ -371,7 +413,8 @@ def fit_money_spread(
         ends = np.interp([tail, 1 - tail], share, where)
         z += [min(float(ends[0]), 0.0), max(float(ends[1]), 0.0)]
     low, high, low_90, high_90 = z
-    return MoneySpread(*knots, low, high, min(low_90, low), max(high_90, high), together=together)
+    ends_at = (low, high, min(low_90, low), max(high_90, high))
+    return MoneySpread(*knots, *ends_at, nothing=told, together=together)
 
 
 def _pulled_in(off: Floats, parts: list[np.ndarray]) -> Floats:

@@ -332,6 +332,7 @@ def fit_money(
     plain: Many | None = None,
     plain_se: Many | None = None,
     slope: float | None = None,
+    nothing: Many | None = None,
 ) -> Calibration:
     """Calibrate money on out-of-fold raw scores: log-linear, or a line where the weighted mean is not positive.
 
@@ -358,6 +359,8 @@ def fit_money(
         of labels that are not exact is fitted to them alone.
     slope : float, optional
         Of the curve, where the score is the money's logarithm already and its level alone is to be found.
+    nothing : float64 (n,), optional
+        1 where a row is known to have brought nothing, else 0, as for `fit_money_spread`.
 
     Raises
     ------
@@ -369,6 +372,7 @@ def fit_money(
         raise TrainingError("a scale and its factor together", received="one of them", look="models.calibration.scale")
     unit: Floats | float = 1.0 if factor is None else as_floats(factor)
     y, s = y / unit, s / unit
+    none = None if nothing is None else as_floats(nothing)
     x = as_floats(score)
     curve = _money_curve(x, y, s, weight=weight, slope=slope)
     seen, noise = y, s
@@ -381,13 +385,14 @@ def fit_money(
             usual = _steadied(curve, as_floats(score), y, s, slope=slope) if s.any() else curve
             curve = Blend(_steadied(curve, x, seen, noise, slope=slope), usual)
         campaign_seen = None if campaign is None else campaign[there]
+        none_seen = None if none is None else none[there]
     else:
-        campaign_seen = campaign
+        campaign_seen, none_seen = campaign, none
     if s.any() and plain is not None and seen.size >= LEAST_PLAIN:
         # Shrinkage has taken some of the scatter out of the labels, and nobody knows how much.
-        spread = fit_money_spread(curve(x), seen, label_se=noise, campaign=campaign_seen)
+        spread = fit_money_spread(curve(x), seen, label_se=noise, campaign=campaign_seen, nothing=none_seen)
     else:
-        spread = fit_money_spread(curve(as_floats(score)), y, label_se=s, campaign=campaign)
+        spread = fit_money_spread(curve(as_floats(score)), y, label_se=s, campaign=campaign, nothing=none)
     if campaign_seen is not None and seen.size >= LEAST_PLAIN:
         spread = replace(spread, shared=fit_shared(curve(x), seen, label_se=noise, campaign=campaign_seen))
     return Calibration(_weights(heads), curve, spread, scale)

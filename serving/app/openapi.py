@@ -149,7 +149,8 @@ def openapi_page() -> dict[str, Any]:
                     ],
                     "responses": {
                         "200": _json(
-                            "Eight indices with intervals, peers and components.",
+                            "Eight indices with intervals, peers and components; `basis` says what the model stands on "
+                            "that ranks beside them, null where it has heads of its own.",
                             {"type": "object"},
                         ),
                         **_refusals(401, 404, 503),

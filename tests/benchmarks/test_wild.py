@@ -15,10 +15,10 @@ from marketplace.errors import ContractError
 def row(seed, *, said=(90.0, 40.0), true=(60.0, 50.0), coverage=0.9, **shares):
     return {
         "world": "wild", "seed": seed, "creators": 2_500, "campaigns": 240, "days": 300, "lifts": 500,
-        "laws": ["levels", "hits"], "shares": shares,
+        "laws": ["levels", "hits"], "shares": {"without_stage": 0.45, **shares}, "staged": True, "labels": 1.1,
         "first": {
             "profit_said": said[0], "profit_true": true[0], "lift_said": said[1], "lift_true": true[1],
-            "lifts_came": 300, "coverage_90": coverage,
+            "lifts_came": 300, "coverage_80": coverage - 0.1, "coverage_90": coverage,
         },
     }  # fmt: skip
 
@@ -38,6 +38,10 @@ def test_leads_are_over_the_best_on_average_and_over_each_laws_own():
     assert found["champion_se"] == pytest.approx(0.05)
     assert found["of_ceiling"] == pytest.approx(0.55 / 0.75)
     assert found["coverage_90"] == pytest.approx(0.85)
+    assert found["coverage_80"] == pytest.approx(0.75)
+    # .9 lies within .86 to .94, .8 does not.
+    assert found["coverage_90_within"] == pytest.approx(0.5)
+    assert found["labels"] == pytest.approx(1.1)
 
 
 def test_what_is_said_over_what_is_true_is_a_median_over_laws_with_a_gain():
@@ -49,6 +53,8 @@ def test_what_is_said_over_what_is_true_is_a_median_over_laws_with_a_gain():
     found = summarise(rows)
     assert found["profit"] == pytest.approx((1.5 + 1.0) / 2)
     assert found["lift"] == pytest.approx(1.0)
+    # 1.5 and 1 lie within .67 to 1.5; where nothing is gained nothing that is said does.
+    assert found["profit_within"] == pytest.approx(2 / 3)
 
 
 def test_what_stands_in_the_file_is_not_measured_again(tmp_path, capsys):
@@ -58,6 +64,7 @@ def test_what_stands_in_the_file_is_not_measured_again(tmp_path, capsys):
     told = capsys.readouterr()
     assert "lead over gmv, the best on average: +0.400 (standard error 0.000)" in told.out
     assert "nothing may be chosen on them" in told.err
+    assert "+0.050" in told.out  # .5 with the last stage, .45 without
     assert len(file.read_text().splitlines()) == 2
 
 

@@ -26,6 +26,6 @@ def test_the_page_is_current():
 )
 def test_its_guard_catches_the_leak(leak: Planted, world, monkeypatch):
     changed = leak.plant(monkeypatch, world) or world
-    changed = changed.fresh() if leak.facts else changed
+    changed = changed.fresh()
     with pytest.raises(guards.Leak):
         run_guard(leak.guard, changed, facts=leak.facts, source=leak.source)

@@ -224,8 +224,7 @@ def compare_rankers(
     known = known_outcomes(pairs, labels, truth)
     models = dict(predictions or {})
     if profits is not None:
-        utilities = [one.utility for one in models.values()]
-        known["earned"] = profits.earned(np.mean(utilities, axis=0) if utilities else None)
+        known["earned"] = profits.earned()
     told = {
         name: {"success": one.success_probability, "attributed": one.attributed, "lift": one.lift}
         for name, one in models.items()

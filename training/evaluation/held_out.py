@@ -16,12 +16,13 @@ from marketplace.tables import Marketplace, read_truth
 from models.batch import score_pairs
 from models.bundle import Bundle
 from models.economics import Economics
-from models.predict import Predictions
+from models.predict import Predictions, predict
 from training.data import build_labels
 from training.evaluation.baselines import baseline_scores
 from training.evaluation.comparison import Comparison, compare_rankers
 from training.evaluation.profit import ProfitLog, read_profits
 from training.evaluation.slices import slice_columns
+from training.priors import stated_prior
 
 __all__ = ["HeldOut", "gather_held_out"]
 
@@ -95,6 +96,9 @@ def gather_held_out(market: Marketplace, campaign_ids: Sequence[str], *, train_c
     pairs = eligible_pairs(market, campaign_ids)
     matrix = build_matrix(market, pairs)
     briefs, labels = read_briefs(market, campaign_ids), build_labels(market, known_until(market))
+    economics = Economics.of_many(briefs, pairs["campaign_id"].to_numpy(dtype=object))
+    prior = stated_prior(f"{known_until(market):%Y-%m-%d}")
+    signals = np.ascontiguousarray(matrix[list(prior.signals)].to_numpy(dtype=np.float64))
     return HeldOut(
         pairs=pairs,
         X=matrix,
@@ -112,6 +116,7 @@ def gather_held_out(market: Marketplace, campaign_ids: Sequence[str], *, train_c
             market,
             pairs,
             labels=labels,
-            economics=Economics.of_many(briefs, pairs["campaign_id"].to_numpy(dtype=object)),
+            economics=economics,
+            foreseen=predict(prior, signals, economics).utility,
         ),
     )

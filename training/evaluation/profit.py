@@ -16,17 +16,20 @@ takes noise away. A ranker's first twenty then earn, in campaign *c*,
 so that two rankers differ by those on whom they differ. Half: where a log invited 25, the first 20 of them are nearly
 everybody, and every ranker would look alike.
 
-**Control variate.** ``q = a + b * (mean utility that the compared models predict)``, ``a`` and ``b`` by least squares
-on the logged profits of the *other* campaigns (five folds), ``b`` within 0 and 1. The models learned from earlier
-campaigns, so their predictions have not seen these; the fit takes claims back that outcomes do not bear out, and all
-rankers of one comparison share one ``q``, so that none is judged by its own claims.
+**Control variate.** ``q = a + b * (what is foreseen)``, ``a`` and ``b`` by least squares on the logged profits of the
+*other* campaigns (five folds), ``b`` within 0 and 1. Foreseen is the utility that the stated prior of small shops
+predicts (`training.priors.stated_prior`): it learned from nothing, so it has seen none of these campaigns, and it is
+the same whichever rankers are compared, so that a ranker's figure is the same in every comparison and none is judged by
+its own claims. The fit takes back what outcomes do not bear out.
 
 **Where chances are not logged** the campaign's invited are all that is known: rankers choose among them and
 ``w_i = 1``. Such a campaign tells who of the invited brought most, and nothing of those whom the older ranker never let
 through.
 
-A campaign takes part once it is settled and the profit of all but a few of its invitations is known, which needs the
-sales of what was delivered to have ripened; the few stand as ``q`` has them. What the estimate cannot see: an error in
+A campaign takes part once it is so old that most of what is delivered in this marketplace has been posted and has
+ripened by then (`RIPENED`), if it is settled and the profit of all but a few of its invitations is known; the few stand
+as ``q`` has them. Age comes first: among younger campaigns those are complete early in which little was delivered, and
+to judge by these would tell what is earned too low. What the estimate cannot see: an error in
 the estimated lifts that all creators share, such as a shock to sales on the day of a campaign; the checks of
 ``collabrank lift`` look for it.
 
@@ -42,7 +45,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from features.time import known_until
 from marketplace.arrays import Flags, Floats, Ints
+from marketplace.contract import ATTRIBUTION_DAYS, REFUND_DAYS
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
 from models.economics import Economics
@@ -54,6 +59,10 @@ __all__ = ["ProfitLog", "read_profits"]
 
 KEY = ["campaign_id", "creator_id"]
 FOLDS = 5
+RIPENED = 0.5
+"""Of a marketplace's deliveries so many are posted and, with their refunds, ripe at the age from which a campaign is
+judged.
+"""
 LEAST_FITTED = 30
 """Fewer logged profits than this in the other campaigns, and the control variate is their mean."""
 
@@ -74,6 +83,9 @@ class ProfitLog:
         Estimated incremental profit, USD, of those invited; NaN elsewhere and where it is not known.
     counts : str -> int
         Campaigns: judged ``by_chance`` and ``among_invited``, and those left out by reason.
+    foreseen : float64 (n,), optional
+        Expected profit of each row, USD, by what has not seen these campaigns and hangs on no ranker that is compared;
+        without it the control variate is the mean of the other campaigns.
     """
 
     campaign: Ints
@@ -81,22 +93,17 @@ class ProfitLog:
     weight: Floats
     profit: Floats
     counts: Mapping[str, int] = field(default_factory=dict)
+    foreseen: Floats | None = None
 
-    def earned(self, predicted: Floats | None = None) -> Floats:
-        """``earned_i`` (the module's formula), USD, float64 (n,); NaN where the row is not offered.
-
-        Parameters
-        ----------
-        predicted : float64 (n,), optional
-            Expected profit of each row, USD, by models that have not seen these campaigns.
-        """
-        q = self._control(predicted)
+    def earned(self) -> Floats:
+        """``earned_i`` (the module's formula), USD, float64 (n,); NaN where the row is not offered."""
+        q = self._control()
         invited = self.offered & (self.weight > 0)
         off = np.where(invited & np.isfinite(self.profit), self.profit - q, 0.0)
         return np.where(self.offered, q + self.weight * off, np.nan)
 
-    def _control(self, predicted: Floats | None) -> Floats:
-        told = np.zeros(len(self.campaign)) if predicted is None else np.nan_to_num(predicted, nan=0.0)
+    def _control(self) -> Floats:
+        told = np.zeros(len(self.campaign)) if self.foreseen is None else np.nan_to_num(self.foreseen, nan=0.0)
         known = self.offered & (self.weight > 0) & np.isfinite(self.profit)
         fold = self.campaign % FOLDS
         q = np.zeros(len(told))
@@ -114,7 +121,14 @@ class ProfitLog:
         return q
 
 
-def read_profits(market: Marketplace, pairs: pd.DataFrame, *, labels: pd.DataFrame, economics: Economics) -> ProfitLog:
+def read_profits(
+    market: Marketplace,
+    pairs: pd.DataFrame,
+    *,
+    labels: pd.DataFrame,
+    economics: Economics,
+    foreseen: Floats | None = None,
+) -> ProfitLog:
     """The log of the campaigns of ``pairs`` whose profits are known.
 
     Parameters
@@ -127,6 +141,8 @@ def read_profits(market: Marketplace, pairs: pd.DataFrame, *, labels: pd.DataFra
         As `training.data.build_labels` gives it, as known at the end of the data.
     economics : Economics
         Terms of each row's brief.
+    foreseen : float64 (n,), optional
+        As `ProfitLog` takes it.
     """
     rows = pairs[KEY].astype("str").reset_index(drop=True)
     ids, code = np.unique(rows["campaign_id"].to_numpy(dtype=object), return_inverse=True)
@@ -141,10 +157,12 @@ def read_profits(market: Marketplace, pairs: pd.DataFrame, *, labels: pd.DataFra
     count = np.bincount(code, invited, minlength=len(ids))
     unknown = np.bincount(code, invited & ~np.isfinite(profit), minlength=len(ids))
     unsettled = np.bincount(code, invited & ~seen["campaign_settled"].eq(True).to_numpy(), minlength=len(ids))
+    young = _too_young(market, ids, labels)
     left_out: dict[str, int] = {}
     taken = np.ones(len(ids), dtype=np.bool_)
     for reason, rule in {
         "without_invitations": count == 0,
+        "too_young": young,
         "not_settled": unsettled > 0,
         "with_unknown_profits": unknown > SETTLED_SHARE * count,
     }.items():
@@ -165,7 +183,23 @@ def read_profits(market: Marketplace, pairs: pd.DataFrame, *, labels: pd.DataFra
             "among_invited": int((taken & ~by_chance).sum()),
             **left_out,
         },
+        foreseen=foreseen,
     )
+
+
+def _too_young(market: Marketplace, ids: np.ndarray, labels: pd.DataFrame) -> Flags:
+    """Campaigns of which, by their age alone, less than `RIPENED` of what will be delivered can have ripened, (c,)."""
+    posted = labels.loc[labels["delivered"].eq(1.0) & labels["posted_at"].notna()]
+    if posted.empty:
+        return np.zeros(len(ids), dtype=np.bool_)
+    # Of campaigns of the last weeks only the quick deliveries are there yet: those long past tell how long it takes.
+    waited = (posted["posted_at"] - posted["briefed_at"]).dt.total_seconds() / 86_400.0
+    old = posted["briefed_at"] <= posted["briefed_at"].median()
+    needed = float(waited[old].quantile(RIPENED)) + ATTRIBUTION_DAYS + REFUND_DAYS
+    campaigns = market.frame("campaigns", ["campaign_id", "briefed_at"]).drop_duplicates("campaign_id")
+    briefed = campaigns.set_index("campaign_id")["briefed_at"].reindex(pd.Index(ids))
+    age = (known_until(market) - briefed).dt.total_seconds().to_numpy() / 86_400.0
+    return np.asarray(age < needed, dtype=np.bool_)
 
 
 def _chances(

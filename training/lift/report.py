@@ -3,9 +3,10 @@
 Estimates are those that rankers learn from (features/lift/estimate.py), summed with the
 standard error that a sum deserves (features/lift/sums.py). Beside them stand
 checks that share as little with them as can be: sums of sales beyond an
-imputed path (training/lift/checks/imputation.py), placebo tests, a sensitivity value,
+imputed path (features/lift/imputation.py), placebo tests, a sensitivity value,
 sibling products, and synthetic difference-in-differences.
 
+By campaign the estimates are held to the imputed sum, as those that rankers learn from are (features/lift/anchor.py).
 What is reported in all is one estimator (`averaged`): the mean of what is learned and what
 is imputed, weighed by how likely it is, given how far the two are apart, that attributed
 sales mislead. Its error counts the doubt about which of the two is right.
@@ -23,12 +24,18 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from features.lift import (
+    AFTER_SHIFTS,
     HYPERPRIOR,
+    IMPUTED_WIDENING,
+    Anchor,
+    Imputation,
     LiftEvidence,
     Prior,
+    anchored,
     attributed_days,
     fit_prior,
     gather_evidence,
+    impute,
     one_thread,
     pair_lifts,
     posterior,
@@ -42,16 +49,13 @@ from marketplace.errors import TrainingError
 from marketplace.jsonable import jsonable
 from marketplace.tables import Marketplace
 from training.lift.checks import (
-    AFTER_SHIFTS,
     LEAD,
     SHIFTS,
-    Imputation,
     Placebo,
     Sensitivity,
     SiblingCheck,
     SyntheticCheck,
     expected_in_windows,
-    impute,
     placebo_tests,
     sensitivity,
     sibling_check,
@@ -70,14 +74,9 @@ ODD = float(norm.ppf(0.975))
 """Standard errors from which on a check is flagged."""
 
 FORM_SD = 0.05
-"""How far the form of the prior may be off for all partnerships at once, as a share of the sum.
+"""How far a form may be off for all partnerships at once, the prior's or the imputed path's, as a share of the sum.
 
 Chosen on 15 simulated baseline marketplaces, where overall sums were off by 1.7 of their own standard errors.
-"""
-
-IMPUTED_WIDENING = 1.5
-"""The imputed sums are given so many of their own standard errors: on the same marketplaces their errors were so much
-wider (sales that bursts of orders bring forward count with them).
 """
 
 MISLED = 0.5
@@ -132,13 +131,15 @@ class LiftReport:
         The ripe ones.
     campaigns : list of Estimate, by name (``campaign_id``).
     learned : Estimate
-        All of them, as rankers learn it.
+        All of them, as rankers learn it: held to the imputed sum, as the campaigns are.
     overall : Estimate
-        What is reported in all: ``learned`` and the imputed sum, scaled to all, as `averaged` weighs them.
+        What is reported in all: the sum before it is held to the imputed one, and that one, scaled to all, as
+        `averaged` weighs them.
     imputation, placebos, siblings, synthetic, sensitivity
         The checks; None where the marketplace does not allow one.
     disagreement : float
-        Imputed sum in the windows less the learned one of the same partnerships, in standard errors of the former.
+        Imputed sum in the windows less that of the same partnerships before it is held to it, in standard errors of
+        the former.
     misled : float
         Chance that attributed sales mislead, the weight of the imputed sum in ``overall``; NaN without one.
     flags : str -> str
@@ -223,14 +224,21 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
         imputation = None if after is None else impute(after, ripe)
         placebos = [] if before is None else placebo_tests(before, ripe)
         siblings = None if kin is None else sibling_check(market, kin, mean)
-    disagreement, misled, overall = _overall(evidence, prior, learned, imputation, usd)
+    anchor = anchored(imputation, mean, evidence.read)
+    campaigns = [_held(one, anchor) for one in campaigns]
+    disagreement, misled, overall = _overall(evidence, learned, imputation, lift=mean, usd=usd)
+    learned = _held(learned, anchor)
     brand = market.frame("products", ["product_id", "brand_id"]).drop_duplicates("product_id").set_index("product_id")
     brands = brand["brand_id"].reindex(evidence.panel.product_ids).fillna("").to_numpy(dtype=object)
     low, expected = (np.array([getattr(one, name) for one in campaigns]) for name in ("low", "expected"))
     report = LiftReport(
         as_of=day,
         partnerships=outcomes[["invitation_id", *_KEYS, "posted_at"]]
-        .assign(attributed_usd=usd, lift_usd=np.round(mean, 2), lift_se_usd=np.round(np.sqrt(variance), 2))[ripe]
+        .assign(
+            attributed_usd=usd,
+            lift_usd=np.round(anchor.factor * mean, 2),
+            lift_se_usd=np.round(anchor.factor * np.sqrt(variance), 2),
+        )[ripe]
         .reset_index(drop=True),
         campaigns=campaigns,
         learned=learned,
@@ -293,9 +301,7 @@ def _estimates(evidence: LiftEvidence, prior: Prior, ripe: Flags, usd: Floats) -
     campaign = np.where(ripe, np.searchsorted(known, names.astype(str)), -1).astype(np.int64)
     everything = np.where(ripe, 0, -1).astype(np.int64)
     by_group = []
-    pairs = np.bincount(evidence.pairs["row"], minlength=len(names))
-    told = np.bincount(evidence.pairs["row"], weights=evidence.pairs["read"], minlength=len(names))
-    read: Floats = told / np.maximum(pairs, 1)
+    read = evidence.read
     sums = sum_lifts(evidence, prior, [campaign, everything])
     for group, labels, (mean, sd) in ((campaign, known.tolist(), sums[0]), (everything, ["all"], sums[1])):
         inside, expected = group >= 0, expected_in_windows(evidence, group)
@@ -311,6 +317,12 @@ def _estimates(evidence: LiftEvidence, prior: Prior, ripe: Flags, usd: Floats) -
             ]
         )
     return by_group[0], by_group[1][0]
+
+
+def _held(one: Estimate, anchor: Anchor) -> Estimate:
+    """``one`` brought to the sum of all, and as unsure of it besides."""
+    se = math.hypot(anchor.factor * one.se, anchor.se * one.estimate)
+    return replace(one, estimate=anchor.factor * one.estimate, se=se)
 
 
 def averaged(
@@ -349,29 +361,30 @@ def averaged(
 
 
 def _overall(
-    evidence: LiftEvidence, prior: Prior, learned: Estimate, imputation: Imputation | None, usd: Floats
+    evidence: LiftEvidence, learned: Estimate, imputation: Imputation | None, *, lift: Floats, usd: Floats
 ) -> tuple[float, float, Estimate]:
     """How far the imputed sum is from the learned one, the chance that attribution misleads, what is reported in all.
 
-    Without an imputed sum there is nothing to hold the learned one against.
+    Without an imputed sum there is nothing to hold the learned one, of ``lift`` (n,), against. Neither knows sales
+    days, nor does ``usd`` (n,), attributed sales, less the share that fell on them.
     """
     if imputation is None or not len(imputation.rows) or not imputation.window[1] > 0:
         return math.nan, math.nan, learned
-    same = np.full(len(evidence.rows), -1, dtype=np.int64)
-    same[imputation.rows] = 0
-    ((mean, _),) = sum_lifts(evidence, prior, [same])
+    same = imputation.rows
     estimate, se = imputation.window
-    apart = estimate - float(mean[0])
-    # A mean over those whose days after are over stands for all.
-    share = learned.partnerships / len(imputation.rows)
-    net, net_se = share * imputation.net[0], share * IMPUTED_WIDENING * imputation.net[1]
+    apart = estimate - float((lift * evidence.read)[same].sum())
+    sold = abs(float((usd * evidence.read)[same].sum()))
+    # What is true of those whose days after are over, on the days that are read, stands for all, sale for sale.
+    share = learned.attributed / sold if sold > 0 else learned.partnerships / len(same)
+    net = share * imputation.net[0]
+    net_se = math.hypot(share * IMPUTED_WIDENING * imputation.net[1], FORM_SD * net)
     misled, overall = averaged(
         learned,
         replace(learned, estimate=net, se=net_se),
         apart=apart,
         apart_se=IMPUTED_WIDENING * se,
         # As far as its coefficient is taken to be off before the data speak.
-        scale=float(HYPERPRIOR.sd[0]) * abs(float(usd[imputation.rows].sum())),
+        scale=float(HYPERPRIOR.sd[0]) * sold,
     )
     return apart / se, misled, overall
 
@@ -389,8 +402,8 @@ def _flags(report: LiftReport) -> dict[str, str]:
         flags["after"] = "products sell less after the windows: some of the lift was only brought forward"
     if abs(report.disagreement) > ODD:
         flags["disagreement"] = (
-            "sales beyond the imputed path contradict what attribution was taken to tell: the estimate in all leans "
-            "towards them, those by campaign do not"
+            "sales beyond the imputed path contradict what attribution was taken to tell: the estimates lean towards "
+            "them, those by campaign all by one factor"
         )
     if report.siblings is not None and abs(report.siblings.z) > ODD:
         kind = "lose" if report.siblings.share < 0 else "gain"

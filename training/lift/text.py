@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from features.lift import AFTER_DAYS
 from marketplace.canvas import INK, QUIET, SECOND, axes_of
 from marketplace.text import TextTable, plain_text
-from training.lift.checks import AFTER_DAYS
 from training.lift.report import LEVEL, Estimate, LiftReport
 from training.lift.truth import LiftTruth
 

@@ -39,7 +39,10 @@ from training.priors.stated import stated_prior
 __all__ = ["basis_of", "fit_small", "read_prior", "recalibrated"]
 
 LEVEL_DOUBT = 1.0
-"""Standard deviation of a level about the prior's, on the logarithmic scale (of odds, or of money)."""
+"""Standard deviation of the level of log-odds about the prior's."""
+
+SALES_DOUBT = 0.7
+"""Standard deviation of the logarithm of the level of attributed sales about the prior's."""
 
 SLOPE_DOUBT = 0.5
 """Standard deviation of what log-odds are stretched by."""
@@ -119,7 +122,7 @@ def recalibrated(prior: Bundle, data: TrainingData) -> Bundle:
     scatter = {name: _scatter(prior.calibration[name], raw) for name in MONEY}
     attributed = _level(
         value["attributed"], sold, scatter["attributed"], rows=data.attributed_known & read, data=data,
-        centre=0.0, doubt=LEVEL_DOUBT,
+        centre=0.0, doubt=SALES_DOUBT,
     )  # fmt: skip
     noise = np.square(np.nan_to_num(data.column("lift_raw_se_usd")) / np.maximum(value["lift"], 1e-6))
     lift = _level(

@@ -149,6 +149,9 @@ def test_nothing_to_fit_on_is_an_error():
         {"kind": "money", "at": [1], "variance": [1], "shared": [1, 0]},
         {"kind": "money", "at": [1], "variance": [1], "shared": [1, 0, -1]},
         {"kind": "money", "at": [1], "variance": [1], "together": 1.5},
+        {"kind": "money", "at": [1], "variance": [1], "nothing": [1.5]},
+        {"kind": "money", "at": [1], "variance": [1], "nothing": [0.5, 0.5]},
+        {"kind": "money", "at": [1, 2], "variance": [1, 1], "nothing": [0.1, 0.2]},
         {"kind": "money", "at": [2, 1], "variance": [1, 1]},
         {"kind": "money", "at": [1, 1], "variance": [1, 1]},
         {"kind": "money", "at": [1, 2], "variance": [1, 0.5]},
@@ -171,7 +174,40 @@ def test_impossible_spreads_are_refused(content):
 
 def test_spreads_survive_json():
     for spread in (
-        MoneySpread((1.0, 2.0), (0.1, 0.3), -1.1, 1.4, -1.2, 3.0, (1.0, 0.1, 0.2), 0.3),
+        MoneySpread((1.0, 2.0), (0.1, 0.3), -1.1, 1.4, -1.2, 3.0, (1.0, 0.1, 0.2), 0.3, (0.4, 0.1)),
         ProbabilitySpread((0.5,), (3.0,)),
     ):
         assert spread_from_dict(spread.as_dict()) == spread
+
+
+def test_an_interval_that_ends_at_zero_has_one_tail() -> None:
+    spread = MoneySpread((100.0, 200.0), (100.0, 100.0), -1.0, 2.0, -2.0, 5.0, nothing=(0.08, 0.0))
+    value = np.array([15.0, 100.0, 200.0])
+    # 10 USD a standard deviation; 8, 8 and 0 % brought nothing, against tails of 5 %: the last has two.
+    low, high = spread.interval(value, 0.9)
+    assert low.tolist() == [15.0 - 20.0, 0.0, 200.0 - 20.0]
+    assert high.tolist() == [15.0 + 20.0, 100.0 + 20.0, 200.0 + 50.0]
+    # And against tails of 10 %: all have.
+    low, high = spread.interval(value)
+    assert low.tolist() == [5.0, 90.0, 190.0]
+    assert high.tolist() == [35.0, 120.0, 220.0]
+
+
+def test_where_nothing_is_likelier_than_the_tail_no_interval_leaves_it_out() -> None:
+    spread = MoneySpread((50.0, 100.0), (1.0, 1.0), nothing=(0.2, 0.0))
+    value = np.array([50.0, 60.0, 80.0, 100.0])
+    # Shares .2, .16, .08 and 0, against tails of .1 and .05.
+    assert (spread.interval(value)[0] > 0).tolist() == [False, False, True, True]
+    assert (spread.interval(value, 0.9)[0] > 0).tolist() == [False, False, False, True]
+
+
+def test_half_of_all_bring_nothing_and_the_interval_holds_as_many_as_it_says() -> None:
+    rng = np.random.default_rng(5)
+    predicted = rng.lognormal(4.0, 0.8, size=20_000)
+    came = predicted * np.where(rng.random(20_000) < 0.5, 0.0, 2.0 * rng.gamma(1.0, 1.0, 20_000))
+    learn = np.arange(20_000) < 4_000
+    spread = fit_money_spread(predicted[learn], came[learn])
+    assert spread.nothing == pytest.approx([0.5] * len(spread.at), abs=0.08)
+    low, high = spread.interval(predicted[~learn], 0.9)
+    inside = (low <= came[~learn]) & (came[~learn] <= high)
+    assert inside.mean() == pytest.approx(0.9, abs=0.02)

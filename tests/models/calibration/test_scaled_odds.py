@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -63,7 +64,11 @@ def test_doubt_of_the_level_widens_the_upper_end_on_the_logarithmic_scale():
     moved = spread.moved(1.0, 0.5)
     low, high = moved.interval(np.array([100.0]))
     assert low[0] == pytest.approx(0.0, abs=1e-9)
-    assert high[0] == pytest.approx(100 * math.exp(math.hypot(math.log(2.0), 1.2815515655446004 * 0.5)))
+    # Nothing lies below nothing: the upper end alone leaves out a fifth of the levels.
+    assert high[0] == pytest.approx(100 * math.exp(math.hypot(math.log(2.0), 0.8416212335729143 * 0.5)))
+    both = dataclasses.replace(spread, z_low=-0.5, z_low_90=-0.5).moved(1.0, 0.5).interval(np.array([100.0]))
+    assert both[0][0] == pytest.approx(50 * math.exp(-1.2815515655446004 * 0.5))
+    assert both[1][0] == pytest.approx(100 * math.exp(math.hypot(math.log(2.0), 1.2815515655446004 * 0.5)))
     assert moved.variance_at(np.array([100.0]))[0] == pytest.approx(100.0**2 * (1 + 0.25))
     assert moved.shared == (0.0, 0.0, 0.25)
     assert spread_from_dict(moved.as_dict()) == moved

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,16 +17,16 @@ from hypothesis import strategies as st
 from features.lift.empirical_bayes import fit_prior, posterior
 from features.lift.estimate import HYPERPRIOR, attributed_days
 from features.lift.evidence import LiftEvidence, gather_evidence, within_window
+from features.lift.imputation import AFTER_SHIFTS, impute
 from features.lift.sums import pair_lifts, sum_lifts
 from features.time import days_of
 from features.time.entities import known_until
 from marketplace.contract import ATTRIBUTION_DAYS
-from marketplace.errors import DateError, TrainingError
+from marketplace.errors import ConvergenceWarning, DateError, TrainingError
 from marketplace.simulator import simulate
 from marketplace.simulator.worlds.families import WORLDS
 from marketplace.tables import Marketplace, open_marketplace
 from training.lift.checks.confounding import sensitivity
-from training.lift.checks.imputation import AFTER_SHIFTS, impute
 from training.lift.checks.placebo import LEAD, SHIFTS, placebo_tests
 from training.lift.checks.siblings import sibling_check
 from training.lift.checks.synthetic_did import simplex_least_squares, synthetic_did
@@ -288,6 +289,20 @@ def test_simplex_least_squares_finds_the_mixture_and_ridge_evens_it() -> None:
     assert simplex_least_squares(columns, target, ridge=1e9) == pytest.approx(np.full(5, 0.2), abs=1e-3)
 
 
+def test_simplex_least_squares_says_when_it_has_not_settled() -> None:
+    rng = np.random.default_rng(2)
+    # Columns that hardly differ but for one far direction: a step that suits that one creeps along all others.
+    columns = rng.normal(size=(40, 12))
+    columns[0] *= 1e4
+    target = columns @ np.r_[0.5, 0.5, np.zeros(10)]
+    target[0] = 0.0
+    with pytest.warns(ConvergenceWarning, match="300 steps"):
+        simplex_least_squares(columns, target, ridge=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        simplex_least_squares(columns[1:], target[1:], ridge=0.0)
+
+
 def test_synthetic_did_finds_an_effect_where_a_plain_difference_does_not() -> None:
     rng = np.random.default_rng(1)
     trend = np.cumsum(rng.normal(0, 0.1, 60))
@@ -335,7 +350,7 @@ def test_campaigns_that_sold_on_sales_days_are_told() -> None:
     assert "share of usual sales outside sales days" in lift_text(found)
     # Of them nothing is known but what partnerships usually sell, and that is said.
     assert all(abs(one.estimate - 1_500.0) < 500.0 for one in found.campaigns)
-    assert min(one.se for one in found.campaigns[:3]) > 1.3 * max(one.se for one in found.campaigns[3:])
+    assert min(one.se for one in found.campaigns[:3]) > 1.2 * max(one.se for one in found.campaigns[3:])
     unmarked = lift_report(Marketplace.from_frames({**frames, "product_days": days.assign(discount_rate=0.0)}), END)
     assert "sales days" not in unmarked.flags
     assert "outside sales days" not in lift_text(unmarked)

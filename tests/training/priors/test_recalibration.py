@@ -20,7 +20,7 @@ from training.data.dataset import TrainingData
 from training.data.labels import LABEL_COLUMNS
 from training.heads.booster import fit_booster
 from training.priors.recalibration import fit_small, recalibrated
-from training.priors.stated import INCREMENTAL, SALES_LEVEL, stated_prior
+from training.priors.stated import INCREMENTAL, SALES_LEVEL, SHIFT, stated_prior
 
 SIGNAL = {name: place for place, name in enumerate(SIGNALS)}
 AS_OF = pd.Timestamp("2026-05-01", tz="UTC")
@@ -71,12 +71,13 @@ def test_with_no_outcome_the_answer_is_the_prior_and_the_intervals_are_wide():
     fitted = fit_small(shop(matrix(0)))
     found = told(fitted.bundle, matrix(1))
     assert found.accept[0] == pytest.approx(0.1)
-    assert found.deliver[0] == pytest.approx(0.7)
+    odds = 0.7 / 0.3 * np.exp(SHIFT["deliver"])
+    assert found.deliver[0] == pytest.approx(odds / (1 + odds))
     assert found.attributed[0] == pytest.approx(SALES_LEVEL)
     assert found.lift[0] == pytest.approx(INCREMENTAL * SALES_LEVEL)
-    # A partnership that sells nothing is inside, and so is one that sells four times what is expected.
+    # A partnership that sells nothing is inside, and so is one that sells twice what is expected.
     assert found.lift_low[0] <= 0
-    assert found.lift_high[0] > 4 * found.lift[0]
+    assert 2 * found.lift[0] < found.lift_high[0] < found.lift_high_90[0]
     low, high = fitted.bundle.calibration["accept"].spread.interval(np.array([0.1]))
     assert low[0] < 0.02
     assert high[0] > 0.2

@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm
 
-from features.lift import LiftEvidence, SharedError
+from features.lift import LiftEvidence, SharedError, contrast, contrast_variance
 from marketplace.arrays import Flags, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
-from training.lift.checks.imputation import contrast, contrast_variance
 
 __all__ = ["LEAD", "SHIFTS", "Placebo", "placebo_tests"]
 

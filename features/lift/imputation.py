@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from features.lift import LEVEL_VARIANCE, LiftEvidence, SharedError
+from features.lift.evidence import LEVEL_VARIANCE, LiftEvidence
+from features.lift.sums import SharedError
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
 

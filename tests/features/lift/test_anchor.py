@@ -1,0 +1,79 @@
+"""Lifts are brought to what was sold beyond the imputed path, by one factor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from features.lift import AFTER_SHIFTS, Imputation, anchored, attributed_days, estimate_lift, gather_evidence, impute
+from features.lift.anchor import FACTOR_SD, FACTORS, IMPUTED_WIDENING, Anchor
+from features.lift.evidence import within_window
+from features.time import days_of
+from marketplace.tables import Marketplace
+from tests.training.lift.test_report import END, TREATED, shop
+
+LIFT = np.array([100.0, 300.0, -50.0, 40.0])
+READ = np.array([1.0, 0.5, 1.0, 1.0])
+ROWS = np.array([0, 1, 2])
+TOLD = 100.0 + 150.0 - 50.0
+
+
+def imputation(window: tuple[float, float], after: tuple[float, float] = (0.0, 10.0)) -> Imputation:
+    return Imputation(ROWS, window, after, (window[0] + after[0], 1.0), 1_000.0)
+
+
+def test_the_factor_is_the_imputed_sum_over_the_told_one_drawn_towards_one() -> None:
+    found = anchored(imputation((100.0, 10.0)), LIFT, READ)
+    error = IMPUTED_WIDENING * 10.0 / TOLD
+    share = FACTOR_SD**2 / (FACTOR_SD**2 + error**2)
+    assert found.factor == pytest.approx(1.0 + share * (100.0 / TOLD - 1.0))
+    assert found.se == pytest.approx(np.sqrt(share) * error)
+    exact = anchored(imputation((100.0, 1e-9)), LIFT, READ)
+    assert exact.factor == pytest.approx(100.0 / TOLD)
+    vague = anchored(imputation((100.0, 1e6)), LIFT, READ)
+    assert vague.factor == pytest.approx(1.0, abs=1e-6)
+
+
+def test_sales_missing_afterwards_are_taken_off_once_they_are_told_from_none() -> None:
+    def factor(after: float) -> float:
+        return anchored(imputation((200.0, 1e-9), (after, 10.0 / IMPUTED_WIDENING)), LIFT, READ).factor
+
+    assert factor(0.0) == factor(-19.9) == factor(40.0) == pytest.approx(1.0)
+    # 80 USD are missing, 8 standard errors.
+    assert factor(-80.0) == pytest.approx((200.0 - 80.0 * (1.0 - 4.0 / 64.0)) / TOLD, abs=5e-3)
+    assert factor(-40.0) > factor(-60.0) > factor(-80.0)
+
+
+def test_without_an_imputed_sum_or_a_positive_one_told_lifts_stay_as_they_are() -> None:
+    assert anchored(None, LIFT, READ) == Anchor(1.0, 0.0)
+    assert anchored(imputation((100.0, 0.0)), LIFT, READ) == Anchor()
+    assert anchored(imputation((100.0, 1.0)), -LIFT, READ) == Anchor()
+    nobody = Imputation(np.zeros(0, dtype=np.int64), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0), 0.0)
+    assert anchored(nobody, LIFT, READ) == Anchor()
+    assert anchored(imputation((-500.0, 1e-9)), LIFT, READ).factor == FACTORS[0]
+    assert anchored(imputation((5_000.0, 1e-9)), LIFT, READ).factor == FACTORS[1]
+
+
+def estimates(market: Marketplace) -> tuple[float, float, Anchor]:
+    """Summed lift, what is imputed, and the anchor."""
+    deliveries = market.frame("deliveries")
+    rows = deliveries[["invitation_id", "campaign_id", "creator_id", "content_id", "posted_at"]]
+    attributed = attributed_days(market, END)
+    found = estimate_lift(market, rows, END, attributed=attributed)
+    posted = rows.assign(posted_day=days_of(rows["posted_at"]))
+    after = gather_evidence(
+        market, posted, within_window(posted, attributed), day=END, attributed=attributed, shifts=AFTER_SHIFTS
+    )
+    assert after is not None
+    net = impute(after, np.ones(len(rows), dtype=bool)).net
+    return float(found["lift_usd"].sum()), net[0], found.attrs["anchor"]
+
+
+def test_sales_that_were_only_brought_forward_are_hardly_lift() -> None:
+    kept, _, as_told = estimates(shop(back=0.0))
+    moved, net, anchor = estimates(shop(back=1.0))
+    assert kept == pytest.approx(1_500.0 * TREATED, rel=0.15)
+    assert as_told.factor == pytest.approx(1.0, abs=0.15)
+    assert anchor.factor < 0.4
+    assert moved < 0.4 * kept
+    assert abs(moved - net) < 0.15 * kept

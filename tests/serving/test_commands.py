@@ -1,0 +1,82 @@
+"""The commands: snapshot and card, with what the champion beside them stands on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from collabrank.cli import app
+from features.indices.declare import INDEX_NAMES
+from features.snapshot.disk import load_snapshot
+from marketplace.errors import ContractError, SignalError
+from marketplace.simulator import simulate
+from marketplace.state import state_folder
+from models.bundle.basis import Basis
+from models.bundle.champion import champion_basis
+from models.bundle.disk import save_bundle
+from models.bundle.signature import read_signer
+from serving.store import Served
+from training.priors.stated import stated_prior
+
+
+@pytest.fixture(scope="module")
+def wee_folder(tmp_path_factory):
+    """A simulated marketplace: 60 creators, 12 campaigns, 100 days, seed 3. Read only."""
+    folder = tmp_path_factory.mktemp("wee") / "market"
+    simulate(folder, creators=60, campaigns=12, days=100, seed=3)
+    return folder
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+def test_snapshot_is_kept_at_home_and_card_shows_a_creator(home, wee_folder):
+    told = json.loads(run("snapshot", wee_folder, "--as-of", "2025-04-01", "--json"))
+    folder = home / "var" / "snapshot"
+    snapshot = load_snapshot(folder)
+    assert told == {
+        "folder": str(folder), "creators": len(snapshot), "as_of": "2025-04-01T00:00:00+00:00", "basis": None
+    }  # fmt: skip
+    creator = str(snapshot.creator_ids[0])
+    card = json.loads(run("card", wee_folder, creator, "--as-of", "2025-04-01", "--json"))
+    assert card == snapshot.card(creator) | {"basis": None}
+
+
+def test_where_the_champion_stands_on_a_basis_snapshot_card_and_service_say_so(home, wee_folder, monkeypatch):
+    bundle = dataclasses.replace(stated_prior("2025-03-01"), basis=Basis(37, 9, 100, 30), model_version="1")
+    save_bundle(bundle, state_folder("bundle"), read_signer())
+    said = bundle.basis.text
+    assert champion_basis() == said
+    assert json.loads(run("snapshot", wee_folder, "--as-of", "2025-04-01", "--json"))["basis"] == said
+    snapshot = load_snapshot(state_folder("snapshot"))
+    creator = str(snapshot.creator_ids[0])
+    monkeypatch.setattr("features.snapshot.score_card_of", lambda *asked: snapshot.card(asked[1]))
+    shown = run("card", wee_folder, creator)
+    assert shown.rstrip().endswith(f"rankings beside this card are {said}")
+    for index in INDEX_NAMES[:3]:
+        assert f"\n{index} " in shown
+    assert "category_influence[" in shown
+    served = Served(bundle, snapshot).card(creator)
+    assert served["basis"] == said
+    assert served["indices"] == snapshot.card(creator)["indices"]
+    # What cannot be opened ranks nobody, and a card is shown without it.
+    (state_folder("bundle") / "signature").write_text("none")
+    assert champion_basis() is None
+    assert "rankings beside" not in run("card", wee_folder, creator)
+
+
+def test_a_card_of_nobody_is_refused(home, wee_folder):
+    with pytest.raises(SignalError, match="nobody"):
+        run("card", wee_folder, "nobody")
+
+
+def test_a_folder_that_is_no_marketplace_is_refused(home, tmp_path):
+    with pytest.raises(ContractError):
+        run("snapshot", tmp_path)
