@@ -60,7 +60,7 @@ characters, and no check takes longer than an hour; `COLLABRANK_LIMITS=rows=5G,b
   A creator who moves, and a product whose price changes, are new rows, too.
 - **Requests.** Of an open collaboration come requests for samples. One is a row of `invitations` whose `origin` is
   `REQUESTED`: `sent_at` is when the creator asked, and the decision is the brand's. A request that was approved is a
-  partnership like any other; one that was not says nothing of the creator, and none counts as an answer to an invitation.
+  partnership like any other; one that was not says nothing of the creator. None is an answer to an invitation.
 - **Days** are UTC dates; instants are UTC, in microseconds.
 - **Money** is in the row's own `currency`, in its major unit. `fx_rates` turns it into {REPORTING_CURRENCY}
   at the rate of its day, or, where there is none, the latest of the {FX_FILL_DAYS} days before.
