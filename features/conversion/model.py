@@ -227,7 +227,7 @@ def _fitted(market: Marketplace, due: int) -> Mapping[str, npt.NDArray[Any]]:
     evidence = read_conversion_data(market, due)
     if evidence is None or len(evidence.posts) < LEAST_POSTS or float(evidence.posts.units.sum()) < LEAST_UNITS:
         return {}
-    return _laid_out(evidence, fit_conversion(evidence)).arrays()
+    return laid_out(evidence, fit_conversion(evidence)).arrays()
 
 
 def conversion_columns(
@@ -272,7 +272,7 @@ def _shown(market: Marketplace, periods: list[int]) -> Iterable[int]:
     return track(periods, "  conversion, four weeks at a time", total=len(periods))
 
 
-def _laid_out(evidence: ConversionData, fitted: Fitted) -> Conversion:
+def laid_out(evidence: ConversionData, fitted: Fitted) -> Conversion:
     shelf, c = evidence.shelf, len(evidence.shelf.category_price)
     size = len(fitted.spread)
     cover = np.zeros(fitted.cover.shape[1])
