@@ -21,7 +21,7 @@ from features.conversion.fit import Fitted, fit_conversion
 from features.conversion.law import law_of
 from features.conversion.model import LEAST_POSTS, LEAST_UNITS, REFIT_DAYS, Conversion, Item, laid_out
 from features.conversion.rows import RIPE_DAYS, ConversionData, Posts, Shelf, read_conversion_data, read_later_posts
-from marketplace.arrays import Flags, Floats, Ints
+from marketplace.arrays import Flags, Floats, Ints, as_floats
 from marketplace.display import Shown, text_of
 from marketplace.jsonable import jsonable
 from marketplace.tables import Marketplace
@@ -325,7 +325,7 @@ def _order(posts: Posts, law: Floats, rival: Floats) -> Order:
     """Spearman's correlation of both with units, and the paired test by creator of the rival being better."""
     from scipy.special import ndtr
 
-    ranks = [pd.Series(one).rank().to_numpy() for one in (law, rival, posts.units)]
+    ranks = [as_floats(pd.Series(one).rank().to_numpy()) for one in (law, rival, posts.units)]
     ours, theirs, sold = (_standardised(one) for one in ranks)
     gain = np.bincount(posts.creator, weights=(theirs - ours) * sold)
     error = float(np.sqrt(np.square(gain).sum()))

@@ -18,7 +18,7 @@ import numpy as np
 
 from features.conversion.fit import FAR_PRICE, Fitted, active, packed
 from features.conversion.rows import ConversionData, Posts, Shelf
-from marketplace.arrays import Floats, Ints
+from marketplace.arrays import Floats, Ints, as_floats
 
 __all__ = ["Law", "law_of"]
 
@@ -70,10 +70,10 @@ class Law:
         away = (people[self.creator[:, None], self.coordinates] * self.values).sum(axis=1)
         mean = self.watched * np.exp(away - self.half_variance) + self.caught
         if self.dispersion < _LEAST_SCATTER:
-            return rng.poisson(mean).astype(np.float64)
+            return as_floats(rng.poisson(mean))
         # Gamma-Poisson of mean mu and variance dispersion * mu.
         extra = self.dispersion - 1.0
-        return rng.poisson(rng.gamma(np.maximum(mean / extra, 1e-12), extra)).astype(np.float64)
+        return as_floats(rng.poisson(rng.gamma(np.maximum(mean / extra, 1e-12), extra)))
 
 
 def law_of(evidence: ConversionData, fitted: Fitted, posts: Posts, shelf: Shelf) -> Law:
@@ -111,7 +111,7 @@ def law_of(evidence: ConversionData, fitted: Fitted, posts: Posts, shelf: Shelf)
         creator=creator,
         coordinates=coordinates,
         values=values,
-        roots=np.linalg.cholesky(covers),
+        roots=as_floats(np.linalg.cholesky(covers)),
         dispersion=fitted.dispersion,
     )
 

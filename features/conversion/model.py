@@ -30,7 +30,7 @@ from marketplace.cache import ARRAYS, remembered
 from marketplace.progress import track
 from marketplace.tables import Marketplace
 
-__all__ = ["CONVERSION_SIGNALS", "DECIMALS", "REFIT_DAYS", "Conversion", "Item", "conversion_columns", "conversion_of"]
+__all__ = ["CONVERSION_SIGNALS", "DECIMALS", "REFIT_DAYS", "Conversion", "Item", "conversion_columns", "conversion_of", "laid_out"]
 
 
 REFIT_DAYS = 28
@@ -273,6 +273,7 @@ def _shown(market: Marketplace, periods: list[int]) -> Iterable[int]:
 
 
 def laid_out(evidence: ConversionData, fitted: Fitted) -> Conversion:
+    """The model ``fitted`` on ``evidence``, in the shape in which creators are read from it."""
     shelf, c = evidence.shelf, len(evidence.shelf.category_price)
     size = len(fitted.spread)
     cover = np.zeros(fitted.cover.shape[1])
