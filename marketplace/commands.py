@@ -1,4 +1,4 @@
-"""The commands of this package: simulate, ingest, check, facts, cache."""
+"""The commands of this package: simulate, ingest, contract, check, facts, cache."""
 
 from __future__ import annotations
 
@@ -6,14 +6,29 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from marketplace.errors import ContractError
+from marketplace.fetching import tiktok_shop
 from marketplace.options import AsJson, Folder, print_result
 
-__all__ = ["app", "cache", "check", "clear", "facts", "ingest", "show", "simulate"]
+__all__ = [
+    "app",
+    "cache",
+    "check",
+    "clear",
+    "contract",
+    "facts",
+    "ingest",
+    "propose",
+    "show",
+    "simulate",
+    "sources",
+    "template",
+]
 
 app = typer.Typer()
 cache = typer.Typer(
@@ -21,6 +36,26 @@ cache = typer.Typer(
     "as 10GB sets the limit (4GB); the answers are the same either way."
 )
 app.add_typer(cache, name="cache")
+
+
+class _Sources(TyperGroup):
+    """A group whose first word may also be a source's name: what is no command of its own is given to ``source``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = ["source", *args]
+        return super().parse_args(ctx, args)
+
+
+sources = typer.Typer(
+    cls=_Sources,
+    no_args_is_help=True,
+    help="Make a marketplace of your files, `ingest FOLDER OUT`, or of a source that `--sources` lists; or:",
+)
+app.add_typer(sources, name="ingest")
+sources.command("tiktok-shop")(tiktok_shop)
+contract = typer.Typer(no_args_is_help=True, help="The data contract: files to fill in.")
+app.add_typer(contract, name="contract")
 
 Out = Annotated[
     Path, typer.Argument(help="The folder to write; an earlier marketplace in it is replaced.", metavar="OUT")
@@ -36,9 +71,9 @@ def _list_worlds(asked: bool) -> None:
 
 def _list_sources(asked: bool) -> None:
     if asked:
-        from marketplace.sources import sources
+        from marketplace.sources import sources as known
 
-        _listed({source.name: source.about for source in sources().values()})
+        _listed({source.name: source.about for source in known().values()})
 
 
 def _listed(lines: Mapping[str, str]) -> None:
@@ -75,26 +110,38 @@ def simulate(
     run(out, creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
 
 
-@app.command()
+@sources.command("source", hidden=True)
 def ingest(
-    source: Annotated[str, typer.Argument(help="Which source, of those that --sources lists.", metavar="NAME")],
+    source: Annotated[
+        str,
+        typer.Argument(help="A folder of files, or a source's name, of those that --sources lists.", metavar="FOLDER"),
+    ],
     out: Out,
     *,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="The mapping file. Default: mapping.toml in FOLDER, as `propose` writes it.", metavar="FILE"),
+    ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--from", help="Where the source's files are, for a source that needs to be told.", metavar="DIR"),
+        typer.Option("--from", help="Where a named source's files are, if it needs to be told.", metavar="DIR"),
     ] = None,
     as_json: AsJson = False,
     _sources: Annotated[
         bool, typer.Option("--sources", callback=_list_sources, is_eager=True, help="List the sources and exit.")
     ] = False,
 ) -> None:
-    """Map a real source onto the data contract."""
+    """Map a folder of files, or a named source, onto the data contract."""
+    from marketplace.sources import files, sources
     from marketplace.sources import ingest as run
     from marketplace.tables import require_replaceable
 
     require_replaceable(out)
-    report = run(source, out, folder=folder)
+    if source in sources() and mapping is None:
+        report = run(source, out, folder=folder)
+    else:
+        where = folder or (Path(source) if source != files.SOURCE.name else None)
+        report = run(files.from_folder(mapping), out, folder=where)
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
         return
@@ -106,6 +153,42 @@ def ingest(
     print("\nTo know:")
     for note in report.notes:
         print(f"  {note}")
+
+
+@sources.command()
+def propose(
+    folder: Annotated[Path, typer.Argument(help="The folder of files as they were exported.", metavar="FOLDER")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="The mapping file to write. Default: mapping.toml in FOLDER.", metavar="FILE")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a mapping that is there already.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at exported files and write the mapping that they suggest, to be edited: what is sure, what to decide."""
+    from marketplace.progress import say
+    from marketplace.sources import files
+
+    target = out or folder / files.MAPPING
+    proposal = files.propose(folder)
+    files.write_proposal(proposal, target, replace=replace)
+    print_result(proposal, as_json)
+    say(f"mapping: {target}")
+
+
+@contract.command()
+def template(
+    out: Annotated[Path, typer.Argument(help="The new folder to write.", metavar="OUT")],
+    as_json: AsJson = False,
+) -> None:
+    """Write one CSV a table of the contract, with its columns and one example row; `ingest OUT MARKET` reads them."""
+    from marketplace.sources import files
+
+    names = files.write_template(out)
+    if as_json:
+        print(json.dumps({"folder": str(out), "files": names}))
+        return
+    print(*(f"{out / name}" for name in names), sep="\n")
 
 
 @app.command()

@@ -37,6 +37,19 @@ UNREAD: Mapping[str, str] = MappingProxyType(
             "one band, without the share of followers in it; what an audience buys is read from orders"
         ),
         "creator_snapshots.top_follower_gender": "as the age band; it would also rank creators by their followers' sex",
+        "creator_snapshots.brand_collaboration_count": "counts brands since the account began, not since a day",
+        "creator_snapshots.avg_commission_rate": "what others pay it; the brief has the rate that is offered here",
+        "creator_snapshots.sample_post_rate": (
+            "a projection of the platform's, of unknown making; whether samples led to content is read from samples"
+        ),
+        "creator_snapshots.video_gpm": "what a view sells is estimated by conversion, from content and orders",
+        "creator_snapshots.live_gpm": "as video_gpm",
+        "creator_snapshots.video_gmv_share": "told by the orders' content_type for sales of this marketplace",
+        "creator_snapshots.live_gmv_share": "as video_gmv_share",
+        "creator_snapshots.showcase_gmv_share": "as video_gmv_share",
+        "creator_snapshots.top_category_id": "what a creator sells by category is read from orders",
+        "creator_snapshots.top_category_gmv_share": "as top_category_id",
+        "orders.commission_model": "the commission itself is read, whichever way it was set",
         "impressions.request_id": "names a list; off-policy estimates go by campaign and creator",
         "impressions.position": "a place is the old ranker's opinion; propensity tells what it made of the chance",
         "impressions.model_version": "which ranker it was is told by policy, and its chances by propensity",

@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 
 from marketplace.contract import TABLES
 from marketplace.errors import SourceError
-from marketplace.sources.base import IngestReport, Source
+from marketplace.sources.base import Ingested, IngestReport, Source
 from marketplace.state import replace_folder
 from marketplace.tables import to_arrow
 
-__all__ = ["find_source", "ingest", "sources"]
+__all__ = ["find_source", "ingest", "sources", "write_ingested"]
 
 
 @cache
@@ -57,8 +57,10 @@ def find_source(name: str) -> Source:
     return sources()[name]
 
 
-def ingest(name: str, out: Path, *, folder: Path | None = None) -> IngestReport:
-    """Write the source called ``name`` as a marketplace into folder ``out``, which is replaced as a whole.
+def ingest(source: str | Source, out: Path, *, folder: Path | None = None) -> IngestReport:
+    """Write a source, or the one of that name, as a marketplace into folder ``out``, which is replaced as a whole.
+
+    Nothing is written before all of it has been read: on an error what stood at ``out`` is there as before.
 
     Parameters
     ----------
@@ -72,7 +74,20 @@ def ingest(name: str, out: Path, *, folder: Path | None = None) -> IngestReport:
     ContractError
         A column does not cast to the contract's type.
     """
-    read = find_source(name).read(folder)
+    chosen = find_source(source) if isinstance(source, str) else source
+    return write_ingested(chosen.name, chosen.read(folder), out)
+
+
+def write_ingested(name: str, read: Ingested, out: Path) -> IngestReport:
+    """Write what the source called ``name`` was ``read`` as into folder ``out``, which is replaced as a whole.
+
+    Raises
+    ------
+    SourceError
+        Tables that the contract does not know.
+    ContractError
+        A column does not cast to the contract's type.
+    """
     unknown = sorted(set(read.tables) - set(TABLES))
     if unknown:
         raise SourceError("tables of the contract", received=", ".join(unknown), look="docs/contract.md")
