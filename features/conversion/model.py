@@ -30,7 +30,16 @@ from marketplace.cache import ARRAYS, remembered
 from marketplace.progress import track
 from marketplace.tables import Marketplace
 
-__all__ = ["CONVERSION_SIGNALS", "DECIMALS", "REFIT_DAYS", "Conversion", "Item", "conversion_columns", "conversion_of", "laid_out"]
+__all__ = [
+    "CONVERSION_SIGNALS",
+    "DECIMALS",
+    "REFIT_DAYS",
+    "Conversion",
+    "Item",
+    "conversion_columns",
+    "conversion_of",
+    "laid_out",
+]
 
 
 REFIT_DAYS = 28
