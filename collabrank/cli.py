@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from features.commands import app as features_app
 from marketplace.commands import app as marketplace_app
 from marketplace.errors import CollabrankError
+from marketplace.text import printable
 from serving.commands import app as serving_app
 from training.commands import app as training_app
 
@@ -62,6 +64,10 @@ def doctor(
 
 def main() -> None:
     """Run the command line; an error of ours is three plain lines and exit code 2, and so is a file's."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What the terminal's encoding cannot show is spelt out, and ends no command.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except CollabrankError as error:
@@ -74,9 +80,9 @@ def main() -> None:
 
 
 def _say(kind: str, expected: str, received: str, look: str) -> None:
-    print(f"{kind}: expected {expected}", file=sys.stderr)
-    print(f"  received  {received}", file=sys.stderr)
-    print(f"  see       {look}", file=sys.stderr)
+    print(f"{kind}: expected {printable(expected)}", file=sys.stderr)
+    print(f"  received  {printable(received)}", file=sys.stderr)
+    print(f"  see       {printable(look)}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -523,6 +523,7 @@ def rank(
     campaign: str | None = None,
     brief: str | Path | Mapping[str, Any] | None = None,
     top: int = 20,
+    applicants: str | Path | Sequence[str] | None = None,
 ) -> Ranking:
     """Rank the creators for one brief with the champion, and say why.
 
@@ -535,9 +536,14 @@ def rank(
         a brief written out, as ``POST /rank`` takes it, or a JSON file with one.
     top : int
         How many creators.
+    applicants : sequence of str or path, optional
+        Who asked for a sample (creator_ids, or a CSV or Parquet file with them): they alone are ranked, by the expected
+        profit of sending each one, with the chance that nothing is posted.
 
     Raises
     ------
+    ContractError
+        ``applicants`` cannot be read, or names somebody unknown.
     BriefError, BundleError
         Neither or both, no such campaign, or a brief that cannot be completed; there is no champion.
 
@@ -554,7 +560,7 @@ def rank(
     """
     from training.scoring import rank_brief
 
-    return rank_brief(open_marketplace(market), campaign=campaign, brief=brief, top=top)
+    return rank_brief(open_marketplace(market), campaign=campaign, brief=brief, top=top, applicants=applicants)
 
 
 def card(market: str | Path | Marketplace, creator: str, *, as_of: str | date | None = None) -> ScoreCard:

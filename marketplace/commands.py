@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -198,15 +197,14 @@ def check(
 ) -> None:
     """Hold a marketplace against the data contract and name every problem at once (exit 2 if there is one)."""
     from marketplace.checks import check as run
+    from marketplace.warehouse import redacted
 
     report = run(directory)
     print_result(report, as_json)
     if not report.ok:
-        kinds = Counter(problem.kind for problem in report.problems)
-        counts = ", ".join(f"{count} of {kind.replace('_', ' ')}" for kind, count in kinds.items())
         raise ContractError(
-            f"{directory} to keep the data contract",
-            received=f"{len(report.problems)} problems: {counts}",
+            f"{redacted(directory)} to keep the data contract",
+            received=f"{len(report.problems)} problems: {report.counts}",
             look="the list above and docs/contract.md",
         )
 
@@ -227,11 +225,12 @@ def facts(
     from marketplace.progress import say
     from marketplace.state import ending_of, state_folder, write_whole
     from marketplace.stylised import facts_figure, measure_facts
+    from marketplace.warehouse import is_address, name_of
 
     if figure is not None:
         ending_of(figure, (".png",))
     report, evidence = measure_facts(directory, world=world)
-    name = directory.resolve().name
+    name = name_of(directory) if is_address(directory) else Path(directory).resolve().name
     file = figure or state_folder("facts", f"{name}.png")
     write_whole(file, facts_figure(report, evidence, title=f"{name} against the stylised facts"))
     say(f"figure: {file}")

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
 
 from marketplace.instants import read_instant
+from marketplace.text import printable
 
 __all__ = ["AsJson", "Folder", "Printed", "as_of_option", "print_result"]
 
-Folder = Annotated[Path, typer.Argument(help="The marketplace's folder, one sub-folder a table.", metavar="DIR")]
+Folder = Annotated[
+    str,
+    typer.Argument(
+        help="The marketplace: a folder with one sub-folder a table, a DuckDB file, or a URL such as "
+        "postgres://USER@HOST/DATABASE/SCHEMA.",
+        metavar="DIR",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
@@ -37,4 +44,4 @@ def _in_iso_form(value: str | None) -> str | None:
 
 def print_result(result: Printed, as_json: bool) -> None:
     """``result`` on standard output: its whole text, or one JSON document."""
-    print(json.dumps(result.as_dict(), indent=2) if as_json else result)
+    print(json.dumps(result.as_dict(), indent=2) if as_json else printable(str(result), lines=True))

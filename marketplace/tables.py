@@ -8,26 +8,31 @@ same, empty or null, so that what depends on it comes out null.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
 import ibis
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from marketplace.cache import FileStates, Form, digests, dump_table, load_table, remembered
-from marketplace.checks import Report, check
+from marketplace.checks import Report, check, kept_contract
 from marketplace.contract import TABLES, Table, arrow_schema
 from marketplace.display import Shown
 from marketplace.errors import ContractError
+from marketplace.reading import FileTable, files_of, quote
+from marketplace.warehouse import fetched, is_address, redacted
 
 __all__ = ["Marketplace", "open_marketplace", "read_truth", "require_replaceable", "to_arrow"]
 
 _HELD_BYTES = 16 * 2**20
 """Columns read from files stay in memory up to this size, for they are asked for again."""
+
+_PASSED: dict[FileStates, frozenset[str]] = {}
+"""States of files that keep the contract, and the tables among them that hold copies of rows."""
 
 Truth = Literal["outcomes", "traits"]
 
@@ -53,6 +58,8 @@ def _conform(raw: pa.Table, table: Table) -> pa.Table:
         if pa.types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)
         try:
+            if pa.types.is_temporal(column.arrow) and pa.types.is_integer(values.type):
+                raise pa.ArrowInvalid("numbers say no unit: make instants of them first")
             arrays.append(values.cast(column.arrow))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as reason:
             raise ContractError(
@@ -68,6 +75,15 @@ class Marketplace(Shown):
 
     Made by `open_marketplace` or `Marketplace.from_frames`.
 
+    Parameters
+    ----------
+    tables : mapping of str to pyarrow.Table or FileTable
+        By the contract's names.
+    path : pathlib.Path, optional
+        The folder in which the files lie.
+    source : str
+        Where it comes from, for people; the folder by default.
+
     Attributes
     ----------
     present : frozenset of str
@@ -76,17 +92,24 @@ class Marketplace(Shown):
         The connection on which `table` lives (DuckDB inside the process).
     path : pathlib.Path or None
         The folder, where there is one.
+    source : str
+        Where it comes from.
+    repeated : frozenset of str
+        Tables with rows that are copies of other rows; they are read once.
     """
 
-    def __init__(self, arrow: Mapping[str, Any], *, path: Path | None = None) -> None:
+    def __init__(self, tables: Mapping[str, Any], *, path: Path | None = None, source: str = "") -> None:
         self.path = path
-        self.present = frozenset(arrow)
-        self._files = None if path is None else FileStates.of(file for one in arrow.values() for file in one.files)
+        self.source = source or ("in memory" if path is None else str(path))
+        self.present = frozenset(tables)
+        self.repeated: frozenset[str] = frozenset()
+        self._files = None if path is None else FileStates.of(file for one in tables.values() for file in one.files)
         self._fingerprint: str | None = None
         self.backend = ibis.duckdb.connect()
         self.backend.raw_sql("SET TimeZone='UTC'")
-        self._arrow = dict(arrow)
+        self._held_as = dict(tables)
         self._tables: dict[str, Any] = {}
+        self._told: dict[tuple[str, str], bool] = {}
         self._held: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
 
     @classmethod
@@ -98,21 +121,51 @@ class Marketplace(Shown):
         return cls({name: to_arrow(frame, name) for name, frame in frames.items()})
 
     def arrow(self, table: str, columns: Iterable[str] | None = None) -> pa.Table:
-        """The whole of ``table`` as Arrow, with the contract's schema."""
-        declared = TABLES[table]
-        names = [c.name for c in declared.columns] if columns is None else list(columns)
-        source = self._arrow.get(table)
+        """The whole of ``table`` as Arrow, with the contract's schema.
+
+        Raises
+        ------
+        ContractError
+            A file cannot be read, or holds a value that does not cast to the contract's type without loss.
+        """
+        names = [c.name for c in TABLES[table].columns] if columns is None else list(columns)
+        source = self._held_as.get(table)
         if source is None:
             return arrow_schema(table).empty_table().select(names)
         if isinstance(source, pa.Table):
             return source.select(names)
         held = self._held.get((table, tuple(names)))
         if held is None:
-            there = [name for name in names if name in source.schema.names]
-            held = _conform(source.to_table(columns=there), declared).select(names)
+            held = self._read(table, source, names)
             if held.nbytes <= _HELD_BYTES:
                 self._held[(table, tuple(names))] = held
         return held
+
+    def _read(self, table: str, source: FileTable, names: Sequence[str]) -> pa.Table:
+        schema = pa.schema([arrow_schema(table).field(name) for name in names])
+        connection = self.backend.con.cursor()
+        connection.execute("SET TimeZone='UTC'")
+        try:
+            if table in self.repeated:
+                selects = [self._once(table, " UNION ALL ".join(source.strict(connection)), names)]
+            else:
+                selects = source.strict(connection, names)
+            parts = [connection.sql(select).to_arrow_table().cast(schema) for select in selects]
+        except duckdb.Error as reason:
+            raise ContractError(
+                f"{table} as the contract declares it",
+                received=str(reason).split("\n", maxsplit=1)[0],
+                look="`collabrank check DIR` and docs/contract.md",
+            ) from reason
+        return pa.concat_tables(parts)
+
+    @staticmethod
+    def _once(table: str, union: str, names: Iterable[str]) -> str:
+        """Each row once, in the order of the key: copies say nothing."""
+        key = ", ".join(quote(name) for name in TABLES[table].key)
+        every = ", ".join(quote(column.name) for column in TABLES[table].columns)
+        wanted = ", ".join(quote(name) for name in names)
+        return f"SELECT {wanted} FROM (SELECT DISTINCT {every} FROM ({union})) ORDER BY {key}"
 
     def frame(self, table: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """The whole of ``table`` as pandas: strings as ``str``, instants as ``datetime64[us, UTC]``."""
@@ -122,23 +175,31 @@ class Marketplace(Shown):
     def table(self, name: str) -> Any:
         """``name`` as an Ibis table on `backend`, with the contract's columns and types."""
         if name not in self._tables:
-            source = self._arrow.get(name)
-            if isinstance(source, ds.Dataset):
+            source = self._held_as.get(name)
+            if isinstance(source, FileTable):
                 self._tables[name] = self._scan(name, source)
             else:
                 self._tables[name] = self.backend.create_table(name, ibis.memtable(self.arrow(name)))
         return self._tables[name]
 
-    def _scan(self, name: str, source: Any) -> Any:
-        assert self.path is not None  # a dataset always comes from a folder
-        raw = self.backend.read_parquet(sorted(source.files), table_name=f"raw_{name}", union_by_name=True)
+    def _scan(self, name: str, source: FileTable) -> Any:
+        union = " UNION ALL ".join(source.strict(self.backend.con))
+        if name in self.repeated:
+            union = self._once(name, union, [column.name for column in TABLES[name].columns])
+        self.backend.con.execute(f"CREATE VIEW {quote('raw_' + name)} AS {union}")
+        raw = self.backend.table(f"raw_{name}")
         schema = ibis.Schema.from_pyarrow(arrow_schema(name))
-        return raw.select(
-            **{
-                column: (raw[column].cast(kind) if column in raw.columns else ibis.null(kind))
-                for column, kind in schema.items()
-            }
-        )
+        return raw.select(**{column: raw[column].cast(kind) for column, kind in schema.items()})
+
+    def tells(self, table: str, column: str) -> bool:
+        """Whether ``column`` of ``table`` has any value at all."""
+        if table not in self.present:
+            return False
+        if (table, column) not in self._told:
+            rows = self.table(table)
+            some = rows.filter(rows[column].notnull()).limit(1).count()
+            self._told[(table, column)] = bool(self.query(some.name("n").as_table())["n"].iloc[0])
+        return self._told[(table, column)]
 
     def query(self, expression: Any) -> pd.DataFrame:
         """Run an Ibis expression over these tables."""
@@ -169,6 +230,26 @@ class Marketplace(Shown):
             make=lambda: self.backend.create_table(name, make(), temp=True),
         )  # fmt: skip
 
+    def hold_contract(self) -> None:
+        """Refuse to go on where the tables break the contract; leave copies of rows out from now on.
+
+        Done once for each state of the files: within a process, and across them by the cache.
+
+        Raises
+        ------
+        ContractError
+            They break it.
+        """
+        if self._files is None:
+            return
+        if self._files not in _PASSED:
+            passed = kept_contract(self)
+            if not self._files.unchanged():
+                self.repeated = passed
+                return
+            _PASSED[self._files] = passed
+        self.repeated = _PASSED[self._files]
+
     def check(self) -> Report:
         """Hold the tables against the data contract and report every problem at once (`marketplace.checks.check`)."""
         return check(self)
@@ -177,7 +258,7 @@ class Marketplace(Shown):
     def headline(self) -> str:
         """Where it lies, and how much it holds."""
         rows = self.to_frame()["rows"]
-        return f"{self.path or 'in memory'}, {len(rows)} tables, {rows.sum():,} rows"
+        return f"{self.source}, {len(rows)} tables, {rows.sum():,} rows"
 
     def to_frame(self) -> pd.DataFrame:
         """One row a table that is present: its ``rows`` and what a row is; the index is the table's name."""
@@ -188,8 +269,8 @@ class Marketplace(Shown):
         )
 
     def _rows(self, name: str) -> int:
-        source = self._arrow[name]
-        return int(source.num_rows if isinstance(source, pa.Table) else source.count_rows())
+        source = self._held_as[name]
+        return int(source.num_rows if isinstance(source, pa.Table) else source.rows)
 
     def fingerprint(self) -> str:
         """SHA-256 (hex, 64 characters) over the tables' names and files' bytes, or over the frames.
@@ -199,7 +280,7 @@ class Marketplace(Shown):
         digest = hashlib.sha256()
         found = {} if self._files is None else digests(FileStates.of(str(state[0]) for state in self._files.states))
         for name in sorted(self.present):
-            source = self._arrow[name]
+            source = self._held_as[name]
             digest.update(name.encode())
             if isinstance(source, pa.Table):
                 sink = pa.BufferOutputStream()
@@ -207,8 +288,8 @@ class Marketplace(Shown):
                     writer.write_table(source.combine_chunks())
                 digest.update(sink.getvalue())
             else:
-                for file in sorted(source.files):
-                    digest.update(bytes.fromhex(found[file]))
+                for file in source.files:
+                    digest.update(source.told_by_folders(file).encode() + bytes.fromhex(found[file]))
         return digest.hexdigest()
 
     def kept_as(self) -> str | None:
@@ -226,37 +307,41 @@ class Marketplace(Shown):
         return self._fingerprint
 
 
-def open_marketplace(path: str | Path | Marketplace) -> Marketplace:
-    """Open the marketplace in folder ``path``; one that is open already is given back as it is.
+def open_marketplace(path: str | Path | Marketplace, *, unchecked: bool = False) -> Marketplace:
+    """Open the marketplace in the folder, DuckDB file or URL ``path``; one that is open already is given back as it is.
+
+    It is held against the contract first (`marketplace.checks.check`), once for each state of its files.
+
+    Parameters
+    ----------
+    unchecked : bool
+        Leave the check out: what does not keep the contract ends with an error once it is read, or gives wrong
+        numbers.
 
     Raises
     ------
     ContractError
-        The folder does not exist, or lacks an indispensable table.
+        The folder does not exist, lacks an indispensable table, or breaks the contract.
     """
     if isinstance(path, Marketplace):
         return path
-    folder = Path(path)
-    found: dict[str, Any] = {}
-    for name in TABLES:
-        files = sorted(str(f) for f in (folder / name).glob("*.parquet"))
-        if files:
-            try:
-                # One file may have a column that another lacks: the first file's schema is not the table's.
-                schema = pa.unify_schemas([pq.read_schema(f) for f in files], promote_options="permissive")
-                found[name] = ds.dataset(files, schema=schema, format="parquet")
-            except (pa.ArrowException, OSError) as reason:
-                raise ContractError(
-                    f"Parquet files in {folder / name}", received=str(reason), look="docs/contract.md"
-                ) from reason
+    source = redacted(path)
+    folder = fetched(path) if is_address(path) else Path(path)
+    found = {name: FileTable(TABLES[name], folder / name, files) for name, files in files_of(folder).items()}
+    broken = [f"{file}: {reason}" for one in found.values() for file, reason in one.unreadable.items()]
+    if broken:
+        raise ContractError(f"Parquet files in {folder}", received="; ".join(broken[:3]), look="docs/contract.md")
     missing = [name for name, table in TABLES.items() if table.required and name not in found]
     if missing:
         raise ContractError(
             f"a marketplace folder with the tables {', '.join(n for n, t in TABLES.items() if t.required)}",
-            received=f"{folder} without {', '.join(missing)}" if folder.is_dir() else f"{folder}, which is no folder",
+            received=f"{source} without {', '.join(missing)}" if folder.is_dir() else f"{source}, which is no folder",
             look="docs/contract.md; `collabrank simulate OUT` makes one",
         )
-    return Marketplace(found, path=folder)
+    market = Marketplace(found, path=folder, source=source)
+    if not unchecked:
+        market.hold_contract()
+    return market
 
 
 def read_truth(path: str | Path, name: Truth) -> pd.DataFrame | None:

@@ -20,9 +20,27 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-__all__ = ["TextTable", "plain_text", "show"]
+__all__ = ["TextTable", "plain_text", "printable", "show"]
 
 _WIDE = 100_000
+_TURNS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C, 0x2028, 0x2029}
+"""Marks that turn the direction of what follows, or end a line, without showing."""
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """``text`` with what steers a terminal or turns the reading direction spelt out (``\\x1b``, ``\\u202e``).
+
+    Parameters
+    ----------
+    lines : bool
+        Leave ends of lines and tabs as they are: for whole texts, not for a name within one.
+    """
+    kept = "\n\t" if lines else ""
+    return "".join(
+        char if char in kept or not (ord(char) < 32 or 127 <= ord(char) < 160 or ord(char) in _TURNS)
+        else char.encode("unicode_escape").decode()
+        for char in text
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

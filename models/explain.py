@@ -81,18 +81,21 @@ def shap_parts(bundle: Bundle, X: Many) -> dict[str, Floats]:
     }
 
 
-def explain(bundle: Bundle, X: Many, briefs: Terms | Economics, *, among: Flags | None = None) -> list[list[Reason]]:
+def explain(
+    bundle: Bundle, X: Many, briefs: Terms | Economics, *, among: Flags | None = None, applied: bool = False
+) -> list[list[Reason]]:
     """Three to five reasons for each row of ``X`` (k, n_signals), strongest first, both sides heard.
 
     Where one side fills the list and the other has a reason of at least a tenth of the strongest one's effect, that
     takes the last place. ``among`` (n_signals,) bool says which signals may be reasons (all when absent): what is
     the same for every candidate, such as the brief's price, says nothing of why one stands before another.
+    ``applied``: as for `models.predict.predict`.
     """
     matrix = np.ascontiguousarray(X, dtype=np.float64)
     economics = briefs if isinstance(briefs, Economics) else Economics.of(briefs)
     heads = list(bundle.deciding)
     parts = shap_parts(bundle, matrix)
-    effect = np.stack(_effects(bundle, matrix, parts, economics), axis=1)
+    effect = np.stack(_effects(bundle, matrix, parts, economics, applied=applied), axis=1)
     raw = np.stack([parts[name][:, :-1] for name in heads], axis=1)
     for name, calibration in bundle.calibration.items():
         if calibration.scale is not None and calibration.leading == name and name in heads:
@@ -115,7 +118,9 @@ def explain(bundle: Bundle, X: Many, briefs: Terms | Economics, *, among: Flags 
     ]
 
 
-def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics: Economics) -> list[Floats]:
+def _effects(
+    bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics: Economics, *, applied: bool
+) -> list[Floats]:
     """For each head (k, n_signals): utility as it is minus utility without the signal's part."""
     n, k = len(bundle.signals), len(matrix)
     raw = raw_scores(bundle, matrix)
@@ -125,7 +130,9 @@ def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics
     terms = economics.take(repeated)
 
     def utility(scores: dict[str, Floats], factor: dict[str, Floats]) -> Floats:
-        accept, _, success = funnel(bundle, scores, factor)
+        accept, deliver, success = funnel(bundle, scores, factor)
+        if applied:
+            accept, success = np.ones_like(deliver), deliver
         return terms.utility(accept, success, *money(bundle, scores, factor))
 
     whole = {name: score[repeated] for name, score in raw.items()}
@@ -134,6 +141,9 @@ def _effects(bundle: Bundle, matrix: Floats, parts: dict[str, Floats], economics
     for name in bundle.deciding:
         without = whole | {name: whole[name] - parts[name][:, :-1].reshape(-1)}
         if bundle.stage is not None and name == bundle.stage.head:
+            if applied:
+                effects.append(np.zeros((k, n)))
+                continue
             order = bundle.stage.order
             effects.append((order(as_is, whole[name]) - order(as_is, without[name])).reshape(k, n))
             continue

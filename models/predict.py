@@ -149,7 +149,7 @@ def raw_scores(bundle: FittedModel, X: Many) -> dict[str, Floats]:
     }
 
 
-def predict(bundle: FittedModel, X: Many, briefs: Terms | Economics) -> Predictions:
+def predict(bundle: FittedModel, X: Many, briefs: Terms | Economics, *, applied: bool = False) -> Predictions:
     """Predict for every row of ``X``.
 
     Parameters
@@ -159,6 +159,9 @@ def predict(bundle: FittedModel, X: Many, briefs: Terms | Economics) -> Predicti
         Columns as ``bundle.signals``; NaN where not known.
     briefs : Brief or Economics
         One brief for all rows, or `Economics.of_many` with arrays (n,).
+    applied : bool
+        Whether the rows have asked for the sample themselves: then P(accept) is 1 and the order is the expected profit
+        of approving, which the last stage, fitted on invitations, does not move.
 
     Raises
     ------
@@ -169,7 +172,7 @@ def predict(bundle: FittedModel, X: Many, briefs: Terms | Economics) -> Predicti
     """
     matrix = _matrix(bundle, X)
     economics = briefs if isinstance(briefs, Economics) else Economics.of(briefs)
-    return from_raw(bundle, raw_scores(bundle, matrix), factors(bundle, matrix), economics)
+    return from_raw(bundle, raw_scores(bundle, matrix), factors(bundle, matrix), economics, applied=applied)
 
 
 def factors(bundle: FittedModel, matrix: Floats) -> dict[str, Floats]:
@@ -206,11 +209,18 @@ def money(bundle: FittedModel, raw: dict[str, Floats], factor: dict[str, Floats]
 
 
 def from_raw(
-    bundle: FittedModel, raw: dict[str, Floats], factor: dict[str, Floats], economics: Economics
+    bundle: FittedModel,
+    raw: dict[str, Floats],
+    factor: dict[str, Floats],
+    economics: Economics,
+    *,
+    applied: bool = False,
 ) -> Predictions:
-    """Predictions from raw scores (`raw_scores`) and scaling factors (`factors`)."""
+    """Predictions from raw scores (`raw_scores`) and scaling factors (`factors`); ``applied`` as for `predict`."""
     chances = probabilities(bundle, raw, factor)
     accept, deliver, success = (evaluate(bundle.funnel[step], chances) for step in STEPS)
+    if applied:
+        accept, success = np.ones_like(deliver), deliver
     lift, attributed = money(bundle, raw, factor)
     read = bundle.calibration
     variance = {
@@ -220,7 +230,8 @@ def from_raw(
     utility = economics.utility(accept, success, lift, attributed)
     rates: Floats | float = 0.0
     for name in chances:
-        gain, cost = (slope(bundle.funnel[step], chances, name) for step in ("success", "accept"))
+        gain = slope(bundle.funnel["deliver" if applied else "success"], chances, name)
+        cost = 0.0 if applied else slope(bundle.funnel["accept"], chances, name)
         rates = rates + (gain * worth - cost * economics.sample_cost_usd) ** 2 * variance[name]
     sales = economics.margin_rate**2 * variance["lift"] + economics.commission_rate**2 * variance["attributed"]
     sales = success**2 * sales
@@ -249,7 +260,7 @@ def from_raw(
         lift_high_90=lift_ends[3],
         utility_low_90=utility_ends[2],
         utility_high_90=utility_ends[3],
-        order=utility if bundle.stage is None else bundle.stage.order(utility, raw[bundle.stage.head]),
+        order=utility if bundle.stage is None or applied else bundle.stage.order(utility, raw[bundle.stage.head]),
         others={
             name: calibration.value(calibration.score(raw), factor.get(name, 1.0))
             for name, calibration in read.items()

@@ -94,6 +94,7 @@ def rank(
     weights: Mapping[str, float] | None = None,
     confidence: Many | None = None,
     explain: bool = True,
+    applied: bool = False,
 ) -> list[RankedCreator]:
     """The ``top`` candidates by score, best first.
 
@@ -116,6 +117,8 @@ def rank(
         As for `models.score.combine`.
     explain : bool
         Whether the returned creators carry reasons.
+    applied : bool
+        Whether the candidates have asked for the sample themselves: as for `models.predict.predict`.
 
     Raises
     ------
@@ -133,7 +136,7 @@ def rank(
             look="the request",
         )
     economics = brief if isinstance(brief, Economics) else Economics.of(brief)
-    predictions = predict(bundle, matrix, economics)
+    predictions = predict(bundle, matrix, economics, applied=applied)
     score = combine(
         predictions.order,
         values,
@@ -144,7 +147,7 @@ def rank(
     rows = top_rows(score, ids, top=top)
     reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
     if explain and len(rows):
-        reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix))
+        reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)
     ranked = []
     for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
         one = _numbers(predictions, row)

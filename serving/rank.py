@@ -62,7 +62,13 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     """
     bundle, snapshot = served.bundle, served.snapshot
     brief = brief_of(served, request)
-    rows, filtered_out = snapshot.candidates(brief, request.filters.model_dump(exclude_none=True))
+    filters = request.filters.model_dump(exclude_none=True)
+    applied = request.applicants is not None
+    if request.applicants is not None:
+        chosen = set(filters.get("include_only_creator_ids", request.applicants))
+        filters["include_only_creator_ids"] = [one for one in request.applicants if one in chosen]
+        brief = replace(brief, has_free_sample=True)
+    rows, filtered_out = snapshot.candidates(brief, filters)
     matrix = snapshot.matrix(brief, rows)
     ranked: list[RankedCreator] = []
     if len(rows):
@@ -75,9 +81,10 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
             top=request.top,
             weights=request.weights,
             explain=request.explain,
+            applied=applied,
         )
     usernames = snapshot.usernames
-    creators = [_creator(one, usernames[rows[one.row]], one.position) for one in ranked]
+    creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
     answer = RankAnswer(
         request_id=request_id,
         model_version=bundle.model_version,
@@ -90,6 +97,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     line = _line("rank", served, request, brief, request_id=request_id) | {
         "top": request.top,
         "filters": request.filters.model_dump(exclude_none=True),
+        "candidates": request.candidates,
         "considered": len(rows),
         "filtered_out": filtered_out,
         "creators": _scored(ranked, matrix),
@@ -142,7 +150,7 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     return answer, line
 
 
-def _creator(one: RankedCreator, username: str, position: int) -> CreatorAnswer:
+def _creator(one: RankedCreator, username: str, position: int, *, applied: bool = False) -> CreatorAnswer:
     return CreatorAnswer(
         creator_id=one.creator_id,
         username=str(username),
@@ -150,6 +158,7 @@ def _creator(one: RankedCreator, username: str, position: int) -> CreatorAnswer:
         score=one.score,
         utility=Amount(**asdict(one.utility)),
         success_probability=one.success_probability,
+        nothing_posted_probability=1.0 - one.success_probability if applied else None,
         lift=Amount(**asdict(one.lift)),
         indices={name: IndexAnswer(value=value) for name, value in one.indices.items()},
         reasons=[

@@ -160,6 +160,18 @@ class RankRequest(_Asks):
     top: Annotated[int, Field(ge=1, le=1000)] = Field(20, description="How many creators to return.")
     filters: Filters = Field(default_factory=Filters)
     explain: bool = Field(True, description="Whether to give reasons.")
+    candidates: Literal["everyone", "applicants"] = Field(
+        "everyone", description="Whom to rank: all who can be invited, or `applicants`, who asked for a sample."
+    )
+    applicants: Annotated[list[Identifier], Field(min_length=1, max_length=20_000)] | None = Field(
+        None, description="creator_ids of those who asked for a sample, with `candidates` applicants."
+    )
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.candidates == "applicants") != (self.applicants is not None):
+            raise ValueError("'applicants' with 'candidates': 'applicants', and not without")
+        return self
 
 
 class ExplainRequest(_Asks):
@@ -215,8 +227,15 @@ class CreatorAnswer(_Answer):
     username: str
     position: int
     score: float = Field(description="0..100")
-    utility: Amount = Field(description="Expected profit of inviting this creator, costs taken off.")
-    success_probability: float = Field(description="Chance that an invitation ends in delivered content, 0..1.")
+    utility: Amount = Field(
+        description="Expected profit of inviting this creator, or of sending an applicant the sample, costs taken off."
+    )
+    success_probability: float = Field(
+        description="Chance that the invitation, or the sample sent to an applicant, ends in delivered content, 0..1."
+    )
+    nothing_posted_probability: float | None = Field(
+        None, description="Of an applicant: the chance that the sample is sent and nothing is posted, 0..1."
+    )
     lift: Amount = Field(description="Net sales that would not have happened otherwise, if content is delivered.")
     indices: dict[str, IndexAnswer]
     reasons: list[Reason]

@@ -225,17 +225,27 @@ def score(
 @app.command()
 def rank(
     directory: Folder,
+    *,
     campaign: Annotated[str | None, typer.Option(help="A campaign of the marketplace, as of its brief.")] = None,
     brief: Annotated[
         Path | None, typer.Option(help="A JSON file with an inline brief, as POST /rank takes it.")
     ] = None,
     top: Annotated[int, typer.Option(help="How many creators.", min=1, max=1000)] = 20,
+    applicants: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV or Parquet file with a column creator_id: who asked for a sample. They alone are ranked, by "
+            "the expected profit of sending each one, with the chance that nothing is posted.",
+            metavar="FILE",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rank the creators for one brief with the champion, and say why."""
     from training.scoring import rank_brief
 
-    print_result(rank_brief(directory, campaign=campaign, brief=brief, top=top), as_json)
+    found = rank_brief(directory, campaign=campaign, brief=brief, top=top, applicants=applicants)
+    print_result(found, as_json)
 
 
 @app.command()

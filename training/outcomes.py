@@ -35,8 +35,8 @@ _REPLY = pd.Timedelta(days=REPLY_DAYS)
 _SALES = pd.Timedelta(days=RIPE_DAYS)
 
 _COLUMNS = (
-    "invitation_id", "campaign_id", "creator_id", "sent_at", "briefed_at", "ends_at", "answer", "outcome", "reason",
-    "settled", "content_id", "posted_at", "brief_compliance",
+    "invitation_id", "campaign_id", "creator_id", "applied", "sent_at", "briefed_at", "ends_at", "answer", "outcome",
+    "reason", "settled", "content_id", "posted_at", "brief_compliance",
 )  # fmt: skip
 
 
@@ -104,9 +104,10 @@ def _grade(rows: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     rows["delivered"] = np.where(labelled, (rows["grade"] >= 2.0).astype(np.float64), np.nan)
     rows["on_time"] = np.where(labelled & came, timely.astype(np.float64), np.nan)
     # Where some of a campaign still wait past the reply window, the answers in hand are the fast ones alone.
+    rows["applied"] = rows["applied"].astype(bool)
     reply_closed = rows["sent_at"] + _REPLY < day
     waiting = (rows["answer"] == "open") & reply_closed
-    rows["reply_matured"] = reply_closed & ~waiting.groupby(rows["campaign_id"]).transform("any")
+    rows["reply_matured"] = reply_closed & ~rows["applied"] & ~waiting.groupby(rows["campaign_id"]).transform("any")
     still_open = (rows["status"] == "censored").groupby(rows["campaign_id"]).transform("mean")
     rows["campaign_settled"] = still_open <= SETTLED_SHARE
     return rows

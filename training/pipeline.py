@@ -174,6 +174,9 @@ def train(
     market = open_marketplace(market)
     folder = market.path or Path("memory")
     before = None if prior is None else read_prior(prior)
+    fingerprint = market.fingerprint()
+    store = (store or open_store()).of_marketplace(folder, fingerprint)
+    store.require_experiment()
     split = split_of(market, as_of)
     say(f"{len(split.train)} campaigns to learn from, {len(split.held_out)} held out from {split.cutoff:%Y-%m-%d} on")
     stage("invitations")
@@ -189,8 +192,6 @@ def train(
         say(conversion.headline)
     stage("held-out campaigns")
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
-    fingerprint = market.fingerprint()
-    store = (store or open_store()).of_marketplace(folder, fingerprint)
     champion = _current_champion(store, cutoff=split.cutoff)
     bundles = {ranker.name: ranker.bundle for ranker in rankers} | {f"version {n}": b for n, b in champion.items()}
     comparison = held_out.compare(bundles, champion=rankers[-1].name, unmeasured=basis is not None)

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,18 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from features.briefs import Brief, read_briefs
+from features.briefs import Brief, read_briefs, told_campaigns
 from features.signals import build_matrix, eligible_pairs
 from marketplace.display import Shown, text_of
 from marketplace.errors import BriefError, ContractError, FileError
-from marketplace.progress import track
+from marketplace.progress import say, track
 from marketplace.state import ending_of
 from marketplace.tables import Marketplace, open_marketplace
+from marketplace.text import printable
 from models.batch import score_pairs
 from models.bundle import Bundle, load_champion
 from models.ranking import RankedCreator, rank
+from training.applicants import read_applicants
 
 __all__ = [
     "ENDINGS",
@@ -124,6 +126,8 @@ class Ranking(Shown):
         Their public handles.
     basis : str
         What the model stands on where outcomes were too few for heads of its own; empty where they were not.
+    applicants : bool
+        Whether they asked for a sample: chances and money are then of approving and not of inviting.
     """
 
     brief: Brief
@@ -133,12 +137,14 @@ class Ranking(Shown):
     creators: tuple[RankedCreator, ...]
     usernames: tuple[str, ...]
     basis: str = ""
+    applicants: bool = False
 
     @property
     def headline(self) -> str:
         """How many creators, of how many, by which model."""
+        who = "applicants" if self.applicants else "eligible creators"
         return (
-            f"{len(self.creators)} of {self.considered} eligible creators as of {self.as_of}, "
+            f"{len(self.creators)} of {self.considered} {who} as of {self.as_of}, "
             f"model version {self.model_version}" + (f" ({self.basis})" if self.basis else "")
         )
 
@@ -180,6 +186,7 @@ class Ranking(Shown):
                     "score": one.score,
                     "utility": asdict(one.utility),
                     "success_probability": one.success_probability,
+                    **({"nothing_posted_probability": 1.0 - one.success_probability} if self.applicants else {}),
                     "lift": asdict(one.lift),
                     "indices": {name: {"value": value} for name, value in one.indices.items()},
                     "reasons": [asdict(reason) for reason in one.reasons],
@@ -266,7 +273,7 @@ def _in_order(market: Marketplace, asked: Sequence[str] | None) -> list[str]:
                 "campaigns of the marketplace", received=", ".join(strange[:5]), look="the table campaigns"
             )
         frame = frame[frame["campaign_id"].isin(list(asked))]
-    return list(frame.sort_values(["briefed_at", "campaign_id"], kind="stable")["campaign_id"])
+    return told_campaigns(market, list(frame.sort_values(["briefed_at", "campaign_id"], kind="stable")["campaign_id"]))
 
 
 @contextmanager
@@ -295,6 +302,7 @@ def rank_brief(
     campaign: str | None = None,
     brief: str | Path | Mapping[str, Any] | None = None,
     top: int = 20,
+    applicants: str | Path | Sequence[str] | None = None,
 ) -> Ranking:
     """Rank the eligible creators for a campaign (as of its brief) or for an inline brief (as of the newest day).
 
@@ -309,9 +317,14 @@ def rank_brief(
         a brief written out, as ``POST /rank`` takes it, or a JSON file with one.
     top : int
         How many creators.
+    applicants : path or sequence of str, optional
+        Who asked for a sample: these alone are ranked, by the expected profit of sending each one. Their ids, or a CSV
+        or Parquet file with a column ``creator_id``.
 
     Raises
     ------
+    ContractError
+        The file of applicants cannot be read, or names creators that the marketplace does not know.
     BriefError
         Neither or both given, an unknown campaign, or a brief that cannot be completed.
     BundleError
@@ -327,14 +340,20 @@ def rank_brief(
         )
     bundle = load_champion()
     market = open_marketplace(market)
+    asking = None if applicants is None else read_applicants(applicants, market)
     if brief is not None:
         body = _inner(brief, "the brief") if isinstance(brief, Mapping) else _read_body(Path(brief))
         snapshot = build_snapshot(market, body.get("briefed_at"))
         asked = snapshot.complete(body)
     else:
-        asked = read_briefs(market, [str(campaign)])[str(campaign)]
+        asked = read_briefs(market, told_campaigns(market, [str(campaign)]))[str(campaign)]
         snapshot = build_snapshot(market, asked.briefed_at)
-    rows, _ = snapshot.candidates(asked)
+    filters: dict[str, Any] = {}
+    if asking is not None:
+        asked, filters = replace(asked, has_free_sample=True), {"include_only_creator_ids": asking}
+    rows, _ = snapshot.candidates(asked, filters)
+    if asking is not None and len(rows) < len(asking):
+        say(f"{len(asking) - len(rows)} of {len(asking)} applicants cannot sell in {asked.market}, or joined later")
     creators = rank(
         bundle,
         snapshot.matrix(asked, rows),
@@ -342,6 +361,7 @@ def rank_brief(
         snapshot.creator_ids[rows],
         asked,
         top=top,
+        applied=asking is not None,
     )
     return Ranking(
         brief=asked,
@@ -351,6 +371,7 @@ def rank_brief(
         creators=tuple(creators),
         usernames=tuple(str(snapshot.usernames[rows[one.row]]) for one in creators),
         basis="" if bundle.basis is None else bundle.basis.text,
+        applicants=asking is not None,
     )
 
 
@@ -360,12 +381,18 @@ def ranking_text(ranking: Ranking) -> str:
     lines = [ranking.headline]
     for one, username in zip(ranking.creators, ranking.usernames, strict=True):
         lines.append(
-            f"{one.position:>4}  {username or one.creator_id:<24} score {one.score:5.1f}  "
+            f"{one.position:>4}  {printable(username or one.creator_id):<24} score {one.score:5.1f}  "
             f"profit {one.utility.expected:8.2f} USD ({one.utility.low:.2f} .. {one.utility.high:.2f})  "
-            f"delivers {one.success_probability:.0%}  lift {one.lift.expected:8.2f} USD"
+            f"{_chance(ranking, one)}  lift {one.lift.expected:8.2f} USD"
         )
         lines += [f"        {reason.text}" for reason in one.reasons]
     return "\n".join(lines)
+
+
+def _chance(ranking: Ranking, one: RankedCreator) -> str:
+    if ranking.applicants:
+        return f"posts nothing {1.0 - one.success_probability:.0%}"
+    return f"delivers {one.success_probability:.0%}"
 
 
 def _read_body(path: Path) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from features.briefs.brief import OTHER_TERMS, TERMS, Brief, brief_columns, read_briefs
 from features.briefs.catalogue import Catalogue, Product, read_catalogue
+from features.briefs.told import told_campaigns
 
 __all__ = [
     "OTHER_TERMS",
@@ -14,4 +15,5 @@ __all__ = [
     "brief_columns",
     "read_briefs",
     "read_catalogue",
+    "told_campaigns",
 ]

@@ -146,8 +146,9 @@ def read_briefs(market: Marketplace, campaign_ids: Iterable[str] | None = None) 
 
     Money is converted at the latest rate known before the brief's day. A
     product without a margin takes the median of its category's products known
-    then, or `DEFAULT_MARGIN_RATE`; shipping is the market's median booked
-    shipping cost before the brief, 0 without one.
+    then, or `DEFAULT_MARGIN_RATE`; where no product has a price, that is the
+    median of their category's; shipping is the market's median booked shipping
+    cost before the brief, 0 without one.
 
     Raises
     ------
@@ -218,14 +219,13 @@ class PriceBook:
     def __init__(self, market: Marketplace) -> None:
         rates = brief_rates(market)
         keys = zip(rates["currency"], rates["day"].astype(int), strict=True)
+        self.currencies = (REPORTING_CURRENCY, *sorted(set(rates["currency"])))
+        self.markets = sorted(set(market.frame("creators", ["market"])["market"].dropna()))
         self._fx = dict(zip(keys, rates["usd_rate"].astype(float), strict=True))
         products = market.frame("products", ["product_id", "category_id", "price", "currency", "gross_margin_rate",
                                              "known_at"])  # fmt: skip
-        self._products = (
-            products.sort_values("known_at", kind="stable")
-            .drop_duplicates("product_id")
-            .set_index("product_id", drop=False)
-        )
+        products = products.sort_values("known_at", kind="stable")
+        self._products = products.set_index("product_id", drop=False)
         self._by_category = {str(c): rows for c, rows in self._products.groupby("category_id")}
         self._costs = self._shipping(market, rates)
 
@@ -239,15 +239,29 @@ class PriceBook:
         """Average price in USD and gross margin of products known by ``at`` (a brief brings its own products)."""
         there = self._products.loc[self._products.index.intersection(sorted(set(product_ids)))]
         there = there[there["known_at"] <= at]
+        there = there[~there.index.duplicated(keep="last")]
         rates = there["currency"].map({c: self.usd_rate(c, at) for c in there["currency"].unique()})
         usd = (there["price"] * rates.astype(float)).dropna()
-        price = float(usd.mean()) if len(usd) else float("nan")
+        price = float(usd.mean()) if len(usd) else self._usual_price(category, at)
         margins = there["gross_margin_rate"].dropna()
         if not len(margins) and category in self._by_category:
             peers = self._by_category[category]
             # Its own products come with the brief; what others are like is known as of its midnight, like all else.
-            margins = pd.Series([peers.loc[peers["known_at"] < as_of_day(at), "gross_margin_rate"].median()]).dropna()
+            peers = peers[peers["known_at"] < as_of_day(at)]
+            peers = peers[~peers.index.duplicated(keep="last")]
+            margins = pd.Series([peers["gross_margin_rate"].median()]).dropna()
         return price, float(margins.mean()) if len(margins) else DEFAULT_MARGIN_RATE
+
+    def _usual_price(self, category: str, at: pd.Timestamp) -> float:
+        """Median price in USD of the category's products known before ``at``'s day; NaN where none is told."""
+        if category not in self._by_category:
+            return float("nan")
+        peers = self._by_category[category]
+        peers = peers[peers["known_at"] < as_of_day(at)]
+        peers = peers[~peers.index.duplicated(keep="last")]
+        rates = peers["currency"].map({c: self.usd_rate(c, at) for c in peers["currency"].unique()})
+        usd = (peers["price"] * rates.astype(float)).dropna()
+        return float(usd.median()) if len(usd) else float("nan")
 
     def shipping_usd(self, market: str, at: pd.Timestamp) -> float:
         """Median shipping cost above 0 booked in ``market`` before ``at``'s day, in USD; 0 without one."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from features.briefs.brief import OTHER_TERMS, Brief, PriceBook, as_term
 from features.facts import DEFAULT_MARGIN_RATE
-from marketplace.contract import CURRENCIES, MARKETS, Column
+from marketplace.contract import Column
 from marketplace.errors import BriefError, DateError
 from marketplace.instants import read_instant
 from marketplace.tables import Marketplace
@@ -43,7 +43,7 @@ class Catalogue:
     margins, prices : mapping of str to float
         Each category's median gross margin, and median price in USD.
     shipping : mapping of str to float
-        Each market's median cost of shipping a sample, USD.
+        Median cost of shipping a sample to each market that has creators, USD.
     """
 
     as_of: pd.Timestamp
@@ -75,8 +75,8 @@ class Catalogue:
         """
         said = {name: value for name, value in body.items() if value is not None}
         market = str(said.get("market"))
-        if market not in MARKETS:
-            raise _wrong(f"a market: {', '.join(MARKETS)}", market)
+        if market not in self.shipping:
+            raise _wrong(f"a market in which the snapshot has creators: {', '.join(self.shipping)}", market)
         rate = self._rate(str(said.get("currency", "USD")))
         product_ids = tuple(str(p) for p in said.get("product_ids", ()))
         unknown = [p for p in product_ids if p not in self.products]
@@ -152,8 +152,8 @@ def read_catalogue(market: Marketplace, as_of: pd.Timestamp) -> Catalogue:
     """The marketplace's catalogue as known before ``as_of`` (UTC midnight)."""
     prices = PriceBook(market)
     frame = market.frame("products").sort_values(["product_id", "known_at"], kind="stable")
-    frame = frame[frame["known_at"] < as_of].drop_duplicates("product_id")
-    rates = {c: prices.usd_rate(c, as_of) for c in CURRENCIES}
+    frame = frame[frame["known_at"] < as_of].drop_duplicates("product_id", keep="last")
+    rates = {c: prices.usd_rate(c, as_of) for c in prices.currencies}
     usd = frame["price"].to_numpy(dtype=float) * frame["currency"].map(rates).to_numpy(dtype=float)
     margin = frame["gross_margin_rate"].to_numpy(dtype=float)
     known = zip(frame["product_id"], frame["brand_id"], frame["category_id"], usd, margin, strict=True)
@@ -166,7 +166,7 @@ def read_catalogue(market: Marketplace, as_of: pd.Timestamp) -> Catalogue:
         usd_rates={c: r for c, r in rates.items() if not math.isnan(r)},
         margins={str(k): float(v) for k, v in by_category["margin"].median().dropna().items()},
         prices={str(k): float(v) for k, v in by_category["usd"].median().dropna().items()},
-        shipping={m: prices.shipping_usd(m, as_of) for m in MARKETS},
+        shipping={m: prices.shipping_usd(m, as_of) for m in prices.markets},
     )
 
 

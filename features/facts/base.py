@@ -25,12 +25,15 @@ class Measure:
     name, unit, doc : str
     scale : int
         How many of the stored integers make one ``unit``.
+    needs : tuple of str
+        Columns (``table.column``) without a value of which the measure is unknown: its sums are null, not zero.
     """
 
     name: str
     unit: str
     doc: str
     scale: int = COUNT
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Fact:
         The finest grain; `features.facts.store.fact_table` sums up to any part of it.
     measures : mapping of str to Measure
     needs : tuple of str
-        The tables without which the fact is unknown (its sums are null, not zero).
+        The tables and columns (``table.column``) without which the fact is unknown (its sums are null, not zero).
     rows : callable
         Marketplace -> Ibis table with ``keys``, ``event_day``, ``since_day``,
         ``until_day`` (see `features.time.clocks`) and the measures as integers.

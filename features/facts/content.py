@@ -81,6 +81,7 @@ def _category_contents(market: Marketplace) -> Any:
 def view_rows(market: Marketplace) -> Any:
     """Days of contents: views, those that no ad bought among them, engagements and clicks, and when they are known."""
     days = known_once(market.table("content_days"), "day")
+    days = days.filter(days.view_count.notnull())  # of a day whose views are not told nothing else can be made either
     zero = ibis.literal(0, "int64")
     paid = ibis.least(ibis.coalesce(days.paid_view_count, zero), days.view_count)
     return days.select(
@@ -91,7 +92,7 @@ def view_rows(market: Marketplace) -> Any:
         "until_day",
         views=days.view_count,
         organic_views=days.view_count - paid,
-        engagements=days.like_count + days.comment_count + days.share_count,
+        engagements=sum(ibis.coalesce(n, zero) for n in (days.like_count, days.comment_count, days.share_count)),
         shares=days.share_count,
         clicks=ibis.coalesce(days.product_clicks, zero),
         clicks_known_views=ibis.ifelse(days.product_clicks.notnull(), days.view_count, zero),
@@ -166,12 +167,17 @@ def _profile_gmv(market: Marketplace) -> Any:
     rows = to_usd(rows.filter(rows.own_gmv_30d.notnull()), market)
     return rows.mutate(
         gmv_30d=(rows.own_gmv_30d.cast("float64") * rows.usd_rate).round().cast("int64"),
-        gmv_30d_known=ibis.literal(1, "int64"),
+        gmv_30d_known=flag(rows.usd_rate.notnull()),
     )
 
 
 def _members(market: Marketplace) -> Any:
-    creators = known_once(market.table("creators"), "joined_at")
+    creators = market.table("creators")
+    first = creators.known_at.min().over(ibis.window(group_by=creators.creator_id))
+    creators = known_states(
+        creators.mutate(joined_at=ibis.coalesce(creators.joined_at, first)), ("creator_id",), "joined_at"
+    )
+    creators = creators.filter(creators.since_day < creators.until_day)
     return creators.mutate(
         members=ibis.literal(1, "int64"),
         joined_day=creators.event_day,
@@ -198,8 +204,13 @@ _CONTENT_MEASURES = measures(
 _VIEW_MEASURES = measures(
     Measure("views", "views", "views, paid ones included"),
     Measure("organic_views", "views", "views that were not bought"),
-    Measure("engagements", "engagements", "likes, comments and shares"),
-    Measure("shares", "shares", "shares"),
+    Measure(
+        "engagements",
+        "engagements",
+        "likes, comments and shares, those of them that are told",
+        needs=("content_days.like_count",),
+    ),
+    Measure("shares", "shares", "shares", needs=("content_days.share_count",)),
     Measure("clicks", "clicks", "clicks on products"),
     Measure("clicks_known_views", "views", "views of the days whose clicks are known"),
 )
@@ -213,9 +224,10 @@ CONTENT_FACTS = (
          ("creator_id", "category_id", "brand_id", "product_id"), _CONTENT_MEASURES, ("contents", "products"),
          _promotions),
     Fact("views", "What content drew, by day.",
-         ("creator_id",), _VIEW_MEASURES, ("content_days",), view_rows),
+         ("creator_id",), _VIEW_MEASURES, ("content_days.view_count",), view_rows),
     Fact("category_views", "What content drew, by day and by the categories it promotes.",
-         ("creator_id", "category_id"), _VIEW_MEASURES, ("content_days", "contents", "products"), _category_views),
+         ("creator_id", "category_id"), _VIEW_MEASURES, ("content_days.view_count", "contents", "products"),
+         _category_views),
     Fact("first_weeks", "Videos' first seven days, read off ten days after publication.",
          ("creator_id",),
          measures(
@@ -224,7 +236,7 @@ CONTENT_FACTS = (
              Measure("log_views", "log views", "ln(1 + organic views of the first seven days)", MICRO),
              Measure("log_views_squared", "log views squared", "its square", MICRO),
          ),
-         ("contents", "content_days"), _first_weeks),
+         ("contents", "content_days.view_count"), _first_weeks),
     Fact("profiles", "The latest reading of a creator's profile.",
          ("creator_id",),
          measures(

@@ -27,6 +27,7 @@ _SECONDS_PER_DAY = 86_400
 
 def _invitations(market: Marketplace) -> Any:
     states = invitation_states(market).rename(offered_rate="commission_rate")
+    states = states.filter(~states.applied)  # the answer to a request is the brand's
     accepted, declined, expired = (states.answer == answer for answer in ("accepted", "declined", "expired"))
     pending = states.answer == "open"
     resolved = accepted | declined | expired
@@ -63,6 +64,7 @@ def _fees(market: Marketplace) -> Any:
     )  # fmt: skip
     campaigns = to_usd(campaigns, market)
     states = invitation_states(market)
+    states = states.filter(~states.applied)
     states = meet(states, campaigns, [states.campaign_id == campaigns.of_campaign_])
     fee = fixed(states.fee_ * states.usd_rate)
     accepted, resolved = states.answer == "accepted", states.answer.isin(["accepted", "declined", "expired"])

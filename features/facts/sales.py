@@ -7,7 +7,7 @@ from typing import Any
 import ibis
 
 from features.facts.base import MICRO, Fact, Measure, fixed, flag, measures
-from features.time import FOREVER, day_of, known_once, known_states, meet, to_usd
+from features.time import FOREVER, known_once, known_rows_of, known_states, meet, to_usd
 from marketplace.tables import Marketplace
 
 __all__ = ["DEFAULT_MARGIN_RATE", "SALES_FACTS", "campaign_identity", "product_identity"]
@@ -17,15 +17,15 @@ DEFAULT_MARGIN_RATE = 0.4
 
 
 def product_identity(market: Marketplace) -> Any:
-    """``product_id``, ``category_id``, ``brand_id``, ``margin_rate`` of each product from the day it was known."""
-    products = market.table("products")
+    """``product_id``, ``category_id``, ``brand_id``, ``margin_rate`` of each product's states as they became known."""
+    products = known_rows_of(market.table("products"), "product_id")
     return products.select(
         "product_id",
         "category_id",
         "brand_id",
+        "since_day",
+        "until_day",
         margin_rate=ibis.coalesce(products.gross_margin_rate, ibis.literal(DEFAULT_MARGIN_RATE, "float64")),
-        since_day=day_of(products.known_at),
-        until_day=ibis.literal(FOREVER, "int64"),
     )
 
 
@@ -67,7 +67,9 @@ def _orders(market: Marketplace) -> Any:
     orders = meet(orders, products, [orders.product_id == products.product_id])
     kept = orders.status != "CANCELLED"
     zero = ibis.literal(0, "int64")
-    units = ibis.ifelse(kept, ibis.greatest(orders.quantity - orders.refunded_quantity, zero), zero)
+    units = ibis.ifelse(
+        kept, ibis.greatest(orders.quantity - ibis.coalesce(orders.refunded_quantity, zero), zero), zero
+    )
     unit_usd = orders.price * orders.usd_rate
     gross = fixed(unit_usd * orders.quantity.cast("float64"))
     net = fixed(unit_usd * units.cast("float64"))
@@ -94,7 +96,12 @@ def _orders(market: Marketplace) -> Any:
 
 _ORDER_MEASURES = measures(
     Measure("orders", "orders", "order lines that were not cancelled"),
-    Measure("ordered_units", "units", "units ordered, cancelled and refunded ones included"),
+    Measure(
+        "ordered_units",
+        "units",
+        "units ordered, cancelled and refunded ones included",
+        needs=("orders.refunded_quantity",),
+    ),
     Measure("units", "units", "units ordered less cancelled and refunded ones"),
     Measure("gross_gmv", "USD", "price x quantity, cancelled and refunded ones included", MICRO),
     Measure("net_gmv", "USD", "price x units kept", MICRO),

@@ -29,23 +29,39 @@ from features.facts.base import Fact, Measure
 from features.facts.content import CONTENT_FACTS
 from features.facts.partnership import PARTNERSHIP_FACTS
 from features.facts.sales import SALES_FACTS
-from features.time import FOREVER
+from features.time import FOREVER, money_is_told
 from marketplace.errors import SignalError
 from marketplace.tables import Marketplace
 
-__all__ = ["FACTS", "Fact", "Measure", "fact_table", "is_known"]
+__all__ = ["FACTS", "Fact", "Measure", "fact_table", "is_known", "measure_is_known"]
 
 FACTS: Mapping[str, Fact] = MappingProxyType(
     {fact.name: fact for fact in (*SALES_FACTS, *CONTENT_FACTS, *PARTNERSHIP_FACTS)}
 )
 """Every fact by name."""
 
+_MONEY_OF = {"orders": "orders", "brief_orders": "orders", "costs": "costs", "fees": "campaigns",
+             "profile_gmv": "creator_snapshots"}  # fmt: skip
+"""The table whose currency a fact's money is in."""
+
 _BUILT: WeakKeyDictionary[Marketplace, dict[tuple[str, ...], Any]] = WeakKeyDictionary()
 
 
 def is_known(market: Marketplace, fact: str) -> bool:
     """Whether ``market`` has every table that ``fact`` needs; without them its sums are null, not zero."""
-    return all(table in market.present for table in _fact(fact).needs)
+    return all(_told(market, need) for need in _fact(fact).needs)
+
+
+def measure_is_known(market: Marketplace, fact: str, measure: str) -> bool:
+    """Whether ``market`` tells what ``measure`` of a known fact is made of, rates for its money among it."""
+    declared = _fact(fact).measures[measure]
+    money = declared.unit != "USD" or money_is_told(market, _MONEY_OF.get(fact, ""))
+    return money and all(_told(market, need) for need in declared.needs)
+
+
+def _told(market: Marketplace, need: str) -> bool:
+    table, _, column = need.partition(".")
+    return table in market.present and (not column or market.tells(table, column))
 
 
 def fact_table(market: Marketplace, fact: str, keys: Sequence[str]) -> Any:

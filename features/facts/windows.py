@@ -43,7 +43,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.facts.store import FACTS, fact_table, is_known
+from features.facts.store import FACTS, fact_table, is_known, measure_is_known
 from features.time import HALF_LIFE_DAYS, decay_of
 from marketplace.arrays import Floats
 from marketplace.cache import remembered_text
@@ -208,12 +208,13 @@ class Windows:
         for (fact, by, _), there in zip(groups, known, strict=True):
             if there:
                 fact_table(market, fact, self._grain(by))
-        key = (known, tuple(self._requests), tuple((name, id(column)) for name, column in signals.items()))
+        told = (*known, self._unknown(market))
+        key = (told, tuple(self._requests), tuple((name, id(column)) for name, column in signals.items()))
         if key not in self._compiled:
             if self.code is None:
                 sql = self._compile(market, signals)
             else:
-                asked = [self.keys, *(repr(request) for request in self._requests.values()), known, list(signals)]
+                asked = [self.keys, *(repr(request) for request in self._requests.values()), told, list(signals)]
                 sql = remembered_text("sql", asked, code=self.code, make=lambda: self._compile(market, signals))
             self._compiled[key] = sql, dict(signals)  # the columns are kept so that no other takes their id
         return self._compiled[key][0]
@@ -227,6 +228,7 @@ class Windows:
         """An Ibis table of ``rows`` (Ibis: ``row_`` int64, keys, ``day``) with one float64 column a request."""
         table = rows
         columns: dict[str, Any] = {}
+        unknown = set(self._unknown(market))
         for number, ((fact, by, clock), requests) in enumerate(self._groups().items()):
             if not is_known(market, fact):
                 columns |= {r.name: ibis.null("float64") for r in requests}
@@ -234,8 +236,18 @@ class Windows:
             row = f"row_{number}_"
             sums = self._sums(market, rows, requests, by, clock).rename({row: "row_"})
             table = table.left_join(sums, [rows.row_ == sums[row]])
-            columns |= {r.name: _in_units(sums[r.name], r) for r in requests}
+            columns |= {
+                r.name: ibis.null("float64") if r.name in unknown else _in_units(sums[r.name], r) for r in requests
+            }
         return table.select(rows.row_, *(rows[key] for key in self.keys), rows.day, **columns)
+
+    def _unknown(self, market: Marketplace) -> tuple[str, ...]:
+        """Requests on known facts of measures that the marketplace does not tell."""
+        return tuple(
+            name
+            for name, r in self._requests.items()
+            if is_known(market, r.fact) and not measure_is_known(market, r.fact, r.measure)
+        )
 
     def _groups(self) -> dict[tuple[str, str | None, str], list[Request]]:
         """The requests that one join answers: those on one fact, grouped alike, by one clock."""

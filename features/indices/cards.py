@@ -20,6 +20,7 @@ from features.indices.declare import CATEGORY_INDEX, HEALTH_CAP, INDEX_NAMES, IN
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.display import Shown, text_of
 from marketplace.errors import SignalError
+from marketplace.text import printable
 
 __all__ = ["PARTS", "IndexFrame", "ScoreCard", "card_from", "card_text", "score_card", "shown_value"]
 
@@ -142,7 +143,7 @@ class ScoreCard(dict[str, Any], Shown):
         """Whose card, and as of when."""
         followers = "unknown" if self["follower_count"] is None else f"{self['follower_count']:,}"
         return (
-            f"{self['username'] or self['creator_id']} ({self['creator_id']}), {self['market']}, "
+            f"{printable(self['username'] or self['creator_id'])} ({printable(self['creator_id'])}), {self['market']}, "
             f"{followers} followers, as of {self['as_of'][:10]}"
         )
 

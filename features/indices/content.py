@@ -70,6 +70,7 @@ def viewed_items(market: Marketplace, items: Any) -> Any:
     if "content_days" in market.present:
         days = known_once(market.table("content_days"), "day")
         born = items.select("ripe_day", seen_="content_id").distinct()
+        days = days.filter(days.view_count.notnull())
         days = days.select("content_id", "view_count", "paid_view_count", "event_day", known_="since_day")
         days = days.inner_join(born, [days.content_id == born.seen_])
         days = days.filter(days.event_day < days.ripe_day, days.event_day >= days.ripe_day - 7)
@@ -95,7 +96,7 @@ def creator_acts(market: Marketplace) -> Any:
     contents = known_once(market.table("contents"), "published_at")
     parts.append(contents.select("creator_id", "event_day", "since_day"))
     answers = market.table("invitations")
-    answers = answers.filter(answers.replied_at.notnull())
+    answers = answers.filter(answers.replied_at.notnull(), (answers.origin != "REQUESTED").fill_null(True))
     answers = known_once(answers, "replied_at")
     parts.append(answers.select("creator_id", "event_day", "since_day"))
     deliveries = known_once(market.table("deliveries"), "posted_at")

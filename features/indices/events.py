@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from features import outcomes
-from features.facts import flag
+from features.facts import flag, product_identity
 from features.indices.declare import REFERENCE_EVERY_DAYS, WINDOW_DAYS, WINDOW_LONG_DAYS
 from features.outcomes import (
     DELIVERED,
@@ -113,7 +113,7 @@ def _from_day(rows: Any, day: Any) -> Any:
 
 def _invitations(market: Marketplace) -> Any:
     states = invitation_states(market).rename(offered_="commission_rate")
-    return states.filter(states.answer != "void").select(
+    return states.filter(states.answer != "void", ~states.applied).select(
         "invitation_id", "creator_id", "brand_id", "category_id", "has_free_sample", "answer", "reply_seconds",
         "offered_", "brief_rate", "event_day", "since_day", "until_day",
     )  # fmt: skip
@@ -204,13 +204,7 @@ def _sample_events(market: Marketplace) -> Any:
     A sample counts on the day it arrived (else was shipped, else asked for).
     """
     rows = sample_outcomes(market)
-    products = market.table("products")
-    products = products.select(
-        "brand_id",
-        of_product_="product_id",
-        since_day=day_of(products.known_at),
-        until_day=ibis.literal(FOREVER, "int64"),
-    )
+    products = product_identity(market).select("brand_id", "since_day", "until_day", of_product_="product_id")
     rows = meet(rows, products, [rows.product_id == products.of_product_])
     rows = rows.filter(rows.outcome.isin([*DELIVERED, "failed"]))
     when = ibis.coalesce(rows.delivered_at, rows.shipped_at, rows.requested_at)

@@ -29,7 +29,7 @@ from features.indices.evidence import (
     sums_by_row,
 )
 from features.indices.shrinkage import decayed_exposure
-from features.time import known_creators
+from features.time import days_of, known_creators
 from marketplace.arrays import Floats, Ints
 from marketplace.cache import ARRAYS, keep, recalled
 from marketplace.tables import Marketplace
@@ -301,7 +301,12 @@ def _readings() -> tuple[Windows, dict[str, Any]]:
 def _home(market: Marketplace, rows: pd.DataFrame) -> npt.NDArray[np.object_]:
     """The market of each creator; empty where the creator is not known."""
     if "home" not in kept(market):
-        creators = market.frame("creators", ["creator_id", "market"]).drop_duplicates("creator_id")
-        kept(market)["home"] = creators.set_index("creator_id")["market"]
-    found = rows["creator_id"].map(kept(market)["home"])
+        creators = market.frame("creators", ["creator_id", "market", "known_at"]).sort_values("known_at", kind="stable")
+        creators["known_day"] = days_of(creators["known_at"])
+        kept(market)["home"] = creators
+    homes = kept(market)["home"]
+    found = rows["creator_id"].map(homes.drop_duplicates("creator_id").set_index("creator_id")["market"])
+    moved = homes[homes["creator_id"].duplicated(keep=False)]
+    for creator, day, home in moved[["creator_id", "known_day", "market"]].itertuples(index=False):
+        found = found.mask((rows["creator_id"] == creator) & (rows["day"] > day), home)
     return found.astype(object).where(found.notna(), "").to_numpy(dtype=object)

@@ -29,7 +29,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from features.facts import DEFAULT_MARGIN_RATE, MICRO, fact_table, is_known
+from features.facts import MICRO, fact_table, is_known, product_identity
 from features.indices.declare import REFERENCE_EVERY_DAYS, WINDOW_LONG_DAYS, grid_day
 from features.indices.events import EVENT_SCALE, MASS_ONE, first_deliveries
 from features.lift import ripe_lifts
@@ -113,12 +113,23 @@ def _failed_samples(market: Marketplace) -> Any:
 
 def _with_sales(rows: Any, market: Marketplace) -> Any:
     """``rows`` with ``organic`` (net sales), ``margin`` and ``commission`` in USD, as known at ``freeze_day``."""
-    products = market.table("products").select(
+    states = product_identity(market)
+    first = states.since_day == states.since_day.min().over(ibis.window(group_by=states.product_id))
+    products = states.select(
         of_product_="product_id",
-        margin_=ibis.coalesce(market.table("products").gross_margin_rate, ibis.literal(DEFAULT_MARGIN_RATE, "float64")),
+        margin_="margin_rate",
+        from_=ibis.ifelse(first, ibis.literal(-FOREVER, "int64"), states.since_day),
+        to_="until_day",
     )
     orders = fact_table(market, "orders", ("creator_id", "product_id", "campaign_id"))
-    orders = orders.inner_join(products, [orders.product_id == products.of_product_])
+    orders = orders.inner_join(
+        products,
+        [
+            orders.product_id == products.of_product_,
+            orders.known_day >= products.from_,
+            orders.known_day < products.to_,
+        ],
+    )
     orders = orders.select(
         "commission", "commission_gmv", "organic_net_gmv",
         sold_creator_="creator_id", sold_campaign_="campaign_id", sold_known_="known_day",

@@ -54,12 +54,13 @@ _NOISE_FLOOR = 1e-4
 
 
 def known_rows(market: Marketplace, table: str, columns: list[str], day: pd.Timestamp) -> pd.DataFrame:
-    """``columns`` of the first row known before ``day`` of everything in ``table`` (by ``columns[0]``).
+    """``columns`` of the last row known before ``day`` of everything in ``table`` (by ``columns[0]``).
 
     A row that does not say when it was known counts as known.
     """
     frame = market.frame(table, [*columns, "known_at"])
-    return frame.loc[~(frame["known_at"] >= day), columns].drop_duplicates(columns[0])
+    known = frame[~(frame["known_at"] >= day)].sort_values("known_at", kind="stable", na_position="first")
+    return known[columns].drop_duplicates(columns[0], keep="last").sort_index()
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,9 @@ def attributed_days(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
         known_at=orders.known_at.max(),
         **{
             name: orders[name].argmax(orders.known_at)
-            for name in ("product_id", "ordered_at", "currency", "status", "quantity", "refunded_quantity", "price")
+            for name in ("product_id", "ordered_at", "currency", "status", "quantity", "price")
         },
+        refunded_quantity=orders.refunded_quantity.fill_null(0).argmax(orders.known_at),
         **{
             # argmax passes over nulls, which are values here.
             name: orders[name].fill_null(empty).argmax(orders.known_at)

@@ -57,7 +57,7 @@ def outcomes_as_of(market: Marketplace, asked: Any) -> Any:
     -------
     ibis table
         ``asked`` with, for every pair whose invitation and brief were known by then: ``campaign_id``, ``creator_id``,
-        ``brand_id``, ``category_id``, ``decision``, ``answer``, ``sent_at``, ``briefed_at``, ``ends_at``,
+        ``brand_id``, ``category_id``, ``decision``, ``answer``, ``applied``, ``sent_at``, ``briefed_at``, ``ends_at``,
         ``sent_day``, ``requested_at``, ``shipped_at`` and ``arrived_at`` of the sample that speaks, ``content_id``,
         ``posted_at`` and ``brief_compliance`` of the delivery, and what `features.outcomes.with_verdict` adds.
 
@@ -69,7 +69,7 @@ def outcomes_as_of(market: Marketplace, asked: Any) -> Any:
     rows = _known(asked, invited, "invitation_id")
     rows = rows.select(
         "invitation_id", "day", "campaign_id", "creator_id", "brand_id", "category_id", "decision", "answer", "sent_at",
-        "briefed_at", "ends_at", sent_day="event_day",
+        "briefed_at", "ends_at", "applied", sent_day="event_day",
     )  # fmt: skip
     rows = _with_sample(market, rows, asked)
     return with_verdict(_with_delivery(market, rows))
@@ -196,7 +196,7 @@ def _samples(market: Marketplace) -> Any:
     )  # fmt: skip
     rows = _with_delivery(market, _known(moments, samples, "sample_id"))
     rows = rows.left_join(briefs, [rows.invitation_id == briefs.invited_, briefs.since_day < rows.day])
-    rows = rows.mutate(answer=ibis.literal("accepted"), decision=ibis.literal("ACCEPT"))
+    rows = rows.mutate(answer=ibis.literal("accepted"), decision=ibis.literal("ACCEPT"), applied=ibis.literal(False))
     return _intervals(with_verdict(rows.drop("invited_", "since_day")), "sample_id")
 
 

@@ -77,6 +77,9 @@ def invitation_states(market: Marketplace) -> Any:
         - ``answer`` in {accepted, declined, expired, open, void}. An invitation that is still PENDING when
           REPLY_DAYS have passed *and* the campaign has ended is expired from then on, whether or not the source says
           so; until both are over a source may still take an answer, however late.
+        - ``applied`` bool: the creator asked for the sample and nobody invited. Then the answer is the brand's: a
+          request that was approved is ``accepted``; declined, or never answered, it is ``void`` and says nothing of
+          the creator. ``reply_seconds`` is null.
         - ``reply_seconds`` int64 from sending to the reply, null without one. The reply is ``replied_at``; a source
           that leaves it out tells by ``decided_at`` when an ACCEPT or DECLINE came.
     """
@@ -89,7 +92,13 @@ def _invitations(market: Marketplace) -> Any:
     replied_at = ibis.coalesce(
         states.replied_at, ibis.ifelse(decided, states.decided_at, ibis.null(states.decided_at.type()))
     )
-    states = states.mutate(answer=_answer(states.decision), reply_seconds=seconds_between(states.sent_at, replied_at))
+    applied = (states.origin == "REQUESTED").fill_null(False)
+    answer = _answer(states.decision)
+    states = states.mutate(
+        applied=applied,
+        answer=ibis.ifelse(applied & answer.isin(["declined", "expired"]), "void", answer),
+        reply_seconds=ibis.ifelse(applied, ibis.null("int64"), seconds_between(states.sent_at, replied_at)),
+    )
     states = states.filter(states.since_day < states.until_day)
     briefs = known_once(market.table("campaigns"), "briefed_at").select(
         "brand_id", "category_id", "has_free_sample", "briefed_at", "ends_at", "since_day", "until_day",
@@ -100,7 +109,7 @@ def _invitations(market: Marketplace) -> Any:
     waits = states.answer == "open"
     spoken = states.mutate(until_day=ibis.ifelse(waits, ibis.least(states.until_day, closes), states.until_day))
     silent = states.filter(waits).mutate(
-        since_day=ibis.greatest(states.since_day, closes), answer=ibis.literal("expired")
+        since_day=ibis.greatest(states.since_day, closes), answer=ibis.ifelse(states.applied, "void", "expired")
     )
     both = spoken.union(silent.select(spoken.columns))
     return both.filter(both.since_day < both.until_day)

@@ -21,9 +21,10 @@ def with_verdict(rows: Any) -> Any:
     Parameters
     ----------
     rows : ibis table
-        ``day`` int64; ``answer``; ``status``, ``fulfillment_status``, ``standing`` of the sample that speaks, null
-        without one; ``posted_at`` of the first delivery, null without one; ``delivery_due_at``, ``content_due_at``,
-        ``ends_at``: when the content is due, by the delivery, by the sample, by the brief (the first that tells).
+        ``day`` int64; ``answer``, ``applied``; ``status``, ``fulfillment_status``, ``standing`` of the sample that
+        speaks, null without one; ``posted_at`` of the first delivery, null without one; ``delivery_due_at``,
+        ``content_due_at``, ``ends_at``: when the content is due, by the delivery, by the sample, by the brief (the
+        first that tells).
 
     Returns
     -------
@@ -57,6 +58,7 @@ def with_verdict(rows: Any) -> Any:
     excused, failed = stands == "excused", stands == "failed"
     never = rows.posted_at.isnull()
     rules = (
+        ((rows.answer == "void") & rows.applied, "void", "request_not_approved"),
         (rows.answer == "void", "void", "withdrawn_by_seller"),
         (rows.answer == "declined", "declined", "declined"),
         ((rows.answer == "expired") & (rows.decision == "EXPIRED"), "expired", "expired"),

@@ -11,6 +11,7 @@ from features.time.clocks import (
     days_of,
     known_latest,
     known_once,
+    known_rows_of,
     known_states,
     meet,
     seconds_between,
@@ -25,7 +26,7 @@ from features.time.entities import (
     midnight_after,
     midnight_of,
 )
-from features.time.money import brief_rates, fx_intervals, in_usd, to_usd, usd_rates
+from features.time.money import brief_rates, fx_intervals, in_usd, money_is_told, to_usd, unrated_share, usd_rates
 
 __all__ = [
     "FOREVER",
@@ -46,12 +47,15 @@ __all__ = [
     "known_ids",
     "known_latest",
     "known_once",
+    "known_rows_of",
     "known_states",
     "known_until",
     "meet",
     "midnight_after",
     "midnight_of",
+    "money_is_told",
     "seconds_between",
     "to_usd",
+    "unrated_share",
     "usd_rates",
 ]

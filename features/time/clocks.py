@@ -34,6 +34,7 @@ __all__ = [
     "days_of",
     "known_latest",
     "known_once",
+    "known_rows_of",
     "known_states",
     "meet",
     "seconds_between",
@@ -124,6 +125,15 @@ def known_states(table: Any, key: Sequence[str], event: str) -> Any:
         ibis.window(group_by=[table[k] for k in key], order_by=[table.clock_, table.known_at])
     )
     return table.mutate(until_day=ibis.coalesce(following, ibis.literal(FOREVER, "int64"))).drop("clock_")
+
+
+def known_rows_of(table: Any, key: str) -> Any:
+    """``table`` with ``since_day`` and ``until_day``, for tables without an event whose rows are states of ``key``."""
+    following = day_of(table.known_at).lead().over(ibis.window(group_by=table[key], order_by=table.known_at))
+    table = table.mutate(
+        since_day=day_of(table.known_at), until_day=ibis.coalesce(following, ibis.literal(FOREVER, "int64"))
+    )
+    return table.filter(table.since_day < table.until_day)
 
 
 def known_latest(table: Any, key: Sequence[str], event: str) -> Any:

@@ -43,14 +43,16 @@ def creators_before(market: Marketplace, day: int, *, creators: pd.DataFrame | N
     Returns
     -------
     DataFrame
-        The columns of the table, one row a creator, by ``creator_id``, ascending; of a creator told twice the row
-        known first.
+        The columns of the table, one row a creator, by ``creator_id``, ascending: the state known last. Where it is not
+        told when a creator joined, that is when the creator was first known.
     """
     at = midnight_of(day)
     creators = market.frame("creators") if creators is None else creators
+    first = creators.groupby("creator_id", sort=False)["known_at"].transform("min")
+    creators = creators.assign(joined_at=creators["joined_at"].fillna(first))
     creators = creators[(creators["joined_at"] < at) & (creators["known_at"] < at)]
     creators = creators.sort_values(["creator_id", "known_at"], kind="stable")
-    return creators.drop_duplicates("creator_id", ignore_index=True)
+    return creators.drop_duplicates("creator_id", keep="last", ignore_index=True)
 
 
 def known_creators(market: Marketplace, day: int) -> npt.NDArray[np.object_]:

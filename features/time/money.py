@@ -10,17 +10,28 @@ is 1 on every day. A rate that is not a positive finite number is no rate.
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import ibis
 import numpy as np
 import pandas as pd
 
-from features.time.clocks import FOREVER, known_once, meet
+from features.time.clocks import FOREVER, day_of, known_once, meet
 from marketplace.arrays import Floats
 from marketplace.contract import FX_FILL_DAYS, REPORTING_CURRENCY
+from marketplace.progress import say
 from marketplace.tables import Marketplace
 
-__all__ = ["brief_rates", "fx_intervals", "in_usd", "to_usd", "usd_rates"]
+__all__ = ["brief_rates", "fx_intervals", "in_usd", "money_is_told", "to_usd", "unrated_share", "usd_rates"]
+
+MOST_UNRATED = 0.05
+"""Share of a table's rows that may have no rate for its sums of money to be told all the same, without them."""
+
+_DATED = {"orders": "ordered_at", "costs": "paid_at", "campaigns": "briefed_at", "creator_snapshots": "snapshot_at"}
+"""Tables of money that is turned row by row, and the day on which it is."""
+
+_UNRATED: WeakKeyDictionary[Marketplace, dict[str, float]] = WeakKeyDictionary()
+_SAID: WeakKeyDictionary[Marketplace, set[str]] = WeakKeyDictionary()
 
 _USD_DAYS = (7_305, 47_847)  # 1990-01-01 to 2100-12-31: a dollar is a dollar on every day
 
@@ -59,12 +70,49 @@ def fx_intervals(market: Marketplace) -> Any:
 def to_usd(table: Any, market: Marketplace) -> Any:
     """``table`` with ``usd_rate`` of its ``currency`` on its ``event_day``, known when both are.
 
-    A row whose rate is not known is not read until it is.
+    A row whose rate is not known is not read until it is. One whose rate is never told is there with a null rate: it
+    counts, and its money is not known.
     """
     fx = fx_intervals(market)
-    return meet(table, fx, [table.currency == fx.fx_currency, table.event_day == fx.fx_day]).drop(
-        "fx_currency", "fx_day"
-    )
+    on = [table.currency == fx.fx_currency, table.event_day == fx.fx_day]
+    rated = meet(table, fx, on).drop("fx_currency", "fx_day")
+    if not _lacks_rates(market):
+        return rated
+    never = table.anti_join(fx, on).mutate(usd_rate=ibis.null("float64"))
+    return rated.union(never.select(rated.columns))
+
+
+def _lacks_rates(market: Marketplace) -> bool:
+    """Whether any row of money has no rate at all."""
+    return any(unrated_share(market, table) > 0.0 for table in _DATED)
+
+
+def unrated_share(market: Marketplace, table: str) -> float:
+    """Share of the rows of ``table`` (of `_DATED`) whose currency has no rate on their day; 0 without rows."""
+    found = _UNRATED.setdefault(market, {})
+    if table not in found:
+        rows = market.table(table)
+        rows = rows.filter(rows.currency.notnull(), rows[_DATED[table]].notnull())
+        rows = rows.select("currency", day=day_of(rows[_DATED[table]])).group_by(["currency", "day"])
+        rows = rows.aggregate(n=ibis._.count())
+        fx = fx_intervals(market).select("fx_currency", "fx_day")
+        never = rows.anti_join(fx, [rows.currency == fx.fx_currency, rows.day == fx.fx_day])
+        total = market.query(rows.n.sum().name("n").as_table())["n"].iloc[0]
+        lacking = market.query(never.n.sum().name("n").as_table())["n"].iloc[0]
+        found[table] = float(lacking) / float(total) if pd.notna(lacking) and lacking else 0.0
+    return found[table]
+
+
+def money_is_told(market: Marketplace, table: str) -> bool:
+    """Whether sums of money over ``table`` leave out no more than `MOST_UNRATED` of its rows; said once where not."""
+    if table not in _DATED or table not in market.present:
+        return True
+    share = unrated_share(market, table)
+    if share and table not in _SAID.setdefault(market, set()):
+        _SAID[market].add(table)
+        left = "is not told" if share > MOST_UNRATED else "is in no sum"
+        say(f"fx_rates lacks the rates of {share:.1%} of {table}: what they came to in {REPORTING_CURRENCY} {left}")
+    return share <= MOST_UNRATED
 
 
 def usd_rates(market: Marketplace, day: int) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from marketplace.cache.code import code_version
 from marketplace.cache.files import FileStates, digests
 from marketplace.cache.forms import ARRAYS, FRAME, TABLE, Form, dump_table, load_table
 from marketplace.cache.remember import contents_of, keep, recalled, remembered, remembered_text
-from marketplace.cache.store import Entry, cache_folder, clear, entries, limit_bytes
+from marketplace.cache.store import Entry, Sink, cache_folder, clear, entries, limit_bytes
 
 __all__ = [
     "ARRAYS",
@@ -23,6 +23,7 @@ __all__ = [
     "Entry",
     "FileStates",
     "Form",
+    "Sink",
     "cache_folder",
     "clear",
     "code_version",

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from marketplace.contract.terms import CURRENCIES
+from marketplace.contract.markets import CURRENCIES
 
 __all__ = [
     "CAMPAIGN",
@@ -23,6 +23,7 @@ __all__ = [
     "enum",
     "identifier",
     "instant",
+    "market",
     "money",
     "rate",
 ]
@@ -54,6 +55,10 @@ class Column:
         Whether null is allowed (null is "not known", never zero).
     values : tuple of str
         The allowed values of an enum; empty where any string will do.
+    pattern, shape : str
+        A regular expression that the whole of a string matches, and the same in words; empty where any string will do.
+    assumed : str
+        The value that null counts as, where there is one: of a column that few marketplaces need.
     minimum, maximum : float or None
         Inclusive bounds.
     refers_to : str
@@ -68,6 +73,9 @@ class Column:
     unit: str = ""
     nullable: bool = False
     values: tuple[str, ...] = ()
+    pattern: str = ""
+    shape: str = ""
+    assumed: str = ""
     minimum: float | None = None
     maximum: float | None = None
     refers_to: str = ""
@@ -108,6 +116,12 @@ def identifier(name: str, doc: str, refers_to: str = "", nullable: bool = False)
 def money(name: str, doc: str, nullable: bool = False, signed: bool = False) -> Column:
     """An amount in the row's own currency, not below 0 unless ``signed``."""
     return Column(name, "measure", doc, unit="own currency", nullable=nullable, minimum=None if signed else 0.0)
+
+
+def market(doc: str) -> Column:
+    """A market's code: any, so that a new market is a row of data and no change of code."""
+    shape = "an ISO 3166 code of two capital letters, such as US, GB or ID"
+    return Column("market", "string", doc, pattern="[A-Z]{2}", shape=shape)
 
 
 def rate(name: str, doc: str, nullable: bool = False) -> Column:

@@ -14,11 +14,11 @@ from marketplace.contract.columns import (
     enum,
     identifier,
     instant,
+    market,
     money,
     rate,
 )
 from marketplace.contract.outcomes import CONTENT_STATES, DECISIONS, SAMPLE_STATES
-from marketplace.contract.terms import MARKETS
 
 __all__ = ["PARTNERSHIP_TABLES"]
 
@@ -30,7 +30,7 @@ PARTNERSHIP_TABLES: tuple[Table, ...] = (
         (
             identifier("campaign_id", "the campaign"),
             identifier("brand_id", "the brand that asks", "brands.brand_id"),
-            enum("market", "where it sells", *MARKETS),
+            market("where it sells"),
             identifier("category_id", "level-1 category of its products"),
             Column("product_ids", "ids", "products to promote", refers_to="products.product_id"),
             enum("objective", "what it is for", "SALES", "LAUNCH", "AWARENESS"),
@@ -67,14 +67,22 @@ PARTNERSHIP_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "invitations",
-        "A state of one invitation.",
+        "A state of one invitation, or of one request for a sample (an application).",
         ("invitation_id", "known_at"),
         (
             identifier("invitation_id", "the invitation"),
             CAMPAIGN,
             CREATOR,
+            Column(
+                "origin",
+                "string",
+                "who began it: the brand by inviting, or the creator by asking for a sample",
+                nullable=True,
+                values=("INVITED", "REQUESTED"),
+                assumed="INVITED",
+            ),
             instant("sent_at", "when it was sent"),
-            instant("replied_at", "when the creator replied", nullable=True),
+            instant("replied_at", "when the other side replied: the creator, or of a request the brand", nullable=True),
             enum("decision", "what became of it", *DECISIONS),
             instant("decided_at", "when that was decided", nullable=True),
             rate("commission_rate", "commission offered", nullable=True),

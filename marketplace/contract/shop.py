@@ -13,10 +13,11 @@ from marketplace.contract.columns import (
     enum,
     identifier,
     instant,
+    market,
     money,
     rate,
 )
-from marketplace.contract.terms import LARGEST_RATE, LEAST_RATE, MARKETS
+from marketplace.contract.terms import LARGEST_RATE, LEAST_RATE
 
 __all__ = ["SHOP_TABLES"]
 
@@ -27,21 +28,21 @@ SHOP_TABLES: tuple[Table, ...] = (
         ("brand_id",),
         (
             identifier("brand_id", "the brand"),
-            enum("market", "where it sells", *MARKETS),
+            market("where it sells"),
             Column("name", "string", "its public name", nullable=True),
             KNOWN,
         ),
     ),
     Table(
         "products",
-        "A product.",
-        ("product_id",),
+        "A state of one product.",
+        ("product_id", "known_at"),
         (
             identifier("product_id", "the product"),
             identifier("brand_id", "the brand that sells it", "brands.brand_id"),
             identifier("category_id", "its level-1 category"),
             identifier("subcategory_id", "its level-2 category", nullable=True),
-            money("price", "list price of one unit"),
+            money("price", "list price of one unit", nullable=True),
             CURRENCY,
             rate("gross_margin_rate", "margin before commission, as a share of net sales", nullable=True),
             instant("launched_at", "when it went on sale", nullable=True, planned=True),
@@ -67,18 +68,19 @@ SHOP_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "creators",
-        "A creator.",
-        ("creator_id",),
+        "A state of one creator.",
+        ("creator_id", "known_at"),
         (
             identifier("creator_id", "the creator"),
             Column("username", "string", "the public handle", nullable=True),
-            enum("market", "where the creator may sell", *MARKETS),
+            market("where the creator may sell"),
             Column("language", "string", "BCP 47 language of the content", nullable=True),
             enum("agency_status", "who manages the creator", "AGENCY_MANAGED", "INDEPENDENT", nullable=True),
-            instant("joined_at", "when the creator joined the marketplace"),
+            instant(
+                "joined_at", "when the creator joined the marketplace; known_at where it is not told", nullable=True
+            ),
             KNOWN,
         ),
-        event="joined_at",
         required=True,
     ),
     Table(
@@ -146,10 +148,10 @@ SHOP_TABLES: tuple[Table, ...] = (
             identifier("content_id", "the content", "contents.content_id"),
             Column("day", "day", "the UTC date", unit="UTC"),
             CREATOR,
-            count("view_count", "views, paid ones included", "views"),
-            count("like_count", "likes", "likes"),
-            count("comment_count", "comments", "comments"),
-            count("share_count", "shares", "shares"),
+            count("view_count", "views, paid ones included", "views", nullable=True),
+            count("like_count", "likes", "likes", nullable=True),
+            count("comment_count", "comments", "comments", nullable=True),
+            count("share_count", "shares", "shares", nullable=True),
             count("product_clicks", "clicks on its products", "clicks", nullable=True),
             count("paid_view_count", "views bought with ads", "views", nullable=True),
             KNOWN,
@@ -178,7 +180,7 @@ SHOP_TABLES: tuple[Table, ...] = (
             instant("ordered_at", "when it was ordered"),
             enum("status", "the order's state", "PROCESSING", "COMPLETED", "CANCELLED", "FROZEN", "DEDUCTED"),
             count("quantity", "units ordered", "units"),
-            count("refunded_quantity", "units refunded so far", "units"),
+            count("refunded_quantity", "units refunded so far", "units", nullable=True),
             money("price", "price paid for one unit"),
             CURRENCY,
             money("commission", "commission owed on the line", nullable=True),

@@ -1,34 +1,24 @@
-"""The words and windows that the whole contract shares: markets, currencies, deadlines."""
+"""The windows and limits that the whole contract shares."""
 
 from __future__ import annotations
 
 __all__ = [
     "ATTRIBUTION_DAYS",
-    "CURRENCIES",
+    "FIRST_DAY",
     "FX_FILL_DAYS",
     "GRACE_DAYS",
     "LARGEST_RATE",
+    "LARGEST_TOTAL_USD",
+    "LAST_DAY",
     "LEAST_RATE",
-    "MARKETS",
+    "LONGEST_TEXT",
     "RATE_FACTOR",
     "REFUND_DAYS",
     "REPLY_DAYS",
     "REPORTING_CURRENCY",
+    "USUAL_FACTOR",
 ]
 
-MARKETS = {
-    "ID": "IDR",
-    "MY": "MYR",
-    "PH": "PHP",
-    "SG": "SGD",
-    "TH": "THB",
-    "VN": "VND",
-    "GB": "GBP",
-    "US": "USD",
-}
-"""Market (ISO 3166 alpha-2) to the currency it sells in (ISO 4217)."""
-
-CURRENCIES = (*MARKETS.values(), "EUR")
 REPORTING_CURRENCY = "USD"
 
 FX_FILL_DAYS = 7
@@ -40,6 +30,19 @@ LARGEST_RATE = 1e3
 
 RATE_FACTOR = 10.0
 """A rate this many times off its currency's median, up or down, is a slip of the decimal point and no movement."""
+
+USUAL_FACTOR = 8.0
+"""A rate this many times off what its currency is usually worth is another currency's, or upside down."""
+
+LARGEST_TOTAL_USD = 1e12
+"""More than a column of money ever comes to; sums are exact in millionths of a dollar up to some times as much."""
+
+FIRST_DAY = "1990-01-01"
+LAST_DAY = "2100-01-01"
+"""What has happened lies between these; a plan may lie beyond (9999-12-31 for "without end")."""
+
+LONGEST_TEXT = 1_000
+"""Characters of an identifier, a handle or a word, at most."""
 
 ATTRIBUTION_DAYS = 14
 """Days after posting in which a sale counts as the partnership's (attribution window)."""

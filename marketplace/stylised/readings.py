@@ -95,7 +95,7 @@ class Readings:
         frame = frame.drop_duplicates(["order_id", "sku_id"], keep="last")
         if frame.empty:
             raise NotMeasured("no order is attributed to a creator")
-        kept = np.where(frame.status == "CANCELLED", 0, frame.quantity - frame.refunded_quantity)
+        kept = np.where(frame.status == "CANCELLED", 0, frame.quantity - frame.refunded_quantity.fillna(0))
         return frame.assign(
             gross=self.usd(frame.price * frame.quantity, frame.currency),
             net=self.usd(frame.price * kept, frame.currency),
@@ -132,7 +132,9 @@ class Readings:
                 "format": joined.format,
                 "views": joined.view_count,
                 "organic": joined.view_count - joined.paid_view_count.fillna(0),
-                "interactions": joined.like_count + joined.comment_count + joined.share_count,
+                "interactions": joined.like_count.fillna(0)
+                + joined.comment_count.fillna(0)
+                + joined.share_count.fillna(0),
             }
         )
 

@@ -39,7 +39,7 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """The routes that open without a key."""
 
 _ROUTES = PROBES | {"/rank", "/explain", "/feedback", "/docs.json", "/"}
-_CARD = re.compile(r"^/creators/[^/]+/card$")
+_CARD = re.compile(r"^/creators/.+/card$")
 
 
 @dataclass

@@ -49,7 +49,7 @@ def pages(service: Callable[[], Carded]) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/creators/{creator_id}/card", card, methods=["GET"]),
+            Route("/creators/{creator_id:path}/card", card, methods=["GET"]),
             Route("/docs.json", docs, methods=["GET"]),
             Route("/", index, methods=["GET"]),
         ]

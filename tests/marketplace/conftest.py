@@ -15,13 +15,20 @@ from marketplace.contract import TABLES, Column, Table, arrow_schema
 from marketplace.sources import IngestReport, ingest
 
 ROWS = 8
+_RATES = {"GBP": 1.25, "EUR": 1.125, "MXN": 0.0625, "MYR": 0.25, "SGD": 0.75, "BRL": 0.1875, "AED": 0.25, "USD": 1.0}
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 def _value(table: Table, column: Column, i: int) -> Any:
     """Row ``i``'s value: referring columns hold the ids that the tables they refer to hold."""
+    if column.name == "currency":
+        return list(_RATES)[i % ROWS]
+    if column.name == "usd_rate":
+        return list(_RATES.values())[i % ROWS]
     if column.values:
         return column.values[i % len(column.values)]
+    if column.pattern:
+        return ["US", "GB", "DE", "MX", "JP", "BR", "ID", "IE"][i % ROWS]
     hours = dt.timedelta(hours=i)
     if column.name == "known_at":
         return START + dt.timedelta(days=10) + hours

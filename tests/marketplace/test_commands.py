@@ -43,7 +43,7 @@ def test_check_prints_every_problem_and_fails(
         command.main(["check", str(folder)], standalone_mode=False)
     printed = capsys.readouterr().out
     assert "PROBLEM  orders.price: the column is missing" in printed
-    assert "creators.creator_id: 2 rows repeat the key" in printed
+    assert "creators.creator_id: 2 rows are copies of another row" in printed
     with pytest.raises(ContractError):
         command.main(["check", str(folder), "--json"], standalone_mode=False)
     assert [p["kind"] for p in json.loads(capsys.readouterr().out)["problems"]] == ["duplicate_key", "missing_column"]

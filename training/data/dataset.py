@@ -101,6 +101,13 @@ class TrainingData(Shown):
         return np.asarray(known & self.rows["reply_matured"].to_numpy(), dtype=np.bool_)
 
     @property
+    def applied(self) -> Flags:
+        """Rows that are requests for a sample and no invitations, bool (n,)."""
+        if "applied" not in self.rows:
+            return np.zeros(len(self.rows), dtype=np.bool_)
+        return self.rows["applied"].to_numpy(dtype=np.bool_)
+
+    @property
     def outcome_known(self) -> Flags:
         """Labelled rows of settled campaigns, bool (n,).
 

@@ -22,6 +22,7 @@ LABEL_COLUMNS = (
     "invitation_id",
     "campaign_id",
     "creator_id",
+    "applied",
     "sent_at",
     "briefed_at",
     "status",
@@ -60,6 +61,8 @@ def build_labels(market: Marketplace, as_of: pd.Timestamp) -> pd.DataFrame:
         `LABEL_COLUMNS`, one row an invitation, sorted by ``briefed_at``, ``campaign_id``, ``creator_id``,
         ``invitation_id``.
 
+        - ``applied`` bool: a request for a sample, which the brand answers. One that was approved is a partnership
+          like any other; one that was not is excluded, and none says whom an invitation wins over.
         - ``status`` str in {labelled, censored, excluded}; ``reason`` str.
         - ``grade`` float64 0..4, NaN unless labelled.
         - ``accepted`` float64 0 or 1; NaN while the reply is open or the seller withdrew. Known for censored rows too.

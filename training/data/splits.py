@@ -13,6 +13,7 @@ from datetime import date
 
 import pandas as pd
 
+from features.briefs import told_campaigns
 from features.time import as_of_day
 from marketplace.errors import TrainingError
 from marketplace.tables import Marketplace
@@ -110,8 +111,13 @@ def split_of(market: Marketplace, as_of: str | date | None) -> Split:
         ``as_of`` is no date in ISO form.
     TrainingError
         It leaves no campaign on one side.
+    BriefError
+        No campaign's terms can be told in USD (`features.briefs.told_campaigns`).
     """
     campaigns = market.frame("campaigns", ["campaign_id", "briefed_at"])
+    if len(campaigns):
+        told = told_campaigns(market, sorted(set(campaigns["campaign_id"])))
+        campaigns = campaigns[campaigns["campaign_id"].isin(told)]
     if as_of is None:
         return split_by_time(campaigns)
     day = as_of_day(as_of)

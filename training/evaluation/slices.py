@@ -41,7 +41,9 @@ def slice_columns(
         60 days of the brief; unseen: never invited by a training campaign; known) and ``brand`` (unseen or known).
     """
     campaigns = market.frame("campaigns", ["campaign_id", "brand_id", "market", "category_id", "briefed_at"])
-    creators = market.frame("creators", ["creator_id", "joined_at"]).drop_duplicates("creator_id")
+    creators = market.frame("creators", ["creator_id", "joined_at", "known_at"])
+    creators = creators.groupby("creator_id", as_index=False)[["joined_at", "known_at"]].min()
+    creators["joined_at"] = creators["joined_at"].fillna(creators.pop("known_at"))
     rows = pairs[["campaign_id", "creator_id"]].reset_index(drop=True)
     rows = rows.merge(campaigns.drop_duplicates("campaign_id"), on="campaign_id", how="left")
     rows = rows.merge(creators, on="creator_id", how="left")

@@ -259,7 +259,7 @@ class CampaignRanker(_CampaignModel):
         Raises
         ------
         TrainingError
-            Grades that are not whole numbers from 0, too few gains, a campaign of more than `LARGEST_QUERY` rows, or
+            Grades that are not whole numbers from 0, too few gains, more than `LARGEST_QUERY` rows without groups, or
             shapes that do not fit together.
         ValueError
             What scikit-learn refuses: infinite values, nothing to learn from, wrong dimensions.
@@ -277,13 +277,13 @@ class CampaignRanker(_CampaignModel):
             weights = None if weights is None else weights[order]
             start = None if start is None else start[order]
         sizes = group_sizes(codes)
-        if sizes.max() > LARGEST_QUERY:
+        if groups is None and sizes.max() > LARGEST_QUERY:
             raise TrainingError(
                 f"campaigns of at most {LARGEST_QUERY:,} rows, which is what LightGBM ranks at once",
-                received=f"one of {int(sizes.max()):,} rows" + ("" if groups is not None else ": no groups were given"),
+                received=f"one of {int(sizes.max()):,} rows: no groups were given",
                 look="groups of fit: one campaign id for each row",
             )
-        self.booster_ = self._boost(X, grades, params={}, weights=weights, groups=sizes, init_score=start)
+        self.booster_ = self._boost(X, grades, params={}, weights=weights, groups=_parted(sizes), init_score=start)
         self._by_campaign = groups is not None
         return self
 
@@ -541,6 +541,16 @@ class CampaignRegressor(RegressorMixin, _CampaignModel):  # type: ignore[misc]
         if self.objective != "quasi_poisson":
             return np.asarray(self.booster_.predict(X, num_threads=self.num_threads, validate_features=False))
         return np.exp(self._raw(X) + self.level_ + (0.0 if offset is None else np.asarray(offset, dtype=np.float64)))
+
+
+def _parted(sizes: Ints) -> Ints:
+    """Sizes of queries, those of more than `LARGEST_QUERY` rows in parts as even as can be: LightGBM ranks no more."""
+    if sizes.max() <= LARGEST_QUERY:
+        return sizes
+    parts = -(-sizes // LARGEST_QUERY)
+    return np.concatenate(
+        [np.diff(np.linspace(0, size, n + 1).astype(np.int64)) for size, n in zip(sizes, parts, strict=True)]
+    )
 
 
 def by_campaign(groups: pd.Series) -> Callable[[CampaignRanker, Any, Any], float]:

@@ -80,6 +80,8 @@ class Quantity:
         if self.money is not None:
             return self.money(data).label
         known = data.reply_known if self.known == "replied" else data.outcome_known
+        if not self.given and self.money is None:
+            known = known & ~data.applied  # a chance of an invitation; whoever asked has accepted already
         return self.where(data.column(self.column), known, data.column(self.given) if self.given else None)
 
     def where(self, value: Floats, known: Flags, given: Floats | None = None) -> Floats:

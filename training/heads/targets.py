@@ -96,7 +96,7 @@ def attributed_target(data: TrainingData) -> Target:
 
 def success_ranking(data: TrainingData) -> Target:
     """``rank_success``: all invitations of settled campaigns by funnel grade."""
-    rows, grade = data.outcome_known, data.column("grade")
+    rows, grade = data.outcome_known & ~data.applied, data.column("grade")
     gains = utility_gains(grade[rows], data.realised_profit()[rows])
     return Target("success", rows, np.nan_to_num(grade), np.ones(len(data)), "lambdarank", (MONOTONE, FREE), gains)
 

@@ -283,10 +283,16 @@ def _gather(
     if evidence is None or not ripe.any():
         raise TrainingError(
             "partnerships posted long enough ago, of products with days in the shop",
-            received=f"{len(rows)} posted by {day:%Y-%m-%d}, {int(ripe.sum())} of them ripe",
-            look="product_days and deliveries in docs/contract.md, or a later --as-of",
+            received=f"{len(rows)} posted by {day:%Y-%m-%d}, {int(ripe.sum())} of them ripe{_lacking(market)}",
+            look="product_days, deliveries and fx_rates in docs/contract.md, or a later --as-of",
         )
     return outcomes, rows, sales, attributed, evidence, ripe
+
+
+def _lacking(market: Marketplace) -> str:
+    """The tables that lift is read from and ``market`` does not have, in words."""
+    lacking = [name for name in ("deliveries", "product_days", "fx_rates") if name not in market.present]
+    return f"; the marketplace has no {', '.join(lacking)}" if lacking else ""
 
 
 def _estimates(evidence: LiftEvidence, prior: Prior, ripe: Flags, usd: Floats) -> tuple[list[Estimate], Estimate]:

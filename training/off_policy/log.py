@@ -107,7 +107,7 @@ def read_policy_data(market: Marketplace, *, campaigns: Sequence[str] | None = N
     """
     shown = logged_chances(market)
     labels = build_labels(market, until := known_until(market))
-    labels = labels.sort_values(["campaign_id", "creator_id", "sent_at"], kind="stable")
+    labels = labels[~labels["applied"]].sort_values(["campaign_id", "creator_id", "sent_at"], kind="stable")
     labels = labels.drop_duplicates(KEY, keep="last").reset_index(drop=True)
     chosen, left_out = _matured(market, labels, shown, until, campaigns)
     if not chosen:

@@ -185,6 +185,22 @@ class Store:
         """The same store, for runs of the experiment ``name``, unless ``MLFLOW_EXPERIMENT_NAME`` names one for all."""
         return self if os.environ.get("MLFLOW_EXPERIMENT_NAME") else dataclasses.replace(self, experiment=name)
 
+    def require_experiment(self) -> None:
+        """Refuse before any work an experiment that takes no runs; one that is not there yet is made with the first.
+
+        Raises
+        ------
+        TrainingError
+            It was deleted.
+        """
+        found = self.client.get_experiment_by_name(self.experiment)
+        if found is not None and found.lifecycle_stage != "active":
+            raise TrainingError(
+                f"an MLflow experiment {self.experiment}",
+                received="one that was deleted",
+                look="`collabrank ui` restores it; MLFLOW_EXPERIMENT_NAME names another",
+            )
+
     @cached_property
     def experiment_id(self) -> str:
         """MLflow's id of the experiment, which is made where it is new.
@@ -212,12 +228,7 @@ class Store:
                         received=str(reason).splitlines()[0],
                         look="`collabrank ui`; MLFLOW_EXPERIMENT_NAME names another",
                     ) from reason
-        if found.lifecycle_stage != "active":
-            raise TrainingError(
-                f"an MLflow experiment {self.experiment}",
-                received="one that was deleted",
-                look="`collabrank ui` restores it; MLFLOW_EXPERIMENT_NAME names another",
-            )
+        self.require_experiment()
         return str(found.experiment_id)
 
     @contextmanager

@@ -139,7 +139,8 @@ def tune(
         with tuning_lock():
             # Under the lock: of two processes that begin at once, one makes the stores, the parent run and the
             # default's measurement, the other finds them.
-            store = (store or open_store()).of_marketplace(market_dir, fingerprint)
+            store = (store or open_store()).of_marketplace(market.path or Path("marketplace"), fingerprint)
+            store.require_experiment()
             fail_dead(study, store)
             known = study.user_attrs
             parent = stack.enter_context(
@@ -148,7 +149,7 @@ def tune(
             if parent.id != known.get("run"):
                 study.set_user_attr("run", parent.id)
                 parent.params(_params(split, data, int(known["seed"]), fingerprint))
-                parent.tags({"data_fingerprint": fingerprint, "data_source": str(market_dir), "study": name})
+                parent.tags({"data_fingerprint": fingerprint, "data_source": market.source, "study": name})
             tell = stack.enter_context(countdown("tuning", end - time.monotonic()))
             work = Work(data, study, store, parent, _fitting(space, data, default), default, tell, begun, end)
             measure_default(work)

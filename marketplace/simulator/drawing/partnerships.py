@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from marketplace.arrays import Floats, Ints
-from marketplace.contract import MARKETS
 from marketplace.simulator.drawing.shards import Ids, Shard
 from marketplace.simulator.mechanisms import (
     DAY,
@@ -41,7 +40,7 @@ from marketplace.simulator.record import (
     record_shop,
     shop_sums,
 )
-from marketplace.simulator.worlds import World
+from marketplace.simulator.worlds import MARKETS, World
 
 __all__ = ["RankerGmv", "draw_partnerships"]
 

@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 
 from marketplace.arrays import Floats, Ints
-from marketplace.contract import MARKETS
 from marketplace.simulator.mechanisms import DAY, Briefs, Lines, Population, draw_fates, draw_organic_lines, draw_posts
 from marketplace.simulator.record import (
     ShopSums,
@@ -26,7 +25,7 @@ from marketplace.simulator.record import (
     record_orders,
     shop_sums,
 )
-from marketplace.simulator.worlds import World
+from marketplace.simulator.worlds import MARKETS, World
 
 __all__ = [
     "SHARD_CREATORS",

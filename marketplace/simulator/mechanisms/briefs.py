@@ -8,10 +8,9 @@ import numpy as np
 from scipy.special import expit, logit
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract import MARKETS
 from marketplace.simulator.mechanisms.population import DAY, HOUR, Population
 from marketplace.simulator.mechanisms.seasons import aim_briefs
-from marketplace.simulator.worlds import World, stream
+from marketplace.simulator.worlds import MARKETS, World, stream
 
 __all__ = ["Briefs", "draw_briefs"]
 

@@ -9,9 +9,8 @@ import numpy as np
 from scipy.special import expit, ndtr, ndtri
 
 from marketplace.arrays import Flags, Floats, Ints
-from marketplace.contract import CURRENCIES, MARKETS
 from marketplace.simulator.mechanisms.differences import draw_differences, draw_sale_shares
-from marketplace.simulator.worlds import CATEGORIES, TRAITS, World, stream
+from marketplace.simulator.worlds import CATEGORIES, CURRENCIES, MARKETS, TRAITS, World, stream
 
 __all__ = ["DAY", "HOUR", "MINUTE", "Population", "draw_population", "normal_scores"]
 

@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from marketplace.arrays import Floats
-from marketplace.contract import MARKETS
 from marketplace.simulator.mechanisms import DAY, HOUR, Population
 from marketplace.simulator.record.write import TableWriter, coded
-from marketplace.simulator.worlds import World, stream
+from marketplace.simulator.worlds import MARKETS, World, stream
 
 __all__ = ["record_creators", "usernames"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from marketplace.arrays import Ints
-from marketplace.contract import GRACE_DAYS, MARKETS
+from marketplace.contract import GRACE_DAYS
 from marketplace.simulator.mechanisms import DAY, HOUR, MINUTE, NONE, Briefs, Collaborations, Population
 from marketplace.simulator.record.write import TableWriter, coded, numbered
-from marketplace.simulator.worlds import CATEGORIES, stream
+from marketplace.simulator.worlds import CATEGORIES, MARKETS, stream
 
 __all__ = ["record_campaigns", "record_invitations", "record_outcomes", "record_samples"]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from marketplace.arrays import Ints
-from marketplace.contract import MARKETS
 from marketplace.simulator.mechanisms import Briefs, Fates, Lines, Population
 from marketplace.simulator.record.write import TableWriter, coded, numbered
+from marketplace.simulator.worlds import MARKETS
 
 __all__ = ["record_orders"]
 

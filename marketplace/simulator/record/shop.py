@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from marketplace.arrays import Floats
-from marketplace.contract import CURRENCIES, MARKETS
 from marketplace.simulator.mechanisms import DAY, HOUR, Briefs, Fates, Lines, Moved, Population, Posts, sale_days
 from marketplace.simulator.record.write import TableWriter, coded, numbered
-from marketplace.simulator.worlds import CATEGORIES, World, stream
+from marketplace.simulator.worlds import CATEGORIES, CURRENCIES, MARKETS, World, stream
 
 __all__ = ["ShopSums", "draw_demand", "foreseen", "record_shop", "shop_sales", "shop_sums"]
 

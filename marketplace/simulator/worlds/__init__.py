@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from marketplace.simulator.worlds.families import FAMILIES, WORLDS, Family
+from marketplace.simulator.worlds.markets import CURRENCIES, MARKETS
 from marketplace.simulator.worlds.parameters import BASELINE, CATEGORIES, TRAITS, World, stream
 from marketplace.simulator.worlds.wild import LAWS, Law, draw_law
 
 __all__ = [
     "BASELINE",
     "CATEGORIES",
+    "CURRENCIES",
     "FAMILIES",
     "LAWS",
+    "MARKETS",
     "TRAITS",
     "WORLDS",
     "Family",

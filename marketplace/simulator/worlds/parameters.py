@@ -42,7 +42,7 @@ class World:
     brief_days: tuple[int, int] = (17, 23)  # days from brief to due date; assumed
     horizon_days: int = 90  # days simulated past the end for the realised truth alone
 
-    # Markets, in the order of contract.MARKETS: ID MY PH SG TH VN GB US
+    # Markets, in the order of marketplace.simulator.worlds.MARKETS: ID MY PH SG TH VN GB US
     creator_shares: tuple[float, ...] = (0.24, 0.08, 0.10, 0.04, 0.14, 0.14, 0.08, 0.18)  # fraction; assumed
     price_levels: tuple[float, ...] = (0.9, 1.0, 0.95, 1.3, 1.0, 0.9, 1.6, 1.6)  # multiple of category price; assumed
     usd_rates: tuple[float, ...] = (6.1e-5, 0.225, 0.0172, 0.745, 0.029, 3.9e-5, 1.26, 1.0, 1.06)  # USD; early 2025

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from marketplace.contract import MARKETS
+from marketplace.contract import CURRENCIES, MARKETS
 from marketplace.sources.files.cells import distinct
 from marketplace.sources.files.dates import decide_order, find_number_kind, parse_moment
 from marketplace.sources.files.drafting import EVERYWHERE, UNDECIDED, Draft, FileKind, Line, headers_of
@@ -50,7 +50,8 @@ class Guesses:
         zone = ZONES.get(market or "", "UTC")
         if self._needs_zone():
             lines["time_zone"] = Line(zone, "guess", f"the clock of the exports; {why}", True)
-        currency = self._currency() or MARKETS.get(market or "", "USD")
+        known = MARKETS.get(market or "")
+        currency = self._currency() or (known.currency if known else "USD")
         guesses = {
             "market": (market or next(iter(MARKETS)), why),
             "currency": (currency, "the money of the exports"),
@@ -103,11 +104,9 @@ class Guesses:
         if told:
             return told.most_common(1)[0][0], "of the markets that the files name"
         currency = self._currency()
-        for market, money in MARKETS.items():
-            if money == currency:
+        for market, known in MARKETS.items():
+            if known.currency == currency:
                 return market, f"as the money is {currency}"
-        if currency == "EUR":
-            return "DE", "as the money is EUR"
         return None, "nothing in the files tells"
 
     def _currency(self) -> str | None:
@@ -224,7 +223,7 @@ def _money_of(text: str) -> str | None:
     words = "".join(sign if not sign.isdigit() and sign not in ".,-+() \u00a0" else " " for sign in text).split()
     for word in words:
         found = word_of("currency", word)
-        if found is None and word.upper() in {*MARKETS.values(), "EUR"}:
+        if found is None and word.upper() in CURRENCIES:
             found = word.upper()
         if found is not None:
             return found

@@ -116,7 +116,9 @@ def _snapshot(search: Any, profile: Any, *, market: str, fulfilled: Any) -> dict
     precision = "exact" if exact is not None else "range" if low is not None else "withheld"
     region = search.get("selection_region")
     currency = (
-        value_at(search, "gmv.currency") or span.get("currency") or MARKETS[region if region in MARKETS else market]
+        value_at(search, "gmv.currency")
+        or span.get("currency")
+        or MARKETS[region if region in MARKETS else market].currency
     )
     shares = {
         one.get("content_type"): of_ten_thousand(one.get("value"))

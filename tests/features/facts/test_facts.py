@@ -147,7 +147,7 @@ def test_a_late_reading_never_replaces_a_newer_one(hand):
 
 def test_money_in_eight_currencies_adds_up(hand):
     rates = {"IDR": 1 / 16000, "MYR": 0.21, "PHP": 0.0172, "SGD": 0.74, "THB": 0.027, "VND": 1 / 25000, "GBP": 1.27}
-    currencies = list(MARKETS.values())
+    currencies = [one.currency for one in list(MARKETS.values())[:8]]
     n = len(currencies)
     day = pd.Timestamp("2024-01-10", tz="UTC")
     hand["fx_rates"] = pd.DataFrame(

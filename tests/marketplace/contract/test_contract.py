@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
 
-from marketplace.contract import MARKETS, TABLES, Table, arrow_schema
+from marketplace.contract import CURRENCIES, MARKETS, TABLES, USUAL_RATES, Table, arrow_schema
 from marketplace.contract.outcomes import NOT_THE_CREATORS_FAULT, SAMPLE_STATUSES
 from marketplace.contract.reference import PAGE, render
 
@@ -49,7 +50,15 @@ def test_the_schema_has_the_contract_s_types() -> None:
 
 def test_words_are_known_ones() -> None:
     assert set(NOT_THE_CREATORS_FAULT) <= set(SAMPLE_STATUSES)
-    assert all(len(market) == 2 and len(currency) == 3 for market, currency in MARKETS.items())
+    for code, market in MARKETS.items():
+        assert len(code) == 2
+        assert market.currency in CURRENCIES
+        assert ZoneInfo(market.zone)
+        assert market.currency in USUAL_RATES or market.currency in {"ARS", "EGP", "NGN", "PKR", "TRY"}  # not steady
+    assert {*["ID", "MY", "PH", "SG", "TH", "VN", "GB", "US", "DE", "ES", "FR", "IE", "IT", "MX", "BR", "JP"]} <= set(
+        MARKETS
+    )
+    assert set(USUAL_RATES) <= set(CURRENCIES)
 
 
 def test_the_page_is_current() -> None:
@@ -64,4 +73,4 @@ def test_the_page_names_every_table_and_column() -> None:
             row = next(line for line in section.splitlines() if line.startswith(f"| `{column.name}` |"))
             assert column.doc in row
             assert ("| yes |" in row) == column.nullable
-            assert all(f"`{value}`" in section for value in column.values)
+            assert column.name == "currency" or all(f"`{value}`" in section for value in column.values)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from marketplace.checks.findings import check
+from marketplace.checks import check
 from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, LAWS, World, find_world, simulate

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.simulate import slope
 from marketplace import progress
-from marketplace.checks.findings import check
+from marketplace.checks import check
 from marketplace.contract import TABLES
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, WORLDS, simulate

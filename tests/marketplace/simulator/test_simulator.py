@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from marketplace.checks.findings import check
+from marketplace.checks import check
 from marketplace.contract import REFUND_DAYS, TABLES
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, World, simulate

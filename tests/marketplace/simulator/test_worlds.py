@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from marketplace.checks.findings import check
+from marketplace.checks import check
 from marketplace.errors import ContractError
 from marketplace.simulator import BASELINE, WORLDS, World, find_world, simulate
 from marketplace.simulator.mechanisms.briefs import draw_briefs

@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from marketplace.checks.findings import check
+from marketplace.checks import check
 from marketplace.errors import SourceError
 from marketplace.sources import IngestReport, ingest
 from marketplace.sources import complete_journey as module

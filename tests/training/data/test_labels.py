@@ -249,3 +249,27 @@ def test_labels_of_a_simulated_marketplace(small_market: Any) -> None:
     same = later.loc[given.index]
     assert ((same == given) | ((given == 3.0) & (same == 4.0)) | (given == 0.0) | same.isna()).all()
     assert (same == given).mean() > 0.98
+
+
+def requested(decision: str, **more: Any) -> dict[str, Any]:
+    return invitation(decision, origin="REQUESTED", replied_at=at(1), **more)
+
+
+def test_a_request_that_was_approved_is_a_partnership_and_no_answer_of_the_creators() -> None:
+    late = START + pd.Timedelta(days=200)
+    row = build_labels(market([requested("ACCEPT")], deliveries=[delivery()]), late).iloc[0]
+    assert row["applied"]
+    assert (row["status"], row["accepted"], row["delivered"], row["grade"]) == ("labelled", 1.0, 1.0, 3.0)
+    assert not row["reply_matured"]  # the accept head learns whom an invitation wins over
+    failed = build_labels(market([requested("ACCEPT")]), late).iloc[0]
+    assert (failed["status"], failed["delivered"]) == ("labelled", 0.0)
+
+
+@pytest.mark.parametrize("decision", ["DECLINE", "EXPIRED", "PENDING", "WITHDRAWN_BY_SELLER"])
+def test_a_request_that_was_not_approved_says_nothing_of_the_creator(decision: str) -> None:
+    row = build_labels(market([requested(decision)]), START + pd.Timedelta(days=200)).iloc[0]
+    assert (row["status"], row["reason"]) == ("excluded", "request_not_approved")
+    assert np.isnan(row["accepted"])
+    invited = build_labels(market([invitation(decision)]), START + pd.Timedelta(days=200)).iloc[0]
+    assert not invited["applied"]
+    assert invited["reason"] != "request_not_approved"
