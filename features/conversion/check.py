@@ -32,7 +32,7 @@ LEVEL_OFF = 1.25
 """Units sold over units told, or the inverse, from which on a level is off; in all and by format."""
 
 TENTH_OFF = 1.5
-"""The same of a tenth of the posts, beside the level of all."""
+"""The same of a tenth of the posts, beside the level of all; of the highest, that most is sold by, `LEVEL_OFF`."""
 
 STANDARD_ERRORS = 3.0
 """How many standard errors (by creator) away from 1 it must be besides."""
@@ -164,10 +164,11 @@ class ConversionCheck(Shown):
         for one in self.formats:
             if one.off(LEVEL_OFF):
                 yield f"{one.name} sell {one.ratio:.2g} times what is told"
-        tenths = [one for one in self.tenths if one.off(TENTH_OFF, whole)]
-        if tenths:
-            worst = max(tenths, key=lambda one: abs(np.log(max(one.ratio, 1e-9) / whole)))
-            yield f"the {worst.name} tenth by units told sells {worst.ratio:.2g} times what is told, all {whole:.2g}"
+        *lower, highest = self.tenths
+        tenths = [one for one in lower if one.off(TENTH_OFF, whole)]
+        worst = sorted(tenths, key=lambda one: -abs(np.log(max(one.ratio, 1e-9) / whole)))[:1]
+        for one in worst + [highest] * highest.off(LEVEL_OFF, whole):
+            yield f"the {one.name} tenth by units told sells {one.ratio:.2g} times what is told, all {whole:.2g}"
         if self.exponent.beyond and abs(self.exponent.observed - self.exponent.law) >= SCATTER_OFF:
             yield (
                 f"the variance of sales grows with their mean^{self.exponent.observed:.2f}, "
