@@ -16,6 +16,8 @@ from typing import Any
 
 import pandas as pd
 
+from features.conversion import ConversionCheck, check_conversion
+from features.time import day_number
 from marketplace.display import Shown, text_of
 from marketplace.errors import BundleError, TrainingError
 from marketplace.progress import say, stage, staged
@@ -40,6 +42,7 @@ from training.tracking import (
     evidence_of,
     open_store,
     point_alias,
+    record_conversion,
     record_parent,
     record_ranker,
     register,
@@ -74,6 +77,8 @@ class TrainResult(Shown):
     seconds : float
     basis : str
         What the candidate stands on where outcomes were too few for heads of its own; empty where they were not.
+    conversion : ConversionCheck or None
+        How well conversion's law held before the cut-off; None where too little was posted to tell.
     """
 
     rankers: tuple[TrainedRanker, ...]
@@ -82,6 +87,7 @@ class TrainResult(Shown):
     cutoff: pd.Timestamp
     seconds: float
     basis: str = ""
+    conversion: ConversionCheck | None = None
 
     @property
     def headline(self) -> str:
@@ -103,6 +109,7 @@ class TrainResult(Shown):
             "comparison": self.comparison.as_dict(),
             "seconds": round(self.seconds, 1),
             "basis": self.basis,
+            "conversion": None if self.conversion is None else self.conversion.as_dict(),
         }
 
 
@@ -118,8 +125,9 @@ def versions_text(result: TrainResult) -> str:
 
 @text_of.register
 def train_text(result: TrainResult) -> str:
-    """The comparison, then the versions."""
-    return f"{result.comparison}\n{versions_text(result)}"
+    """The comparison, then the versions, then whether conversion's law holds."""
+    held = [] if result.conversion is None else [result.conversion.headline]
+    return "\n".join([str(result.comparison), versions_text(result), *held])
 
 
 @staged("train", {"invitations": 10, "heads": 4, "held-out campaigns": 5, "tracking": 1})
@@ -179,6 +187,9 @@ def train(
     basis = rankers[-1].bundle.basis
     validated = ", ".join(f"{ranker.name} validates at {ranker.validation:.3f}" for ranker in rankers)
     say(f"heads fitted: {validated}" if basis is None else basis.text)
+    conversion = check_conversion(market, day_number(split.cutoff))
+    if conversion is not None:
+        say(conversion.headline)
     stage("held-out campaigns")
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     champion = _current_champion(store, cutoff=split.cutoff)
@@ -189,6 +200,8 @@ def train(
     with store.run(f"train {split.cutoff:%Y-%m-%d} seed {seed}") as parent:
         parent.params(_params(folder, split, data, seed=seed, fingerprint=fingerprint) | hyperparameters.as_dict())
         record_parent(parent, data, held_out, comparison, source=str(folder), fingerprint=fingerprint)
+        if conversion is not None:
+            record_conversion(parent, conversion)
         done = [
             _register(
                 parent,
@@ -214,9 +227,8 @@ def train(
             for ranker in rankers
         ]
     seconds = time.perf_counter() - started
-    return TrainResult(
-        tuple(done), done[-1].version, comparison, split.cutoff, seconds, "" if basis is None else basis.text
-    )
+    on = "" if basis is None else basis.text
+    return TrainResult(tuple(done), done[-1].version, comparison, split.cutoff, seconds, on, conversion)
 
 
 def _fitted(

@@ -30,7 +30,16 @@ from marketplace.cache import ARRAYS, remembered
 from marketplace.progress import track
 from marketplace.tables import Marketplace
 
-__all__ = ["CONVERSION_SIGNALS", "DECIMALS", "REFIT_DAYS", "Conversion", "Item", "conversion_columns", "conversion_of"]
+__all__ = [
+    "CONVERSION_SIGNALS",
+    "DECIMALS",
+    "REFIT_DAYS",
+    "Conversion",
+    "Item",
+    "conversion_columns",
+    "conversion_of",
+    "laid_out",
+]
 
 
 REFIT_DAYS = 28
@@ -227,7 +236,7 @@ def _fitted(market: Marketplace, due: int) -> Mapping[str, npt.NDArray[Any]]:
     evidence = read_conversion_data(market, due)
     if evidence is None or len(evidence.posts) < LEAST_POSTS or float(evidence.posts.units.sum()) < LEAST_UNITS:
         return {}
-    return _laid_out(evidence, fit_conversion(evidence)).arrays()
+    return laid_out(evidence, fit_conversion(evidence)).arrays()
 
 
 def conversion_columns(
@@ -272,7 +281,8 @@ def _shown(market: Marketplace, periods: list[int]) -> Iterable[int]:
     return track(periods, "  conversion, four weeks at a time", total=len(periods))
 
 
-def _laid_out(evidence: ConversionData, fitted: Fitted) -> Conversion:
+def laid_out(evidence: ConversionData, fitted: Fitted) -> Conversion:
+    """The model ``fitted`` on ``evidence``, in the shape in which creators are read from it."""
     shelf, c = evidence.shelf, len(evidence.shelf.category_price)
     size = len(fitted.spread)
     cover = np.zeros(fitted.cover.shape[1])

@@ -8,7 +8,7 @@ a newer one did.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -26,6 +26,7 @@ from marketplace.tables import Marketplace
 
 __all__ = [
     "OWN_CATEGORIES",
+    "RIPE_DAYS",
     "TRAITS",
     "USUAL_VIEWS",
     "WINDOW_DAYS",
@@ -33,11 +34,15 @@ __all__ = [
     "Posts",
     "Shelf",
     "read_conversion_data",
+    "read_later_posts",
 ]
 
 
 WINDOW_DAYS = 365
 """Posts of the last year are read."""
+
+RIPE_DAYS = 28
+"""Days in which a later post is watched and bought from before it is held against what was told of it."""
 
 OWN_CATEGORIES = 12
 """Categories with the most posts that are told apart; the rest are one. Bounds what is kept of each creator."""
@@ -150,19 +155,59 @@ def read_conversion_data(market: Marketplace, day: int) -> ConversionData | None
     windows, asked = _people()
     sums = windows.compute(market, people, asked)
     return ConversionData(
-        posts=Posts(
-            creator=np.searchsorted(creator_ids, rows["creator_id"].to_numpy(dtype=object)).astype(np.int64),
-            product=product.astype(np.int64),
-            views=rows["views"].to_numpy(dtype=np.float64),
-            units=rows["units"].to_numpy(dtype=np.float64),
-            live=rows["live"].to_numpy(dtype=np.float64),
-            partnership=rows["partnership"].to_numpy(dtype=np.float64),
+        posts=_posts(
+            rows,
+            np.searchsorted(creator_ids, rows["creator_id"].to_numpy(dtype=object)).astype(np.int64),
+            product.astype(np.int64),
         ),
         shelf=shelf,
         creator_ids=creator_ids,
         traits=_traits(sums),
         **{name: np.nan_to_num(sums[name]) for name in ("videos", "log_views", "log_views_squared")},
     )
+
+
+def read_later_posts(
+    market: Marketplace, evidence: ConversionData, *, published: int, known: int
+) -> tuple[Posts, Shelf] | None:
+    """Posts from the day ``published`` until `RIPE_DAYS` before ``known``, as known then.
+
+    ``evidence`` was read on the day ``published``; both are whole days from 1970-01-01. Products stand in the
+    evidence's own terms: its brands and categories (their number for one that it does not know), prices about its
+    categories' means, usual days as known on ``published``. `Posts.creator` is the number of creators for one that it
+    does not know. None where there are no such posts.
+    """
+    rows = market.query(_posts_before(market, known, published=(published, known - RIPE_DAYS))).sort_values(
+        ["creator_id", "content_id", "product_id"], kind="stable", ignore_index=True
+    )
+    catalogue = read_catalogue(market, midnight_of(known)).products
+    rows = rows[rows["product_id"].isin(list(catalogue))].reset_index(drop=True)
+    if rows.empty:
+        return None
+    product, product_ids = pd.factorize(rows["product_id"], sort=True)
+    own = evidence.shelf
+    brand = pd.Index(own.brand_ids).get_indexer(pd.Index([catalogue[p].brand_id for p in product_ids]))
+    category = pd.Index(own.category_ids).get_indexer(pd.Index([catalogue[p].category_id for p in product_ids]))
+    category = np.where(category < 0, len(own.category_ids), category).astype(np.int64)
+    usd = np.array([catalogue[p].price_usd for p in product_ids])
+    price = np.log(np.where(usd > 0, usd, np.nan)) - own.category_price[category]
+    levels, usual = _levels(market, published), float(np.median(own.level))
+    level = np.array([levels.get(p, np.nan) for p in product_ids])
+    shelf = replace(
+        own,
+        brand=np.where(brand < 0, len(own.brand_ids), brand).astype(np.int64),
+        category=category,
+        price=np.nan_to_num(price),
+        level=np.maximum(np.where(np.isfinite(level), level, usual), LEAST_LEVEL),
+    )
+    creators = pd.Index(evidence.creator_ids).get_indexer(pd.Index(rows["creator_id"]))
+    creator = np.where(creators < 0, len(evidence.creator_ids), creators).astype(np.int64)
+    return _posts(rows, creator, product.astype(np.int64)), shelf
+
+
+def _posts(rows: pd.DataFrame, creator: Ints, product: Ints) -> Posts:
+    named = {name: rows[name].to_numpy(dtype=np.float64) for name in ("views", "units", "live", "partnership")}
+    return Posts(creator=creator, product=product, **named)
 
 
 def _tables(market: Marketplace) -> tuple[Any, Any, Any, Any]:
@@ -198,10 +243,15 @@ def _orders(market: Marketplace) -> Any:
     )
 
 
-def _posts_before(market: Marketplace, day: int) -> Any:
+def _posts_before(market: Marketplace, day: int, *, published: tuple[int, int] | None = None) -> Any:
+    """Posts x products as known before ``day``: of the window, or published from one day until before another."""
     posts, views, orders, deliveries = _tables(market)
     before = ibis.literal(day, "int64")
-    posts = posts.filter(posts.since_day < before, posts.until_day >= before, posts.event_day >= before - WINDOW_DAYS)
+    posts = posts.filter(posts.since_day < before, posts.until_day >= before)
+    if published is None:
+        posts = posts.filter(posts.event_day >= before - WINDOW_DAYS)
+    else:
+        posts = posts.filter(posts.event_day >= published[0], posts.event_day < published[1])
     posts = posts.group_by(["creator_id", "content_id", "product_id"]).aggregate(live=posts.live.max())
     views = views.filter(views.since_day < before)
     views = views.group_by("content_id").aggregate(views=views.organic_views.sum())

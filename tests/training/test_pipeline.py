@@ -71,6 +71,20 @@ def test_a_version_says_what_changed_what_it_beat_where_and_by_which_test(traine
         assert len(version.tags["evidence_sha256"]) == 64
 
 
+def test_a_run_says_how_well_conversion_holds_before_the_cutoff(trained):
+    store, result = trained
+    found = result.conversion
+    assert found is not None
+    assert pd.Timestamp(found.fitted_on, tz="UTC") + pd.Timedelta(days=56) <= result.cutoff
+    run = store.client.get_run(result.rankers[0].run_id)
+    parent = store.client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert parent.data.metrics["conversion/all/sold_over_told"] == pytest.approx(found.all.ratio)
+    assert store.read_json(parent.info.run_id, "conversion.json") == found.as_dict()
+    assert store.fetch(parent.info.run_id, "conversion.txt").read_text().startswith(found.headline)
+    assert str(result).endswith(found.headline)
+    assert result.as_dict()["conversion"]["off"] == list(found.off)
+
+
 def test_runs_belong_to_the_marketplace_and_carry_its_shape(trained, small_market):
     store, result = trained
     fingerprint = open_marketplace(small_market).fingerprint()

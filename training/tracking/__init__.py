@@ -6,7 +6,14 @@ from training.tracking.compare import ComparedRuns, compare_runs
 from training.tracking.gate import GateEvidence, Judgement, Verdict, check_gate
 from training.tracking.notes import VersionNotes
 from training.tracking.promotion import Promotion, promote, rollback
-from training.tracking.record import describe, evidence_of, record_parent, record_ranker, record_shares
+from training.tracking.record import (
+    describe,
+    evidence_of,
+    record_conversion,
+    record_parent,
+    record_ranker,
+    record_shares,
+)
 from training.tracking.registry import (
     BASIS,
     CHALLENGER,
@@ -42,6 +49,7 @@ __all__ = [
     "open_store",
     "point_alias",
     "promote",
+    "record_conversion",
     "record_parent",
     "record_ranker",
     "record_shares",

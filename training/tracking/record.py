@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.conversion import ConversionCheck, check_text
 from marketplace.arrays import Floats
 from marketplace.jsonable import jsonable
 from training.data import TrainingData
@@ -23,6 +24,7 @@ __all__ = [
     "describe",
     "evidence_of",
     "head_metrics",
+    "record_conversion",
     "record_parent",
     "record_ranker",
     "record_shares",
@@ -57,6 +59,13 @@ def record_parent(
     run.text(comparison_text(comparison) + "\n", "comparison.txt")
     run.json(comparison.as_dict(), "comparison.json")
     run.tags({"data_fingerprint": fingerprint, "data_source": source})
+
+
+def record_conversion(run: Run, found: ConversionCheck) -> None:
+    """How well conversion's law held, in the parent run: figures as metrics, the check as text and JSON."""
+    run.metrics(found.metrics())
+    run.text(check_text(found) + "\n", "conversion.txt")
+    run.json(found.as_dict(), "conversion.json")
 
 
 def record_ranker(

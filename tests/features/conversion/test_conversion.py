@@ -14,53 +14,14 @@ from features.conversion.model import (
     CONVERSION_SIGNALS,
     REFIT_DAYS,
     Conversion,
-    _laid_out,
     conversion_columns,
     conversion_of,
+    laid_out,
 )
-from features.conversion.rows import TRAITS, ConversionData, Posts, Shelf, read_conversion_data
+from features.conversion.rows import Posts, read_conversion_data
 from features.signals.build import build_matrix
 from marketplace.tables import Marketplace
-
-T = lambda *texts: pd.to_datetime(list(texts), utc=True, format="ISO8601")  # noqa: E731
-
-
-def shelf_of(brand, category, price, level):
-    p = len(brand)
-    return Shelf(
-        brand=np.asarray(brand, dtype=np.int64),
-        category=np.asarray(category, dtype=np.int64),
-        price=np.asarray(price, dtype=np.float64),
-        level=np.broadcast_to(np.asarray(level, dtype=np.float64), (p,)).copy(),
-        brand_ids=tuple(f"b{i}" for i in range(max(brand) + 1)),
-        category_ids=tuple(f"k{i}" for i in range(max(category) + 1)),
-        category_price=np.zeros(max(category) + 2),
-    )
-
-
-def evidence_of(posts, shelf, creators):
-    nothing = np.zeros(creators)
-    order = np.lexsort((posts.product, posts.creator))
-    posts = Posts(**{one.name: getattr(posts, one.name)[order] for one in dataclasses.fields(Posts)})
-    ids = np.array([f"c{i:05d}" for i in range(creators)], dtype=object)
-    return ConversionData(posts, shelf, ids, np.zeros((creators, TRAITS)), nothing, nothing, nothing)
-
-
-def drawn(rng, *, creators=400, per_creator=30, caught=0.0, tastes=0.0, general=0.6):
-    """Posts drawn from the model itself, and the true log rate of every creator x product."""
-    products, brands = 40, 20
-    brand = np.arange(products) % brands
-    shelf = shelf_of(brand, np.zeros(products, dtype=int), np.zeros(products), rng.lognormal(1.5, 0.7, products))
-    theirs = rng.normal(0.0, general, creators)
-    u, v = rng.normal(size=(creators, 2)), rng.normal(size=(brands, 2)) * tastes
-    rate = -6.0 + theirs[:, None] + (u @ v.T)[:, brand]
-    creator = np.repeat(np.arange(creators), per_creator)
-    product = rng.integers(0, products, len(creator))
-    views = rng.lognormal(6.5, 1.2, len(creator)).round() + 1.0
-    orders = rng.poisson(views * np.exp(rate[creator, product])) + rng.poisson(caught * shelf.level[product])
-    zero = np.zeros(len(creator))
-    posts = Posts(creator, product, views, orders.astype(float), zero, zero)
-    return evidence_of(posts, shelf, creators), rate, theirs
+from tests.features.conversion.made_up import day, drawn, evidence_of, shelf_of
 
 
 def log_rates(fitted, evidence):
@@ -198,72 +159,6 @@ def test_order_of_creators_and_blocks_change_nothing_that_is_told(monkeypatch):
     np.testing.assert_array_equal(other.mean, again.mean)
 
 
-@pytest.fixture
-def shop(hand):
-    """The hand-written marketplace with posts, their days and deliveries."""
-    hand["contents"] = pd.DataFrame(
-        {
-            "content_id": ["v1", "v2", "v3", "v3"],
-            "creator_id": ["c1", "c1", "c1", "c1"],
-            "format": ["VIDEO", "LIVE", "VIDEO", "VIDEO"],
-            "published_at": T("2024-01-05", "2024-01-06", "2024-01-07", "2024-01-07"),
-            "product_ids": [["p1"], ["p1", "p2"], ["p2"], ["p2"]],
-            "is_shoppable": [True] * 4,
-            "deleted_at": T(None, None, None, "2024-01-25"),
-            "known_at": T("2024-01-05", "2024-01-06", "2024-01-07", "2024-01-25"),
-        }
-    )
-    hand["content_days"] = pd.DataFrame(
-        {
-            "content_id": ["v1", "v1", "v2", "v3"],
-            "creator_id": ["c1"] * 4,
-            "day": [pd.Timestamp(d).date() for d in ("2024-01-05", "2024-01-08", "2024-01-06", "2024-01-07")],
-            "view_count": [100, 50, 80, 70],
-            "like_count": [0] * 4,
-            "comment_count": [0] * 4,
-            "share_count": [0] * 4,
-            "paid_view_count": [30, 0, None, 0],
-            "known_at": T("2024-01-06", "2024-01-20", "2024-01-07", "2024-01-08"),
-        }
-    )
-    orders = hand["orders"].iloc[[0] * 5].copy()
-    orders["order_id"] = ["a", "b", "b", "c", "d"]
-    orders["content_id"] = ["v1", "v1", "v1", "v1", "v2"]
-    orders["product_id"] = ["p1", "p1", "p1", "p1", "p2"]
-    orders["status"] = ["COMPLETED", "PROCESSING", "CANCELLED", "COMPLETED", "COMPLETED"]
-    orders["is_paid_traffic"] = [False, False, False, True, False]
-    orders["ordered_at"] = T(*["2024-01-08"] * 5)
-    orders["known_at"] = T("2024-01-08", "2024-01-08", "2024-01-18", "2024-01-08", "2024-01-19")
-    hand["orders"] = orders
-    hand["deliveries"] = pd.DataFrame(
-        {
-            "delivery_id": ["d1"],
-            "invitation_id": ["i1"],
-            "creator_id": ["c1"],
-            "campaign_id": ["k1"],
-            "content_id": ["v2"],
-            "posted_at": T("2024-01-06"),
-            "due_at": T("2024-01-10"),
-            "known_at": T("2024-01-21"),
-        }
-    )
-    hand["product_days"] = pd.DataFrame(
-        {
-            "product_id": ["p1"] * 4,
-            "day": [pd.Timestamp(d).date() for d in ("2024-01-05", "2024-01-06", "2024-01-07", "2024-01-08")],
-            "units_sold": [2, 4, 9, 400],
-            "gmv": [1.0] * 4,
-            "currency": ["USD"] * 4,
-            "known_at": T("2024-01-06", "2024-01-07", "2024-01-08", "2024-02-28"),
-        }
-    )
-    return Marketplace.from_frames(hand)
-
-
-def day(text):
-    return (pd.Timestamp(text) - pd.Timestamp(0)).days
-
-
 def rows(evidence):
     """Creator's place, product's brand, views, orders, live, partnership of every row."""
     posts = evidence.posts
@@ -359,7 +254,7 @@ def test_the_next_post_sells_what_posts_of_its_format_sold(lives):
     evidence = dataclasses.replace(
         evidence, **dict(zip(("videos", "log_views", "log_views_squared"), sums, strict=True))
     )
-    model = _laid_out(evidence, fit_conversion(evidence, rounds=60))
+    model = laid_out(evidence, fit_conversion(evidence, rounds=60))
     found = model.predict(np.arange(creators), model.item(brand_id="b0", category_id="k0", price_usd=1.0))
     told = found["brief_views_expected_365d"] / 1000.0 * found["brief_conversion_mean_365d"]
     sold = np.bincount(evidence.posts.creator, weights=evidence.posts.units) / per_creator
