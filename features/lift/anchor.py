@@ -28,7 +28,7 @@ TOLD = 2.0
 """Standard errors from which on sales are missing after the windows."""
 
 SCALE, FREEDOM = 0.15, 3.0
-"""How far below 1 the factor is before the data speak: half of Student's t of this scale, of so many degrees of freedom.
+"""How far below 1 the factor is before the data speak: half of Student's t of this scale and freedom.
 Over laws drawn at random lifts told apart stood too high in all, by some .1 usually, and in none too low; where nothing
 lifts anything the factor is near 0, and no normal law would let the data say so."""
 
