@@ -56,6 +56,7 @@ def shop(X: np.ndarray, *, campaigns: int = 10, **columns: object) -> TrainingDa
         campaign_id=[f"ca_{one:04d}" for one in campaign],
         creator_id=[f"cr_{one:05d}" for one in range(n)],
         status="labelled",
+        applied=False,
         reply_matured=True,
         campaign_settled=True,
         **columns,
