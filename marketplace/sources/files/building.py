@@ -185,7 +185,7 @@ class _Building:
 
     def _first_rows(self, table: Table, built: _Built) -> _Built:
         """The first row of each key, and none without a key: the file repeats what is a row here."""
-        key = [name for name in table.key if name in built.frame]
+        key = [name for name in _thing(table) if name in built.frame and name not in built.waiting]
         first = ~built.frame.duplicated(key).to_numpy() & built.frame[key].notna().all(axis=1).to_numpy()
         return _Built(built.part, built.frame[first].reset_index(drop=True), built.sheet.keep(first), built.waiting)
 
@@ -214,9 +214,12 @@ class _Building:
         early = frame[later].copy()
         early["known_at"] = early[table.event]
         for column in table.columns:
+            if column.name not in early:
+                # What the last state does not tell, the first one does not either.
+                continue
             if column.name in (part.opening or {}):
                 early[column.name] = (part.opening or {})[column.name]
-            elif column.type == "instant" and column.nullable and not column.planned and column.name in early:
+            elif column.type == "instant" and column.nullable and not column.planned:
                 early[column.name] = early[column.name].where(early[column.name] <= early[table.event])
         # A state in which nothing but the clock is another is none.
         same = frame[later].reset_index(drop=True).drop(columns=["known_at"])
@@ -323,7 +326,7 @@ class _Building:
         own = np.flatnonzero(~derived)
         order = np.concatenate([own, np.flatnonzero(derived)])
         hashable = hashable.iloc[order]
-        gone = hashable.duplicated().to_numpy() | (derived[order] & hashable.duplicated(key).to_numpy())
+        gone = hashable.duplicated().to_numpy() | (derived[order] & hashable.duplicated(_thing(table)).to_numpy())
         again = int((gone & ~derived[order]).sum())
         if again:
             self.notes.append(f"{table.name}: {again:,} rows stand in the files more than once and count once")
@@ -348,6 +351,11 @@ class _Building:
                 expected="an instant that is not after the row's known_at",
                 mend=f"under [[{table.name}]] say known_at = {{ latest_of = [ … ] }} with all that has happened",
             )  # fmt: skip
+
+
+def _thing(table: Table) -> list[str]:
+    """What tells a row of a file that repeats things: the key, of states without a beginning but the thing's id."""
+    return [name for name in table.key if table.event or name != "known_at"]
 
 
 def _by_account(built: _Built) -> bool:

@@ -17,10 +17,8 @@ UNDECIDED = "?"
 
 CONSTANTS: Mapping[str, tuple[Any, str]] = {
     "category_id": ("uncategorised", "no file tells categories; creators are compared within them"),
-    "subcategory_id": ("uncategorised", "no file tells it"),
     "content_type": ("SHOP", "no file tells where it was bought: VIDEO, LIVE, SHOWCASE or SHOP"),
     "quantity": (1, "no file tells how many units a line has"),
-    "refunded_quantity": (0, "no file tells refunds: all sales count as kept"),
     "format": ("VIDEO", "no file tells videos from lives"),
     "is_shoppable": (True, "no file tells it"),
     "objective": ("SALES", "no file tells what a campaign is for: SALES, LAUNCH or AWARENESS"),
@@ -33,9 +31,6 @@ CONSTANTS: Mapping[str, tuple[Any, str]] = {
     "sample_cost": (0.0, "no file tells it"),
     "shipping_cost": (0.0, "no file tells it"),
     "flat_fee": (0.0, "no file tells it"),
-    "like_count": (0, "no file tells it"),
-    "comment_count": (0, "no file tells it"),
-    "share_count": (0, "no file tells it"),
     "direction": ("BRAND_OF_CREATOR", "no file tells who reviews whom"),
 }
 """What a column that may not be null holds where no file has it, and what that assumes."""
@@ -149,8 +144,6 @@ def _stand_in(draft: Draft, column: Column) -> Line | None:  # noqa: PLR0911 - t
     name = column.name
     if name in EVERYWHERE and (name != draft.declared.key[0] or not draft.file):
         return None
-    if name == "joined_at":
-        return Line({"from_start": True}, "guess", "no file tells when creators joined")
     if name == "sku_id" and draft.header("product_id"):
         return Line(draft.header("product_id"), "guess", "no file tells lines apart: one line a product and order")
     if name == "creator_id" and draft.header("username"):
@@ -226,9 +219,9 @@ def _tell_known(draft: Draft) -> None:
     last = happened[0] if len(happened) == 1 else None
     told: Any = last or {"latest_of": happened}
     why, decide = "the last thing that a row tells", False
-    if "known_at" in table.key and _one_row_each(draft):
+    if draft.table in OPENINGS and _one_row_each(draft):
         draft.settings["opening"] = {
-            name: value for name, value in OPENINGS.get(draft.table, {}).items() if name in table.by_name
+            name: value for name, value in OPENINGS[draft.table].items() if name in draft.lines
         }
         event = draft.header(table.event)
         if draft.table == "orders" and event:

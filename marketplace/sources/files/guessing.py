@@ -18,15 +18,6 @@ from marketplace.sources.files.texts import plain_word
 
 __all__ = ["Guesses"]
 
-ZONES = {
-    "ID": "Asia/Jakarta", "MY": "Asia/Kuala_Lumpur", "PH": "Asia/Manila", "SG": "Asia/Singapore", "TH": "Asia/Bangkok",
-    "VN": "Asia/Ho_Chi_Minh", "GB": "Europe/London", "US": "America/New_York", "DE": "Europe/Berlin",
-    "AT": "Europe/Vienna", "FR": "Europe/Paris", "ES": "Europe/Madrid", "IT": "Europe/Rome", "IE": "Europe/Dublin",
-    "MX": "America/Mexico_City",
-    "BR": "America/Sao_Paulo", "JP": "Asia/Tokyo",
-}  # fmt: skip
-"""The clock that most shops of a market live by."""
-
 WHOLE_MONEY = ("IDR", "VND", "JPY", "KRW")
 """Currencies without cents: a mark before three digits parts thousands."""
 
@@ -47,10 +38,10 @@ class Guesses:
         """``[all]``: market, currency and brand where some table has none, and the clock."""
         lines: dict[str, Line] = {}
         market, why = self._market()
-        zone = ZONES.get(market or "", "UTC")
+        known = MARKETS.get(market or "")
+        zone = known.zone if known else "UTC"
         if self._needs_zone():
             lines["time_zone"] = Line(zone, "guess", f"the clock of the exports; {why}", True)
-        known = MARKETS.get(market or "")
         currency = self._currency() or (known.currency if known else "USD")
         guesses = {
             "market": (market or next(iter(MARKETS)), why),

@@ -275,6 +275,8 @@ class _Reader:
         }
         opening = dict(told["opening"]) if "opening" in told else None
         self.known(opening or {}, tuple(declared), f"{where} opening")
+        if opening is not None and not TABLES[table].event:
+            self.faults.append(f"{where} opening: {table} have no beginning of their own, so no state before the first")
         rows = {
             key: {column: _several(words) for column, words in dict(told.get(key, {})).items()}
             for key in ("only", "skip")

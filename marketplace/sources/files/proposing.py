@@ -30,7 +30,7 @@ from marketplace.sources.files.proposal import Proposal
 from marketplace.sources.files.reading import Sheet, data_files, join_sheets, read_sheets
 from marketplace.sources.files.ready import Ready, find_ready
 from marketplace.sources.files.recognising import Match, Profile, profile_sheet, recognise, recognise_as, word_of
-from marketplace.sources.files.texts import FLAGS, plain_word
+from marketplace.sources.files.texts import FLAGS, own_word, own_words
 from marketplace.sources.files.writing import inline, mapping_text
 
 __all__ = ["propose"]
@@ -175,13 +175,13 @@ class _Proposing:
         why, decide, sureness = match.why, False, match.sureness
         if match.spelling:
             told["spelling"] = match.spelling
-        if column.values or column.type == "flag":
+        if own_words(column) or column.type == "flag":
             words, unknown = _words(column, profile)
             if words:
                 told["words"] = words
             if unknown:
                 why, decide, sureness = f"not known: {', '.join(unknown[:5])}", True, "guess"
-            if column.values and profile.empty > 0 and not column.nullable:
+            if own_words(column) and profile.empty > 0 and not column.nullable:
                 word = _empty_word(column)
                 told["default"] = word
                 why, decide = f"{profile.empty:.0%} of the cells are empty: they count as {word}", True
@@ -272,10 +272,11 @@ def _words(column: Column, profile: Profile) -> tuple[dict[str, str], list[str]]
             if text.casefold() not in FLAGS:
                 unknown.append(text)
             continue
-        if plain_word(text) in {plain_word(value) for value in column.values}:
+        ours, own = word_of(column.name, text), own_word(column, text)
+        # UK looks like a market's code, and is another's name.
+        if own is not None and (column.values or ours in (None, own)):
             continue
-        ours = word_of(column.name, text)
-        if ours in column.values:
+        if ours in own_words(column):
             words[text] = str(ours)
         else:
             words[text] = UNDECIDED
@@ -288,7 +289,7 @@ def _empty_word(column: Column) -> str:
     for word in ("PENDING", "SHOP"):
         if word in column.values:
             return word
-    return column.values[0]
+    return column.values[0] if column.values else UNDECIDED
 
 
 def _unit(profile: Profile) -> str:

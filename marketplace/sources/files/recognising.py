@@ -24,7 +24,7 @@ from marketplace.sources.files.cells import distinct, text_of_cell
 from marketplace.sources.files.dates import decide_order, find_number_kind, parse_moment
 from marketplace.sources.files.numbers import decide_marks, is_percent, parse_number
 from marketplace.sources.files.reading import Sheet
-from marketplace.sources.files.texts import FLAGS, plain_word
+from marketplace.sources.files.texts import FLAGS, own_word, own_words
 
 __all__ = [
     "Match",
@@ -132,7 +132,8 @@ def word_of(column: str, text: str) -> str | None:
         if (
             plain == plain_header(ours)
             or text.strip().casefold() in theirs
-            or plain in {plain_header(one) for one in theirs}
+            # Without their accents two letters may be a code: Áo is Austria, AO is Angola.
+            or plain in {plain_header(one) for one in theirs if one.isascii() or len(plain) > 2}
         ):
             return str(ours)
     return None
@@ -211,7 +212,9 @@ def _weigh(table: Table, matches: Mapping[str, Match], headers: Sequence[str], n
         weights.values()
     )
     used = len({match.header for match in matches.values()}) / len(headers)
-    repeats = len(key) == 1 and "known_at" not in table.key and REPEATS in getattr(matches.get(key[0]), "why", "")
+    # Several states of one creator or product are told by when each was known.
+    states = "known_at" in table.key and "known_at" in matches
+    repeats = len(key) == 1 and not states and REPEATS in getattr(matches.get(key[0]), "why", "")
     return (0.5 * recall + 0.3 * used + 0.3 * _called(table.name, name)) * (0.6 if repeats else 1.0)
 
 
@@ -288,7 +291,7 @@ def _named(names: tuple[str, ...], header: str) -> tuple[float, str]:
     return best, f"like {near!r}" if near else ""
 
 
-def _fit(table: Table, column: Column, profile: Profile) -> tuple[float, str]:  # noqa: PLR0911 - one answer a type
+def _fit(table: Table, column: Column, profile: Profile) -> tuple[float, str]:  # noqa: PLR0911, PLR0912 - one answer a type
     """What the cells say to the name: a factor, and words about it."""
     if not profile.texts:
         return 0.5, ", but empty throughout"
@@ -306,10 +309,8 @@ def _fit(table: Table, column: Column, profile: Profile) -> tuple[float, str]:  
         return (1.0, "") if profile.flag > 0.95 else (0.1, ", but not yes or no")
     if column.type == "ids":
         return (1.0, "") if profile.listed > 0 else (0.8, ", one id a cell")
-    if column.values:
-        known = np.mean(
-            [plain_word(t) in column.values or word_of(column.name, t) in column.values for t in profile.texts]
-        )
+    if words := own_words(column):
+        known = np.mean([own_word(column, t) is not None or word_of(column.name, t) in words for t in profile.texts])
         if known == 0 and profile.distinct > 30:
             return 0.05, ", but not such words"
         return (1.02, "") if known == 1 else (0.55 + 0.4 * float(known), ", some words not known")
@@ -319,7 +320,9 @@ def _fit(table: Table, column: Column, profile: Profile) -> tuple[float, str]:  
         and len([k for k in table.key if k != "known_at"]) == 1
     ):
         unique = profile.distinct >= 0.98 * profile.rows * (1 - profile.empty)
-        return (1.0, "") if unique or "known_at" in table.key else (0.6, REPEATS)
+        if "known_at" in table.key:
+            return 1.0, "" if unique or table.event else REPEATS
+        return (1.0, "") if unique else (0.6, REPEATS)
     if profile.dated > 0.9 and profile.numeric < 0.5:
         return 0.1, ", but dates"
     return 1.0, ""

@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from marketplace.contract import Column
+from marketplace.contract import MARKETS, Column
 from marketplace.sources.files.cells import Distinct, distinct, text_of_cell
 from marketplace.sources.files.columns import Columns
 from marketplace.sources.files.identities import SPELLINGS, spelt_differently
 from marketplace.sources.files.mapping import Origin
 
-__all__ = ["FLAGS", "Texts", "plain_word"]
+__all__ = ["FLAGS", "Texts", "own_word", "own_words", "plain_word"]
 
 YES = (
     "true", "yes", "y", "1", "1.0", "t", "ja", "wahr", "oui", "vrai", "si", "sí", "sì", "verdadero", "vero", "sim",
@@ -36,6 +36,21 @@ def plain_word(text: str) -> str:
     return re.sub(r"[\s\-_/]+", "_", text.strip()).upper()
 
 
+def own_words(column: Column) -> tuple[str, ...]:
+    """The contract's words that ``column`` is known to hold; empty where any string will do."""
+    return tuple(MARKETS) if column.name == "market" else column.values
+
+
+def own_word(column: Column, text: str) -> str | None:
+    """The contract's word that ``text`` is but for its spelling: of an enum, or a code of the column's pattern."""
+    plain = plain_word(text)
+    own = next((word for word in own_words(column) if plain_word(word) == plain), None)
+    if own is None and column.pattern and re.fullmatch(column.pattern, plain):
+        # A market that is not listed is one all the same.
+        return plain
+    return own
+
+
 class Texts(Columns):
     """Reads columns of words."""
 
@@ -44,7 +59,7 @@ class Texts(Columns):
         cells = distinct(self.sheet, name, empty=origin.empty)
         if column.name.endswith("_id"):
             self._refuse_rounded(name, cells)
-        if column.values or origin.words:
+        if own_words(column) or origin.words:
             return self._words(column, cells, name, origin, where)
         texts = [text_of_cell(value) for value in cells.values]
         if origin.spelling:
@@ -69,18 +84,15 @@ class Texts(Columns):
 
     def _words(self, column: Column, cells: Distinct, name: str, origin: Origin, where: str) -> pd.Series:
         told = {plain_word(theirs): ours for theirs, ours in origin.words.items()}
-        own = {plain_word(word): word for word in column.values}
-        words = [plain_word(text_of_cell(value)) for value in cells.values]
         texts = [text_of_cell(value) for value in cells.values]
-        results = [
-            told.get(word, own.get(word, None if column.values else text))
-            for word, text in zip(words, texts, strict=True)
-        ]
-        known = [one if not column.values or one in ("", *column.values) else None for one in results]
+        results = [told.get(plain_word(text), text) for text in texts]
+        known = results
+        if own_words(column):
+            known = [one if one == "" else own_word(column, one) for one in results]
         example = next((text for text, one in zip(texts, known, strict=True) if one is None), "")
         self.refuse(
-            name, cells, known, expected=f"one of {', '.join(column.values)}",
-            mend=f'under {where} add the word: words = {{ {example!r} = "…" }} with one of them',
+            name, cells, known, expected=column.shape or f"one of {', '.join(column.values)}",
+            mend=f'under {where} add the word: words = {{ {example!r} = "…" }} with what it means',
         )  # fmt: skip
         return pd.Series(cells.spread([one or None for one in known]), dtype=object)
 

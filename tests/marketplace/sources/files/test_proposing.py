@@ -111,7 +111,9 @@ def test_what_is_sure_what_to_decide_and_what_is_missing(tmp_path: Path) -> None
         "Retoure angefragt": "?",
     }
     assert orders["known_at"] == {"column": "Bestelldatum", "plus_days": 21}
-    assert orders["opening"] == {"status": "PROCESSING", "refunded_quantity": 0}
+    assert orders["opening"] == {"status": "PROCESSING"}
+    assert "refunded_quantity" not in orders, "what may be null and no file tells is not made up"
+    assert proposal.missing["orders.refunded_quantity"] == "not known: units refunded so far"
     assert raw["files"]["Bestellungen *.csv"] == {"decimal": ",", "order": "dmy"}
     assert raw["all"]["currency"] == "EUR"
     assert raw["all"]["time_zone"] == "Europe/Berlin"
@@ -130,7 +132,7 @@ def test_what_is_sure_what_to_decide_and_what_is_missing(tmp_path: Path) -> None
     assert "Retoure angefragt" in stop[0] + stop[1]
     frame = proposal.to_frame().set_index(["table", "column"])
     assert frame.loc[("orders", "order_id"), "sureness"] == "sure"
-    assert frame.loc[("orders", "refunded_quantity"), "sureness"] == "guess"
+    assert frame.loc[("orders", "content_type"), "sureness"] == "guess"
 
 
 def test_what_is_not_decided_stops_the_ingest(tmp_path: Path) -> None:
