@@ -177,9 +177,11 @@ def _rates(connection: duckdb.DuckDBPyConnection, table: Table, found: Found) ->
 def _absurd_rates(connection: duckdb.DuckDBPyConnection) -> Iterator[Judged]:
     """Rates far from their currency's others or from what the currency is usually worth, and dollars that are not one.
 
-    What lies outside the contract's bounds is told there already.
+    What lies outside the contract's bounds, or is of no currency that it knows, is told there already: rows under one
+    unknown code need not be of one currency, so that their rates say nothing about each other.
     """
-    within = f"isfinite(usd_rate) AND usd_rate BETWEEN {LEAST_RATE} AND {LARGEST_RATE}"
+    known = ", ".join(f"'{code}'" for code in TABLES["fx_rates"].by_name["currency"].values)
+    within = f"isfinite(usd_rate) AND usd_rate BETWEEN {LEAST_RATE} AND {LARGEST_RATE} AND currency IN ({known})"
     usual = ", ".join(f"('{currency}', {rate!r})" for currency, rate in USUAL_RATES.items())
     off = (
         "SELECT currency, day, usd_rate, worth FROM (SELECT *, median(usd_rate) OVER (PARTITION BY currency) AS middle "

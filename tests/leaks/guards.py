@@ -82,7 +82,7 @@ CHANCE_BOUND = 0.1
 """Spread (standard deviation) of calibrated probabilities that a model of shuffled labels must not reach."""
 
 
-_KNOW_THE_FOLDER = ("marketplace/checks/findings.py", "marketplace/commands.py")
+_KNOW_THE_FOLDER = ("marketplace/reading/files.py",)
 """Modules that name the truth's folder, to pass over it."""
 
 

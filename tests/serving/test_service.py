@@ -149,7 +149,7 @@ def test_explain_agrees_with_rank(shared: TestClient, campaign: dict[str, Any]) 
         ({"campaign_id": "CAMPAIGN", "top": 0}, 400, "'top'"),
         ({"campaign_id": "CAMPAIGN", "top": 1001}, 400, "'top'"),
         ({"campaign_id": "CAMPAIGN", "top": "5"}, 400, "'top'"),
-        ({"campaign_id": "CAMPAIGN", "tops": 5}, 400, "known: brief, campaign_id"),
+        ({"campaign_id": "CAMPAIGN", "tops": 5}, 400, "known: applicants, brief, campaign_id"),
         ({"campaign_id": "CAMPAIGN", "filters": {"min_follower": 5}}, 400, "min_followers"),
         ({"campaign_id": "CAMPAIGN", "filters": {"agency_status": "NONE"}}, 400, "AGENCY_MANAGED"),
         ({"campaign_id": "CAMPAIGN", "weights": {"luck": 1}}, 400, "cooperation"),
@@ -202,9 +202,16 @@ def all_routes(app: Any) -> list[str]:
 
 def test_every_route_there_is_refuses_without_a_key_but_for_the_probes(shared: TestClient) -> None:
     routes = {path or "/" for path in all_routes(shared.app)}
-    assert {"/rank", "/explain", "/feedback", "/docs.json", "/schema.json", "/creators/{creator_id}/card"} <= routes
+    assert {
+        "/rank",
+        "/explain",
+        "/feedback",
+        "/docs.json",
+        "/schema.json",
+        "/creators/{creator_id:path}/card",
+    } <= routes
     nobody = TestClient(shared.app, raise_server_exceptions=False)
-    for path in sorted(routes | {"/static_content/index.css", "/creators/x/card"}):
+    for path in sorted(routes | {"/static_content/index.css", "/creators/x/card", "/creators/x/y/card"}):
         for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
             answer = nobody.request(method, path)
             if path in {"/healthz", "/readyz", "/metrics"}:

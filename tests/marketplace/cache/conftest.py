@@ -26,7 +26,7 @@ def cached_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
-    """A folder with the indispensable tables, which keep the contract, written an hour ago as far as ``mtime`` tells."""
+    """A folder with the indispensable tables, which keeps the contract; written an hour ago by its ``mtime``."""
     at = pd.Timestamp("2025-01-01", tz="UTC")
     rows = {
         "creators": {"creator_id": ["c1", "c2"], "market": ["US", "US"], "joined_at": [at] * 2, "known_at": [at] * 2},
