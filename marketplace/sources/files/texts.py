@@ -86,7 +86,7 @@ class Texts(Columns):
         told = {plain_word(theirs): ours for theirs, ours in origin.words.items()}
         texts = [text_of_cell(value) for value in cells.values]
         results = [told.get(plain_word(text), text) for text in texts]
-        known = results
+        known: list[str | None] = [*results]
         if own_words(column):
             known = [one if one == "" else own_word(column, one) for one in results]
         example = next((text for text, one in zip(texts, known, strict=True) if one is None), "")
