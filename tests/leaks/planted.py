@@ -119,8 +119,9 @@ def _known_at_once(name: str) -> Callable[[Any], Any]:
 
     def told(table: Any) -> Any:
         declared = TABLES[name]
-        # A creator has no event of its own in the contract: it is there since it joined.
-        event = table[declared.event] if declared.event else table.joined_at
+        # What has no event of its own (a creator) is there from its first state on.
+        whole = ibis.window(group_by=table[declared.key[0]])
+        event = table[declared.event] if declared.event else table.known_at.min().over(whole)
         table = table.mutate(event_=event)
         table = _final(table, name) if "known_at" in declared.key else table
         return table.mutate(known_at=_instant(table.event_)).drop("event_")

@@ -212,10 +212,18 @@ def _news(frame: pd.DataFrame, table: str, *, cut: pd.Timestamp, rng: np.random.
             news["decision"], news["replied_at"] = "ACCEPT", news["known_at"]
         if table == "contents":
             news["deleted_at"] = news["known_at"]
+        if table in ("creators", "products"):
+            # Every second one is a thing of its own; the others have changed.
+            news.iloc[::2, news.columns.get_loc(key[0])] = [f"{one}_new{i}" for i, one in enumerate(news[key[0]][::2])]
+        if table == "creators":
+            managed = news["agency_status"] == "AGENCY_MANAGED"
+            news["agency_status"] = np.where(managed, "INDEPENDENT", "AGENCY_MANAGED")
+        if table == "products":
+            news["price"] = 2 * news["price"]
         if table == "samples":
             news["delivered_at"], news["fulfillment_status"] = news["requested_at"], "SUCCEED"
         return news
-    if key[0] not in ("currency", "creator_id") or table == "creators":
+    if key[0] not in ("currency", "creator_id"):
         news[key[0]] = [f"{value}_new{i}" for i, value in enumerate(news[key[0]])]
         return news
     # Readings and rates at other times of the past.
