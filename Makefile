@@ -21,10 +21,10 @@ demo: install
 	$(BIN)/python demo.py
 
 test: install
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --durations=10
+	$(BIN)/python -m pytest -m "not slow" --durations=10
 
 test-all: install
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations=20
+	$(BIN)/python -m pytest --durations=20
 
 serve: install
 	$(BIN)/collabrank serve
