@@ -118,6 +118,25 @@ def test_filters_leave_out_and_count(shared: TestClient, campaign: dict[str, Any
     assert (nobody.json()["considered"], nobody.json()["creators"]) == (0, [])
 
 
+def test_applicants_alone_are_ranked_and_each_has_the_chance_that_nothing_is_posted(
+    shared: TestClient, campaign: dict[str, Any]
+) -> None:
+    body = {"campaign_id": campaign["campaign_id"], "top": 20}
+    everyone = shared.post("/rank", json=body).json()["creators"]
+    asking = [one["creator_id"] for one in everyone[:6]]
+    found = shared.post("/rank", json={**body, "candidates": "applicants", "applicants": asking}).json()
+    assert {one["creator_id"] for one in found["creators"]} == set(asking)
+    assert found["considered"] == len(asking)
+    invited = {one["creator_id"]: one for one in everyone}
+    for one in found["creators"]:
+        # Whoever asks has accepted already: what is left is whether anything is posted.
+        assert one["nothing_posted_probability"] == pytest.approx(1.0 - one["success_probability"])
+        assert one["success_probability"] >= invited[one["creator_id"]]["success_probability"]
+    refused = shared.post("/rank", json={**body, "candidates": "applicants"})
+    assert refused.status_code == 400
+    assert "applicants" in refused.json()["expected"]
+
+
 def test_weights_decide(shared: TestClient, campaign: dict[str, Any]) -> None:
     body = {"campaign_id": campaign["campaign_id"], "top": 1000, "explain": False}
     for name in ("cooperation", "content_volume"):
