@@ -28,11 +28,10 @@ TOLD = 2.0
 """Standard errors from which on sales are missing after the windows."""
 
 SCALE, FREEDOM = 0.15, 3.0
-"""How far below 1 the factor is before the data speak: half of Student's t of this scale and freedom.
-Over laws drawn at random lifts told apart stood too high in all, by some .1 usually, and in none too low; where nothing
-lifts anything the factor is near 0, and no normal law would let the data say so."""
+"""How far the factor is from 1 before the data speak: Student's t of this scale and freedom. Where nothing lifts
+anything it is near 0, and no normal law would let the data say so."""
 
-_PLACES = 2_001
+_PLACES = 4_001
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,9 @@ def anchored(imputation: Imputation | None, lift: Floats, read: Floats) -> Ancho
     """The factor for ``lift`` (USD, (n,)), of which the share ``read`` (n,) was sold on days that are imputed.
 
     Of sales missing after the windows, ``z`` of their standard errors, the share ``1 - 4 / z^2`` is taken off where
-    ``z`` is `TOLD` or more. The factor is the posterior mean under a prior from 0 to 1 (`SCALE`); it is 1 where the
-    lifts' sum is not positive, or there is no ``imputation``.
+    ``z`` is `TOLD` or more. The factor is the posterior mean under a prior about 1 (`SCALE`), at most 1: nothing
+    that makes lifts told apart too low together is known, and a noisy sum shall raise none. It is 1 where the lifts'
+    sum is not positive, or there is no ``imputation``.
     """
     if imputation is None or not len(imputation.rows):
         return Anchor()
@@ -71,10 +71,10 @@ def anchored(imputation: Imputation | None, lift: Floats, read: Floats) -> Ancho
 
 def _posterior(found: float, error: float) -> Anchor:
     """What is to be thought of a factor that was found with a normal error."""
-    place = np.linspace(0.0, 1.0, _PLACES)
+    place = np.linspace(0.0, 2.0, _PLACES)
     prior = -0.5 * (FREEDOM + 1.0) * np.log1p(np.square((place - 1.0) / SCALE) / FREEDOM)
-    log_mass = prior - 0.5 * np.square((place - found) / max(error, 2.0 / _PLACES))
+    log_mass = prior - 0.5 * np.square((place - found) / max(error, 4.0 / _PLACES))
     mass = np.exp(log_mass - log_mass.max())
     mass /= mass.sum()
     mean = float(mass @ place)
-    return Anchor(mean, math.sqrt(float(mass @ np.square(place - mean))))
+    return Anchor(min(mean, 1.0), math.sqrt(float(mass @ np.square(place - mean))))

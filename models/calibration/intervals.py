@@ -8,8 +8,10 @@ prediction misses. The *expected* lift scatters less, and lies in the interval
 more often.
 
 What a partnership adds is hardly ever below zero and often nothing. Where nothing is likelier than the lower tail, no
-lower end above zero would hold, and one at zero loses nothing: the interval then ends at or below zero, and of the 90 %
-one the upper tail has the whole of what may lie outside (that of the 80 % one is as heavy already).
+lower end above zero would hold, and one at zero loses nothing: the interval then ends at or below zero, and of the
+90 % one the upper tail has the whole of what may lie outside (that of the 80 % one is as heavy already). Nor does a
+lower end lie higher, as a share of its prediction, than the lower tail of exact sums of which the truth is a part
+(``low_share``).
 
 **The mean of many.** Rows err together: the calibration is off for all of them
 alike, and partnerships of one campaign share its season and its products. Two
@@ -124,6 +126,8 @@ class MoneySpread:
         Correlation of the errors of two rows of one campaign, 0..1.
     nothing : tuple of float
         Share of outcomes that are nothing at each of ``at``, never rising, 0..1; none told where empty.
+    low_share, low_share_90 : float
+        Share of the prediction, 0..1, above which no lower end of the 80 and of the 90 % interval lies.
 
     Raises
     ------
@@ -140,6 +144,8 @@ class MoneySpread:
     shared: tuple[float, float, float] = (0.0, 0.0, 0.0)
     together: float = 0.0
     nothing: tuple[float, ...] = ()
+    low_share: float = 1.0
+    low_share_90: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(self.at))
@@ -162,6 +168,12 @@ class MoneySpread:
                 look="the bundle's calibration",
             )
 
+        if not 0 <= self.low_share_90 <= self.low_share <= 1:
+            raise BundleError(
+                "shares of the prediction with 0 <= low_share_90 <= low_share <= 1",
+                received=f"{self.low_share_90!r} and {self.low_share!r}",
+                look="the bundle's calibration",
+            )
         falls = all(a >= b for a, b in pairwise(self.nothing))
         shares = all(isinstance(one, (int, float)) and 0 <= one <= 1 for one in self.nothing)
         if len(self.nothing) not in (0, len(self.at)) or not falls or not shares:
@@ -184,6 +196,8 @@ class MoneySpread:
         deviation = np.sqrt(self.variance_at(value))
         z_low, z_high = self.tails(level)
         low, high = value + z_low * deviation, value + z_high * deviation
+        share = self.low_share if level == LEVEL else self.low_share_90
+        low = np.where(value > 0, np.minimum(low, share * value), low)
         nothing = np.interp(value, self.at, self.nothing) if self.nothing else np.zeros_like(deviation)
         ends_at_zero = nothing > (1 - level) / 2
         # One tail of 10 % is the upper end of the 80 % interval.
@@ -352,7 +366,7 @@ def fit_money_spread(
     *,
     label_se: Many | float = 0.0,
     campaign: np.ndarray | None = None,
-    nothing: Many | None = None,
+    seen: Many | None = None,
 ) -> MoneySpread:
     """The spread of true money about its out-of-fold prediction, net of the labels' own noise.
 
@@ -366,8 +380,10 @@ def fit_money_spread(
         Standard error of each label; 0 where it is exact.
     campaign : (n,), optional
         Campaign of each row, for ``together``; without it campaigns are taken not to differ.
-    nothing : float64 (n,), optional
-        1 where a row is known to have brought nothing, else 0; without it, where an exact label is zero.
+    seen : float64 (n,), optional
+        Of labels that are not exact: exact sums of which the truth is a part, in any unit. Where nothing was seen
+        nothing was brought, and the truth is as often far below its prediction as they are below theirs, or oftener.
+        Without it the labels themselves, where all are exact.
 
     Raises
     ------
@@ -379,10 +395,12 @@ def fit_money_spread(
     f, y = as_floats(predicted), as_floats(label)
     s = np.broadcast_to(as_floats(label_se), f.shape).astype(np.float64)
     groups = np.zeros(f.shape, dtype=np.int64) if campaign is None else np.unique(campaign, return_inverse=True)[1]
-    none = ((y == 0) & (s == 0)).astype(np.float64) if nothing is None else as_floats(nothing)
-    _same_length("predictions, labels and campaigns", f, y, s, groups, none)
+    exact = y if seen is None else as_floats(seen)
+    told_exactly = seen is not None or not s.any()
+    none = ((exact == 0) & told_exactly).astype(np.float64)
+    _same_length("predictions, labels and campaigns", f, y, s, groups, exact)
     whole = np.isfinite(f) & np.isfinite(y) & np.isfinite(s)
-    f, y, s, groups, none = f[whole], y[whole], s[whole], groups[whole], none[whole]
+    f, y, s, groups, exact, none = f[whole], y[whole], s[whole], groups[whole], exact[whole], none[whole]
     _same_length("finite predictions and labels", f, y, s)
     parts = _bins(f)
     off = _pulled_in(y - f, parts)
@@ -400,11 +418,12 @@ def fit_money_spread(
     rows = as_floats([float(len(part)) for part in parts])
     shares = isotonic_regression([float(none[part].mean()) for part in parts], weights=rows, increasing=False).x
     told = tuple(np.clip(np.minimum.accumulate(shares), 0.0, 1.0).tolist())
+    lowest = _lowest(f, exact) if seen is not None else {}
     v = MoneySpread(*knots).variance_at(f)
     whole_sd = np.sqrt(v + s**2)
     together = 0.0 if campaign is None else _correlation_within(off / whole_sd, groups, np.sqrt(v) / whole_sd)
     if f.size < _TAIL_ROWS:
-        return MoneySpread(*knots, nothing=told, together=together)
+        return MoneySpread(*knots, nothing=told, together=together, **lowest)
     z: list[float] = []
     where, share = _truths_shape((y - f) / np.sqrt(v), s / np.sqrt(v))
     for level in LEVELS:
@@ -414,7 +433,17 @@ def fit_money_spread(
         z += [min(float(ends[0]), 0.0), max(float(ends[1]), 0.0)]
     low, high, low_90, high_90 = z
     ends_at = (low, high, min(low_90, low), max(high_90, high))
-    return MoneySpread(*knots, *ends_at, nothing=told, together=together)
+    return MoneySpread(*knots, *ends_at, nothing=told, together=together, **lowest)
+
+
+def _lowest(f: Floats, seen: Floats) -> dict[str, Any]:
+    """``low_share`` and ``low_share_90``: tails of what was seen, over what was to be seen at the same prediction."""
+    finite = np.isfinite(seen) & (f > 0)
+    if finite.sum() < _BIN_ROWS or not seen[finite].sum() > 0:
+        return {}
+    ratio = seen[finite] / (f[finite] * (seen[finite].sum() / f[finite].sum()))
+    tails = np.clip(np.quantile(ratio, [(1 - level) / 2 for level in LEVELS]), 0.0, 1.0).tolist()
+    return dict(zip(("low_share", "low_share_90"), tails, strict=True))
 
 
 def _pulled_in(off: Floats, parts: list[np.ndarray]) -> Floats:

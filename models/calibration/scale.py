@@ -332,7 +332,7 @@ def fit_money(
     plain: Many | None = None,
     plain_se: Many | None = None,
     slope: float | None = None,
-    nothing: Many | None = None,
+    seen: Many | None = None,
 ) -> Calibration:
     """Calibrate money on out-of-fold raw scores: log-linear, or a line where the weighted mean is not positive.
 
@@ -359,8 +359,8 @@ def fit_money(
         of labels that are not exact is fitted to them alone.
     slope : float, optional
         Of the curve, where the score is the money's logarithm already and its level alone is to be found.
-    nothing : float64 (n,), optional
-        1 where a row is known to have brought nothing, else 0, as for `fit_money_spread`.
+    seen : float64 (n,), optional
+        USD: exact sums of which the money is a part, as for `fit_money_spread`.
 
     Raises
     ------
@@ -372,29 +372,28 @@ def fit_money(
         raise TrainingError("a scale and its factor together", received="one of them", look="models.calibration.scale")
     unit: Floats | float = 1.0 if factor is None else as_floats(factor)
     y, s = y / unit, s / unit
-    none = None if nothing is None else as_floats(nothing)
+    exact = None if seen is None else as_floats(seen) / unit
     x = as_floats(score)
     curve = _money_curve(x, y, s, weight=weight, slope=slope)
-    seen, noise = y, s
+    untouched, noise, among = y, s, np.ones(y.shape, dtype=bool)
     if plain is not None and plain_se is not None:
-        seen, noise = (as_floats(values) / unit for values in (plain, plain_se))
-        there = np.isfinite(seen) & np.isfinite(noise)
-        x, seen, noise = x[there], seen[there], noise[there]
-        if seen.size >= LEAST_PLAIN:
+        untouched, noise = (as_floats(values) / unit for values in (plain, plain_se))
+        among = np.isfinite(untouched) & np.isfinite(noise)
+        x, untouched, noise = x[among], untouched[among], noise[among]
+        if untouched.size >= LEAST_PLAIN:
             # Exact labels have no prior to be freed from: their half keeps their mean.
             usual = _steadied(curve, as_floats(score), y, s, slope=slope) if s.any() else curve
-            curve = Blend(_steadied(curve, x, seen, noise, slope=slope), usual)
-        campaign_seen = None if campaign is None else campaign[there]
-        none_seen = None if none is None else none[there]
-    else:
-        campaign_seen, none_seen = campaign, none
-    if s.any() and plain is not None and seen.size >= LEAST_PLAIN:
+            curve = Blend(_steadied(curve, x, untouched, noise, slope=slope), usual)
+    theirs = None if campaign is None else campaign[among]
+    if s.any() and plain is not None and untouched.size >= LEAST_PLAIN:
         # Shrinkage has taken some of the scatter out of the labels, and nobody knows how much.
-        spread = fit_money_spread(curve(x), seen, label_se=noise, campaign=campaign_seen, nothing=none_seen)
+        spread = fit_money_spread(
+            curve(x), untouched, label_se=noise, campaign=theirs, seen=None if exact is None else exact[among]
+        )
     else:
-        spread = fit_money_spread(curve(as_floats(score)), y, label_se=s, campaign=campaign, nothing=none)
-    if campaign_seen is not None and seen.size >= LEAST_PLAIN:
-        spread = replace(spread, shared=fit_shared(curve(x), seen, label_se=noise, campaign=campaign_seen))
+        spread = fit_money_spread(curve(as_floats(score)), y, label_se=s, campaign=campaign, seen=exact)
+    if theirs is not None and untouched.size >= LEAST_PLAIN:
+        spread = replace(spread, shared=fit_shared(curve(x), untouched, label_se=noise, campaign=theirs))
     return Calibration(_weights(heads), curve, spread, scale)
 
 

@@ -281,7 +281,7 @@ def _money(quantity: Quantity, mixture: Mixture, stored: Mapping[str, str], data
         plain=told.plain[rows],
         plain_se=told.plain_se[rows],
         slope=1.0 if mixture.whole else None,
-        nothing=(data.column("attributed_usd") <= 0)[rows].astype(np.float64),
+        seen=data.column("attributed_usd")[rows] if told.se[rows].any() else None,
     )
 
 

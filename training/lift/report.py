@@ -225,7 +225,8 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
         placebos = [] if before is None else placebo_tests(before, ripe)
         siblings = None if kin is None else sibling_check(market, kin, mean)
     anchor = anchored(imputation, mean, evidence.read)
-    campaigns = [_held(one, anchor) for one in campaigns]
+    # A campaign's interval has not the doubt that all campaigns share, as it has not that about the checks.
+    campaigns = [replace(one, estimate=anchor.factor * one.estimate, se=anchor.factor * one.se) for one in campaigns]
     disagreement, misled, overall = _overall(evidence, learned, imputation, lift=mean, usd=usd)
     learned = _held(learned, anchor)
     brand = market.frame("products", ["product_id", "brand_id"]).drop_duplicates("product_id").set_index("product_id")

@@ -152,6 +152,8 @@ def test_nothing_to_fit_on_is_an_error():
         {"kind": "money", "at": [1], "variance": [1], "nothing": [1.5]},
         {"kind": "money", "at": [1], "variance": [1], "nothing": [0.5, 0.5]},
         {"kind": "money", "at": [1, 2], "variance": [1, 1], "nothing": [0.1, 0.2]},
+        {"kind": "money", "at": [1], "variance": [1], "low_share": 1.1},
+        {"kind": "money", "at": [1], "variance": [1], "low_share": 0.1, "low_share_90": 0.2},
         {"kind": "money", "at": [2, 1], "variance": [1, 1]},
         {"kind": "money", "at": [1, 1], "variance": [1, 1]},
         {"kind": "money", "at": [1, 2], "variance": [1, 0.5]},
@@ -174,7 +176,7 @@ def test_impossible_spreads_are_refused(content):
 
 def test_spreads_survive_json():
     for spread in (
-        MoneySpread((1.0, 2.0), (0.1, 0.3), -1.1, 1.4, -1.2, 3.0, (1.0, 0.1, 0.2), 0.3, (0.4, 0.1)),
+        MoneySpread((1.0, 2.0), (0.1, 0.3), -1.1, 1.4, -1.2, 3.0, (1.0, 0.1, 0.2), 0.3, (0.4, 0.1), 0.3, 0.2),
         ProbabilitySpread((0.5,), (3.0,)),
     ):
         assert spread_from_dict(spread.as_dict()) == spread
@@ -211,3 +213,21 @@ def test_half_of_all_bring_nothing_and_the_interval_holds_as_many_as_it_says() -
     low, high = spread.interval(predicted[~learn], 0.9)
     inside = (low <= came[~learn]) & (came[~learn] <= high)
     assert inside.mean() == pytest.approx(0.9, abs=0.02)
+
+
+def test_no_lower_end_is_higher_than_the_tail_of_what_was_seen() -> None:
+    rng = np.random.default_rng(11)
+    predicted = rng.lognormal(4.0, 0.5, size=3_000)
+    seen = 3.0 * predicted * rng.gamma(0.7, 1 / 0.7, 3_000)
+    # Of what was seen a part that differs is true, and it is told with great noise.
+    truth = seen / 3.0 * rng.beta(4.0, 2.0, 3_000) * 1.5
+    noise = np.full(3_000, 3.0 * predicted.mean())
+    label = truth + noise * rng.normal(size=3_000)
+    spread = fit_money_spread(predicted, label, label_se=noise, seen=seen)
+    low, low_90 = np.quantile(seen / (predicted * seen.sum() / predicted.sum()), [0.1, 0.05])
+    assert (spread.low_share, spread.low_share_90) == pytest.approx((low, low_90))
+    assert (spread.interval(predicted)[0] <= low * predicted + 1e-9).all()
+    # Which keeps what lies below within some tenth and twentieth.
+    assert (truth < spread.interval(predicted)[0]).mean() < 0.15
+    assert (truth < spread.interval(predicted, 0.9)[0]).mean() < 0.08
+    assert fit_money_spread(predicted, label, label_se=noise).low_share == 1.0

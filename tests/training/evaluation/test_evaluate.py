@@ -132,7 +132,7 @@ def test_all_slices_calibration_and_coverage_are_there(found):
     assert any(row.slice.startswith("creator=") for row in found.coverages)
     for row in found.coverages:
         if row.slice == "all":
-            assert 0.5 < row.coverage <= 1.0
+            assert 0.6 < row.coverage <= 1.0
 
 
 def test_noise_free_data_is_the_truth_of_the_invited(small_market, small_split, taught):
