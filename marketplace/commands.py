@@ -141,17 +141,7 @@ def ingest(
     else:
         where = folder or (Path(source) if source != files.SOURCE.name else None)
         report = run(files.from_folder(mapping), out, folder=where)
-    if as_json:
-        print(json.dumps(report.as_dict(), indent=2))
-        return
-    for table, rows in report.rows.items():
-        print(f"{table:<18} {rows:>9,} rows")
-    print("\nThe source lacks:")
-    for name, consequence in report.missing.items():
-        print(f"  {name:<30} {consequence}")
-    print("\nTo know:")
-    for note in report.notes:
-        print(f"  {note}")
+    print_result(report, as_json)
 
 
 @sources.command()

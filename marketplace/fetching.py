@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from marketplace.instants import read_instant
-from marketplace.options import AsJson
+from marketplace.options import AsJson, print_result
 
 __all__ = ["tiktok_shop"]
 
@@ -69,14 +68,4 @@ def tiktok_shop(
         auth_host=auth_host or AUTH_HOST,
         patience=Patience(per_second=per_second),
     )
-    if as_json:
-        print(json.dumps(report.as_dict(), indent=2))
-        return
-    for table, rows in report.rows.items():
-        print(f"{table:<18} {rows:>9,} rows")
-    print("\nThe API lacks:")
-    for name, consequence in report.missing.items():
-        print(f"  {name:<40} {consequence}")
-    print("\nTo know:")
-    for note in report.notes:
-        print(f"  {note}")
+    print_result(report, as_json)

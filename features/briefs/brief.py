@@ -236,13 +236,19 @@ class PriceBook:
         return self._fx.get((currency, day_number(at)), float("nan"))
 
     def price_and_margin(self, product_ids: Iterable[str], category: str, at: pd.Timestamp) -> tuple[float, float]:
-        """Average price in USD and gross margin of products known by ``at`` (a brief brings its own products)."""
+        """Average price in USD and gross margin of products known by ``at`` (a brief brings its own products).
+
+        The price is NaN where they have prices and no rate is known for any.
+        """
         there = self._products.loc[self._products.index.intersection(sorted(set(product_ids)))]
         there = there[there["known_at"] <= at]
         there = there[~there.index.duplicated(keep="last")]
         rates = there["currency"].map({c: self.usd_rate(c, at) for c in there["currency"].unique()})
         usd = (there["price"] * rates.astype(float)).dropna()
-        price = float(usd.mean()) if len(usd) else self._usual_price(category, at)
+        if len(usd):
+            price = float(usd.mean())
+        else:  # money without a rate is not known; what others cost stands in for products without a price alone
+            price = float("nan") if there["price"].notna().any() else self._usual_price(category, at)
         margins = there["gross_margin_rate"].dropna()
         if not len(margins) and category in self._by_category:
             peers = self._by_category[category]

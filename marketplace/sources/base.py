@@ -70,6 +70,18 @@ class IngestReport:
     missing: dict[str, str]
     notes: list[str]
 
+    def __str__(self) -> str:
+        """The report in words, a line each."""
+        return "\n".join(
+            [
+                *(f"{table:<18} {rows:>9,} rows" for table, rows in self.rows.items()),
+                "\nThe source lacks:",
+                *(f"  {name:<40} {consequence}" for name, consequence in self.missing.items()),
+                "\nTo know:",
+                *(f"  {note}" for note in self.notes),
+            ]
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """The same for a program."""
         return asdict(self)

@@ -97,7 +97,7 @@ def test_a_campaign_that_cannot_be_told_in_money_is_refused_by_name(small: Path,
 
     market = open_marketplace(without(small, tmp_path / "m", tables={"fx_rates"}))
     campaigns = market.frame("campaigns")
-    offers = campaigns["flat_fee"] > 0  # no money at all needs no rate, and a price may be the category's
+    offers = campaigns["has_free_sample"] | (campaigns["flat_fee"] > 0)  # no money at all needs no rate
     foreign = campaigns.loc[(campaigns["currency"] != "USD") & offers, "campaign_id"].to_list()
     with pytest.raises(BriefError, match="no fx_rates for money in"):
         told_campaigns(market, foreign)
