@@ -310,7 +310,7 @@ class Shop:
             if reading is not None:
                 record |= self._reading(reading, creator["market"])
             self.searched[agency].append(record)
-            self.profiles[name] = self._profile(creator["username"], MARKETS[creator["market"]], sold[name])
+            self.profiles[name] = self._profile(creator["username"], MARKETS[creator["market"]].currency, sold[name])
 
     def _reading(self, reading: Json, market: str) -> Json:
         told: Json = {}
