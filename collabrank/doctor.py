@@ -106,8 +106,9 @@ def _store() -> str:
     uri = default_tracking_uri()
     if uri.startswith("sqlite:") and not state_folder("mlflow", "mlflow.db").exists():
         return f"{uri}, empty: nothing trained yet"
-    champion = aliased(open_store(uri), CHAMPION)
-    return f"{uri}, " + (f"champion version {champion.number}" if champion else "no champion yet")
+    store = open_store(uri)
+    champion = aliased(store, CHAMPION)
+    return f"{store.told}, " + (f"champion version {champion.number}" if champion else "no champion yet")
 
 
 def _keys() -> str:
