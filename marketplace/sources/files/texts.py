@@ -18,11 +18,11 @@ __all__ = ["FLAGS", "Texts", "own_word", "own_words", "plain_word"]
 
 YES = (
     "true", "yes", "y", "1", "1.0", "t", "ja", "wahr", "oui", "vrai", "si", "sí", "sì", "verdadero", "vero", "sim",
-    "ya", "benar", "có", "đúng", "ใช่", "はい", "有", "是", "有り", "x", "✓", "✔",
+    "ya", "benar", "có", "đúng", "ใช่", "はい", "有", "是", "有り", "x", "예", "네", "✓", "✔",
 )  # fmt: skip
 NO = (
     "false", "no", "n", "0", "0.0", "f", "nein", "falsch", "non", "faux", "falso", "não", "nao", "tidak", "bukan",
-    "không", "sai", "ไม่", "ไม่ใช่", "いいえ", "無", "否", "无", "なし",
+    "không", "sai", "ไม่", "ไม่ใช่", "いいえ", "無", "否", "无", "なし", "아니오", "아니요",
 )  # fmt: skip
 FLAGS: Mapping[str, bool] = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 """Words for yes and no, in lower case."""
