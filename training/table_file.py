@@ -94,5 +94,5 @@ def is_text(kind: pa.DataType) -> bool:
 
 def texts(values: pa.ChunkedArray) -> pd.Series:
     """A text column (`is_text`) as objects, None where it is empty."""
-    told = values.to_pandas().astype("object")
+    told: pd.Series = values.to_pandas().astype("object")
     return told.where(told.notna() & (told != ""), None)
