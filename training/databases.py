@@ -13,7 +13,7 @@ from urllib.parse import quote
 from marketplace.errors import TrainingError
 from marketplace.warehouse import redacted, without_secrets
 
-__all__ = ["database_address", "file_of", "require_answer", "sqlite_address"]
+__all__ = ["database_address", "file_of", "require_answer", "sqlite_address", "told"]
 
 PATIENCE = 10
 """Seconds that a database has to answer."""
@@ -42,6 +42,11 @@ def file_of(address: str) -> Path | None:
     return None if name in (None, "", ":memory:") else Path(str(name))
 
 
+def told(address: str) -> str:
+    """``address`` as it may be printed: a SQLite file by its path, another database without its password."""
+    return f"sqlite {file_of(address)}" if address.startswith("sqlite:") else redacted(address)
+
+
 def require_answer(address: str, *, what: str, look: str) -> None:
     """Refuse an address that nothing answers at; a SQLite file, which may be new, is not asked.
 
@@ -63,7 +68,7 @@ def require_answer(address: str, *, what: str, look: str) -> None:
     trouble = _unheard(address) if server else _unconnected(address)
     if trouble is not None:
         words = without_secrets(trouble, address)
-        raise TrainingError(what, received=f"{redacted(address)}: {words}", look=look)
+        raise TrainingError(what, received=f"{told(address)}: {words}", look=look)
 
 
 def _unheard(address: str) -> str | None:

@@ -26,7 +26,7 @@ def test_tune_and_train_keep_everything_in_postgres(
     monkeypatch.setenv("COLLABRANK_STUDIES", studies)
     shell = shell_at(tmp_path / "home")
     tuned = shell.json("tune", small_market, "--minutes", "4", "--trials", "2")
-    assert tuned["states"]["complete"] + tuned["states"]["pruned"] >= 2
+    assert tuned["trials"]["complete"] + tuned["trials"]["pruned"] >= 2
     again = shell.json("tune", small_market, "--minutes", "4", "--trials", "2")
     assert again["study"] == tuned["study"]
     trained = shell.json("train", small_market)

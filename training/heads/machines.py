@@ -26,6 +26,7 @@ import numpy as np
 
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import TrainingError
+from marketplace.progress import say
 from models.quiet import route_log
 
 __all__ = ["Machines", "Share", "across", "machines_at_work", "share_of"]
@@ -166,34 +167,39 @@ def across(machines: Machines, digest: str) -> Iterator[None]:
 def _connect(anything: Any, machines: Machines) -> None:
     import lightgbm
 
-    end = time.monotonic() + PATIENCE
+    end, waiting = time.monotonic() + PATIENCE, False
+    port = int(machines.addresses[machines.number - 1].rpartition(":")[2])
     while True:
         try:
             with _without_output():
                 anything.set_network(
                     list(machines.addresses),
-                    local_listen_port=int(machines.addresses[machines.number - 1].rpartition(":")[2]),
+                    local_listen_port=port,
                     listen_time_out=max(int(PATIENCE // 60), 1),
                     num_machines=len(machines.addresses),
                 )
             return
         except lightgbm.basic.LightGBMError as reason:
-            # For a minute after a run the system keeps the port of its last connections.
             if "Binding port" not in str(reason) or time.monotonic() > end:
                 raise _apart(str(reason)) from reason
-            time.sleep(1.0)
+            if not waiting:
+                waiting = True
+                say(f"waiting for port {port}, which the system keeps for a minute after it was used")
+            time.sleep(2.0)
 
 
 @contextmanager
 def _without_output() -> Iterator[None]:
-    """LightGBM listens in a thread of its own, whose messages go to standard output past every logger."""
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    """LightGBM listens in a thread of its own, whose messages go past every logger; its failures are raised as well."""
+    kept, nowhere = [os.dup(1), os.dup(2)], os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        for place, one in enumerate(kept, start=1):
+            os.dup2(one, place)
+            os.close(one)
         os.close(nowhere)
 
 

@@ -12,6 +12,7 @@ for all).
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import json
 import logging
@@ -33,8 +34,8 @@ import pandas as pd
 from marketplace.errors import TrainingError
 from marketplace.jsonable import json_text
 from marketplace.state import state_folder
-from marketplace.warehouse import redacted, without_secrets
-from training.databases import database_address, file_of, require_answer, sqlite_address
+from marketplace.warehouse import without_secrets
+from training.databases import database_address, file_of, require_answer, sqlite_address, told
 
 __all__ = ["Run", "Store", "default_tracking_uri", "open_store", "require_store"]
 
@@ -68,7 +69,7 @@ def default_tracking_uri() -> str:
     if "://" not in uri or uri.startswith("file:"):
         raise TrainingError(
             "MLFLOW_TRACKING_URI as sqlite:///FILE, postgresql+psycopg://… or http(s)://…",
-            received=redacted(uri),
+            received=told(uri),
             look="README.md, Compare models; unset it to use var/mlflow/mlflow.db",
         )
     return database_address(uri)
@@ -190,7 +191,7 @@ class Store:
     @property
     def told(self) -> str:
         """Where it is, without its password."""
-        return redacted(self.uri)
+        return told(self.uri)
 
     def of_marketplace(self, folder: str | Path, fingerprint: str) -> Store:
         """The same store, for runs on the marketplace in ``folder`` with that `Marketplace.fingerprint`.
@@ -353,20 +354,24 @@ def open_store(uri: str | None = None) -> Store:
     file = file_of(uri)
     if file is not None:
         file.absolute().parent.mkdir(parents=True, exist_ok=True)
+        if file.parent != (written := Path(uri.removeprefix("sqlite:///")).parent):
+            # MLflow makes the folder of the address as it is written, escapes and all.
+            atexit.register(_sweep, written)
     try:
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or uri)
         client.search_experiments(max_results=1)
-        if file is not None and file.parent != (written := Path(uri.removeprefix("sqlite:///")).parent):
-            # MLflow makes the folder of the address as it is written, escapes and all.
-            with suppress(OSError):
-                os.removedirs(written)
     except (MlflowException, SQLAlchemyError, OSError) as reason:
         raise TrainingError(
             "an MLflow store that can be opened",
-            received=f"{redacted(uri)}: {without_secrets(str(reason).splitlines()[0], uri)}",
+            received=f"{told(uri)}: {without_secrets(str(reason).splitlines()[0], uri)}",
             look=_LOOK,
         ) from reason
     return Store(uri, client, os.environ.get("MLFLOW_EXPERIMENT_NAME") or "collabrank")
+
+
+def _sweep(folder: Path) -> None:
+    with suppress(OSError):
+        os.removedirs(folder)
 
 
 def _key(name: str) -> str:

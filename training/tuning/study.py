@@ -31,7 +31,7 @@ from typing import Any
 from marketplace.errors import TrainingError
 from marketplace.state import state_folder
 from marketplace.warehouse import redacted, without_secrets
-from training.databases import database_address, require_answer, sqlite_address
+from training.databases import database_address, require_answer, sqlite_address, told
 from training.heads import BLOCKS, FEATURE_SET_CHOICES, STEP, Hyperparameters
 
 __all__ = [
@@ -116,14 +116,14 @@ def studies_address() -> str:
     TrainingError
         The variable names neither a PostgreSQL nor a SQLite file.
     """
-    told = os.environ.get("COLLABRANK_STUDIES", "").strip()
-    if not told:
+    asked = os.environ.get("COLLABRANK_STUDIES", "").strip()
+    if not asked:
         return sqlite_address(studies_file())
-    address = database_address(told)
+    address = database_address(asked)
     if not re.match(r"(postgresql(\+\w+)?|sqlite)://", address):
         raise TrainingError(
             "COLLABRANK_STUDIES as postgresql+psycopg://… or sqlite:///FILE",
-            received=redacted(told),
+            received=redacted(asked),
             look="docs/tuning.md; unset it to use var/tune/tune.db",
         )
     return address
@@ -200,16 +200,12 @@ def _plainly() -> Iterator[None]:
         raise _unusable(reason.__cause__ or reason) from reason
 
 
-def _where() -> str:
-    """The database as people may read it."""
-    return redacted(studies_address()) if os.environ.get("COLLABRANK_STUDIES", "").strip() else str(studies_file())
-
-
 def _unusable(reason: BaseException) -> TrainingError:
-    words = str(reason).splitlines()
+    address = studies_address()
+    words = [*str(reason).splitlines(), type(reason).__name__]
     return TrainingError(
         "a database of studies that can be read and written",
-        received=f"{_where()}: {without_secrets(words[0], studies_address()) if words else type(reason).__name__}",
+        received=f"{told(address)}: {without_secrets(words[0], address)}",
         look="whether another process holds it or another version wrote it; renamed, it is kept and a new one begun",
     )
 
@@ -261,7 +257,7 @@ def open_study(name: str, *, seed: int | None) -> Iterator[Any]:
         if known["version"] != STUDY_VERSION:
             raise TrainingError(
                 f"a study of version {STUDY_VERSION}",
-                received=f"{name} of version {known['version']} in {_where()}",
+                received=f"{name} of version {known['version']} in {told(studies_address())}",
                 look="the collabrank that wrote it; renamed, the file is kept and a new one begun",
             )
         if seed is not None and seed != known["seed"]:
