@@ -101,13 +101,15 @@ def _bundle() -> str:
 
 
 def _store() -> str:
+    from training.databases import told
     from training.tracking import CHAMPION, aliased, default_tracking_uri, open_store
 
     uri = default_tracking_uri()
     if uri.startswith("sqlite:") and not state_folder("mlflow", "mlflow.db").exists():
-        return f"{uri}, empty: nothing trained yet"
-    champion = aliased(open_store(uri), CHAMPION)
-    return f"{uri}, " + (f"champion version {champion.number}" if champion else "no champion yet")
+        return f"{told(uri)}, empty: nothing trained yet"
+    store = open_store(uri)
+    champion = aliased(store, CHAMPION)
+    return f"{store.told}, " + (f"champion version {champion.number}" if champion else "no champion yet")
 
 
 def _keys() -> str:

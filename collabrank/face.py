@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from features.indices import IndexFrame, ScoreCard
     from features.snapshot import Snapshot
     from marketplace.checks import Report
+    from marketplace.sources import IngestReport
+    from marketplace.sources.files import Proposal
     from marketplace.tables import Marketplace
     from training.data import TrainingData
     from training.evaluation import Evaluation
@@ -37,9 +39,11 @@ __all__ = [
     "compare",
     "evaluate",
     "indices",
+    "ingest",
     "lift",
     "open_marketplace",
     "promote",
+    "propose",
     "rank",
     "rollback",
     "score",
@@ -142,6 +146,86 @@ def simulate(
     require_replaceable(out)
     run(Path(out), creators=creators, campaigns=campaigns, days=days, seed=seed, world=declared)
     return open_marketplace(out)
+
+
+def propose(folder: str | Path, *, out: str | Path | None = None, replace: bool = False) -> Proposal:
+    """Look at exported files (CSV, Excel, JSON lines, Parquet) and write the mapping that they suggest, to be edited.
+
+    Parameters
+    ----------
+    folder : path
+        The files as they were exported.
+    out : path, optional
+        The mapping file; by default ``mapping.toml`` in the folder.
+    replace : bool
+        Write over a mapping that is there already.
+
+    Returns
+    -------
+    Proposal
+        ``.to_frame()`` has one row a column with how sure it is, ``.decisions`` what a person has to look at.
+
+    Raises
+    ------
+    SourceError
+        There are no files that can be read, or a mapping is there already.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path("exports").mkdir()
+    >>> for name in ["creators", "products", "campaigns", "invitations", "orders", "fx_rates"]:
+    ...     tiny.frame(name).to_csv(f"exports/{name}.csv", index=False)
+    >>> proposal = cr.propose("exports")
+    >>> proposal.to_frame()["table"].nunique()
+    7
+    """
+    from marketplace.sources import files
+
+    found = files.propose(Path(folder))
+    files.write_proposal(found, Path(folder) / files.MAPPING if out is None else Path(out), replace=replace)
+    return found
+
+
+def ingest(folder: str | Path, out: str | Path, *, mapping: str | Path | None = None) -> IngestReport:
+    """Write a marketplace from a folder of exported files, by a mapping such as `propose` writes.
+
+    Parameters
+    ----------
+    folder : path
+        The files.
+    out : path
+        The folder to write; an earlier marketplace in it is replaced as a whole, anything else is not.
+    mapping : path, optional
+        The mapping file; by default ``mapping.toml`` in the folder of the files.
+
+    Returns
+    -------
+    IngestReport
+        What was written, what the files lack, and what to know of them.
+
+    Raises
+    ------
+    SourceError
+        The files do not read as the mapping says (everything that is wrong, by file, row and column), or something is
+        left to decide.
+    ContractError
+        ``out`` holds something else.
+
+    Examples
+    --------
+    >>> cr.ingest("exports", "mine").to_frame().loc["creators", "rows"]
+    np.int64(50)
+    >>> report = cr.ingest("exports", "mine", mapping="exports/mapping.toml")
+    >>> len(cr.open_marketplace("mine").frame("creators"))
+    50
+    """
+    from marketplace.sources import files
+    from marketplace.sources import ingest as run
+    from marketplace.tables import require_replaceable
+
+    require_replaceable(out)
+    return run(files.from_folder(None if mapping is None else Path(mapping)), Path(out), folder=Path(folder))
 
 
 def signals(

@@ -64,10 +64,12 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     brief = brief_of(served, request)
     filters = request.filters.model_dump(exclude_none=True)
     applied = request.applicants is not None
+    unknown: list[str] = []
     if request.applicants is not None:
         chosen = set(filters.get("include_only_creator_ids", request.applicants))
         filters["include_only_creator_ids"] = [one for one in request.applicants if one in chosen]
         brief = replace(brief, has_free_sample=True)
+        unknown = [one for one in dict.fromkeys(request.applicants) if one not in snapshot.rows_of]
     rows, filtered_out = snapshot.candidates(brief, filters)
     matrix = snapshot.matrix(brief, rows)
     ranked: list[RankedCreator] = []
@@ -92,6 +94,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         filtered_out=filtered_out,
+        unknown_applicants=unknown,
         creators=creators,
     )
     line = _line("rank", served, request, brief, request_id=request_id) | {
@@ -100,6 +103,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         "candidates": request.candidates,
         "considered": len(rows),
         "filtered_out": filtered_out,
+        "unknown_applicants": unknown,
         "creators": _scored(ranked, matrix),
     }
     return answer, line

@@ -257,6 +257,9 @@ class RankAnswer(_Ranked):
     """The best creators for a brief, best first."""
 
     filtered_out: dict[str, int] = Field(description="Creators left out, by reason.")
+    unknown_applicants: list[str] = Field(
+        default_factory=list, description="Of `applicants`, those whom the snapshot does not know, as they were sent."
+    )
     creators: list[CreatorAnswer]
 
 

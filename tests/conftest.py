@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.postgres import started
 
 if TYPE_CHECKING:
     from training.data.dataset import TrainingData
@@ -32,11 +35,19 @@ def small_market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL, without a database, of a PostgreSQL started for the tests."""
+    with started() as url:
+        yield url
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty ``COLLABRANK_HOME`` for one test."""
     monkeypatch.setenv("COLLABRANK_HOME", str(tmp_path))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("MLFLOW_TRACKING_URI", "COLLABRANK_STUDIES"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
 
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace
+from training.table_file import is_text, open_table, problem, texts
 
 __all__ = ["read_applicants"]
 
@@ -29,32 +28,40 @@ def read_applicants(applicants: str | Path | Sequence[str], market: Marketplace)
     ------
     ContractError
         The file cannot be read or has no such column, there is nobody in it, or somebody whom the marketplace does
-        not know.
+        not know; every problem at once.
     """
-    file = Path(applicants) if isinstance(applicants, str | Path) else None
-    ids = list(applicants) if file is None else _read(file)  # type: ignore[arg-type]
-    where = "the applicants" if file is None else str(file)
-    found = list(dict.fromkeys(ids))
-    strange = sorted(set(found) - set(market.frame("creators", ["creator_id"])["creator_id"]))
-    if strange or not found:
-        raise ContractError(
-            "creator_ids of the marketplace's creators",
-            received=f"{len(strange)} others, such as {', '.join(strange[:3])}" if found else "nobody",
-            look=where,
-        )
+    if not isinstance(applicants, str | Path):
+        found, look, problems = list(dict.fromkeys(map(str, applicants))), "the applicants", list[str]()
+    else:
+        found, problems = _read(Path(applicants))
+        look = str(applicants)
+    known = set(market.frame("creators", ["creator_id"])["creator_id"])
+    strange = [one for one in found if one not in known]
+    problems += problem("unknown creator_id", strange, len(strange))
+    if not found and not problems:
+        problems = ["nobody"]
+    if problems:
+        raise _refusal(problems, look)
     return found
 
 
-def _read(file: Path) -> list[str]:
-    try:
-        if file.suffix.lower() == ".csv":
-            options = pc.ConvertOptions(column_types={"creator_id": pa.string()}, include_columns=["creator_id"])
-            table = pc.read_csv(file, convert_options=options)
-        else:
-            table = pq.read_table(file, columns=["creator_id"])
-        ids = table["creator_id"].cast(pa.string()).drop_null().to_pylist()
-    except (OSError, KeyError, pa.ArrowException) as reason:
-        raise ContractError(
-            "a CSV or Parquet file with a column creator_id", received=str(reason).splitlines()[0], look=str(file)
-        ) from reason
-    return [str(one) for one in ids]
+def _refusal(problems: list[str], look: str) -> ContractError:
+    return ContractError("creator_ids of the marketplace's creators", received="; ".join(problems), look=look)
+
+
+def _read(file: Path) -> tuple[list[str], list[str]]:
+    """The ids of the file, each once, and what is wrong with it; empty cells are nobody."""
+    opened = open_table(file, refuse=lambda problems: _refusal(problems, str(file)))
+    names = opened.table.column_names
+    if names.count("creator_id") != 1:
+        said = "missing" if "creator_id" not in names else "there more than once"
+        found = ", ".join(map(repr, names)) or "none"
+        return [], [*opened.problems, f"column creator_id {said} (columns found: {found})"]
+    values = opened.table["creator_id"]
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_integer(values.type):
+        values = values.cast(pa.string())
+    if not is_text(values.type):
+        return [], [*opened.problems, f"column creator_id of type {values.type}, where text is read"]
+    return list(dict.fromkeys(texts(values).dropna())), [*opened.problems]

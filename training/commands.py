@@ -56,6 +56,15 @@ def train(
             metavar="BUNDLE",
         ),
     ] = None,
+    machines: Annotated[
+        str | None,
+        typer.Option(
+            help="Machines that fit the heads together, the same list on each; run the same command on all of them, in "
+            "a private network (docs/rankers.md). The first tracks what comes out.",
+            metavar="HOST:PORT,HOST:PORT",
+        ),
+    ] = None,
+    machine: Annotated[int | None, typer.Option(help="Which of --machines this one is, from 1.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit both rankers on a marketplace, measure them on later campaigns, and register them in MLflow.
@@ -63,14 +72,22 @@ def train(
     With fewer than 100 labelled invitations or 30 deliveries one ranker of indices and shrunk rates takes their place.
     """
     from training.evaluation import print_comparison
+    from training.heads import Machines
+    from training.pipeline import help_train, versions_text
     from training.pipeline import train as run
-    from training.pipeline import versions_text
     from training.tuning import chosen_hyperparameters
 
     if hyperparameters is not None and tuned:
         raise typer.BadParameter("one of --hyperparameters FILE and --tuned", param_hint="--tuned")
+    together = None if machines is None and machine is None else Machines.of(machines or "", machine)
     chosen = chosen_hyperparameters(directory, as_of=as_of, file=hyperparameters, tuned=tuned)
-    result = run(directory, as_of=as_of, seed=seed, hyperparameters=chosen, prior=prior)
+    if together is not None and not together.first:
+        from marketplace.progress import say
+
+        fitted = help_train(directory, as_of=as_of, seed=seed, hyperparameters=chosen, machines=together)
+        say(f"helped to fit on {fitted} invitations; machine 1 tracks and registers what came out")
+        return
+    result = run(directory, as_of=as_of, seed=seed, hyperparameters=chosen, prior=prior, machines=together)
     if as_json:
         print_result(result, as_json)
         return
@@ -262,13 +279,15 @@ def ui(
 
     store = open_store()
     command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    # The address goes by the environment, where no list of processes shows its password.
     environment = os.environ | {
+        "MLFLOW_BACKEND_STORE_URI": store.uri,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
     }
-    say(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it); store {store.uri}")
-    raise typer.Exit(subprocess.call([*command, "--backend-store-uri", store.uri], env=environment))
+    say(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it); store {store.told}")
+    raise typer.Exit(subprocess.call(command, env=environment))
 
 
 @app.command()

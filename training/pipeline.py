@@ -6,9 +6,12 @@ A marketplace with too few outcomes for heads of its own gets one candidate, mad
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,6 +21,7 @@ import pandas as pd
 
 from features.conversion import ConversionCheck, check_conversion
 from features.time import day_number
+from marketplace.cache import code_version
 from marketplace.display import Shown, text_of
 from marketplace.errors import BundleError, TrainingError
 from marketplace.progress import say, stage, staged
@@ -25,7 +29,7 @@ from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import Bundle, load_champion, read_signer, save_bundle
 from training.data import Split, TrainingData, build_training_data, split_of
 from training.evaluation import Comparison, HeldOut, gather_held_out
-from training.heads import BLOCKS, DEFAULT, DETERMINISTIC, FittedRanker, Hyperparameters, fit_rankers
+from training.heads import BLOCKS, DEFAULT, DETERMINISTIC, FittedRanker, Hyperparameters, Machines, across, fit_rankers
 from training.priors import fit_small, read_prior
 from training.tracking import (
     BASIS,
@@ -48,7 +52,7 @@ from training.tracking import (
     register,
 )
 
-__all__ = ["TrainResult", "TrainedRanker", "train", "train_text", "versions_text"]
+__all__ = ["TrainResult", "TrainedRanker", "help_train", "train", "train_text", "versions_text"]
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,7 @@ def train(
     hyperparameters: Hyperparameters = DEFAULT,
     prior: str | Path | None = None,
     store: Store | None = None,
+    machines: Machines | None = None,
 ) -> TrainResult:
     """Fit both rankers, measure them on later campaigns, track and register them.
 
@@ -160,6 +165,8 @@ def train(
         enough for heads of its own.
     store : Store, optional
         `training.tracking.store.open_store` by default. The runs go to the marketplace's own experiment there.
+    machines : Machines, optional
+        Those that fit the heads together; this is the first of them, the others `help_train`.
 
     Raises
     ------
@@ -183,7 +190,9 @@ def train(
     data = build_training_data(market, split.train, as_of=split.cutoff, small=True)
     say(f"{len(data)} invitations x {len(data.signals)} signals; {int(data.lift_known.sum())} estimated lifts")
     stage("heads")
-    rankers = _fitted(data, before, seed=seed, hyperparameters=hyperparameters)
+    digest = _digest(data, fingerprint, seed=seed, hyperparameters=hyperparameters)
+    with across(machines, digest) if machines else nullcontext():
+        rankers = _fitted(data, before, seed=seed, hyperparameters=hyperparameters)
     basis = rankers[-1].bundle.basis
     validated = ", ".join(f"{ranker.name} validates at {ranker.validation:.3f}" for ranker in rankers)
     say(f"heads fitted: {validated}" if basis is None else basis.text)
@@ -229,6 +238,44 @@ def train(
     seconds = time.perf_counter() - started
     on = "" if basis is None else basis.text
     return TrainResult(tuple(done), done[-1].version, comparison, split.cutoff, seconds, on, conversion)
+
+
+@staged("train", {"invitations": 10, "heads": 4})
+def help_train(
+    market: str | Path | Marketplace,
+    as_of: str | date | None = None,
+    seed: int = 7,
+    *,
+    hyperparameters: Hyperparameters = DEFAULT,
+    machines: Machines,
+) -> int:
+    """Do this machine's share of what `train` fits on the first of ``machines``; nothing is tracked here.
+
+    Returns
+    -------
+    int
+        How many invitations the heads were fitted on.
+
+    Raises
+    ------
+    ContractError, TrainingError
+        As `train`; the first machine does not come, or has other data, code, seed or hyperparameters.
+    """
+    market = open_marketplace(market)
+    split = split_of(market, as_of)
+    stage("invitations")
+    data = build_training_data(market, split.train, as_of=split.cutoff, small=True)
+    stage("heads")
+    with across(machines, _digest(data, market.fingerprint(), seed=seed, hyperparameters=hyperparameters)):
+        _fitted(data, None, seed=seed, hyperparameters=hyperparameters)
+    return len(data)
+
+
+def _digest(data: TrainingData, fingerprint: str, *, seed: int, hyperparameters: Hyperparameters) -> str:
+    """Of all that the heads are fitted on and by."""
+    told = [fingerprint, f"{data.as_of}", seed, hyperparameters.as_dict(), list(data.signals), len(data)]
+    text = json.dumps([*told, code_version("training.heads"), code_version("training.data")], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _fitted(

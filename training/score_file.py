@@ -19,29 +19,24 @@ other columns are not read. The rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
 
 from marketplace.arrays import Flags, Floats
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace
+from training.table_file import EXAMPLES, OpenedTable, is_text, open_table, problem, texts
 
 __all__ = ["Missing", "ScoreFile", "read_known_scores", "read_scores"]
 
 Missing = Literal["refuse", "last"]
 KEY = ["campaign_id", "creator_id"]
 COLUMNS = (*KEY, "score")
-EXAMPLES = 3
-"""How many examples of each problem are named."""
-
 LOOK = "`collabrank evaluate --help`; the rules stand at the top of training/score_file.py"
 
 
@@ -109,11 +104,11 @@ def read_scores(
     absent = (joined["_merge"] == "left_only").to_numpy()
     seen = set(named["campaign_id"])
     empty = asked.loc[~asked["campaign_id"].isin(seen), "campaign_id"].drop_duplicates()
-    problems += _problem("held-out campaigns without any row", empty, len(empty))
+    problems += problem("held-out campaigns without any row", empty, len(empty))
     partly = absent & asked["campaign_id"].isin(seen).to_numpy()
     if missing == "refuse":
         hint = "eligible creators of held-out campaigns without a row (--missing last ranks them last)"
-        problems += _problem(hint, _names(asked[partly]), partly.sum())
+        problems += problem(hint, _names(asked[partly]), partly.sum())
     if problems:
         raise _refusal(file, problems)
     eligible = int(held_out.sum() - named[held_out].merge(asked, on=KEY)["score"].size)
@@ -143,8 +138,7 @@ def read_known_scores(path: str | Path, market: Marketplace) -> pd.DataFrame:
 
 def _read(file: Path, market: Marketplace) -> tuple[pd.DataFrame | None, list[str], Flags]:
     """The columns that can be used, what is wrong with the file, and the rows whose ids are empty or unknown."""
-    opened = _open(file)
-    rows, problems = _parse(opened)
+    rows, problems = _parse(open_table(file, refuse=lambda wrong: _refusal(file, wrong)))
     if rows is None:
         return None, problems, np.zeros(0, dtype=np.bool_)
     strange = np.zeros(len(rows), dtype=np.bool_)
@@ -154,11 +148,11 @@ def _read(file: Path, market: Marketplace) -> tuple[pd.DataFrame | None, list[st
         there = rows[column].notna()
         known = {str(one) for one in market.frame(table, [column])[column]}
         unknown = (there & ~rows[column].isin(known)).to_numpy()
-        problems += _problem(f"unknown {column}", rows.loc[unknown, column].drop_duplicates(), unknown.sum())
+        problems += problem(f"unknown {column}", rows.loc[unknown, column].drop_duplicates(), unknown.sum())
         strange |= unknown | ~there.to_numpy()
     if set(KEY) <= set(rows):
         twice = rows.duplicated(KEY, keep="first").to_numpy() & ~strange
-        problems += _problem("rows that repeat a pair", _names(rows[twice]), twice.sum())
+        problems += problem("rows that repeat a pair", _names(rows[twice]), twice.sum())
     return rows, problems, strange
 
 
@@ -170,76 +164,12 @@ def _refusal(file: Path, problems: list[str]) -> ContractError:
     )
 
 
-def _problem(what: str, examples: Iterable[Any], count: Any) -> list[str]:
-    """One sentence where ``count`` is above zero, else nothing."""
-    if not count:
-        return []
-    shown = [repr(one) if isinstance(one, str) else str(one) for _, one in zip(range(EXAMPLES), examples, strict=False)]
-    return [f"{what}: {int(count)}" + (f", such as {', '.join(shown)}" if shown else "")]
-
-
 def _names(rows: pd.DataFrame) -> list[str]:
     first = rows.head(EXAMPLES)
     return [f"{a}/{b}" for a, b in zip(first["campaign_id"], first["creator_id"], strict=True)]
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """A table with what was wrong with its lines."""
-
-    table: pa.Table
-    problems: list[str] = field(default_factory=list)
-
-
-def _open(file: Path) -> _Opened:
-    """The file's table; text columns alone for CSV, so that ids keep their zeros.
-
-    Raises
-    ------
-    ContractError
-        There is no such file, it is of another kind, or it cannot be read.
-    """
-    kind = file.suffix.lower()
-    if not file.is_file():
-        raise _refusal(file, ["a folder, not a file" if file.is_dir() else "no such file"])
-    try:
-        if kind in (".parquet", ".pq"):
-            return _Opened(pq.ParquetFile(file).read())
-        if kind == ".csv":
-            return _open_csv(file)
-    except UnicodeDecodeError as reason:
-        raise _refusal(file, ["cannot be read as csv (not text in UTF-8)"]) from reason
-    except (pa.ArrowException, OSError, ValueError) as reason:
-        words = " ".join(str(reason).split())[:200]
-        raise _refusal(file, [f"cannot be read as {kind[1:]} ({words})"]) from reason
-    raise _refusal(file, [f"of kind {kind or 'none'!r}, where .parquet or .csv is read"])
-
-
-def _open_csv(file: Path) -> _Opened:
-    with open(file, "rb") as raw:
-        head = raw.readline().decode("utf-8-sig").strip()
-    names = [name.strip('"') for name in head.split(",")]
-    other = max(";\t|", key=head.count)
-    if len(names) == 1 and head.count(other):
-        raise _refusal(file, [f"values separated by {other!r}, where a comma is read"])
-    uneven: list[str] = []
-
-    def note(row: pc.InvalidRow) -> str:
-        # The text alone: the line's number is not known where a file is read in blocks.
-        uneven.append((row.text or "")[:60])
-        return "skip"
-
-    # One thread, so that the examples are always the first.
-    table = pc.read_csv(
-        file,
-        read_options=pc.ReadOptions(use_threads=False),
-        parse_options=pc.ParseOptions(invalid_row_handler=note),
-        convert_options=pc.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
-    )
-    return _Opened(table, _problem("lines with more or fewer values than the first", uneven, len(uneven)))
-
-
-def _parse(opened: _Opened) -> tuple[pd.DataFrame | None, list[str]]:
+def _parse(opened: OpenedTable) -> tuple[pd.DataFrame | None, list[str]]:
     """The columns that can be used, and the problems; None where no row or no column is left.
 
     campaign_id and creator_id as text (None where empty), score as float64 (NaN where bad).
@@ -258,24 +188,17 @@ def _parse(opened: _Opened) -> tuple[pd.DataFrame | None, list[str]]:
         values = table[column]
         if pa.types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)
-        # Of type null: a column without any value.
-        text = _is_text(values.type) or pa.types.is_null(values.type)
-        if column == "score" and (text or _is_number(values.type)):
+        if column == "score" and (is_text(values.type) or _is_number(values.type)):
             rows[column], wrong = _numbers(values.to_pandas())
-        elif column != "score" and text:
-            told = values.to_pandas().astype("object")
-            rows[column] = told.where(told.notna() & (told != ""), None)
-            wrong = _problem(f"empty {column}", [], rows[column].isna().sum())
+        elif column != "score" and is_text(values.type):
+            rows[column] = texts(values)
+            wrong = problem(f"empty {column}", [], rows[column].isna().sum())
         else:
             wrong = [
                 f"column {column} of type {values.type}, where {'a number' if column == 'score' else 'text'} is read"
             ]
         problems += wrong
     return (rows if len(rows.columns) else None), problems
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -291,12 +214,12 @@ def _numbers(raw: pd.Series) -> tuple[Floats, list[str]]:
         said = raw.astype("object").where(raw.notna(), "").astype(str).str.strip()
         empty = said.str.lower().isin(("", "nan", "null", "none", "na"))
         wrong = score.isna() & ~empty
-        problems += _problem("scores that are no number", raw[wrong].drop_duplicates(), wrong.sum())
+        problems += problem("scores that are no number", raw[wrong].drop_duplicates(), wrong.sum())
     else:
         empty = score.isna()
-    problems += _problem("scores that are empty or NaN", places[empty.to_numpy()], empty.sum())
+    problems += problem("scores that are empty or NaN", places[empty.to_numpy()], empty.sum())
     infinite = np.isinf(score.to_numpy())
-    problems += _problem("infinite scores", places[infinite], infinite.sum())
+    problems += problem("infinite scores", places[infinite], infinite.sum())
     return np.asarray(score, dtype=np.float64), problems
 
 

@@ -31,15 +31,25 @@ def told_campaigns(market: Marketplace, campaign_ids: Sequence[str]) -> list[str
         (told if known else untold).append(name)
     if not untold:
         return told
-    rows = market.frame("campaigns", ["campaign_id", "currency"]).drop_duplicates("campaign_id")
-    money = sorted(set(rows["currency"][rows["campaign_id"].isin(untold)]) - {REPORTING_CURRENCY})
-    lacking = "fx_rates" if "fx_rates" not in market.present else "rates in fx_rates" if money else "prices in products"
-    why = f"no {lacking} for money in {', '.join(money or [REPORTING_CURRENCY])}"
+    why = _lacking(market, untold)
     if not told:
         raise BriefError(
             f"campaigns whose fee and sample can be told in {REPORTING_CURRENCY}",
             received=f"{len(untold)} campaigns, none of which can: {why}",
-            look="fx_rates in docs/contract.md; `collabrank check DIR` says which days lack a rate",
+            look="fx_rates and products in docs/contract.md; `collabrank check DIR` says which days lack a rate",
         )
     say(f"{len(untold)} of {len(campaign_ids)} campaigns are left out, such as {untold[0]}: {why}")
     return told
+
+
+def _lacking(market: Marketplace, untold: Sequence[str]) -> str:
+    """What keeps these campaigns from being told: rates of the currencies they are in, prices of what they send."""
+    rows = market.frame("campaigns", ["campaign_id", "currency"]).drop_duplicates("campaign_id")
+    money = set(rows["currency"][rows["campaign_id"].isin(untold)])
+    foreign = ", ".join(sorted(money - {REPORTING_CURRENCY}))
+    rates = "fx_rates" if "fx_rates" not in market.present else "rates in fx_rates"
+    found = [f"no {rates} for money in {foreign}"] if foreign else []
+    if REPORTING_CURRENCY in money:
+        # A dollar needs no rate: what is lacking is what the sample is worth.
+        found.append(f"no prices in products for samples in {REPORTING_CURRENCY}")
+    return "; ".join(found)

@@ -138,15 +138,31 @@ class Report(Shown):
 
 @text_of.register
 def report_text(report: Report) -> str:
-    """The tables with their rows, every note and every problem on a line, and the verdict."""
+    """The tables with their rows, every note and every problem on a line, and the verdict.
+
+    Columns that may be missing, and are, share one line: an ordinary marketplace lacks some.
+    """
+    absent: dict[str, list[str]] = {}
+    for note in report.notes:
+        if _is_absence(note, report):
+            absent.setdefault(note.table, []).append(note.column)
+    count = sum(map(len, absent.values()))
+    named = ", ".join(f"{table}.{column}" for table, columns in absent.items() for column in columns)
+    gathered = f"note     {count} columns that may be missing are; what depends on them is null: {named}"
     return "\n".join(
         [
             *(f"{table:<18} {rows:>11,} rows" for table, rows in report.rows.items()),
-            *(f"note     {note}" for note in report.notes),
+            *([gathered] if count > 1 else []),
+            *(f"note     {note}" for note in report.notes if count < 2 or not _is_absence(note, report)),
             *(f"PROBLEM  {problem}" for problem in report.problems),
             "keeps the contract" if report.ok else "breaks the contract",
         ]
     )
+
+
+def _is_absence(note: Finding, report: Report) -> bool:
+    """Whether a note says that no row of a table has a column."""
+    return note.kind == "missing_column" and note.count == report.rows.get(note.table)
 
 
 Judged = tuple[Finding, bool]

@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["IngestReport", "Ingested", "Source"]
+from marketplace.display import Shown, text_of
+
+__all__ = ["IngestReport", "Ingested", "Source", "ingest_text"]
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Source:
     read: Callable[[Path | None], Ingested]
 
 
-@dataclass(frozen=True)
-class IngestReport:
+@dataclass(frozen=True, repr=False)
+class IngestReport(Shown):
     """What an ingest wrote, what the source lacks, and what a reader should know.
 
     Attributes
@@ -70,18 +72,35 @@ class IngestReport:
     missing: dict[str, str]
     notes: list[str]
 
-    def __str__(self) -> str:
-        """The report in words, a line each."""
-        return "\n".join(
-            [
-                *(f"{table:<18} {rows:>9,} rows" for table, rows in self.rows.items()),
-                "\nThe source lacks:",
-                *(f"  {name:<40} {consequence}" for name, consequence in self.missing.items()),
-                "\nTo know:",
-                *(f"  {note}" for note in self.notes),
-            ]
+    @property
+    def headline(self) -> str:
+        """How much was written, and how much the source lacks."""
+        lacks = f"which lacks {len(self.missing)} tables and columns"
+        return f"{sum(self.rows.values()):,} rows in {len(self.rows)} tables from {self.source}, {lacks}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a table that was written or is lacking: its rows, and which columns are null throughout."""
+        tables = [*self.rows, *(name for name in self.missing if "." not in name)]
+        lacking = {table: [n.partition(".")[2] for n in self.missing if n.startswith(f"{table}.")] for table in tables}
+        return pd.DataFrame(
+            {"rows": [self.rows.get(one, 0) for one in tables], "null": [", ".join(lacking[one]) for one in tables]},
+            index=pd.Index(tables, name="table"),
         )
 
     def as_dict(self) -> dict[str, Any]:
         """The same for a program."""
         return asdict(self)
+
+
+@text_of.register
+def ingest_text(report: IngestReport) -> str:
+    """The report in words, a line each."""
+    return "\n".join(
+        [
+            *(f"{table:<18} {rows:>9,} rows" for table, rows in report.rows.items()),
+            "\nThe source lacks:",
+            *(f"  {name:<40} {consequence}" for name, consequence in report.missing.items()),
+            "\nTo know:",
+            *(f"  {note}" for note in report.notes),
+        ]
+    )

@@ -10,7 +10,7 @@ fingerprint for the same rows. Nothing is written to the warehouse. A password i
 
 from __future__ import annotations
 
-from marketplace.warehouse.address import is_address, name_of, redacted
+from marketplace.warehouse.address import is_address, name_of, redacted, without_secrets
 from marketplace.warehouse.copy import fetched
 
-__all__ = ["fetched", "is_address", "name_of", "redacted"]
+__all__ = ["fetched", "is_address", "name_of", "redacted", "without_secrets"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ from features.snapshot import score_card_of
 from marketplace.checks import check
 from marketplace.contract import TABLES
 from marketplace.errors import BriefError, TrainingError
-from marketplace.simulator import simulate
+from marketplace.simulator import BASELINE, simulate
 from marketplace.tables import open_marketplace
 from training.lift import measure_lift
 from training.pipeline import train
@@ -28,7 +29,8 @@ NEEDED_FOR_LIFT = {"deliveries", "product_days", "fx_rates"}
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("optional") / "small"
-    simulate(folder, creators=120, campaigns=12, days=120, seed=5)
+    # Few creators in each of many markets, so that some campaigns are in dollars and others need a rate.
+    simulate(folder, creators=120, campaigns=12, days=120, seed=5, world=replace(BASELINE, market_floor=15))
     return folder
 
 
@@ -48,17 +50,20 @@ def without(
 
 
 def last_dollars(small: Path) -> str:
-    """The last campaign whose money is in USD: it needs no rate."""
+    """The last campaign whose money is in USD and that sends no sample: it needs no rate and no price."""
     campaigns = open_marketplace(small).frame("campaigns").sort_values("briefed_at")
-    return str(campaigns.loc[campaigns["currency"] == "USD", "campaign_id"].iloc[-1])
+    plain = (campaigns["currency"] == "USD") & ~campaigns["has_free_sample"]
+    return str(campaigns.loc[plain, "campaign_id"].iloc[-1])
 
 
-def every_command(folder: Path, campaign: str) -> None:
+def every_command(folder: Path, campaign: str) -> str:
+    """What the trained candidate stands on: empty where it has heads of its own."""
     market = open_marketplace(folder)
     assert score_card_of(market, market.frame("creators")["creator_id"].iloc[0], None)["indices"]
-    train(market)
+    basis = train(market).basis
     promote(None, force=True, reason="a test")
     assert rank_brief(market, campaign=campaign, top=3).creators
+    return basis
 
 
 @pytest.mark.slow
@@ -92,6 +97,15 @@ def test_without_any_column_that_may_be_null(small: Path, tmp_path: Path, home: 
     every_command(folder, last_dollars(small))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("tables", [set(), {"creator_snapshots", "impressions", "reviews", "costs", "brands"}])
+def test_heads_without_any_column_that_may_be_null(
+    tables: set[str], small_market: Path, tmp_path: Path, home: Path
+) -> None:
+    folder = without(small_market, tmp_path / "m", tables=tables, columns=set(NULLABLE))
+    assert every_command(folder, last_dollars(small_market)) == ""
+
+
 def test_a_campaign_that_cannot_be_told_in_money_is_refused_by_name(small: Path, tmp_path: Path, home: Path) -> None:
     from features.briefs import told_campaigns
 
@@ -103,3 +117,20 @@ def test_a_campaign_that_cannot_be_told_in_money_is_refused_by_name(small: Path,
         told_campaigns(market, foreign)
     every = campaigns["campaign_id"].to_list()
     assert not set(told_campaigns(market, every)) & set(foreign)
+
+
+def test_a_sample_without_a_price_is_refused_as_such_and_not_for_a_rate(
+    small: Path, tmp_path: Path, home: Path
+) -> None:
+    from features.briefs import told_campaigns
+
+    folder = without(small, tmp_path / "m", tables={"fx_rates"}, columns={("products", "price")})
+    market = open_marketplace(folder)
+    campaigns = market.frame("campaigns")
+    dollars = campaigns.loc[(campaigns["currency"] == "USD") & campaigns["has_free_sample"], "campaign_id"].to_list()
+    foreign = campaigns.loc[(campaigns["currency"] != "USD") & campaigns["has_free_sample"], "campaign_id"].to_list()
+    with pytest.raises(BriefError, match="no prices in products for samples in USD") as caught:
+        told_campaigns(market, dollars)
+    assert "no fx_rates" not in str(caught.value)
+    with pytest.raises(BriefError, match=r"no fx_rates for money in .*; no prices in products for samples in USD"):
+        told_campaigns(market, [*dollars, *foreign])

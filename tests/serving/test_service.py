@@ -132,6 +132,12 @@ def test_applicants_alone_are_ranked_and_each_has_the_chance_that_nothing_is_pos
         # Whoever asks has accepted already: what is left is whether anything is posted.
         assert one["nothing_posted_probability"] == pytest.approx(1.0 - one["success_probability"])
         assert one["success_probability"] >= invited[one["creator_id"]]["success_probability"]
+    # Whom the snapshot does not know is named, and keeps nobody else from being ranked.
+    assert found["unknown_applicants"] == []
+    body_of = {"candidates": "applicants", "applicants": ["cr_nobody", *asking, "cr_nobody", "Köln"]}
+    some = shared.post("/rank", json={**body, **body_of}).json()
+    assert some["unknown_applicants"] == ["cr_nobody", "Köln"]
+    assert [one["creator_id"] for one in some["creators"]] == [one["creator_id"] for one in found["creators"]]
     refused = shared.post("/rank", json={**body, "candidates": "applicants"})
     assert refused.status_code == 400
     assert "applicants" in refused.json()["expected"]

@@ -76,6 +76,6 @@ def test_ui_serves_the_store_on_loopback_alone(home, monkeypatch):
     command = seen["command"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--workers") + 1] == "1"
-    assert command[command.index("--backend-store-uri") + 1] == f"sqlite:///{home}/var/mlflow/mlflow.db"
+    assert seen["env"]["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{home}/var/mlflow/mlflow.db"
     assert seen["env"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert seen["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"

@@ -13,6 +13,7 @@ from training.heads.estimators import (
 from training.heads.feature_sets import FEW, FREE, MONOTONE, SALES_FEW
 from training.heads.fit import BLOCKS, SHALLOW, FittedHead, Target, fit_head
 from training.heads.hyperparameters import DEFAULT, FEATURE_SET_CHOICES, STEP, Hyperparameters, read_hyperparameters
+from training.heads.machines import Machines, across
 from training.heads.quantities import MoneyLabels, Quantity
 from training.heads.rankers import RANKERS, FittedRanker, Ranker, fit_rankers, rankers_from, validation_share
 from training.heads.targets import (
@@ -50,11 +51,13 @@ __all__ = [
     "FittedHead",
     "FittedRanker",
     "Hyperparameters",
+    "Machines",
     "Measured",
     "MoneyLabels",
     "Quantity",
     "Ranker",
     "Target",
+    "across",
     "by_campaign",
     "campaign_level",
     "fit_booster",

@@ -18,6 +18,7 @@ import numpy as np
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import TrainingError
 from models.quiet import route_log
+from training.heads.machines import machines_at_work, share_of
 
 __all__ = ["DETERMINISTIC", "fit_booster", "fit_side_by_side"]
 
@@ -99,6 +100,9 @@ def fit_booster(
     told = {name: value for name, value in merged.items() if not callable(value)}
     if told.get("objective") in _NOT_NEGATIVE:
         _require(bool((y >= 0).all()), f"targets of 0 or more for {told['objective']}", f"one of {y.min():.6g}")
+    shared = share_of(rows, groups)
+    merged |= shared.params
+    told |= shared.params
     data = lightgbm.Dataset(
         X,
         label=y,
@@ -106,7 +110,7 @@ def fit_booster(
         weight=weights,
         init_score=init_score,
         feature_name=list(signals) if signals is not None else "auto",
-        params={"verbosity": -1},
+        params={"verbosity": -1} | (told if shared.params else {}),
         free_raw_data=True,
     )
     try:
@@ -115,7 +119,7 @@ def fit_booster(
             data._update_params(told).construct()
             if not any(data.feature_num_bin(column) for column in range(columns)):
                 raise _unsplit(rows, merged)
-        booster = lightgbm.train(merged, data, num_boost_round=rounds)
+        booster = lightgbm.train(shared.objective(merged, y), shared.part(data), num_boost_round=rounds)
     except lightgbm.basic.LightGBMError as reason:
         if "num_features" in str(reason):
             raise _unsplit(rows, merged) from reason
@@ -129,8 +133,11 @@ def fit_side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """``[work(item) for item in items]``, as many at a time as there are cores.
 
     LightGBM lets go of Python's lock while it fits, so threads are enough; the
-    order of the answers is that of ``items`` whatever finishes first.
+    order of the answers is that of ``items`` whatever finishes first. Machines
+    that fit together go through the items one by one, all in the same order.
     """
+    if machines_at_work() is not None:
+        return [work(item) for item in items]
     with ThreadPoolExecutor(max_workers=max(1, min(os.cpu_count() or 1, len(items)))) as pool:
         return list(pool.map(work, items))
 

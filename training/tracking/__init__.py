@@ -24,7 +24,7 @@ from training.tracking.registry import (
     point_alias,
     register,
 )
-from training.tracking.store import Run, Store, default_tracking_uri, open_store
+from training.tracking.store import Run, Store, default_tracking_uri, open_store, require_store
 
 __all__ = [
     "BASIS",
@@ -54,5 +54,6 @@ __all__ = [
     "record_ranker",
     "record_shares",
     "register",
+    "require_store",
     "rollback",
 ]

@@ -12,6 +12,7 @@ for all).
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import json
 import logging
@@ -21,7 +22,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,10 +34,13 @@ import pandas as pd
 from marketplace.errors import TrainingError
 from marketplace.jsonable import json_text
 from marketplace.state import state_folder
+from marketplace.warehouse import without_secrets
+from training.databases import database_address, file_of, require_answer, sqlite_address, told
 
-__all__ = ["Run", "Store", "default_tracking_uri", "open_store"]
+__all__ = ["Run", "Store", "default_tracking_uri", "open_store", "require_store"]
 
 _QUIET = ("mlflow", "alembic")
+_LOOK = "MLFLOW_TRACKING_URI; unset it to use var/mlflow/mlflow.db"
 
 
 def _mlflow() -> Any:
@@ -61,14 +65,25 @@ def default_tracking_uri() -> str:
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if not uri:
-        return f"sqlite:///{state_folder('mlflow', 'mlflow.db')}"
+        return sqlite_address(state_folder("mlflow", "mlflow.db"))
     if "://" not in uri or uri.startswith("file:"):
         raise TrainingError(
-            "MLFLOW_TRACKING_URI as sqlite:///FILE, postgresql://… or http(s)://…",
-            received=uri,
+            "MLFLOW_TRACKING_URI as sqlite:///FILE, postgresql+psycopg://… or http(s)://…",
+            received=told(uri),
             look="README.md, Compare models; unset it to use var/mlflow/mlflow.db",
         )
-    return uri
+    return database_address(uri)
+
+
+def require_store(uri: str | None = None) -> None:
+    """Refuse a store (default: `default_tracking_uri`) at which nothing answers, before any work.
+
+    Raises
+    ------
+    TrainingError
+        Nothing does, within seconds.
+    """
+    require_answer(uri or default_tracking_uri(), what="an MLflow store that can be opened", look=_LOOK)
 
 
 @dataclass(frozen=True)
@@ -162,7 +177,7 @@ class Store:
     Attributes
     ----------
     uri : str
-        The tracking URI.
+        The tracking URI, its password included: `told` is for people.
     client : mlflow.MlflowClient
         Bound to ``uri`` (and ``MLFLOW_REGISTRY_URI`` where it is set).
     experiment : str
@@ -172,6 +187,11 @@ class Store:
     uri: str
     client: Any
     experiment: str
+
+    @property
+    def told(self) -> str:
+        """Where it is, without its password."""
+        return told(self.uri)
 
     def of_marketplace(self, folder: str | Path, fingerprint: str) -> Store:
         """The same store, for runs on the marketplace in ``folder`` with that `Marketplace.fingerprint`.
@@ -212,9 +232,13 @@ class Store:
         """
         from mlflow.exceptions import MlflowException
 
+        # A server keeps artifacts itself. A database does not: they lie beside a file, and with this home's state
+        # otherwise, where MLflow would take the folder that a command happens to be run in.
         artifacts: str | None = None
-        if self.uri.startswith("sqlite:///"):
-            artifacts = (Path(self.uri.removeprefix("sqlite:///")).absolute().parent / "artifacts").as_uri()
+        if not self.uri.startswith(("http://", "https://")):
+            file = file_of(self.uri)
+            kept = state_folder("mlflow", "artifacts") if file is None else file.absolute().parent / "artifacts"
+            artifacts = kept.as_uri()
         found = self.client.get_experiment_by_name(self.experiment)
         if found is None:
             try:
@@ -306,14 +330,15 @@ class Store:
             raise TrainingError(
                 f"the artifact {path} of run {run_id}",
                 received=str(reason).splitlines()[0] if str(reason) else type(reason).__name__,
-                look=f"`collabrank ui`, or the store at {self.uri}",
+                look=f"`collabrank ui`, or the store at {self.told}",
             ) from reason
 
 
 def open_store(uri: str | None = None) -> Store:
     """Open the MLflow store at ``uri`` (default: `default_tracking_uri`), making it where it is new.
 
-    Artifacts of a local SQLite store lie beside it in ``artifacts/``, by absolute path.
+    Artifacts of a local SQLite store lie beside it in ``artifacts/``, by absolute path; of another database in
+    ``var/mlflow/artifacts`` of this home.
 
     Raises
     ------
@@ -325,18 +350,28 @@ def open_store(uri: str | None = None) -> Store:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).absolute().parent.mkdir(parents=True, exist_ok=True)
+    require_store(uri)
+    file = file_of(uri)
+    if file is not None:
+        file.absolute().parent.mkdir(parents=True, exist_ok=True)
+        if file.parent != (written := Path(uri.removeprefix("sqlite:///")).parent):
+            # MLflow makes the folder of the address as it is written, escapes and all.
+            atexit.register(_sweep, written)
     try:
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or uri)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError) as reason:
         raise TrainingError(
             "an MLflow store that can be opened",
-            received=f"{uri}: {str(reason).splitlines()[0]}",
-            look="MLFLOW_TRACKING_URI; unset it to use var/mlflow/mlflow.db",
+            received=f"{told(uri)}: {without_secrets(str(reason).splitlines()[0], uri)}",
+            look=_LOOK,
         ) from reason
     return Store(uri, client, os.environ.get("MLFLOW_EXPERIMENT_NAME") or "collabrank")
+
+
+def _sweep(folder: Path) -> None:
+    with suppress(OSError):
+        os.removedirs(folder)
 
 
 def _key(name: str) -> str:

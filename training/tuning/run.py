@@ -25,13 +25,14 @@ from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import signals_sha256
 from training.data import Split, TrainingData, build_training_data, split_of
 from training.heads import BLOCKS, DEFAULT, Hyperparameters, read_hyperparameters, targets_of
-from training.tracking import Store, open_store
+from training.tracking import Store, open_store, require_store
 from training.tuning.result import TuneResult, result_json
 from training.tuning.study import (
     SPACE,
     Range,
     Space,
     open_study,
+    require_studies,
     study_name,
     tuning_lock,
 )
@@ -129,6 +130,9 @@ def tune(
     _require(trials is None or trials >= 1, "at least 1 trial", str(trials), "--trials")
     _require(seed is None or seed >= 0, "a seed of 0 or more", str(seed), "--seed")
     end = begun + 60.0 * minutes
+    require_studies()
+    if store is None:
+        require_store()
     market = open_marketplace(market_dir)
     split = split_of(market, as_of)
     name = _name_of(market, split, space)

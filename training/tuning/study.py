@@ -1,7 +1,8 @@
 """The Optuna study behind ``collabrank tune``: its name, its database, its draws, and what a killed process left.
 
 Studies lie in ``var/tune/tune.db`` (SQLite; Optuna keeps JSON and numbers in
-it, nothing pickled). A study is named after the marketplace, its contents, the
+it, nothing pickled), or in the database that ``COLLABRANK_STUDIES`` names, such
+as a PostgreSQL that several machines reach. A study is named after the marketplace, its contents, the
 cut-off, the signals and the search space: whoever asks the same again goes on
 where the last one stopped, whoever changes one of them begins another study.
 
@@ -16,6 +17,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import socket
 import warnings
 from collections.abc import Iterator, Mapping
@@ -28,6 +30,8 @@ from typing import Any
 
 from marketplace.errors import TrainingError
 from marketplace.state import state_folder
+from marketplace.warehouse import redacted, without_secrets
+from training.databases import database_address, require_answer, sqlite_address, told
 from training.heads import BLOCKS, FEATURE_SET_CHOICES, STEP, Hyperparameters
 
 __all__ = [
@@ -41,6 +45,8 @@ __all__ = [
     "mark_dead",
     "open_study",
     "process_mark",
+    "require_studies",
+    "studies_address",
     "studies_file",
     "study_name",
     "tuning_lock",
@@ -57,6 +63,8 @@ UNMARKED = 15
 """A trial names its process at once; after so many seconds without, it never will."""
 PATIENCE = 60
 """Seconds to wait for SQLite while another process writes."""
+_LOCK = int.from_bytes(hashlib.sha256(b"collabrank tune").digest()[:8], signed=True)
+"""The number of PostgreSQL's lock."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +104,41 @@ SPACE: Space = MappingProxyType(
 
 
 def studies_file() -> Path:
-    """Where the studies lie: ``var/tune/tune.db``."""
+    """Where the studies lie unless ``COLLABRANK_STUDIES`` names a database: ``var/tune/tune.db``."""
     return state_folder("tune", "tune.db")
+
+
+def studies_address() -> str:
+    """The database of studies, as SQLAlchemy takes it: ``COLLABRANK_STUDIES``, or else `studies_file`.
+
+    Raises
+    ------
+    TrainingError
+        The variable names neither a PostgreSQL nor a SQLite file.
+    """
+    asked = os.environ.get("COLLABRANK_STUDIES", "").strip()
+    if not asked:
+        return sqlite_address(studies_file())
+    address = database_address(asked)
+    if not re.match(r"(postgresql(\+\w+)?|sqlite)://", address):
+        raise TrainingError(
+            "COLLABRANK_STUDIES as postgresql+psycopg://… or sqlite:///FILE",
+            received=redacted(asked),
+            look="docs/tuning.md; unset it to use var/tune/tune.db",
+        )
+    return address
+
+
+def require_studies() -> None:
+    """Refuse a database of studies that does not answer, before any work.
+
+    Raises
+    ------
+    TrainingError
+        It does not, or its address is none.
+    """
+    look = "COLLABRANK_STUDIES; unset it to use var/tune/tune.db"
+    require_answer(studies_address(), what="a database of studies that answers", look=look)
 
 
 def study_name(folder: str | Path, *, fingerprint: str, cutoff: str, signals: str, space: Space = SPACE) -> str:
@@ -114,13 +155,19 @@ def study_name(folder: str | Path, *, fingerprint: str, cutoff: str, signals: st
 
 @contextmanager
 def tuning_lock() -> Iterator[None]:
-    """One process at a time; the operating system lets go of it when the process ends, however it ends.
+    """One process at a time, on every machine that shares the studies; it is let go of when the process ends,
+    however it ends: by the operating system, or by PostgreSQL with the connection.
 
     Raises
     ------
     TrainingError
-        The lock's file cannot be written.
+        The lock's file cannot be written, or PostgreSQL does not answer.
     """
+    address = studies_address()
+    if address.startswith("postgresql"):
+        with _plainly(), _locked_in(address):
+            yield
+        return
     path = studies_file().with_suffix(".lock")
     try:
         file = open(path, "w")  # noqa: SIM115
@@ -128,6 +175,16 @@ def tuning_lock() -> Iterator[None]:
         raise _unusable(reason) from reason
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _locked_in(address: str) -> Iterator[None]:
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(address, poolclass=sqlalchemy.pool.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:one)"), {"one": _LOCK})
         yield
 
 
@@ -144,10 +201,11 @@ def _plainly() -> Iterator[None]:
 
 
 def _unusable(reason: BaseException) -> TrainingError:
-    words = str(reason).splitlines()
+    address = studies_address()
+    words = [*str(reason).splitlines(), type(reason).__name__]
     return TrainingError(
         "a database of studies that can be read and written",
-        received=f"{studies_file()}: {words[0] if words else type(reason).__name__}",
+        received=f"{told(address)}: {without_secrets(words[0], address)}",
         look="whether another process holds it or another version wrote it; renamed, it is kept and a new one begun",
     )
 
@@ -170,23 +228,27 @@ def open_study(name: str, *, seed: int | None) -> Iterator[Any]:
     with _plainly(), warnings.catch_warnings():
         # The signs of life are called experimental in every release since Optuna 2.9.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        try:
-            storage = optuna.storages.RDBStorage(
-                f"sqlite:///{studies_file()}",
-                engine_kwargs={"connect_args": {"timeout": PATIENCE}},
-                heartbeat_interval=HEARTBEAT,
-                grace_period=GRACE,
+        address = studies_address()
+        waits = {"timeout": PATIENCE} if address.startswith("sqlite") else {}
+        # Of two processes that begin at once, one makes the tables.
+        with tuning_lock():
+            try:
+                storage = optuna.storages.RDBStorage(
+                    address,
+                    engine_kwargs={"connect_args": waits},
+                    heartbeat_interval=HEARTBEAT,
+                    grace_period=GRACE,
+                )
+            except RuntimeError as reason:  # tables of another version of Optuna
+                raise _unusable(reason) from reason
+            study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                direction="maximize",
+                load_if_exists=True,
+                # Judged from the second block on; a value is a difference from the default on the same campaigns.
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
             )
-        except RuntimeError as reason:  # tables of another version of Optuna
-            raise _unusable(reason) from reason
-        study = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            direction="maximize",
-            load_if_exists=True,
-            # Judged from the second block on; a value is a difference from the default on the same campaigns.
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
-        )
         known = study.user_attrs
         if "version" not in known:
             study.set_user_attr("seed", 7 if seed is None else seed)
@@ -195,7 +257,7 @@ def open_study(name: str, *, seed: int | None) -> Iterator[Any]:
         if known["version"] != STUDY_VERSION:
             raise TrainingError(
                 f"a study of version {STUDY_VERSION}",
-                received=f"{name} of version {known['version']} in {studies_file()}",
+                received=f"{name} of version {known['version']} in {told(studies_address())}",
                 look="the collabrank that wrote it; renamed, the file is kept and a new one begun",
             )
         if seed is not None and seed != known["seed"]:

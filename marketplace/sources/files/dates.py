@@ -57,15 +57,17 @@ ZONES = {
 }  # fmt: skip
 """Minutes east of Greenwich; of the letters that two continents share, the American ones."""
 
-_NUMERIC = r"(?P<a>\d{1,4})\s*(?:[-/.,年]\s*|\s+)(?P<b>\d{1,2})\s*(?:[-/.,月]\s*|\s+)(?P<c>\d{1,4})(?!\d)\s*[日.]?"
+_NUMERIC = (
+    r"(?P<a>\d{1,4})\s*(?:[-/.,年년]\s*|\s+)(?P<b>\d{1,2})\s*(?:[-/.,月월]\s*|\s+)(?P<c>\d{1,4})(?!\d)\s*[日일.]?"
+)
 _DAY_NAMED = (
     r"(?P<d1>\d{1,2})(?:st|nd|rd|th|er|º|\.)?[\s\-/]*(?:de\s+)?§(?P<m1>\d+)§\.?[\s\-/,]*(?:de\s+)?(?P<y1>\d{2,4})"
 )
 _NAMED_DAY = r"§(?P<m2>\d+)§\.?[\s\-/]*(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?[\s\-/]+(?P<y2>\d{4})"
 _CLOCK = (
-    r"(?:[T\s,]+(?:um\s+|at\s+|à\s+|pukul\s+)?(?P<half1>am|pm|上午|下午|午前|午後)?\s*"
-    r"(?P<hour>\d{1,2})(?:[:h時时]|(?<=\d\d)\.(?=\d\d))\s*(?P<minute>\d{2})"
-    r"(?:[:.m分](?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?\s*[秒分]?\s*(?:uhr)?\s*"
+    r"(?:[T\s,]+(?:um\s+|at\s+|à\s+|pukul\s+)?(?P<half1>am|pm|上午|下午|午前|午後|오전|오후)?\s*"
+    r"(?P<hour>\d{1,2})(?:[:h時时시]|(?<=\d\d)\.(?=\d\d))\s*(?P<minute>\d{2})"
+    r"(?:[:.m分분]\s*(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?\s*[秒分초분]?\s*(?:uhr)?\s*"
     r"(?P<half2>am|pm|a\.m\.|p\.m\.|a\.\sm\.|p\.\sm\.|sa|ch)?)?"
 )
 _ZONE = r"\s*\(?(?P<zone>[+-]\d{1,2}:?\d{2}|[+-]\d{2}|(?:utc|gmt)?[+-]\d{1,2}(?::?\d{2})?|[a-z]{1,4})?\)?"
@@ -226,7 +228,7 @@ def _clock(match: re.Match[str]) -> tuple[int, int, int, int] | None:
     if half:
         if not 0 <= hour <= 12:
             return None if hour > 23 else (hour, int(match["minute"]), int(match["second"] or 0), 0)
-        hour = hour % 12 + (12 if half in ("pm", "下午", "午後", "ch") else 0)
+        hour = hour % 12 + (12 if half in ("pm", "下午", "午後", "오후", "ch") else 0)
     micros = int((match["fraction"] or "0").ljust(6, "0")[:6])
     return hour, int(match["minute"]), int(match["second"] or 0), micros
 

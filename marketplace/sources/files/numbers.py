@@ -13,10 +13,11 @@ from dataclasses import dataclass
 __all__ = ["Marks", "decide_marks", "is_percent", "parse_number"]
 
 POWERS = {
-    "k": 3, "rb": 3, "ribu": 3, "tsd": 3, "mil": 3, "nghìn": 3, "ngàn": 3, "n": 3, "พัน": 3, "千": 3,
-    "หมื่น": 4, "万": 4, "萬": 4, "w": 4, "แสน": 5,
-    "m": 6, "mn": 6, "mio": 6, "mln": 6, "mi": 6, "jt": 6, "juta": 6, "tr": 6, "triệu": 6, "ล้าน": 6, "百万": 6,
-    "億": 8, "亿": 8, "b": 9, "bn": 9, "mrd": 9, "miliar": 9, "tỷ": 9,
+    "k": 3, "rb": 3, "ribu": 3, "tsd": 3, "mil": 3, "nghìn": 3, "ngàn": 3, "n": 3, "พัน": 3, "千": 3, "천": 3,
+    "หมื่น": 4, "万": 4, "萬": 4, "만": 4, "w": 4, "แสน": 5,
+    "m": 6, "mn": 6, "mio": 6, "mln": 6, "mi": 6, "jt": 6, "juta": 6, "tr": 6, "triệu": 6,
+    "ล้าน": 6, "百万": 6, "백만": 6,
+    "億": 8, "亿": 8, "억": 8, "b": 9, "bn": 9, "mrd": 9, "miliar": 9, "tỷ": 9,
 }  # fmt: skip
 """A word after a number, to the power of ten that it stands for."""
 

@@ -18,16 +18,18 @@ __all__ = ["FLAGS", "Texts", "own_word", "own_words", "plain_word"]
 
 YES = (
     "true", "yes", "y", "1", "1.0", "t", "ja", "wahr", "oui", "vrai", "si", "sí", "sì", "verdadero", "vero", "sim",
-    "ya", "benar", "có", "đúng", "ใช่", "はい", "有", "是", "有り", "x", "✓", "✔",
+    "ya", "benar", "có", "đúng", "ใช่", "はい", "有", "是", "有り", "x", "예", "네", "✓", "✔",
 )  # fmt: skip
 NO = (
     "false", "no", "n", "0", "0.0", "f", "nein", "falsch", "non", "faux", "falso", "não", "nao", "tidak", "bukan",
-    "không", "sai", "ไม่", "ไม่ใช่", "いいえ", "無", "否", "无", "なし",
+    "không", "sai", "ไม่", "ไม่ใช่", "いいえ", "無", "否", "无", "なし", "아니오", "아니요",
 )  # fmt: skip
 FLAGS: Mapping[str, bool] = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 """Words for yes and no, in lower case."""
 
 ROUNDED = re.compile(r"^\d(?:[.,]\d+)?[eE]\+?\d+$")
+PRINTED = re.compile(r"""^\s*[\[({]\s*["'].*["']\s*,?\s*[\])}]\s*$""", re.DOTALL)
+QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 PARTED = re.compile(r"\s*[;,|\n]\s*")
 
 
@@ -116,7 +118,10 @@ class Texts(Columns):
         part = re.compile(rf"\s*{re.escape(origin.split)}\s*") if origin.split else PARTED
         results: list[Any] = []
         for value in cells.values:
-            ids = [one.strip("\"' ") for one in part.split(text_of_cell(value).strip("[]{}() "))]
+            text = text_of_cell(value)
+            # As Python prints a list or an array: ['a', 'b'], ['a' 'b'].
+            quoted = [] if origin.split else QUOTED.findall(text) if PRINTED.match(text) else []
+            ids = [a or b for a, b in quoted] or [one.strip("\"' ") for one in part.split(text.strip("[]{}() "))]
             spelt = [SPELLINGS[origin.spelling](one) if origin.spelling else one for one in ids if one]
             results.append(list(dict.fromkeys(spelt)))
         return pd.Series(cells.spread(results), dtype=object)

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketplace.checks import Finding, check
-from marketplace.checks.findings import EXAMPLES
+from marketplace.checks.findings import EXAMPLES, report_text
 from marketplace.contract import TABLES, Column, Table
 from marketplace.errors import ContractError
 from marketplace.tables import Marketplace, open_marketplace
@@ -182,6 +182,31 @@ def test_a_missing_column_that_may_be_null_is_a_note(tmp_path: Path, valid: Tabl
     notes = where(report.notes)
     assert ("orders", "commission", "missing_column", 8) in notes
     assert ("contents", "mood", "unknown_column", 8) in notes
+
+
+def test_columns_that_may_be_missing_share_one_line(tmp_path: Path, valid: Tables, write_market: Write) -> None:
+    gone = {"orders": ["commission", "refunded_quantity"], "creators": ["agency_status"]}
+    for name, columns in gone.items():
+        valid[name] = valid[name].drop_columns([one for one in columns if one in valid[name].column_names])
+    # A column that only some files lack has a line of its own.
+    folder = write_market(tmp_path / "m", valid)
+    whole = pq.read_table(next((folder / "contents").glob("*.parquet")))
+    shutil.rmtree(folder / "contents")
+    (folder / "contents").mkdir()
+    pq.write_table(whole.slice(0, 5), folder / "contents" / "a.parquet")
+    pq.write_table(whole.slice(5).drop_columns(["live_end_at"]), folder / "contents" / "b.parquet")
+    report = check(folder)
+    text = report_text(report)
+    lines = [line for line in text.splitlines() if "may be missing" in line]
+    assert len(lines) == 1
+    for name, columns in gone.items():
+        for column in columns:
+            assert f"{name}.{column}" in lines[0]
+            assert text.count(f"{name}.{column}") == 1
+    assert "contents.live_end_at: 3 rows: files lack the column" in text
+    # For a program nothing is gathered.
+    found = {(note["table"], note["column"]) for note in report.as_dict()["notes"]}
+    assert {("orders", "commission"), ("creators", "agency_status")} <= found
 
 
 LOSSLESS = {

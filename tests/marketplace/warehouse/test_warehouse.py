@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +18,10 @@ from marketplace.errors import ContractError
 from marketplace.tables import open_marketplace
 from marketplace.warehouse import is_address, redacted
 from marketplace.warehouse.address import secrets_of, without_secrets
+from tests.postgres import PASSWORD
 
 Tables = dict[str, pa.Table]
 Write = Callable[[Path, Mapping[str, pa.Table]], Path]
-PASSWORD = "s3cr%et/word"
 SQL = {
     "string": "text", "instant": "timestamptz", "day": "date", "count": "bigint", "measure": "double precision",
     "flag": "boolean", "ids": "text[]",
@@ -39,39 +32,6 @@ SQL = {
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLLABRANK_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """The URL, without a database, of a PostgreSQL started for these tests."""
-    pytest.importorskip("psycopg")
-    initdb, pg_ctl = shutil.which("initdb"), shutil.which("pg_ctl")
-    if initdb is None or pg_ctl is None:
-        pytest.skip("no PostgreSQL is installed")
-    # PostgreSQL refuses to be run by root.
-    user = "nobody" if os.geteuid() == 0 else getpass.getuser()
-    folder = Path(tempfile.mkdtemp(prefix="collabrank-pg-"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (folder / "password").write_text(PASSWORD)
-    for path in (folder, folder / "password"):
-        os.chown(path, pwd.getpwnam(user).pw_uid, -1)
-    as_user: dict[str, Any] = {"capture_output": True, "cwd": folder}
-    if os.geteuid() == 0:
-        as_user["user"] = user
-    subprocess.run(
-        [initdb, "-D", "data", "-U", "reader", "-A", "scram-sha-256", "--pwfile", "password", "-E", "UTF8"],
-        check=True,
-        **as_user,
-    )
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}"
-    subprocess.run([pg_ctl, "-D", "data", "-w", "-l", "log", "-o", options, "start"], check=True, **as_user)
-    try:
-        yield f"postgres://reader:{PASSWORD.replace('%', '%25').replace('/', '%2F')}@127.0.0.1:{port}"
-    finally:
-        subprocess.run([pg_ctl, "-D", "data", "-m", "immediate", "stop"], check=True, **as_user)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def fill(url: str, tables: Tables, **types: str) -> None:

@@ -152,7 +152,53 @@ INDONESIAN = Dialect(
     },
 )  # fmt: skip
 
-DIALECTS: Mapping[str, Dialect] = {"german": GERMAN, "indonesian": INDONESIAN}
+KOREAN = Dialect(
+    zone="Asia/Seoul", decimal=".", thousands=",", instant="%Y년 %m월 %d일 %H:%M:%S.%f", day="%Y. %m. %d.",
+    encoding="cp949", delimiter=",", yes="예", no="아니오",
+    files={
+        "brands": "브랜드", "products": "상품", "product_days": "일별 판매", "creators": "크리에이터",
+        "creator_snapshots": "크리에이터 프로필", "contents": "콘텐츠", "content_days": "일별 콘텐츠",
+        "orders": "주문 내역", "fx_rates": "환율", "campaigns": "캠페인", "impressions": "추천 목록",
+        "invitations": "초대", "samples": "샘플", "deliveries": "납품", "reviews": "리뷰", "costs": "비용",
+    },
+    headers={
+        "brand_id": "브랜드 id", "product_id": "상품번호", "category_id": "카테고리",
+        "subcategory_id": "하위 카테고리", "price": "단가", "currency": "통화", "gross_margin_rate": "매출총이익률",
+        "launched_at": "출시일", "day": "날짜", "units_sold": "판매 수량", "gmv": "매출액", "ad_spend": "광고비",
+        "discount_rate": "할인율", "creator_id": "크리에이터 id", "username": "사용자명", "market": "국가",
+        "language": "언어", "agency_status": "소속사", "joined_at": "가입일", "snapshot_at": "수집일",
+        "follower_count": "팔로워 수", "creator_health_rating": "건강 점수", "top_follower_age": "연령대",
+        "top_follower_gender": "성별", "gmv_30d": "최근 30일 매출", "precision": "정확도",
+        "content_id": "콘텐츠 id", "format": "콘텐츠 유형", "published_at": "게시일", "live_end_at": "라이브 종료",
+        "product_ids": "상품 목록", "is_shoppable": "구매 가능", "is_ad_authorized": "광고 허용",
+        "is_disclosed": "광고 표시", "deleted_at": "삭제일", "view_count": "조회수", "like_count": "좋아요 수",
+        "comment_count": "댓글 수", "share_count": "공유 수", "product_clicks": "상품 클릭",
+        "paid_view_count": "유료 조회수", "order_id": "주문번호", "sku_id": "sku 번호", "content_type": "판매 채널",
+        "campaign_id": "캠페인 번호", "ordered_at": "주문일시", "status": "상태", "quantity": "수량",
+        "refunded_quantity": "환불 수량", "commission": "수수료", "is_paid_traffic": "광고 유입",
+        "usd_rate": "달러 환율", "objective": "목표", "collaboration": "협업 유형", "budget": "예산",
+        "commission_rate": "수수료율", "flat_fee": "고정비", "has_free_sample": "무료 샘플", "briefed_at": "등록일",
+        "starts_at": "시작일", "ends_at": "종료일", "position": "순위", "invitation_id": "초대 id",
+        "sent_at": "발송일", "replied_at": "회신일", "decision": "응답", "decided_at": "결정일",
+        "sample_id": "샘플 id", "fulfillment_status": "콘텐츠 상태", "requested_at": "신청일",
+        "shipped_at": "출고일", "delivered_at": "배송 완료일", "content_due_at": "콘텐츠 마감일",
+        "delivery_id": "납품 id", "posted_at": "게시일", "due_at": "기한", "revision_count": "수정 횟수",
+        "brief_compliance": "브리프 준수율", "review_id": "리뷰 id", "direction": "평가자", "stars": "별점",
+        "reviewed_at": "리뷰 작성일", "sample_cost": "샘플 비용", "shipping_cost": "배송비", "paid_at": "지급일",
+        "known_at": "최종 수정일", "name": "브랜드명", "gmv_30d_min": "GMV min", "gmv_30d_max": "GMV max",
+        "policy": "Policy", "propensity": "Propensity", "model_version": "Version", "request_id": "Request ID",
+        "shown_at": "Shown at",
+    },
+    words={
+        "COMPLETED": "구매 확정", "CANCELLED": "취소", "PROCESSING": "처리 중", "ACCEPT": "수락", "DECLINE": "거절",
+        "EXPIRED": "만료", "WITHDRAWN_BY_SELLER": "철회", "SHOWCASE": "쇼케이스", "SHOP": "상점", "SALES": "판매",
+        "LAUNCH": "출시", "AWARENESS": "인지도", "TARGET": "타겟", "OPEN": "공개", "AGENCY_MANAGED": "소속사",
+        "INDEPENDENT": "독립", "LIVE": "라이브", "VIDEO": "동영상", "KR": "한국", "US": "미국", "ID": "인도네시아",
+        "GB": "영국", "TH": "태국", "VN": "베트남",
+    },
+)  # fmt: skip
+
+DIALECTS: Mapping[str, Dialect] = {"german": GERMAN, "indonesian": INDONESIAN, "korean": KOREAN}
 
 
 def seller_files(frames: Mapping[str, pd.DataFrame], folder: Path, dialect: Dialect) -> None:

@@ -265,6 +265,31 @@ def test_ids_of_a_cell_are_parted(build: Build) -> None:
     assert pd.isna(contents["is_disclosed"][2])
 
 
+@pytest.mark.parametrize(
+    "cell",
+    ["p1;p2", "p1, p2", "p1 | p2", "[p1, p2]", "['p1', 'p2']", "['p1' 'p2']", "['p1'\n 'p2']", '["p1", "p2"]',
+     "('p1', 'p2',)", "{'p1','p2'}", " [ 'p1' 'p2' ] "],
+)  # fmt: skip
+def test_lists_are_read_as_people_and_programs_print_them(cell: str, build: Build) -> None:
+    mapping = (
+        ZONE
+        + """
+    [[contents]]
+    file = "c.csv"
+    content_id = "Id"
+    creator_id = "Who"
+    format = { value = "VIDEO" }
+    published_at = "At"
+    product_ids = "Products"
+    is_shoppable = { value = true }
+    known_at = "At"
+    """
+    )
+    quoted = cell.replace('"', '""')
+    text = f'Id,Who,At,Products\n1,a,31.03.2025,"{quoted}"\n2,a,31.03.2025,p1\n'
+    assert build({"c.csv": text}, mapping).tables["contents"]["product_ids"].tolist() == [["p1", "p2"], ["p1"]]
+
+
 def test_a_rate_for_every_day(build: Build) -> None:
     mapping = (
         ZONE

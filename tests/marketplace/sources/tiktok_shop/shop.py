@@ -77,6 +77,7 @@ class Shop:
         """Tell everything as of ``now``."""
         self.now = now
         self._listed: dict[tuple[str, str], list[Json]] = {}
+        self._between: tuple[Any, list[Json]] = (None, [])
         self._move_orders()
         self._move_partnerships()
         self._move_creators()
@@ -357,9 +358,13 @@ class Shop:
     # What one request's filters leave.
 
     def between(self, rows: list[tuple[int, Json]], low: int | None, high: int | None) -> list[Json]:
-        begin = 0 if low is None else bisect_left(rows, low, key=lambda one: one[0])
-        end = len(rows) if high is None else bisect_left(rows, high, key=lambda one: one[0])
-        return [one for _, one in rows[begin:end]]
+        asked = (id(rows), low, high)
+        # Each page of a list asks for the whole of it.
+        if self._between[0] != asked:
+            begin = 0 if low is None else bisect_left(rows, low, key=lambda one: one[0])
+            end = len(rows) if high is None else bisect_left(rows, high, key=lambda one: one[0])
+            self._between = (asked, [one for _, one in rows[begin:end]])
+        return self._between[1]
 
     def products(self) -> list[Json]:
         return [{"id": one} for one in sorted(self.product_day_rows)]
