@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 
-from features.snapshot.build import build_snapshot
-from features.snapshot.disk import save_snapshot
-from features.snapshot.model import Snapshot
-from marketplace.progress import say
+from features.snapshot.build import Day, build_part
+from features.snapshot.disk import save_parts, shared_as_json
+from features.snapshot.parts import SnapshotParts, load_snapshot
+from marketplace.errors import SnapshotError
+from marketplace.progress import say, track
 from marketplace.state import state_folder
 from marketplace.tables import Marketplace
 
 __all__ = ["take_snapshot"]
 
 
-def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> Snapshot:
+def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> SnapshotParts:
     """Build the snapshot of ``market`` and keep it in ``var/snapshot``, in place of an earlier one.
+
+    Market by market: one is built while others are written, and none is kept in memory.
 
     Parameters
     ----------
@@ -31,6 +34,11 @@ def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> Snaps
     """
     folder = state_folder("snapshot")
     say("Building signals and indices of every creator …")
-    taken = build_snapshot(market, as_of)
-    save_snapshot(taken, folder)
-    return taken
+    day = Day.of(market, as_of)
+    homes = day.homes
+    if not homes:
+        raise SnapshotError(f"a creator known by {day.at:%Y-%m-%d}", received="none", look="the marketplace's creators")
+    shared = shared_as_json(day.at.to_pydatetime(), day.categories, day.brand_ids, day.catalogue, day.campaigns)
+    parts = ((home, build_part(day, home)) for home in track(homes, "  markets", total=len(homes)))
+    save_parts(folder, shared, parts)
+    return load_snapshot(folder)
