@@ -22,14 +22,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.simulate import slope
 
-__all__ = ["STEPS", "main"]
+__all__ = ["STEPS", "Run", "main", "slopes"]
 
 CAMPAIGNS = 180
 SCORED = 10
@@ -152,12 +152,12 @@ def main(arguments: list[str] | None = None) -> int:
                 print(json.dumps(line), flush=True)
                 failed += "failed" in line
                 lines.append(line)
-    for line in _slopes(lines):
+    for line in slopes(lines):
         print(json.dumps(line), flush=True)
     return failed
 
 
-def _measured(folder: Path, creators: int, chosen: argparse.Namespace) -> Any:
+def _measured(folder: Path, creators: int, chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One line a step, each from a process of its own."""
     market, home = chosen.market or folder / "market", folder / "home"
     steps = [name for name in chosen.steps if not (chosen.market and name == "simulate")]
@@ -225,7 +225,7 @@ def _counted(market: Path) -> dict[str, Any]:
     return found
 
 
-def _slopes(lines: list[dict[str, Any]]) -> Any:
+def slopes(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """A line a step that was measured at two sizes or more."""
     for step in STEPS:
         own = [line for line in lines if line["step"] == step and "failed" not in line]
