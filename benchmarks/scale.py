@@ -184,15 +184,22 @@ def _within(home: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     started, worked = time.perf_counter(), time.process_time()
     made = STEPS[chosen.steps[0]](Run(chosen.market, home, chosen.creators[0], chosen.orders_per_creator))
     seconds, cpu = time.perf_counter() - started, time.process_time() - worked
-    # ru_maxrss is in KiB on Linux, in bytes on macOS.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    peak = _peak_bytes()
     return {
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu, 1),
         "peak_gib": round(peak / 2**30, 2),
         "bytes": made,
     }
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process has held; on Linux not ru_maxrss, which begins with that of the parent."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
+    # In bytes on macOS, in KiB elsewhere.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _promote(folder: Path, home: Path) -> None:
