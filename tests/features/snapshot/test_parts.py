@@ -45,7 +45,11 @@ def digests(folder):
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
 
 
-def test_markets_built_one_by_one_are_the_parts_of_the_whole_byte_for_byte(wee, at, folder, home):
+@pytest.mark.parametrize("together", [0, 10**9])
+def test_markets_built_one_by_one_are_the_parts_of_the_whole_byte_for_byte(
+    wee, at, folder, home, monkeypatch, together
+):
+    monkeypatch.setattr("features.snapshot.take.TOGETHER", together)
     taken = take_snapshot(wee, at)
     assert len(taken.markets) > 2
     assert digests(home / "var" / "snapshot") == digests(folder)
