@@ -21,6 +21,7 @@ from features.snapshot.parts import load_snapshot
 from features.snapshot.sparse import Sparse
 from features.snapshot.take import take_snapshot
 from marketplace.errors import SnapshotError
+from marketplace.state import state_folder
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +46,13 @@ def digests(folder):
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
 
 
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("together", [0, 10**9])
-def test_markets_built_one_by_one_are_the_parts_of_the_whole_byte_for_byte(
-    wee, at, folder, home, monkeypatch, together
-):
+def test_markets_built_one_by_one_are_the_parts_of_the_whole_byte_for_byte(wee, at, folder, monkeypatch, together):
     monkeypatch.setattr("features.snapshot.take.TOGETHER", together)
     taken = take_snapshot(wee, at)
     assert len(taken.markets) > 2
-    assert digests(home / "var" / "snapshot") == digests(folder)
+    assert digests(state_folder("snapshot")) == digests(folder)
 
 
 def test_a_part_built_alone_is_cut_from_the_whole_bit_for_bit(wee, at, whole):
