@@ -89,6 +89,8 @@ def test_cards_are_the_same_and_one_market_alone_is_read(whole, folder):
     creator = str(whole.creator_ids[5])
     assert parts.card(creator) == whole.card(creator)
     assert parts.opened == (str(whole.arrays.markets[5]),)
+    mapped = parts.of_market(parts.opened[0]).arrays
+    assert all(getattr(mapped, one.name).flags.aligned for one in fields(mapped))
     for row in range(0, len(whole), 7):
         creator = str(whole.creator_ids[row])
         assert parts.card(creator) == whole.card(creator)
