@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["main"]
+__all__ = ["TREES", "made_up_bundle", "main"]
 
 TARGET_MS = 250.0
 LEAVES = 6
@@ -94,7 +94,7 @@ def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         ("all_eligible", together, TREES),
         ("largest_model", together, LARGEST),
     ):
-        save_bundle(_bundle(matrix, trees), home / "var" / "bundle", signer)
+        save_bundle(made_up_bundle(matrix, trees), home / "var" / "bundle", signer)
         save_snapshot(served, home / "var" / "snapshot")
         with _service(home) as (url, key):
             figures[name] = _latency(url, key, brief.campaign_id, requests=chosen.requests)
@@ -103,7 +103,8 @@ def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-def _bundle(matrix: np.ndarray, trees: dict[str, int]) -> Any:
+def made_up_bundle(matrix: np.ndarray, trees: dict[str, int]) -> Any:
+    """A bundle with heads of so many ``trees`` on ``matrix`` (n, signals) and drawn outcomes: for time, not for use."""
     import lightgbm as lgb
 
     from features.signals import SIGNALS

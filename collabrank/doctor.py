@@ -85,7 +85,10 @@ def _snapshot() -> str:
         return "none taken yet"
     from features.snapshot import load_snapshot
 
-    return load_snapshot(folder).headline
+    taken = load_snapshot(folder)
+    for market in taken.markets:
+        taken.of_market(market)  # each part against its hash: the service looks when it is first asked
+    return taken.headline
 
 
 def _bundle() -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from features.indices import IndexFrame, ScoreCard
-    from features.snapshot import Snapshot
+    from features.snapshot import SnapshotParts
     from marketplace.checks import Report
     from marketplace.sources import IngestReport
     from marketplace.sources.files import Proposal
@@ -576,7 +576,7 @@ def lift(market: str | Path | Marketplace, *, as_of: str | date | None = None, s
     return measure_lift(open_marketplace(market), as_of=as_of, sample=sample)
 
 
-def snapshot(market: str | Path | Marketplace, *, as_of: str | date | None = None) -> Snapshot:
+def snapshot(market: str | Path | Marketplace, *, as_of: str | date | None = None) -> SnapshotParts:
     """Take the snapshot of all creators that the service ranks from, and keep it in ``var/snapshot``.
 
     Parameters

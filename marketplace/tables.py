@@ -23,7 +23,7 @@ from marketplace.checks import Report, check, kept_contract
 from marketplace.contract import TABLES, Table, arrow_schema
 from marketplace.display import Shown
 from marketplace.errors import ContractError
-from marketplace.reading import FileTable, files_of, quote
+from marketplace.reading import FileTable, bound_memory, files_of, quote
 from marketplace.warehouse import fetched, is_address, redacted
 
 __all__ = ["Marketplace", "open_marketplace", "read_truth", "require_replaceable", "to_arrow"]
@@ -107,6 +107,8 @@ class Marketplace(Shown):
         self._fingerprint: str | None = None
         self.backend = ibis.duckdb.connect()
         self.backend.raw_sql("SET TimeZone='UTC'")
+        if path is not None:
+            bound_memory(self.backend.con)
         self._held_as = dict(tables)
         self._tables: dict[str, Any] = {}
         self._told: dict[tuple[str, str], bool] = {}
@@ -171,6 +173,18 @@ class Marketplace(Shown):
         """The whole of ``table`` as pandas: strings as ``str``, instants as ``datetime64[us, UTC]``."""
         frame: pd.DataFrame = self.arrow(table, columns).to_pandas()
         return frame
+
+    def frame_of(self, table: str, columns: Sequence[str], *, key: str, values: Iterable[Any]) -> pd.DataFrame:
+        """`frame` of the rows alone whose ``key`` is among ``values``, in no order: the rest is never in memory."""
+        rows = self.table(table)
+        asked = ibis.memtable(pa.table({"asked_": pa.array(sorted(set(values)), pa.string())}))
+        return self.query(rows.semi_join(asked, rows[key] == asked["asked_"]).select(*columns))
+
+    def latest(self, table: str, column: str) -> pd.Timestamp | None:
+        """The greatest value of an instant ``column``; None without any."""
+        rows = self.table(table)
+        found = self.query(rows.aggregate(latest=rows[column].max()))["latest"].iloc[0]
+        return None if pd.isna(found) else pd.Timestamp(found)
 
     def table(self, name: str) -> Any:
         """``name`` as an Ibis table on `backend`, with the contract's columns and types."""

@@ -60,7 +60,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     BriefError
         The request cannot be ranked as asked.
     """
-    bundle, snapshot = served.bundle, served.snapshot
+    bundle = served.bundle
     brief = brief_of(served, request)
     filters = request.filters.model_dump(exclude_none=True)
     applied = request.applicants is not None
@@ -69,23 +69,24 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         chosen = set(filters.get("include_only_creator_ids", request.applicants))
         filters["include_only_creator_ids"] = [one for one in request.applicants if one in chosen]
         brief = replace(brief, has_free_sample=True)
-        unknown = [one for one in dict.fromkeys(request.applicants) if one not in snapshot.rows_of]
-    rows, filtered_out = snapshot.candidates(brief, filters)
-    matrix = snapshot.matrix(brief, rows)
+        unknown = [one for one in dict.fromkeys(request.applicants) if served.snapshot.market_of(one) is None]
+    part = served.snapshot.of_market(brief.market)
+    rows, filtered_out = part.candidates(brief, filters)
+    matrix = part.matrix(brief, rows)
     ranked: list[RankedCreator] = []
     if len(rows):
         ranked = rank(
             bundle,
             matrix,
-            snapshot.indices(brief, rows),
-            snapshot.creator_ids[rows],
+            part.indices(brief, rows),
+            part.creator_ids[rows],
             brief,
             top=request.top,
             weights=request.weights,
             explain=request.explain,
             applied=applied,
         )
-    usernames = snapshot.usernames
+    usernames = part.usernames
     creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
     answer = RankAnswer(
         request_id=request_id,
@@ -117,18 +118,19 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     BriefError
         The request cannot be ranked as asked.
     """
-    bundle, snapshot = served.bundle, served.snapshot
+    bundle = served.bundle
     brief = brief_of(served, request)
-    rows, _ = snapshot.candidates(brief, {})
-    matrix = snapshot.matrix(brief, rows)
+    part = served.snapshot.of_market(brief.market)
+    rows, _ = part.candidates(brief, {})
+    matrix = part.matrix(brief, rows)
     asked_for = list(dict.fromkeys(request.creator_ids))
     chosen: dict[str, RankedCreator] = {}
     if len(rows):
         everyone = rank(
             bundle,
             matrix,
-            snapshot.indices(brief, rows),
-            snapshot.creator_ids[rows],
+            part.indices(brief, rows),
+            part.creator_ids[rows],
             brief,
             top=len(rows),
             weights=request.weights,
@@ -140,7 +142,7 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     places = [one.row for one in shown]
     reasons = explain(bundle, matrix[places], brief, among=differing(matrix)) if shown else []
     shown = [replace(one, reasons=tuple(why)) for one, why in zip(shown, reasons, strict=True)]
-    usernames = snapshot.usernames
+    usernames = part.usernames
     answer = ExplainAnswer(
         request_id=request_id,
         model_version=bundle.model_version,

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from features.snapshot import Snapshot, load_snapshot
+from features.snapshot import SnapshotParts, load_snapshot
 from marketplace.errors import BundleError, CollabrankError, SnapshotError
 from marketplace.state import state_folder
 from models.bundle import Bundle, load_champion
@@ -44,7 +44,7 @@ class Served:
     """A bundle and a snapshot that fit each other."""
 
     bundle: Bundle
-    snapshot: Snapshot
+    snapshot: SnapshotParts
 
     @property
     def as_of(self) -> datetime:
@@ -57,7 +57,7 @@ class Served:
         return self.snapshot.card(creator_id).beside(None if basis is None else basis.text)
 
 
-def check_fit(bundle: Bundle, snapshot: Snapshot) -> None:
+def check_fit(bundle: Bundle, snapshot: SnapshotParts) -> None:
     """Whether the snapshot holds the signals that the bundle was fitted on: the same ones, in the same order.
 
     Raises
@@ -96,12 +96,12 @@ def load_served(bundle: Path, snapshot: Path) -> Served:
 
 def _rehearse(served: Served) -> None:
     """Rank the first brief there is: what cannot rank is not served, and the first request finds warm memory."""
-    snapshot = served.snapshot
-    for brief in list(snapshot.campaigns.values())[:1]:
-        rows, _ = snapshot.candidates(brief, {})
-        ids = np.asarray(snapshot.creator_ids)[rows]
+    for brief in list(served.snapshot.campaigns.values())[:1]:
+        part = served.snapshot.of_market(brief.market)
+        rows, _ = part.candidates(brief, {})
+        ids = np.asarray(part.creator_ids)[rows]
         if len(rows):
-            rank(served.bundle, snapshot.matrix(brief, rows), snapshot.indices(brief, rows), ids, brief, top=1)
+            rank(served.bundle, part.matrix(brief, rows), part.indices(brief, rows), ids, brief, top=1)
 
 
 class Store:

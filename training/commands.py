@@ -233,7 +233,10 @@ def score(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Score every eligible creator of every campaign, each as of that campaign's brief."""
+    """Score every eligible creator of every campaign, each as of that campaign's brief.
+
+    Interrupted, the same command goes on where it was (what is done stands in .OUT.unfinished beside OUT).
+    """
     from training.scoring import score_marketplace
 
     print_result(score_marketplace(directory, out), as_json)

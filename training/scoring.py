@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ import pyarrow.parquet as pq
 
 from features.briefs import Brief, read_briefs, told_campaigns
 from features.signals import build_matrix, eligible_pairs
+from marketplace.cache import code_version
 from marketplace.display import Shown, text_of
 from marketplace.errors import BriefError, ContractError, FileError
 from marketplace.progress import say, track
@@ -29,6 +27,7 @@ from models.batch import score_pairs
 from models.bundle import Bundle, load_champion
 from models.ranking import RankedCreator, rank
 from training.applicants import read_applicants
+from training.shards import SCORES, open_shards, shards_of
 
 __all__ = [
     "ENDINGS",
@@ -40,23 +39,6 @@ __all__ = [
     "score_campaigns",
     "score_marketplace",
 ]
-
-SCORES = pa.schema(
-    [
-        ("campaign_id", pa.string()),
-        ("creator_id", pa.string()),
-        ("rank", pa.int64()),
-        ("score", pa.float64()),
-        ("utility_usd", pa.float64()),
-        ("success_probability", pa.float64()),
-        ("lift_usd", pa.float64()),
-    ]
-)
-"""Columns of the file that `score_marketplace` writes."""
-
-CHUNK = 40
-"""Campaigns scored at a time: what bounds the memory."""
-
 
 ENDINGS = (".parquet", ".csv")
 """What the name of a file of scores may end in; the ending says the format."""
@@ -223,8 +205,9 @@ def score_marketplace(
 ) -> Scores:
     """Score every eligible creator of every campaign, into the file ``out`` where one is named.
 
-    Campaigns come in order of brief, `CHUNK` at a time, so the memory of writing a file does not grow with their
-    number. The file is written under a temporary name and renamed when it is whole.
+    Campaigns come in order of brief, a shard at a time, so the memory of writing a file does not grow with their
+    number. A run that was killed goes on where it was; the file is renamed into place when it is whole
+    (`training.shards`).
 
     Parameters
     ----------
@@ -237,7 +220,7 @@ def score_marketplace(
     Raises
     ------
     FileError
-        ``out`` has another ending.
+        ``out`` has another ending, or another process is writing it.
     BundleError
         There is no champion that reads today's signals.
     ContractError
@@ -249,18 +232,31 @@ def score_marketplace(
     bundle = load_champion()
     market = open_marketplace(market)
     ids = _in_order(market, campaigns)
-    chunks = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
-    kept: list[pd.DataFrame] = []
+    parts = shards_of(market, ids)
+    numbers = track(range(len(parts)), f"scoring {len(ids)} campaigns", total=len(parts))
+    if file is None:
+        kept = [score_campaigns(bundle, market, parts[number]) for number in numbers]
+        frame = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(SCORES.empty_table().to_pandas())
+        return Scores(len(ids), len(frame), None, frame)
     rows = 0
-    with _sink(file, kept) as take:
-        for chunk in track(chunks, f"scoring {len(ids)} campaigns", total=len(chunks)):
-            frame = score_campaigns(bundle, market, chunk)
-            rows += len(frame)
-            take(frame)
-    if file is not None:
-        return Scores(len(ids), rows, file)
-    empty = pd.DataFrame(SCORES.empty_table().to_pandas())
-    return Scores(len(ids), rows, None, pd.concat(kept, ignore_index=True) if kept else empty)
+    with open_shards(file, _plan(bundle, market, parts)) as shards:
+        for number in numbers:
+            there = shards.rows(number)
+            if there is None:
+                frame = score_campaigns(bundle, market, parts[number])
+                shards.write(number, frame)
+                there = len(frame)
+            rows += there
+        shards.publish(len(parts), file)
+    return Scores(len(ids), rows, file)
+
+
+def _plan(bundle: Bundle, market: Marketplace, parts: Sequence[Sequence[str]]) -> dict[str, Any] | None:
+    """All that the scores hang on; None where it cannot be told, as of tables in memory."""
+    files, code = market.kept_as(), code_version("training.scoring")
+    if files is None or code is None or not bundle.fingerprint:
+        return None
+    return {"tables": files, "code": code, "bundle": bundle.fingerprint, "campaigns": [list(part) for part in parts]}
 
 
 def _in_order(market: Marketplace, asked: Sequence[str] | None) -> list[str]:
@@ -274,26 +270,6 @@ def _in_order(market: Marketplace, asked: Sequence[str] | None) -> list[str]:
             )
         frame = frame[frame["campaign_id"].isin(list(asked))]
     return told_campaigns(market, list(frame.sort_values(["briefed_at", "campaign_id"], kind="stable")["campaign_id"]))
-
-
-@contextmanager
-def _sink(file: Path | None, kept: list[pd.DataFrame]) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """What takes the frames: ``kept``, or the file, which is there when the block has ended well and not before."""
-    if file is None:
-        yield kept.append
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    os.close(handle)
-    try:
-        writer = pc.CSVWriter(name, SCORES) if file.suffix.lower() == ".csv" else pq.ParquetWriter(name, SCORES)
-        with writer:
-            yield lambda frame: writer.write_table(pa.Table.from_pandas(frame, schema=SCORES, preserve_index=False))
-        Path(name).chmod(0o644)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def rank_brief(

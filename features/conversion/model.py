@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -72,6 +72,8 @@ _KEPT_BYTES = 2**30
 
 _LONG = 3
 """Fits to be made from which on progress is shown."""
+
+_OF_CREATORS = ("mean", "cover", "level", "category_share", "usual_price", "views", "per_view")
 
 _FITS: WeakKeyDictionary[Marketplace, OrderedDict[int, Conversion | None]] = WeakKeyDictionary()
 
@@ -132,6 +134,15 @@ class Conversion:
         """Where each of ``creator_ids`` (n,) stands; m where the fit does not know them."""
         places = pd.Index(self.creator_ids).get_indexer(pd.Index(creator_ids))
         return np.where(places < 0, len(self.creator_ids), places).astype(np.int64)
+
+    def only(self, creator_ids: Any) -> Conversion:
+        """The same model of those of ``creator_ids`` whom it knows, and of the one who stands for all others."""
+        places = np.flatnonzero(np.isin(self.creator_ids, np.asarray(creator_ids)))
+        kept = np.append(places, len(self.creator_ids))
+        of_creators: dict[str, Any] = {
+            name: np.ascontiguousarray(getattr(self, name)[..., kept]) for name in _OF_CREATORS
+        }
+        return replace(self, creator_ids=self.creator_ids[places], **of_creators)
 
     def item(self, *, brand_id: str, category_id: str, price_usd: float) -> Item:
         """What a brief sells, as the model reads it."""

@@ -8,6 +8,7 @@ a newer one did.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ import ibis
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from features.briefs import read_catalogue
 from features.facts import Windows, promoted_states, view_rows
@@ -139,32 +141,43 @@ def read_conversion_data(market: Marketplace, day: int) -> ConversionData | None
     """What is known before ``day`` (whole days from 1970-01-01); None where the marketplace lacks the tables."""
     if not all(name in market.present for name in _NEEDS):
         return None
-    rows = market.query(_posts_before(market, day)).sort_values(
-        ["creator_id", "content_id", "product_id"], kind="stable", ignore_index=True
-    )
-    catalogue = read_catalogue(market, midnight_of(day))
-    known = catalogue.products
-    rows = rows[rows["product_id"].isin(list(known))].reset_index(drop=True)
+    known = read_catalogue(market, midnight_of(day)).products
     creator_ids = known_creators(market, day)
-    people = pd.DataFrame({"creator_id": creator_ids, "day": day})
-    rows = rows[rows["creator_id"].isin(creator_ids)].reset_index(drop=True)
+    rows, product, product_ids = _placed(market, day, creator_ids, sorted(known))
     if rows.empty:
         return None
-    product, product_ids = pd.factorize(rows["product_id"], sort=True)
-    shelf = _shelf(product, list(product_ids), known, _levels(market, day))
+    shelf = _shelf(product, product_ids, known, _levels(market, day))
+    people = pd.DataFrame({"creator_id": creator_ids, "day": day})
     windows, asked = _people()
     sums = windows.compute(market, people, asked)
     return ConversionData(
-        posts=_posts(
-            rows,
-            np.searchsorted(creator_ids, rows["creator_id"].to_numpy(dtype=object)).astype(np.int64),
-            product.astype(np.int64),
-        ),
+        posts=_posts(rows, rows["creator"].to_numpy(dtype=np.int64), product),
         shelf=shelf,
         creator_ids=creator_ids,
         traits=_traits(sums),
         **{name: np.nan_to_num(sums[name]) for name in ("videos", "log_views", "log_views_squared")},
     )
+
+
+def _placed(
+    market: Marketplace, day: int, creator_ids: npt.NDArray[np.object_], known: list[str]
+) -> tuple[pd.DataFrame, Ints, list[str]]:
+    """Posts before ``day`` in order of creator, post and product, with the creator's place; products; their ids.
+
+    Sorted and placed by the database, so that no ids of posts leave it: there are as many as there are posts.
+    """
+    people = ibis.memtable(pa.table({"who_": pa.array(creator_ids, pa.string()), "creator": _count(creator_ids)}))
+    goods = ibis.memtable(pa.table({"what_": pa.array(known, pa.string()), "product": _count(known)}))
+    rows = _posts_before(market, day)
+    rows = rows.inner_join(people, rows.creator_id == people.who_)
+    rows = rows.inner_join(goods, rows.product_id == goods.what_).order_by(["creator", "content_id", "product"])
+    frame = market.query(rows.select("creator", "product", "views", "units", "live", "partnership"))
+    there, product = np.unique(frame["product"].to_numpy(dtype=np.int64), return_inverse=True)
+    return frame, product.astype(np.int64), [known[place] for place in there.tolist()]
+
+
+def _count(things: Sequence[str] | npt.NDArray[np.object_]) -> pa.Array:
+    return pa.array(np.arange(len(things), dtype=np.int64))
 
 
 def read_later_posts(

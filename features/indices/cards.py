@@ -9,7 +9,7 @@ A creator's score card: the public fields and the eight indices, the same in the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,12 @@ class IndexFrame(Shown):
 
     def __len__(self) -> int:
         return int(self.value.shape[0])
+
+    def take(self, rows: Ints) -> IndexFrame:
+        """Some rows, as new arrays."""
+        by_row = [one.name for one in fields(self) if one.name not in ("names", "components")]
+        taken: dict[str, Any] = {n: None if (of := getattr(self, n)) is None else of[rows] for n in by_row}
+        return replace(self, **taken)
 
     @property
     def headline(self) -> str:

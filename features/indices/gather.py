@@ -40,6 +40,9 @@ __all__ = ["category_ids", "gather", "gather_days"]
 _DAYS_AT_ONCE = 4
 """Whole days gathered in one pass: what bounds the memory."""
 
+_ROWS_AT_ONCE = 400_000
+"""Creators as of days gathered in one pass, where there are many; one whole day at least."""
+
 _DAYS_KEPT = 8
 """Whole days in memory."""
 
@@ -106,9 +109,11 @@ def gather_days(market: Marketplace, days: Sequence[int]) -> dict[int, tuple[npt
             found[day] = whole[day][0].to_numpy(dtype=object), whole[day][1]
         else:
             missing.append(day)
-    for start in range(0, len(missing), _DAYS_AT_ONCE):
-        some = missing[start : start + _DAYS_AT_ONCE]
-        known = [known_creators(market, day) for day in some]
+    while missing:
+        known = [known_creators(market, missing[0])]
+        most = max(1, min(_DAYS_AT_ONCE, _ROWS_AT_ONCE // max(known[0].size, 1)))
+        some, missing = missing[:most], missing[most:]
+        known += [known_creators(market, day) for day in some[1:]]
         sizes = [ids.size for ids in known]
         rows = pd.DataFrame({"creator_id": np.concatenate(known), "day": np.repeat(some, sizes)})
         gathered = _gather(market, rows)

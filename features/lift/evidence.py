@@ -223,14 +223,19 @@ def within_window(rows: pd.DataFrame, attributed: pd.DataFrame) -> pd.DataFrame:
 
 def _reach(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     """Standardised log followers and log posts of each row's creator, 0 where not known: row, followers, posts."""
-    profiles = market.frame("creator_snapshots", ["creator_id", "snapshot_at", "follower_count", "known_at"])
+    who = rows["creator_id"].dropna().unique()
+    profiles = market.frame_of(
+        "creator_snapshots", ["creator_id", "snapshot_at", "follower_count", "known_at"], key="creator_id", values=who
+    )
     profiles = profiles[(profiles["snapshot_at"] < day) & (profiles["known_at"] < day)].dropna()
     profiles = profiles.sort_values(["snapshot_at", "known_at"], kind="stable").drop_duplicates(
         "creator_id", keep="last"
     )
-    contents = market.frame("contents", ["content_id", "creator_id", "published_at", "known_at"])
+    contents = market.frame_of(
+        "contents", ["content_id", "creator_id", "published_at", "known_at"], key="creator_id", values=who
+    )
     contents = contents[(contents["published_at"] < day) & (contents["known_at"] < day)]
-    posts = contents.drop_duplicates("content_id").groupby("creator_id").size()
+    posts = contents.groupby("creator_id")["content_id"].nunique()
     found = {"followers": profiles.set_index("creator_id")["follower_count"], "posts": posts}
     out = pd.DataFrame({"row": np.arange(len(rows))})
     for name, by_creator in found.items():
@@ -242,8 +247,8 @@ def _reach(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.Dat
 
 def _pairs(market: Marketplace, rows: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     """One row a partnership and product: those of its content where known, else those of its campaign."""
-    contents = market.frame("contents", ["content_id", "product_ids", "published_at", "known_at"])
-    contents = contents[contents["content_id"].isin(rows["content_id"].dropna())]
+    columns = ["content_id", "product_ids", "published_at", "known_at"]
+    contents = market.frame_of("contents", columns, key="content_id", values=rows["content_id"].dropna())
     contents = contents[(contents["published_at"] < day) & (contents["known_at"] < day)]
     contents = contents.sort_values("known_at", kind="stable").drop_duplicates("content_id", keep="last")
     campaigns = known_rows(market, "campaigns", ["campaign_id", "product_ids"], day)

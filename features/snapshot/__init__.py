@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from features.snapshot.build import build_snapshot, score_card_of
-from features.snapshot.disk import load_snapshot, save_snapshot
+from features.snapshot.disk import save_snapshot
 from features.snapshot.model import Snapshot
+from features.snapshot.parts import SnapshotParts, load_snapshot
 from features.snapshot.take import take_snapshot
 
-__all__ = ["Snapshot", "build_snapshot", "load_snapshot", "save_snapshot", "score_card_of", "take_snapshot"]
+__all__ = [
+    "Snapshot",
+    "SnapshotParts",
+    "build_snapshot",
+    "load_snapshot",
+    "save_snapshot",
+    "score_card_of",
+    "take_snapshot",
+]

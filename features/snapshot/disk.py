@@ -1,10 +1,16 @@
-"""A snapshot on disk: ``snapshot.json`` and one ``.npy`` file an array, memory-mapped and never pickled."""
+"""A snapshot as what JSON takes and arrays by name, whole or in parts: how it gets to disk and into the cache.
+
+On disk it is a folder: ``snapshot.json``, the manifest, and one file a market (`features.snapshot.packed`) with what is
+told of its creators. The manifest holds what all markets share, and each file's bytes and SHA-256.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +25,32 @@ from features.conversion import Conversion
 from features.indices import CATEGORY_INDEX, CREATOR_INDEX_NAMES, INDEX_NAMES, INDICES, IndexFrame
 from features.signals import SIGNALS
 from features.snapshot.model import Snapshot, SnapshotArrays
+from features.snapshot.packed import write_arrays
 from marketplace.errors import SnapshotError
 from marketplace.jsonable import jsonable
 from marketplace.state import replace_folder
 
-__all__ = ["FORMAT", "load_snapshot", "of_parts", "parts_of", "save_snapshot"]
+__all__ = [
+    "FORMAT",
+    "MANIFEST",
+    "damaged",
+    "of_parts",
+    "of_shared",
+    "parts_of",
+    "require_sizes",
+    "save_parts",
+    "save_snapshot",
+    "shared_as_json",
+    "told_by",
+]
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the files change their meaning."""
+
+MANIFEST = "snapshot.json"
+
+WRITERS = 2
+"""Parts that are written at a time, while the next one is made: what bounds the memory."""
 
 _FRAME = (
     "days", "value", "low", "high", "confidence", "peer_average", "peer_rank", "peer_count", "change_28d",
@@ -36,25 +60,67 @@ _INSTANTS = ("briefed_at", "starts_at", "ends_at")
 
 
 def save_snapshot(snapshot: Snapshot, folder: str | Path) -> None:
-    """Write the snapshot to ``folder``, whole or not at all."""
-    meta, arrays = parts_of(snapshot)
+    """Write the snapshot to ``folder`` in one part a market, whole or not at all."""
+    names = np.unique(snapshot.arrays.markets).tolist()
+    save_parts(folder, _shared_of(snapshot), ((name, snapshot.only(name)) for name in names))
+
+
+def save_parts(folder: str | Path, shared: Mapping[str, Any], parts: Iterable[tuple[str, Snapshot]]) -> None:
+    """Write ``parts`` (each market and its snapshot, all with what is ``shared``) to ``folder``, whole or not at all.
+
+    `WRITERS` are written at a time, while the next is asked for.
+    """
     with replace_folder(Path(folder)) as fresh:
-        for name, values in arrays.items():
-            np.save(fresh / f"{name}.npy", values, allow_pickle=False)
-        (fresh / "snapshot.json").write_text(json.dumps(meta, allow_nan=False), encoding="utf-8")
+        written: dict[str, dict[str, Any]] = {}
+        with _writers() as submit:
+            for number, (name, part) in enumerate(parts):
+                submit(_save_part, fresh / f"part_{number:04}.bin", name, part, written)
+        manifest = {**shared, "parts": dict(sorted(written.items()))}
+        (fresh / MANIFEST).write_text(json.dumps(manifest, allow_nan=False), encoding="utf-8")
 
 
-def parts_of(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """The snapshot as what JSON takes, and arrays by name: all that `of_parts` needs."""
-    catalogue = snapshot.catalogue
-    meta: dict[str, Any] = {
+def _save_part(file: Path, name: str, part: Snapshot, written: dict[str, dict[str, Any]]) -> None:
+    said, arrays = _own(part)
+    size, digest = write_arrays(file, arrays, said)
+    written[name] = {"file": file.name, "creators": len(part), "bytes": size, "sha256": digest}
+
+
+@contextmanager
+def _writers() -> Iterator[Callable[..., None]]:
+    """Runs what it is given in `WRITERS` threads, and waits where all are busy; the first error ends it."""
+    with ThreadPoolExecutor(WRITERS) as pool:
+        running: list[Future[None]] = []
+
+        def submit(work: Callable[..., None], *arguments: Any) -> None:
+            while len(running) >= WRITERS:
+                running.pop(0).result()
+            running.append(pool.submit(work, *arguments))
+
+        yield submit
+        for one in running:
+            one.result()
+
+
+def _shared_of(snapshot: Snapshot) -> dict[str, Any]:
+    """What the parts of a snapshot share, as JSON takes it."""
+    one = snapshot
+    return shared_as_json(one.as_of, one.category_ids, one.brand_ids, one.catalogue, one.campaigns)
+
+
+def shared_as_json(
+    as_of: datetime,
+    category_ids: Sequence[str],
+    brand_ids: Sequence[str],
+    catalogue: Catalogue,
+    campaigns: Mapping[str, Brief],
+) -> dict[str, Any]:
+    """`shared_as_json` from what it is made of."""
+    return {
         "format": FORMAT,
-        "as_of": snapshot.as_of.isoformat(),
+        "as_of": as_of.isoformat(),
         "signals": list(SIGNALS),
-        "creators": len(snapshot),
-        "category_ids": snapshot.category_ids,
-        "brand_ids": snapshot.brand_ids,
-        "product_ids": snapshot.product_ids,
+        "category_ids": list(category_ids),
+        "brand_ids": list(brand_ids),
         "catalogue": {
             "products": {name: jsonable(product) for name, product in catalogue.products.items()},
             "usd_rates": dict(catalogue.usd_rates),
@@ -62,42 +128,35 @@ def parts_of(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[
             "prices": dict(catalogue.prices),
             "shipping": dict(catalogue.shipping),
         },
-        "campaigns": [jsonable(brief.as_dict()) for brief in snapshot.campaigns.values()],
+        "campaigns": [jsonable(brief.as_dict()) for brief in campaigns.values()],
         "index_names": list(INDEX_NAMES),
+    }
+
+
+def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """What is a snapshot's own and not `shared_as_json` all parts: as JSON takes it, and arrays by name."""
+    said: dict[str, Any] = {
+        "creators": len(snapshot),
+        "elsewhere": snapshot.elsewhere,
+        "product_ids": snapshot.product_ids,
         "peers": sorted({*snapshot.general.peers, *snapshot.influence.peers}),
         "conversion": snapshot.conversion is not None,
     }
     arrays = {one.name: getattr(snapshot.arrays, one.name) for one in fields(SnapshotArrays)}
     if snapshot.conversion is not None:
         arrays |= {f"conversion_{name}": values for name, values in snapshot.conversion.arrays().items()}
-    words = pd.Index(meta["peers"], dtype="str")
+    words = pd.Index(said["peers"], dtype="str")
     for prefix, frame in (("general", snapshot.general), ("influence", snapshot.influence)):
         arrays |= {f"{prefix}_{name}": getattr(frame, name) for name in _FRAME}
         codes = words.get_indexer(pd.Index(frame.peers, dtype="str")).astype(np.int32)
         arrays[f"{prefix}_peers"] = codes
-    return meta, arrays
+    return said, arrays
 
 
-def load_snapshot(folder: str | Path) -> Snapshot:
-    """The snapshot in ``folder``; arrays are memory-mapped, not read.
-
-    Raises
-    ------
-    SnapshotError
-        There is none, its files are damaged, or it was made for other signals.
-    """
-    folder = Path(folder)
-    try:
-        meta = json.loads((folder / "snapshot.json").read_text(encoding="utf-8"))
-        if meta["format"] != FORMAT:
-            raise _damaged(folder, f"format {meta['format']}, not {FORMAT}")
-        if meta["signals"] != list(SIGNALS) or meta["index_names"] != list(INDEX_NAMES):
-            raise _damaged(folder, "signals or indices of another version of collabrank")
-        snapshot = of_parts(meta, lambda name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as reason:
-        raise _damaged(folder, f"{type(reason).__name__}: {reason}") from reason
-    _check(snapshot, folder)
-    return snapshot
+def parts_of(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """The snapshot as what JSON takes, and arrays by name: all that `of_parts` needs."""
+    said, arrays = _own(snapshot)
+    return _shared_of(snapshot) | said, arrays
 
 
 def _frame(meta: dict[str, Any], read: Callable[[str], npt.NDArray[Any]], prefix: str, creator_ids: Any) -> IndexFrame:
@@ -120,30 +179,52 @@ def _frame(meta: dict[str, Any], read: Callable[[str], npt.NDArray[Any]], prefix
 
 def of_parts(meta: dict[str, Any], read: Callable[[str], npt.NDArray[Any]]) -> Snapshot:
     """The snapshot of `parts_of`; ``read`` gives an array by its name."""
-    arrays = SnapshotArrays(**{one.name: read(one.name) for one in fields(SnapshotArrays)})
-    as_of = datetime.fromisoformat(meta["as_of"]).astimezone(UTC)
+    return of_shared(meta, *told_by(meta), read)
+
+
+def told_by(meta: Mapping[str, Any]) -> tuple[Catalogue, dict[str, Brief]]:
+    """The catalogue and the campaigns of `shared_as_json`."""
     said = meta["catalogue"]
     products = {name: Product(**_measures(product)) for name, product in said["products"].items()}
     rest = {name: said[name] for name in ("usd_rates", "margins", "prices", "shipping")}
     briefs = [_brief(one) for one in meta["campaigns"]]
+    as_of = pd.Timestamp(datetime.fromisoformat(meta["as_of"]).astimezone(UTC))
+    return Catalogue(as_of=as_of, products=products, **rest), {str(brief.campaign_id): brief for brief in briefs}
+
+
+def of_shared(
+    meta: dict[str, Any],
+    catalogue: Catalogue,
+    campaigns: Mapping[str, Brief],
+    read: Callable[[str], npt.NDArray[Any]],
+) -> Snapshot:
+    """`of_parts`, with what `told_by` gave: shared, and not made anew for each part."""
+    arrays = SnapshotArrays(**{one.name: read(one.name) for one in fields(SnapshotArrays)})
     return Snapshot(
-        as_of=as_of,
+        as_of=datetime.fromisoformat(meta["as_of"]).astimezone(UTC),
         arrays=arrays,
         category_ids=tuple(meta["category_ids"]),
         brand_ids=tuple(meta["brand_ids"]),
         product_ids=tuple(meta["product_ids"]),
-        catalogue=Catalogue(as_of=pd.Timestamp(as_of), products=products, **rest),
-        campaigns={str(brief.campaign_id): brief for brief in briefs},
+        catalogue=catalogue,
+        campaigns=campaigns,
         general=_frame(meta, read, "general", arrays.creator_ids),
         influence=_frame(meta, read, "influence", arrays.creator_ids),
         conversion=Conversion.of_arrays({one.name: read(f"conversion_{one.name}") for one in fields(Conversion)})
         if meta["conversion"]
         else None,
+        elsewhere=int(meta["elsewhere"]),
     )
 
 
-def _check(snapshot: Snapshot, folder: Path) -> None:
-    """The arrays agree on how many creators, categories, brands and products there are."""
+def require_sizes(snapshot: Snapshot, where: Path) -> None:
+    """The arrays agree on how many creators, categories, brands and products there are.
+
+    Raises
+    ------
+    SnapshotError
+        They do not.
+    """
     arrays, n = snapshot.arrays, len(snapshot)
     counts = {
         **{name: len(getattr(arrays, name)) == n for name in ("usernames", "markets", "languages", "agency_status")},
@@ -162,7 +243,7 @@ def _check(snapshot: Snapshot, folder: Path) -> None:
     }
     wrong = [name for name, right in counts.items() if not right]
     if wrong:
-        raise _damaged(folder, f"sizes that do not agree: {', '.join(wrong)}")
+        raise damaged(where, f"sizes that do not agree: {', '.join(wrong)}")
 
 
 def _measures(values: dict[str, Any]) -> dict[str, Any]:
@@ -175,9 +256,10 @@ def _brief(values: dict[str, Any]) -> Brief:
     return replace(brief, campaign_id=values["campaign_id"])
 
 
-def _damaged(folder: Path, what: str) -> SnapshotError:
+def damaged(where: Path, what: str) -> SnapshotError:
+    """The error of a snapshot at ``where`` that cannot be used, and why."""
     return SnapshotError(
         "a whole snapshot of this version of collabrank",
-        received=f"{folder}: {what}",
+        received=f"{where}: {what}",
         look="`collabrank snapshot DIR` makes a new one",
     )

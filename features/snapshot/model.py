@@ -45,6 +45,10 @@ FILTERS = (
 """What `Snapshot.candidates` can filter by."""
 
 
+_BY_CREATOR = (
+    "creator_ids", "usernames", "markets", "languages", "agency_status", "joined_day", "creator", "category",
+)  # fmt: skip
+
 UNKNOWN_INFLUENCE = 50.0
 """``category_influence`` in a category that the snapshot does not know: the middle of the scale."""
 
@@ -102,6 +106,8 @@ class Snapshot(Shown):
         ``category_influence``: the creator's row x the number of categories + the category's place.
     conversion : Conversion or None
         The model of conversion that holds on the day (`features.conversion.model.conversion_of`).
+    elsewhere : int
+        Creators of other markets, where these are those of one market alone.
     """
 
     as_of: datetime
@@ -114,6 +120,7 @@ class Snapshot(Shown):
     general: IndexFrame = field(repr=False)
     influence: IndexFrame = field(repr=False)
     conversion: Conversion | None = field(repr=False)
+    elsewhere: int = 0
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -192,7 +199,7 @@ class Snapshot(Shown):
                 f"filters: {', '.join(FILTERS)}", received=", ".join(unknown), look="features/snapshot/model.py"
             )
         kept = np.flatnonzero(self._market_codes == self._codes.get(brief.market, -1))
-        left_out = {"market": len(self) - len(kept)}
+        left_out = {"market": self.elsewhere + len(self) - len(kept)}
         for name in FILTERS:
             if asked.get(name) is None:
                 continue
@@ -200,6 +207,37 @@ class Snapshot(Shown):
             left_out[name] = len(kept) - len(passing)
             kept = passing
         return kept.astype(np.int64), {name: count for name, count in left_out.items() if count}
+
+    def only(self, market: str) -> Snapshot:
+        """The creators of one market alone, as new arrays: what `features.snapshot.build.build_part` makes of it."""
+        arrays, kinds = self.arrays, len(self.category_ids)
+        rows = np.flatnonzero(arrays.markets == market)
+        by_brand = self._brand_sparse.only(rows, len(self))
+        by_product = self._product_sparse.only(rows, len(self))
+        sold = np.flatnonzero(np.diff(by_product.starts))
+        mine = {name: getattr(arrays, name)[rows] for name in _BY_CREATOR}
+        return Snapshot(
+            as_of=self.as_of,
+            arrays=SnapshotArrays(
+                **mine,
+                brand_starts=by_brand.starts,
+                brand_rows=by_brand.rows,
+                brand_values=by_brand.values,
+                brand_default=arrays.brand_default,
+                product_starts=np.append(by_product.starts[sold], by_product.starts[-1]),
+                product_rows=by_product.rows,
+                product_values=by_product.values,
+            ),
+            category_ids=self.category_ids,
+            brand_ids=self.brand_ids,
+            product_ids=tuple(self.product_ids[place] for place in sold.tolist()),
+            catalogue=self.catalogue,
+            campaigns=self.campaigns,
+            general=self.general.take(rows),
+            influence=self.influence.take((rows[:, None] * kinds + np.arange(kinds)).ravel()),
+            conversion=None if self.conversion is None else self.conversion.only(mine["creator_ids"]),
+            elsewhere=self.elsewhere + len(self) - len(rows),
+        )
 
     def matrix(self, brief: Brief, rows: Ints) -> Floats:
         """Every signal of ``rows`` for ``brief``: new float64 (len(rows), signals), in the order of ``SIGNALS``."""

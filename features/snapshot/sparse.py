@@ -35,6 +35,15 @@ class Sparse:
         starts = np.searchsorted(groups[order], np.arange(count + 1)).astype(np.int64)
         return cls(starts, rows[order], np.ascontiguousarray(values[order]))
 
+    def only(self, rows: Ints, n: int) -> Sparse:
+        """The entries of some ``rows`` (ascending) of the ``n`` creators, who are counted anew from 0."""
+        place = np.full(n, -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        new = place[self.rows]
+        kept = new >= 0
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return Sparse(before[self.starts].astype(np.int64), new[kept], self.values[kept])
+
     def fill(self, out: Floats, group: int, rows: Ints) -> None:
         """Write the group's values over the lines of ``out`` (len(rows), k) whose creator has any."""
         first, last = int(self.starts[group]), int(self.starts[group + 1])

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from datetime import date
 
-from features.snapshot.build import build_snapshot
-from features.snapshot.disk import save_snapshot
-from features.snapshot.model import Snapshot
-from marketplace.progress import say
+from features.snapshot.build import Day, build_part, build_snapshot
+from features.snapshot.disk import save_parts, save_snapshot, shared_as_json
+from features.snapshot.parts import SnapshotParts, load_snapshot
+from marketplace.errors import SnapshotError
+from marketplace.progress import say, track
 from marketplace.state import state_folder
 from marketplace.tables import Marketplace
 
-__all__ = ["take_snapshot"]
+__all__ = ["TOGETHER", "take_snapshot"]
+
+TOGETHER = 20_000
+"""Creators up to whom all markets are built in one go, which is less work, and takes some 3 GB."""
 
 
-def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> Snapshot:
+def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> SnapshotParts:
     """Build the snapshot of ``market`` and keep it in ``var/snapshot``, in place of an earlier one.
+
+    Of more than `TOGETHER` creators market by market: one is built while others are written, and none is kept in
+    memory. The files are the same either way.
 
     Parameters
     ----------
@@ -31,6 +38,14 @@ def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> Snaps
     """
     folder = state_folder("snapshot")
     say("Building signals and indices of every creator …")
-    taken = build_snapshot(market, as_of)
-    save_snapshot(taken, folder)
-    return taken
+    day = Day.of(market, as_of)
+    homes = day.homes
+    if not homes:
+        raise SnapshotError(f"a creator known by {day.at:%Y-%m-%d}", received="none", look="the marketplace's creators")
+    if len(day.creators) <= TOGETHER:
+        save_snapshot(build_snapshot(market, day.at), folder)
+        return load_snapshot(folder)
+    shared = shared_as_json(day.at.to_pydatetime(), day.categories, day.brand_ids, day.catalogue, day.campaigns)
+    parts = ((home, build_part(day, home)) for home in track(homes, "  markets", total=len(homes)))
+    save_parts(folder, shared, parts)
+    return load_snapshot(folder)

@@ -26,6 +26,7 @@ from marketplace.reading import (
     FileTable,
     RawTable,
     Tables,
+    bound_memory,
     checked_view,
     checked_view_of_arrow,
     connect,
@@ -75,6 +76,8 @@ def check(market: str | Path | Tables) -> Report:
         )
     allowed = limits().seconds
     with connect() as connection:
+        if path is not None:
+            bound_memory(connection)
         clock = threading.Timer(allowed, connection.interrupt)
         clock.daemon = True
         clock.start()

@@ -605,7 +605,7 @@ LEAKS: tuple[Planted, ...] = (
     Planted("survivors_only", "only creators who still sell after the brief are eligible", "eligible",
             _set(features.signals.build, "eligible_pairs", _whoever_sells_later)),
     Planted("snapshot_of_a_later_day", "a brief is ranked from a snapshot a week younger", "snapshot",
-            _set(features.snapshot.build, "as_of_days", _days_later(7)), slow=True),
+            _set(features.snapshot.build, "day_number", _days_later(7)), slow=True),
     Planted("scaled_over_the_batch", "a signal is scaled by the other rows asked with it", "alone",
             _matrix(lambda _m, x: x["tenure_days_last"] - x["tenure_days_last"].mean())),
     Planted("row_number_as_signal", "a creator's place in the table is a signal", "order", _matrix(_place_in_table),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from collabrank.cli import app
 from features.indices.declare import INDEX_NAMES
-from features.snapshot.disk import load_snapshot
+from features.snapshot.parts import load_snapshot
 from marketplace.errors import ContractError, SignalError
 from marketplace.simulator import simulate
 from marketplace.state import state_folder

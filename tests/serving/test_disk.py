@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.snapshot.disk import load_snapshot
+from features.snapshot.parts import load_snapshot
 from models.bundle.disk import load_bundle, save_bundle
 
 with warnings.catch_warnings():
@@ -52,12 +52,13 @@ def test_the_ranking_is_the_models_own(client: TestClient, served_home: Path, ca
     bundle = load_bundle(served_home / "var" / "bundle", read_public_key())
     snapshot = load_snapshot(served_home / "var" / "snapshot")
     brief = snapshot.campaigns[campaign["campaign_id"]]
-    rows, _ = snapshot.candidates(brief, {})
+    part = snapshot.of_market(brief.market)
+    rows, _ = part.candidates(brief, {})
     direct = rank(
         bundle,
-        snapshot.matrix(brief, rows),
-        snapshot.indices(brief, rows),
-        np.asarray(snapshot.creator_ids)[rows],
+        part.matrix(brief, rows),
+        part.indices(brief, rows),
+        np.asarray(part.creator_ids)[rows],
         brief,
         top=7,
     )
@@ -119,13 +120,14 @@ def test_the_log_holds_the_vectors_that_were_scored(client: TestClient, campaign
     assert line["key_id"]
     assert line["brief"]["campaign_id"] == campaign["campaign_id"]
     brief = served.snapshot.campaigns[campaign["campaign_id"]]
+    part = served.snapshot.of_market(brief.market)
     for logged, shown in zip(line["creators"], reply["creators"], strict=True):
         assert (logged["creator_id"], logged["position"], logged["score"]) == (
             shown["creator_id"], shown["position"], shown["score"],
         )  # fmt: skip
-        row = np.flatnonzero(np.asarray(served.snapshot.creator_ids) == logged["creator_id"])
+        row = np.flatnonzero(np.asarray(part.creator_ids) == logged["creator_id"])
         vector = np.array([np.nan if value is None else value for value in logged["vector"]])
-        np.testing.assert_array_equal(vector, served.snapshot.matrix(brief, row)[0])
+        np.testing.assert_array_equal(vector, part.matrix(brief, row)[0])
     assert (feedback["kind"], feedback["request_id"], feedback["event"]) == ("feedback", reply["request_id"], "INVITED")
     assert feedback["at"] == "2026-01-02T03:04:05+07:00"
 

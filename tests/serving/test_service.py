@@ -69,12 +69,13 @@ def test_a_brief_written_out_is_completed_from_the_snapshot(
     served = service().store.served
     brief = served.snapshot.complete(inline(campaign))
     assert brief.category_id == campaign["category_id"]
-    rows, _ = served.snapshot.candidates(brief, {})
+    part = served.snapshot.of_market(brief.market)
+    rows, _ = part.candidates(brief, {})
     direct = rank(
         served.bundle,
-        served.snapshot.matrix(brief, rows),
-        served.snapshot.indices(brief, rows),
-        np.asarray(served.snapshot.creator_ids)[rows],
+        part.matrix(brief, rows),
+        part.indices(brief, rows),
+        np.asarray(part.creator_ids)[rows],
         brief,
         top=5,
         explain=False,

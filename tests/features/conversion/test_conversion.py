@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.briefs import read_catalogue
 from features.briefs.brief import read_briefs
 from features.conversion.fit import TASTES, fit_conversion, packed
 from features.conversion.model import (
@@ -18,8 +19,9 @@ from features.conversion.model import (
     conversion_of,
     laid_out,
 )
-from features.conversion.rows import Posts, read_conversion_data
+from features.conversion.rows import Posts, _posts_before, read_conversion_data
 from features.signals.build import build_matrix
+from features.time import day_number, default_as_of, midnight_of
 from marketplace.tables import Marketplace
 from tests.features.conversion.made_up import day, drawn, evidence_of, shelf_of
 
@@ -260,3 +262,23 @@ def test_the_next_post_sells_what_posts_of_its_format_sold(lives):
     sold = np.bincount(evidence.posts.creator, weights=evidence.posts.units) / per_creator
     np.testing.assert_allclose(told, sold, rtol=0.35)
     assert told.sum() == pytest.approx(sold.sum(), rel=0.07)
+
+
+def test_posts_are_placed_by_the_database_as_a_plain_sort_places_them(wee):
+    """Ids are sorted and numbered where they lie; here they are fetched, sorted and looked up one by one."""
+    at = day_number(default_as_of(wee))
+    evidence = read_conversion_data(wee, at)
+    assert evidence is not None
+    known = read_catalogue(wee, midnight_of(at)).products
+    plain = wee.query(_posts_before(wee, at))
+    plain = plain.sort_values(["creator_id", "content_id", "product_id"])
+    plain = plain[plain["product_id"].isin(list(known)) & plain["creator_id"].isin(evidence.creator_ids)]
+    assert len(plain) == len(evidence.posts) > 100
+    people = {name: place for place, name in enumerate(evidence.creator_ids)}
+    goods = {name: place for place, name in enumerate(sorted(set(plain["product_id"])))}
+    assert evidence.posts.creator.tolist() == [people[name] for name in plain["creator_id"]]
+    assert evidence.posts.product.tolist() == [goods[name] for name in plain["product_id"]]
+    for name in ("views", "units", "live", "partnership"):
+        assert getattr(evidence.posts, name).tolist() == plain[name].astype(float).tolist()
+    brands = [evidence.shelf.brand_ids[place] for place in evidence.shelf.brand]
+    assert brands == [known[name].brand_id for name in goods]

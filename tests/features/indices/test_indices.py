@@ -18,6 +18,7 @@ from features.indices.build import (
     build_category_influence,
     build_indices,
     cards,
+    gather_everyone,
     index_scores,
 )
 from features.indices.cards import IndexFrame
@@ -282,3 +283,18 @@ def test_an_index_finds_its_trait(small_market: Path, everyone: IndexFrame, inde
     truth = traits.set_index("creator_id").loc[everyone.creator_ids, trait].to_numpy()
     found = everyone.value[:, everyone.names.index(index)]
     assert pd.Series(found).corr(pd.Series(truth), method="spearman") > least
+
+
+def test_blocks_of_rows_and_days_one_by_one_change_no_bit(small_market, now, everyone, influence, monkeypatch):
+    """What bounds the memory: rows laid out a few at a time, whole days gathered one by one."""
+    monkeypatch.setattr("features.indices.build._ROWS_AT_ONCE", 101)
+    monkeypatch.setattr("features.indices.gather._ROWS_AT_ONCE", 1)
+    market = open_marketplace(small_market)
+    gather_everyone(market, _day(now))
+    for whole, cut in (
+        (everyone, build_indices(market, _rows(market, now))),
+        (influence, build_category_influence(market, _by_category(_rows(market, now), market))),
+    ):
+        assert len(cut) == len(whole) > 3 * 101
+        for name in (*ARRAYS, "peers", "creator_ids", "capped", "saturated"):
+            np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name), err_msg=name)
