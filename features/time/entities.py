@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow.compute as pc
 
 from features.time.clocks import as_of_day
 from marketplace.errors import SnapshotError
@@ -65,7 +64,7 @@ def default_as_of(market: Marketplace) -> pd.Timestamp:
     latest = [
         at
         for table, event in (("orders", "ordered_at"), ("invitations", "sent_at"), ("campaigns", "briefed_at"))
-        if (at := pc.max(market.arrow(table, [event])[event]).as_py()) is not None
+        if (at := market.last(table, event)) is not None
     ]
     if not latest:
         raise SnapshotError("orders, invitations or campaigns", received="none at all", look="`collabrank check DIR`")
@@ -84,8 +83,8 @@ def known_ids(market: Marketplace, key: str, at: pd.Timestamp) -> list[str]:
 def known_until(market: Marketplace) -> pd.Timestamp:
     """The day after the last row of invitations, orders or deliveries became known: how far outcomes can be judged."""
     latest = [
-        market.frame(table, ["known_at"])["known_at"].max()
+        at
         for table in ("invitations", "orders", "deliveries")
-        if table in market.present
+        if table in market.present and (at := market.last(table, "known_at")) is not None
     ]
-    return midnight_after(max(stamp for stamp in latest if not pd.isna(stamp)))
+    return midnight_after(max(latest))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from marketplace.reading.casts import (
     SQL_TYPE,
     FileTable,
+    Group,
     RawTable,
     Tables,
     checked_view,
@@ -24,6 +25,7 @@ from marketplace.reading.limits import Limits, limits
 __all__ = [
     "SQL_TYPE",
     "FileTable",
+    "Group",
     "Limits",
     "RawTable",
     "Stray",
