@@ -37,9 +37,9 @@ EngineOption = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        help="Where signals, indices, labels and what lift and conversion are fitted on are worked out: duckdb, in this "
-        "process; spark, on this machine; or a Spark URL (local[2], spark://HOST:7077, sc://HOST:15002). The files' "
-        "check, and tables that do not grow with orders, are read by this process whatever the engine. Default: "
+        help="Where signals, indices, labels and what lift and conversion are fitted on are worked out: duckdb, in "
+        "this process; spark, on this machine; or a Spark URL (local[2], spark://HOST:7077, sc://HOST:15002). The "
+        "files' check, and tables that do not grow with orders, are read by this process whatever the engine. Default: "
         "COLLABRANK_ENGINE, else duckdb.",
         metavar="ENGINE",
         show_default=False,
