@@ -55,8 +55,14 @@ __all__ = [
 ]
 
 
-def open_marketplace(path: str | Path | Marketplace) -> Marketplace:
+def open_marketplace(path: str | Path | Marketplace, *, engine: str | None = None) -> Marketplace:
     """Open the marketplace in the folder ``path``: one sub-folder of Parquet files a table.
+
+    Parameters
+    ----------
+    engine : str, optional
+        Where what is asked of it is worked out: ``"duckdb"``, ``"spark"`` or a Spark URL (docs/engines.md). By default
+        what the environment variable ``COLLABRANK_ENGINE`` says, else DuckDB inside this process.
 
     Returns
     -------
@@ -67,6 +73,8 @@ def open_marketplace(path: str | Path | Marketplace) -> Marketplace:
     ------
     ContractError
         There is no such folder, or it lacks an indispensable table.
+    EngineError
+        There is no such engine, or it cannot be opened.
 
     Examples
     --------
@@ -78,7 +86,7 @@ def open_marketplace(path: str | Path | Marketplace) -> Marketplace:
     """
     from marketplace.tables import open_marketplace as run
 
-    return run(path)
+    return run(path, engine=engine)
 
 
 def check(market: str | Path | Marketplace) -> Report:

@@ -12,7 +12,8 @@
     ├── DateError          a date that is not written in ISO form
     ├── FileError          a file that cannot be written as asked
     ├── AccessError        a missing, unknown or revoked key
-    └── HomeError          the state folder cannot be used
+    ├── HomeError          the state folder cannot be used
+    └── EngineError        an engine that cannot be opened, or does not answer
 
 Each says what was expected, what was received and where to look. The command
 line prints the three lines and exits 2; the service answers 4xx with the same
@@ -32,6 +33,7 @@ __all__ = [
     "ContractError",
     "ConvergenceWarning",
     "DateError",
+    "EngineError",
     "FileError",
     "GateError",
     "HomeError",
@@ -131,3 +133,9 @@ class AccessError(CollabrankError):
 
 class HomeError(CollabrankError):
     """The state folder cannot be used."""
+
+
+class EngineError(CollabrankError):
+    """An engine that is not known, cannot be opened, or does not answer."""
+
+    status = 503

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated, Any, Protocol
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from marketplace.instants import read_instant
 from marketplace.text import printable
 
-__all__ = ["AsJson", "Folder", "Printed", "as_of_option", "print_result"]
+__all__ = ["AsJson", "EngineOption", "Folder", "Printed", "as_of_option", "print_result"]
 
 Folder = Annotated[
     str,
@@ -21,6 +22,31 @@ Folder = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+def _use_engine(engine: str | None) -> str | None:
+    """Make ``engine`` this process's and its children's, before anything is opened."""
+    from marketplace.engine import ENGINE_VARIABLE, asked_engine
+
+    if engine is not None:
+        os.environ[ENGINE_VARIABLE] = asked_engine(engine)
+    return engine
+
+
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="Where signals, indices, labels and what lift and conversion are fitted on are worked out: duckdb, in "
+        "this process; spark, on this machine; or a Spark URL (local[2], spark://HOST:7077, sc://HOST:15002). The "
+        "files' check, and tables that do not grow with orders, are read by this process whatever the engine. Default: "
+        "COLLABRANK_ENGINE, else duckdb.",
+        metavar="ENGINE",
+        show_default=False,
+        callback=_use_engine,
+    ),
+]
+"""Takes effect by its callback; a command's parameter of this type is called ``_engine`` and not read."""
 
 
 class Printed(Protocol):

@@ -22,8 +22,9 @@ from marketplace.cache import FileStates, Form, digests, dump_table, load_table,
 from marketplace.checks import Report, check, kept_contract
 from marketplace.contract import TABLES, Table, arrow_schema
 from marketplace.display import Shown
+from marketplace.engine import DuckEngine, Engine, asked_engine, open_engine
 from marketplace.errors import ContractError
-from marketplace.reading import FileTable, bound_memory, files_of, quote
+from marketplace.reading import FileTable, files_of
 from marketplace.warehouse import fetched, is_address, redacted
 
 __all__ = ["Marketplace", "open_marketplace", "read_truth", "require_replaceable", "to_arrow"]
@@ -83,13 +84,15 @@ class Marketplace(Shown):
         The folder in which the files lie.
     source : str
         Where it comes from, for people; the folder by default.
+    engine : Engine, optional
+        Where expressions run; a DuckDB inside the process by default.
 
     Attributes
     ----------
     present : frozenset of str
         Names of the tables that the marketplace really has.
-    backend : ibis.BaseBackend
-        The connection on which `table` lives (DuckDB inside the process).
+    engine : Engine
+        Where expressions over `table` run (`marketplace.engine`).
     path : pathlib.Path or None
         The folder, where there is one.
     source : str
@@ -98,32 +101,43 @@ class Marketplace(Shown):
         Tables with rows that are copies of other rows; they are read once.
     """
 
-    def __init__(self, tables: Mapping[str, Any], *, path: Path | None = None, source: str = "") -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, Any],
+        *,
+        path: Path | None = None,
+        source: str = "",
+        engine: Engine | None = None,
+    ) -> None:
         self.path = path
         self.source = source or ("in memory" if path is None else str(path))
         self.present = frozenset(tables)
         self.repeated: frozenset[str] = frozenset()
         self._files = None if path is None else FileStates.of(file for one in tables.values() for file in one.files)
         self._fingerprint: str | None = None
-        self.backend = ibis.duckdb.connect()
-        self.backend.raw_sql("SET TimeZone='UTC'")
-        if path is not None:
-            bound_memory(self.backend.con)
+        self.engine: Engine = DuckEngine() if engine is None else engine
         self._held_as = dict(tables)
         self._tables: dict[str, Any] = {}
         self._told: dict[tuple[str, str], bool] = {}
         self._held: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
 
     @classmethod
-    def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Marketplace:
+    def from_frames(cls, frames: Mapping[str, pd.DataFrame], *, engine: Engine | None = None) -> Marketplace:
         """A marketplace in memory, from one pandas frame a table (for tests and notebooks)."""
         unknown = sorted(set(frames) - set(TABLES))
         if unknown:
             raise ContractError("tables of the contract", received=", ".join(unknown), look="docs/contract.md")
-        return cls({name: to_arrow(frame, name) for name, frame in frames.items()})
+        return cls({name: to_arrow(frame, name) for name, frame in frames.items()}, engine=engine)
+
+    @property
+    def backend(self) -> Any:
+        """The Ibis backend on which `table` lives."""
+        return self.engine.backend
 
     def arrow(self, table: str, columns: Iterable[str] | None = None) -> pa.Table:
-        """The whole of ``table`` as Arrow, with the contract's schema.
+        """The whole of ``table`` as Arrow, with the contract's schema, read by this process whatever the engine.
+
+        For tables that do not grow with orders.
 
         Raises
         ------
@@ -145,11 +159,11 @@ class Marketplace(Shown):
 
     def _read(self, table: str, source: FileTable, names: Sequence[str]) -> pa.Table:
         schema = pa.schema([arrow_schema(table).field(name) for name in names])
-        connection = self.backend.con.cursor()
+        connection = self.engine.reader.cursor()
         connection.execute("SET TimeZone='UTC'")
         try:
             if table in self.repeated:
-                selects = [self._once(table, " UNION ALL ".join(source.strict(connection)), names)]
+                selects = [source.distinct(connection, names)]
             else:
                 selects = source.strict(connection, names)
             parts = [connection.sql(select).to_arrow_table().cast(schema) for select in selects]
@@ -160,14 +174,6 @@ class Marketplace(Shown):
                 look="`collabrank check DIR` and docs/contract.md",
             ) from reason
         return pa.concat_tables(parts)
-
-    @staticmethod
-    def _once(table: str, union: str, names: Iterable[str]) -> str:
-        """Each row once, in the order of the key: copies say nothing."""
-        key = ", ".join(quote(name) for name in TABLES[table].key)
-        every = ", ".join(quote(column.name) for column in TABLES[table].columns)
-        wanted = ", ".join(quote(name) for name in names)
-        return f"SELECT {wanted} FROM (SELECT DISTINCT {every} FROM ({union})) ORDER BY {key}"
 
     def frame(self, table: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """The whole of ``table`` as pandas: strings as ``str``, instants as ``datetime64[us, UTC]``."""
@@ -187,23 +193,14 @@ class Marketplace(Shown):
         return None if pd.isna(found) else pd.Timestamp(found)
 
     def table(self, name: str) -> Any:
-        """``name`` as an Ibis table on `backend`, with the contract's columns and types."""
+        """``name`` as an Ibis table of `engine`, with the contract's columns and types."""
         if name not in self._tables:
             source = self._held_as.get(name)
             if isinstance(source, FileTable):
-                self._tables[name] = self._scan(name, source)
+                self._tables[name] = self.engine.scan(source, once=name in self.repeated)
             else:
-                self._tables[name] = self.backend.create_table(name, ibis.memtable(self.arrow(name)))
+                self._tables[name] = self.engine.hold(name, self.arrow(name))
         return self._tables[name]
-
-    def _scan(self, name: str, source: FileTable) -> Any:
-        union = " UNION ALL ".join(source.strict(self.backend.con))
-        if name in self.repeated:
-            union = self._once(name, union, [column.name for column in TABLES[name].columns])
-        self.backend.con.execute(f"CREATE VIEW {quote('raw_' + name)} AS {union}")
-        raw = self.backend.table(f"raw_{name}")
-        schema = ibis.Schema.from_pyarrow(arrow_schema(name))
-        return raw.select(**{column: raw[column].cast(kind) for column, kind in schema.items()})
 
     def tells(self, table: str, column: str) -> bool:
         """Whether ``column`` of ``table`` has any value at all."""
@@ -217,11 +214,14 @@ class Marketplace(Shown):
 
     def query(self, expression: Any) -> pd.DataFrame:
         """Run an Ibis expression over these tables."""
-        frame: pd.DataFrame = self.backend.to_pyarrow(expression).to_pandas()
+        frame: pd.DataFrame = self.engine.run(expression).to_pandas()
         return frame
 
     def build(self, name: str, make: Callable[[], Any], *, code: str) -> Any:
-        """The Ibis expression that ``make`` gives as the table ``name`` on `backend`, from the cache where it is there.
+        """The Ibis expression that ``make`` gives as the table ``name`` of `engine`, worked out once.
+
+        On DuckDB it comes from the cache where it is there. Spark's tables stay with Spark: they may be larger than
+        this machine.
 
         Parameters
         ----------
@@ -235,14 +235,13 @@ class Marketplace(Shown):
         ibis table
             Rows in no order.
         """
+        if not self.engine.keeps:
+            return self.engine.keep(name, make())
         form: Form[Any] = Form(
-            dump=lambda table, sink: dump_table(self.backend.to_pyarrow(table), sink),
-            load=lambda content: self.backend.create_table(name, ibis.memtable(load_table(content)), temp=True),
+            dump=lambda table, sink: dump_table(self.engine.run(table), sink),
+            load=lambda content: self.engine.hold(name, load_table(content)),
         )
-        return remembered(
-            self, "tables", [name], code=code, form=form,
-            make=lambda: self.backend.create_table(name, make(), temp=True),
-        )  # fmt: skip
+        return remembered(self, "tables", [name], code=code, form=form, make=lambda: self.engine.keep(name, make()))
 
     def hold_contract(self) -> None:
         """Refuse to go on where the tables break the contract; leave copies of rows out from now on.
@@ -309,7 +308,8 @@ class Marketplace(Shown):
     def kept_as(self) -> str | None:
         """`fingerprint` as the cache's key; None for frames in memory, or once a file has changed since it was opened.
 
-        What this object has read by then is neither the old files nor the new ones.
+        What this object has read by then is neither the old files nor the new ones. What another engine than DuckDB
+        gives is kept apart: whoever asks it is answered by it.
         """
         if self._files is None or not self._files.unchanged():
             return None
@@ -318,10 +318,12 @@ class Marketplace(Shown):
             if not self._files.unchanged():
                 return None
             self._fingerprint = fingerprint
-        return self._fingerprint
+        return self._fingerprint if self.engine.name == "duckdb" else f"{self._fingerprint}-{self.engine.name}"
 
 
-def open_marketplace(path: str | Path | Marketplace, *, unchecked: bool = False) -> Marketplace:
+def open_marketplace(
+    path: str | Path | Marketplace, *, unchecked: bool = False, engine: str | None = None
+) -> Marketplace:
     """Open the marketplace in the folder, DuckDB file or URL ``path``; one that is open already is given back as it is.
 
     It is held against the contract first (`marketplace.checks.check`), once for each state of its files.
@@ -331,14 +333,20 @@ def open_marketplace(path: str | Path | Marketplace, *, unchecked: bool = False)
     unchecked : bool
         Leave the check out: what does not keep the contract ends with an error once it is read, or gives wrong
         numbers.
+    engine : str, optional
+        Where its expressions run: ``duckdb``, ``spark``, or a Spark URL (`marketplace.engine.asked_engine`). By
+        default what the environment variable COLLABRANK_ENGINE says, else DuckDB inside this process.
 
     Raises
     ------
     ContractError
         The folder does not exist, lacks an indispensable table, or breaks the contract.
+    EngineError
+        There is no such engine, or it cannot be opened.
     """
     if isinstance(path, Marketplace):
         return path
+    asked = asked_engine(engine)
     source = redacted(path)
     folder = fetched(path) if is_address(path) else Path(path)
     found = {name: FileTable(TABLES[name], folder / name, files) for name, files in files_of(folder).items()}
@@ -352,7 +360,7 @@ def open_marketplace(path: str | Path | Marketplace, *, unchecked: bool = False)
             received=f"{source} without {', '.join(missing)}" if folder.is_dir() else f"{source}, which is no folder",
             look="docs/contract.md; `collabrank simulate OUT` makes one",
         )
-    market = Marketplace(found, path=folder, source=source)
+    market = Marketplace(found, path=folder, source=source, engine=open_engine(asked))
     if not unchecked:
         market.hold_contract()
     return market

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from marketplace.options import AsJson, Folder, as_of_option, print_result
+from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
 
 __all__ = ["app", "card", "create", "keys", "list_keys", "revoke", "serve", "snapshot"]
 
@@ -27,7 +27,7 @@ AsOf = Annotated[
 
 
 @app.command()
-def snapshot(directory: Folder, as_of: AsOf = None, as_json: AsJson = False) -> None:
+def snapshot(directory: Folder, as_of: AsOf = None, _engine: EngineOption = None, as_json: AsJson = False) -> None:
     """Take the snapshot of all creators that the service ranks from, and keep it in var/snapshot."""
     from features.snapshot import take_snapshot
     from marketplace.state import state_folder
@@ -51,6 +51,7 @@ def card(
     directory: Folder,
     creator: Annotated[str, typer.Argument(help="The creator's id.", metavar="CREATOR")],
     as_of: AsOf = None,
+    _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a creator's score card: the eight indices with intervals, peers and components."""

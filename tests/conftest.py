@@ -98,3 +98,12 @@ def store(home: Path, empty_database: Path) -> Store:  # a store lives in a home
     folder.mkdir()
     shutil.copy(empty_database, folder / "mlflow.db")
     return open_store()
+
+
+@pytest.fixture(scope="session")
+def spark() -> str:
+    """The engine's name of a Spark on this machine; tests that ask for it skip without pyspark or Java."""
+    pytest.importorskip("pyspark")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("no Java")
+    return "local[2]"

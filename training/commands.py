@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from marketplace.options import AsJson, Folder, as_of_option, print_result
+from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
 
 __all__ = [
     "app",
@@ -65,6 +65,7 @@ def train(
         ),
     ] = None,
     machine: Annotated[int | None, typer.Option(help="Which of --machines this one is, from 1.")] = None,
+    _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit both rankers on a marketplace, measure them on later campaigns, and register them in MLflow.
@@ -127,6 +128,7 @@ def evaluate(
     figures: Annotated[
         Path | None, typer.Option(help="Save the figures as PNG files in this folder.", metavar="FOLDER")
     ] = None,
+    _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the champion, and anybody's scores, on the campaigns held out from its training.
@@ -157,6 +159,7 @@ def lift(
     figures: Annotated[
         Path | None, typer.Option(help="Save the figures as PNG files in this folder.", metavar="FOLDER")
     ] = None,
+    _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate what partnerships added to sales, by campaign and in all, beside attributed sales and checks.
@@ -190,6 +193,7 @@ def off_policy(
         float,
         typer.Option(help="0: exactly the best. Above: also those further down, less likely; 1 is very soft.", min=0.0),
     ] = 0.0,
+    _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate what inviting by a score would have earned, from the impressions, invitations and outcomes alone."""
@@ -231,6 +235,7 @@ def score(
             help="The file to write, replaced whole: Parquet or CSV, as its name ends.", metavar="OUT.parquet|OUT.csv"
         ),
     ],
+    _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Score every eligible creator of every campaign, each as of that campaign's brief.
@@ -259,6 +264,7 @@ def rank(
             metavar="FILE",
         ),
     ] = None,
+    _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Rank the creators for one brief with the champion, and say why."""
@@ -307,6 +313,7 @@ def tune(
     trials: Annotated[
         int | None, typer.Option(help="Stop once the study has so many finished trials, if that is sooner.")
     ] = None,
+    _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Search the hyperparameters of the heads on the training campaigns, and write the best one for `train --tuned`."""

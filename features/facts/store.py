@@ -65,7 +65,7 @@ def _told(market: Marketplace, need: str) -> bool:
 
 
 def fact_table(market: Marketplace, fact: str, keys: Sequence[str]) -> Any:
-    """``fact`` summed to the grain of ``keys``, as an Ibis table on ``market.backend``.
+    """``fact`` summed to the grain of ``keys``, as an Ibis table of ``market.engine``.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def fact_table(market: Marketplace, fact: str, keys: Sequence[str]) -> Any:
     ibis table
         ``keys`` (string), ``event_day`` and ``known_day`` (int64, days from
         1970-01-01; ``event_day <= known_day``) and every measure (int64, in
-        ``1 / scale`` units). Built once a marketplace: in its DuckDB while it lives, in
-        the cache (`marketplace.cache`) beyond.
+        ``1 / scale`` units). Built once a marketplace
+        (`Marketplace.build`).
 
     Raises
     ------

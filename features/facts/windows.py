@@ -187,11 +187,7 @@ class Windows:
             }
         )
         sql = self._sql(market, signals)
-        market.backend.con.register(_ROWS, table)
-        try:
-            result = market.backend.con.sql(sql).to_arrow_table()
-        finally:
-            market.backend.con.unregister(_ROWS)
+        result = market.engine.answer(sql, {_ROWS: table})
         where = np.empty(len(distinct), dtype=np.int64)
         where[result["row_"].to_numpy()] = np.arange(len(distinct))
         where = where[place]
@@ -209,12 +205,18 @@ class Windows:
             if there:
                 fact_table(market, fact, self._grain(by))
         told = (*known, self._unknown(market))
-        key = (told, tuple(self._requests), tuple((name, id(column)) for name, column in signals.items()))
+        key = (
+            market.engine.name,
+            told,
+            tuple(self._requests),
+            tuple((name, id(column)) for name, column in signals.items()),
+        )
         if key not in self._compiled:
             if self.code is None:
                 sql = self._compile(market, signals)
             else:
                 asked = [self.keys, *(repr(request) for request in self._requests.values()), told, list(signals)]
+                asked.append(market.engine.name)
                 sql = remembered_text("sql", asked, code=self.code, make=lambda: self._compile(market, signals))
             self._compiled[key] = sql, dict(signals)  # the columns are kept so that no other takes their id
         return self._compiled[key][0]
@@ -222,7 +224,7 @@ class Windows:
     def _compile(self, market: Marketplace, signals: Mapping[str, Any]) -> str:
         schema = {"row_": "int64", **dict.fromkeys(self.keys, "string"), "day": "int64"}
         table = self.joined(market, ibis.table(schema, name=_ROWS))
-        return str(ibis.to_sql(table.select("row_", **signals), dialect="duckdb"))
+        return market.engine.compiled(table.select("row_", **signals))
 
     def joined(self, market: Marketplace, rows: Any) -> Any:
         """An Ibis table of ``rows`` (Ibis: ``row_`` int64, keys, ``day``) with one float64 column a request."""

@@ -33,7 +33,7 @@ def event_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, E
     Lifts are estimated of the grid days that the days of ``base`` stand on, of no others.
     """
     events = built(market, "events")
-    days = market.backend.to_pyarrow(base.select("day").distinct())["day"].to_numpy()
+    days = market.engine.run(base.select("day").distinct())["day"].to_numpy()
     lifts = ibis.memtable(lift_events(market, days), schema=events.schema())
     events = events.union(lifts.select(events.columns))
     count = watched.size
@@ -70,7 +70,7 @@ def event_evidence(market: Marketplace, base: Any, watched: Ints) -> dict[str, E
         backs=brands.back.sum(),
     )
     kinds = kinds.select("row_", "kind", **{c: kinds[c].cast("float64") for c in kinds.columns[2:]})
-    found = market.backend.to_pyarrow(kinds).to_pandas()
+    found = market.engine.run(kinds).to_pandas()
     evidence = {}
     for kind in EVENT_WINDOWS:
         part = found[found["kind"] == kind]
@@ -157,7 +157,7 @@ def _products() -> tuple[Windows, dict[str, Any]]:
 
 def _over_windows(market: Marketplace, base: Any, windows: Windows, asked: Mapping[str, Any]) -> dict[str, Floats]:
     """Sums over windows of facts, asked for as signals ask, by row: float64 (n,) each; 0 where nothing is known."""
-    rows = base.execute().sort_values("row_").rename(columns={"row_creator": "creator_id"})
+    rows = market.query(base).sort_values("row_").rename(columns={"row_creator": "creator_id"})
     sums = windows.compute(market, rows[["creator_id", "day"]], asked)
     return {name: np.nan_to_num(values) for name, values in sums.items()}
 

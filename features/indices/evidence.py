@@ -1,6 +1,6 @@
 """What evidence is, and how it is read: sufficient statistics, the tables behind them, the joins they share.
 
-Integers are summed inside DuckDB (exact whatever the order of rows) and turned
+Integers are summed by the engine (exact whatever the order of rows) and turned
 into float64 once at the end, so the result is the same for one row alone as
 for the same row within a batch.
 """
@@ -201,7 +201,7 @@ def event_weights(day: Any, event_day: Any) -> Any:
 
 def sums_by_row(market: Marketplace, table: Any, names: Sequence[str], count: int) -> dict[str, Floats]:
     """Integer columns of ``table`` by ``row_`` as float64 (count,); 0 where a row has nothing."""
-    found = market.backend.to_pyarrow(table.select("row_", **{name: table[name].cast("int64") for name in names}))
+    found = market.engine.run(table.select("row_", **{name: table[name].cast("int64") for name in names}))
     at = found["row_"].to_numpy()
     columns = {}
     for name in names:

@@ -231,7 +231,7 @@ def _sums(market: Marketplace, base: Any, *, count: int, fact: str, measures: Ma
     rows = joined.group_by("row_").aggregate(
         **{name: (joined.w * joined[measure]).sum().cast("float64") for name, measure in measures.items()}
     )
-    found = market.backend.to_pyarrow(rows)
+    found = market.engine.run(rows)
     sums = {name: np.zeros(count) for name in measures}
     for name in measures:
         sums[name][found["row_"].to_numpy()] = found[name].to_numpy() / WEIGHT_ONE
@@ -264,7 +264,7 @@ def _by_category(
     rows = joined.group_by(["row_", "category_id"]).aggregate(
         **{name: (joined.w * joined[measure]).sum().cast("float64") for name, measure in measures.items()}
     )
-    found = market.backend.to_pyarrow(rows)
+    found = market.engine.run(rows)
     place = pd.Index(ids).get_indexer(found["category_id"].to_pandas())
     inside = place >= 0
     for name in measures:

@@ -153,7 +153,7 @@ def partnership_outcomes(market: Marketplace) -> Any:
     """Every accepted invitation's outcome as intervals of knowledge: the columns of `outcomes_as_of` and the interval.
 
     Invitations that were never accepted are not in it: `invitation_states` tells their answers. One that was, and was
-    withdrawn by the seller later, is ``void`` from then on. Built once a marketplace and kept in its DuckDB.
+    withdrawn by the seller later, is ``void`` from then on. Built once a marketplace and kept by its engine.
     """
     return built(market, _partnerships)
 
@@ -179,7 +179,7 @@ def sample_outcomes(market: Marketplace) -> Any:
     -------
     ibis table
         The columns of ``samples``, what `features.outcomes.with_verdict` adds, ``event_day`` (of asking) and the
-        interval. Built once a marketplace and kept in its DuckDB.
+        interval. Built once a marketplace and kept by its engine.
     """
     return built(market, _samples)
 

@@ -26,11 +26,11 @@ _BUILT: WeakKeyDictionary[Marketplace, dict[str, Any]] = WeakKeyDictionary()
 
 
 def built(market: Marketplace, make: Callable[[Marketplace], Any]) -> Any:
-    """``make(market)`` as a table in the marketplace's DuckDB, made once: many facts and events read it."""
+    """``make(market)`` as a table of the marketplace's engine, made once: many facts and events read it."""
     tables = _BUILT.setdefault(market, {})
     name = "outcomes_" + make.__module__.rsplit(".", 1)[1] + make.__name__
     if name not in tables:
-        tables[name] = market.backend.create_table(ibis.util.gen_name(name), make(market), temp=True)
+        tables[name] = market.engine.keep(name, make(market))
     return tables[name]
 
 

@@ -82,10 +82,11 @@ class SnapshotParts(Shown):
         self.catalogue, campaigns = told_by(meta)
         self.campaigns: Mapping[str, Brief] = campaigns
         self.category_ids: tuple[str, ...] = tuple(meta["category_ids"])
-        self.markets = tuple(sorted(meta["parts"]))
+        self.markets: tuple[str, ...] = tuple(sorted(meta["parts"]))
         self._sizes = {name: int(part["creators"]) for name, part in meta["parts"].items()}
         self._mapped = {name: self._map(part) for name, part in meta["parts"].items()}
         self._opened: dict[str, Snapshot] = {}
+        self._known: dict[str, Text] = {}
         self._lock = threading.Lock()
 
     @property
@@ -149,7 +150,7 @@ class SnapshotParts(Shown):
     def market_of(self, creator_id: str) -> str | None:
         """The creator's market, None where there is no such creator; of parts not yet read the ids alone are."""
         for name in self.markets:
-            ids = self._opened[name].creator_ids if name in self._opened else self._ids(name)
+            ids = self._ids(name)
             place = int(np.searchsorted(ids, creator_id))
             if place < len(ids) and ids[place] == creator_id:
                 return name
@@ -164,11 +165,15 @@ class SnapshotParts(Shown):
         return mapped
 
     def _ids(self, name: str) -> Text:
-        """The ids alone, of a part that is not open: a few of its pages are read."""
-        try:
-            return read_arrays(self._mapped[name])[0]["creator_ids"]
-        except _UNREADABLE as reason:
-            raise damaged(self._file(name), f"{type(reason).__name__}: {reason}") from reason
+        """The ids of a part; of one that is not open a few pages are read for them."""
+        if name in self._opened:
+            return self._opened[name].creator_ids
+        if name not in self._known:
+            try:
+                self._known[name] = read_arrays(self._mapped[name])[0]["creator_ids"]
+            except _UNREADABLE as reason:
+                raise damaged(self._file(name), f"{type(reason).__name__}: {reason}") from reason
+        return self._known[name]
 
     def _open(self, name: str) -> Snapshot:
         path = self._file(name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from marketplace.reading.casts import (
     SQL_TYPE,
     FileTable,
+    Group,
     RawTable,
     Tables,
     checked_view,
@@ -25,6 +26,7 @@ from marketplace.reading.memory import bound_memory
 __all__ = [
     "SQL_TYPE",
     "FileTable",
+    "Group",
     "Limits",
     "RawTable",
     "Stray",

@@ -26,6 +26,7 @@ from marketplace.reading.files import partitions_of
 __all__ = [
     "SQL_TYPE",
     "FileTable",
+    "Group",
     "RawTable",
     "Tables",
     "checked_view",
@@ -85,8 +86,11 @@ class RawTable:
 
 
 @dataclass
-class _Group:
-    """Files with the same columns and types; ``types`` are DuckDB's, of what the files and their folders tell."""
+class Group:
+    """Files with the same columns and types; ``types`` are DuckDB's, of what the files and their folders tell.
+
+    What a folder tells is text, whatever its type says.
+    """
 
     files: list[Path]
     partitions: tuple[str, ...]
@@ -115,7 +119,7 @@ class FileTable:
         self.table, self.folder = table, folder
         self.unreadable: dict[Path, str] = {}
         self.rows = self.bytes = 0
-        self._groups: dict[tuple[str, tuple[str, ...]], _Group] = {}
+        self._groups: dict[tuple[str, tuple[str, ...]], Group] = {}
         for file in files:
             try:
                 schema = self._footer(file)
@@ -123,7 +127,7 @@ class FileTable:
                 self.unreadable[file] = _first_line(reason)
                 continue
             partitions = partitions_of(folder, file)
-            self._groups.setdefault((schema, partitions), _Group([], partitions)).files.append(file)
+            self._groups.setdefault((schema, partitions), Group([], partitions)).files.append(file)
 
     def _footer(self, file: Path) -> str:
         if not file.is_file():
@@ -162,6 +166,32 @@ class FileTable:
             selects.append(f"SELECT {', '.join(parts)} FROM {_scan(group)}")
         return selects or [f"SELECT {self._nothing(names)} WHERE FALSE"]
 
+    def distinct(self, connection: duckdb.DuckDBPyConnection, columns: Iterable[str] | None = None) -> str:
+        """One select of each row once, in the order of the key: copies say nothing.
+
+        Raises
+        ------
+        ContractError
+            A file cannot be read.
+        """
+        names = [column.name for column in self.table.columns]
+        key, every = (", ".join(map(quote, some)) for some in (self.table.key, names))
+        wanted = ", ".join(map(quote, names if columns is None else columns))
+        union = " UNION ALL ".join(self.strict(connection))
+        return f"SELECT {wanted} FROM (SELECT DISTINCT {every} FROM ({union})) ORDER BY {key}"
+
+    def groups(self, connection: duckdb.DuckDBPyConnection) -> list[Group]:
+        """The files by what they and their folders tell, for readers other than DuckDB.
+
+        Raises
+        ------
+        ContractError
+            A file cannot be read.
+        """
+        for group in self._groups.values():
+            self._types(connection, group)
+        return list(self._groups.values())
+
     def _nothing(self, names: Iterable[str]) -> str:
         return ", ".join(f"CAST(NULL AS {SQL_TYPE[self.table.by_name[n].type]}) AS {quote(n)}" for n in names)
 
@@ -173,7 +203,7 @@ class FileTable:
         words = f"{self.table.name}.{name} does not cast from {kind} to {column.type} without loss".replace("'", "''")
         return f"CASE WHEN {cast.bad} THEN error('{words}') ELSE {cast.value} END"
 
-    def _types(self, connection: duckdb.DuckDBPyConnection, group: _Group) -> dict[str, str]:
+    def _types(self, connection: duckdb.DuckDBPyConnection, group: Group) -> dict[str, str]:
         if not group.types:
             try:
                 group.types = _types_of(connection, group)
@@ -197,20 +227,20 @@ class FileTable:
             selects.append(f"SELECT {self._nothing(names)}, {marks} WHERE FALSE")
         return selects
 
-    def _sound(self, connection: duckdb.DuckDBPyConnection, group: _Group, found: RawTable) -> _Group | None:
+    def _sound(self, connection: duckdb.DuckDBPyConnection, group: Group, found: RawTable) -> Group | None:
         """``group`` with the files alone whose pages decompress, the declared columns read in full."""
         if self._damage(connection, group) is None:
             return group
         sound = []
         for file in group.files:
-            reason = self._damage(connection, _Group([file], group.partitions))
+            reason = self._damage(connection, Group([file], group.partitions))
             if reason is None:
                 sound.append(file)
             else:
                 found.unreadable[str(file)] = reason
-        return _Group(sound, group.partitions) if sound else None
+        return Group(sound, group.partitions) if sound else None
 
-    def _damage(self, connection: duckdb.DuckDBPyConnection, group: _Group) -> str | None:
+    def _damage(self, connection: duckdb.DuckDBPyConnection, group: Group) -> str | None:
         try:
             present = _types_of(connection, group)
             # A hash needs the value itself: a count alone may come from the file's statistics.
@@ -222,7 +252,7 @@ class FileTable:
             return _first_line(reason)
         return None
 
-    def _marked(self, connection: duckdb.DuckDBPyConnection, group: _Group, found: RawTable) -> str:
+    def _marked(self, connection: duckdb.DuckDBPyConnection, group: Group, found: RawTable) -> str:
         types = _types_of(connection, group)
         counted = connection.execute(f"SELECT count(*) FROM {_scan(group)}").fetchone()
         rows = counted[0] if counted else 0
@@ -285,7 +315,7 @@ def _first_line(reason: BaseException) -> str:
     return str(reason).strip().split("\n", maxsplit=1)[0]
 
 
-def _scan(group: _Group) -> str:
+def _scan(group: Group) -> str:
     """The files as a table function; their names are names and no patterns."""
     names = ", ".join("'" + _literal(str(file)).replace("'", "''") + "'" for file in group.files)
     hive = "true, hive_types_autocast=false" if group.partitions else "false"
@@ -296,7 +326,7 @@ def _literal(path: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in path)
 
 
-def _types_of(connection: duckdb.DuckDBPyConnection, group: _Group) -> dict[str, str]:
+def _types_of(connection: duckdb.DuckDBPyConnection, group: Group) -> dict[str, str]:
     described: list[tuple[Any, ...]] = connection.execute(f"DESCRIBE SELECT * FROM {_scan(group)}").fetchall()
     return {name: _FOLDER if name in group.partitions else kind for name, kind, *_ in described}
 
