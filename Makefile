@@ -45,7 +45,7 @@ lint: install
 	$(BIN)/lint-imports --no-cache
 
 lock:
-	$(BIN)/uv pip compile --quiet --upgrade --all-extras --no-emit-index-url --no-header --no-annotate \
+	$(BIN)/uv pip compile --quiet --upgrade --extra dev --no-emit-index-url --no-header --no-annotate \
 		--no-emit-package collabrank --python $(BIN)/python pyproject.toml -o requirements.lock
 
 docs: install
