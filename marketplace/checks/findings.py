@@ -140,20 +140,22 @@ class Report(Shown):
 def report_text(report: Report) -> str:
     """The tables with their rows, every note and every problem on a line, and the verdict.
 
-    Columns that may be missing, and are, share one line: an ordinary marketplace lacks some.
+    Tables that may be missing, and are, share one line, and so do columns: an ordinary marketplace lacks some.
     """
-    absent: dict[str, list[str]] = {}
-    for note in report.notes:
-        if _is_absence(note, report):
-            absent.setdefault(note.table, []).append(note.column)
-    count = sum(map(len, absent.values()))
-    named = ", ".join(f"{table}.{column}" for table, columns in absent.items() for column in columns)
-    gathered = f"note     {count} columns that may be missing are; what depends on them is null: {named}"
+    absent = [note for note in report.notes if _is_absence(note, report)]
+    gathered = []
+    for what, kind in (("tables", "missing_table"), ("columns", "missing_column")):
+        names = [f"{one.table}.{one.column}" if one.column else one.table for one in absent if one.kind == kind]
+        if len(names) > 1:
+            told = f"{len(names)} {what} that may be missing are; what depends on them is null: {', '.join(names)}"
+            gathered.append(f"note     {told}")
+            absent = [one for one in absent if one.kind != kind]
+    alone = [note for note in report.notes if note in absent or not _is_absence(note, report)]
     return "\n".join(
         [
             *(f"{table:<18} {rows:>11,} rows" for table, rows in report.rows.items()),
-            *([gathered] if count > 1 else []),
-            *(f"note     {note}" for note in report.notes if count < 2 or not _is_absence(note, report)),
+            *gathered,
+            *(f"note     {note}" for note in alone),
             *(f"PROBLEM  {problem}" for problem in report.problems),
             "keeps the contract" if report.ok else "breaks the contract",
         ]
@@ -161,8 +163,9 @@ def report_text(report: Report) -> str:
 
 
 def _is_absence(note: Finding, report: Report) -> bool:
-    """Whether a note says that no row of a table has a column."""
-    return note.kind == "missing_column" and note.count == report.rows.get(note.table)
+    """Whether a note says that a table is not there, or that no row of it has a column."""
+    whole = note.kind == "missing_column" and note.count == report.rows.get(note.table)
+    return note.kind == "missing_table" or whole
 
 
 Judged = tuple[Finding, bool]
