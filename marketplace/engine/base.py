@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 from marketplace.errors import EngineError
 from marketplace.reading import FileTable
 
-__all__ = ["ENGINE_VARIABLE", "Engine", "asked_engine"]
+__all__ = ["ENGINE_VARIABLE", "Engine", "asked_engine", "without_token"]
 
 ENGINE_VARIABLE = "COLLABRANK_ENGINE"
 """The environment variable that says which engine where nothing else does."""
@@ -86,7 +87,12 @@ def asked_engine(engine: str | None) -> str:
     if asked not in ("duckdb", "spark", "local", "yarn") and not asked.startswith(_MASTERS):
         raise EngineError(
             "duckdb, spark, or a Spark URL: local[2], spark://HOST:7077, sc://HOST:15002, k8s://HOST, yarn",
-            received=asked,
+            received=without_token(asked),
             look=f"--engine, or the environment variable {ENGINE_VARIABLE}; docs/engines.md",
         )
     return asked
+
+
+def without_token(said: str) -> str:
+    """``said`` with dots for the token that the URL of a Spark Connect server may hold (``sc://HOST/;token=…``)."""
+    return re.sub(r"(?i)(token=)[^;&\s'\"]+", r"\1…", said)

@@ -21,6 +21,7 @@ import pyarrow as pa
 import sqlglot.expressions as sge
 
 from marketplace.contract import Column
+from marketplace.engine.base import without_token
 from marketplace.errors import EngineError
 from marketplace.reading import FileTable, Group, connect
 
@@ -78,9 +79,10 @@ class SparkEngine:
 
     def __init__(self, url: str = "spark") -> None:
         self._session = _session("local[*]" if url == "spark" else url)
-        self.backend = ibis.pyspark.connect(self._session)
-        for key, value in _SETTINGS.items():
-            self._session.conf.set(key, value)
+        with _spoken():
+            self.backend = ibis.pyspark.connect(self._session)
+            for key, value in _SETTINGS.items():
+                self._session.conf.set(key, value)
         self._reader: duckdb.DuckDBPyConnection | None = None
 
     @property
@@ -157,6 +159,10 @@ def _cast(column: Column, kind: str | None) -> str:
     """Spark's SQL for a column of the contract that has the type ``kind`` (DuckDB's name) in the files."""
     wanted = _SPARK_TYPE[column.type]
     raw = f"`{column.name}`"
+    if kind == "UUID":
+        raise EngineError(
+            "identifiers as text: Spark does not read UUIDs", received=column.name, look="docs/contract.md"
+        )
     if kind is None or kind.startswith('"NULL"'):
         raw = "NULL"
     elif kind.endswith("_NS"):
@@ -201,14 +207,14 @@ def _require_answer(url: str) -> None:
     told = urlparse(url)
     if told.scheme not in _PORTS:
         return
-    for place in told.netloc.split(","):
+    for place in told.netloc.rpartition("@")[2].split(","):
         host, _, port = place.rpartition(":") if ":" in place else (place, "", str(_PORTS[told.scheme]))
         try:
             socket.create_connection((host, int(port)), timeout=_PATIENCE_SECONDS).close()
             return
         except (OSError, ValueError) as reason:
             refused = f"{host}:{port}: {reason}"
-    raise EngineError(f"a Spark that answers at {told.scheme}://{told.netloc}", received=refused, look=_LOOK)
+    raise EngineError("a Spark that answers", received=refused, look=_LOOK)
 
 
 @contextmanager
@@ -225,4 +231,4 @@ def _spoken() -> Iterator[None]:
 
 def _first_line(reason: BaseException) -> str:
     said: Sequence[str] = [line for line in str(reason).splitlines() if line.strip()]
-    return said[0].strip()[:300] if said else type(reason).__name__
+    return without_token(said[0].strip())[:300] if said else type(reason).__name__

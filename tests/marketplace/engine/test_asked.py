@@ -11,6 +11,7 @@ import pytest
 
 from collabrank.cli import main
 from marketplace.engine import ENGINE_VARIABLE, asked_engine, open_engine
+from marketplace.engine.base import without_token
 from marketplace.errors import EngineError
 from marketplace.tables import Marketplace, open_marketplace
 
@@ -35,6 +36,13 @@ def test_another_engine_is_refused_by_name(name: str) -> None:
     with pytest.raises(EngineError, match="COLLABRANK_ENGINE") as refused:
         asked_engine(name)
     assert refused.value.received == name
+
+
+def test_a_token_is_never_said() -> None:
+    with pytest.raises(EngineError) as refused:
+        asked_engine("cs://spark.example:443/;use_ssl=true;token=abc123")
+    assert "abc123" not in str(refused.value)
+    assert without_token("sc://a/;token=abc123;user_id=u 'x'") == "sc://a/;token=…;user_id=u 'x'"
 
 
 def test_without_pyspark_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

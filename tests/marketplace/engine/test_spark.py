@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features.time import day_of, seconds_between
 from marketplace.contract import TABLES
 from marketplace.engine import Engine, open_engine
 from marketplace.errors import EngineError
-from marketplace.tables import open_marketplace
+from marketplace.tables import Marketplace, open_marketplace
 
 Tables = dict[str, pa.Table]
 Write = Callable[[Path, Mapping[str, pa.Table]], Path]
@@ -119,6 +121,29 @@ def test_rows_of_ours_meet_tables_kept(engines: list[Engine]) -> None:
         assert sorted(engine.run(met).to_pylist(), key=str) == [
             {"name": "b", "n": 2}, {"name": "c", "n": None}, {"name": None, "n": None},
         ]  # fmt: skip
+
+
+def test_a_table_that_is_lacking_is_there_and_empty(spark: str) -> None:
+    creators = pd.DataFrame({"creator_id": ["a"], "market": "US", "known_at": pd.Timestamp("2026-01-01", tz="UTC")})
+    market = Marketplace.from_frames({"creators": creators}, engine=open_engine(spark))
+    assert market.frame("orders").empty
+    assert market.query(market.table("contents")).columns.tolist() == [c.name for c in TABLES["contents"].columns]
+    assert not market.tells("orders", "price")
+    assert market.tells("creators", "market")
+    assert market.last("orders", "ordered_at") is None
+    assert market.last("creators", "known_at") == pd.Timestamp("2026-01-01", tz="UTC")
+
+
+def test_seconds_are_whole_ones_between_instants_to_the_microsecond(engines: list[Engine]) -> None:
+    starts = pd.to_datetime(["2026-01-01 00:00:00.9", "2026-01-01 00:00:00.1", None, "2026-01-01 00:00:09"], utc=True)
+    ends = pd.to_datetime(["2026-01-01 00:00:02.1", "2026-01-01 00:00:02.1", "2026-01-01", "2026-01-01"], utc=True)
+    rows = pa.table({name: pa.array(at, pa.timestamp("us", "UTC")) for name, at in (("start", starts), ("end", ends))})
+    for engine in engines:
+        table = engine.hold("spans", rows)
+        found = engine.run(table.select("end", seconds=seconds_between(table.start, table.end), day=day_of(table.end)))
+        assert found["seconds"].to_pylist() == [1, 2, None, 0]
+        assert found["day"].to_pylist() == [20454] * 4
+        assert found["end"].type == pa.timestamp("us", "UTC")
 
 
 def test_what_does_not_cast_is_an_error_of_ours(engines: list[Engine]) -> None:
