@@ -25,7 +25,7 @@ from marketplace.state import replace_folder
 
 __all__ = ["FORMAT", "load_snapshot", "of_parts", "parts_of", "save_snapshot"]
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the files change their meaning."""
 
 _FRAME = (
