@@ -32,6 +32,7 @@ __all__ = [
     "STRENGTHS",
     "LinearPart",
     "fit_linear_part",
+    "held_ridge",
     "quasi_poisson_loss",
     "ridge",
     "term_of",
@@ -78,6 +79,9 @@ RATIO_SIGNALS: Mapping[str, bool] = MappingProxyType(
     }
 )
 """What the share of attributed sales that is incremental is regressed on; whether by its logarithm."""
+
+LIKELY = 0.3
+"""Standard deviation that a standardised signal's coefficient has beforehand, in log units."""
 
 _ITERATIONS = 50
 _LONGEST = 2.0
@@ -145,7 +149,7 @@ def fit_linear_part(
         Label, USD; weight, about one over USD; ln of what is known already. The first two are read at ``rows``.
     signals : mapping of signal to whether its logarithm enters
     strengths : sequence of float
-        Of which the one with the least out-of-fold loss is taken.
+        Of which the one with the least out-of-fold loss is taken; `held_ridge` says where one is not enough.
     beside : sequence of Scale or None
         What the part will be added to: a signal of theirs keeps the bounds that it has there. (They may have been made
         of more rows than ``data`` has.)
@@ -169,16 +173,35 @@ def fit_linear_part(
         inside, learn = blocks == fold, rows & (blocks != fold)
         start: Floats | None = None
         for strength in sorted(strengths, reverse=True):
-            start = ridge(z[learn], y[learn], weights[learn], offset[learn], strength=strength, start=start)
+            start = held_ridge(z[learn], y[learn], weights[learn], offset[learn], strength=strength, start=start)
             predicted[strength][inside] = z[inside] @ start[1:]
     losses = {strength: quasi_poisson_loss(y, weights, offset + predicted[strength], rows) for strength in strengths}
     best = min(strengths, key=lambda strength: (losses[strength], -strength))
     if not np.isfinite(best) or not terms:
         return LinearPart(None, np.zeros(len(data)), float(best), MappingProxyType(losses))
-    b = ridge(z[rows], y[rows], weights[rows], offset[rows], strength=best)[1:] / spread[kept]
+    b = held_ridge(z[rows], y[rows], weights[rows], offset[rows], strength=best)[1:] / spread[kept]
     scale = Scale(tuple(replace(term, coefficient=float(one)) for term, one in zip(terms, b, strict=True)))
     # The scale has no mean of its own: every fold's is moved to where the whole's lies.
     return LinearPart(scale, predicted[best] + float(centre[kept] @ b), float(best), MappingProxyType(losses))
+
+
+def held_ridge(
+    z: Floats, y: Floats, w: Floats, offset: Floats, *, strength: float, start: Floats | None = None
+) -> Floats:
+    """`ridge`, its coefficients drawn to zero at least as far as the prior that `LIKELY` says.
+
+    That prior's strength is the dispersion (Pearson's, about the fit) over its variance, as a share of the weighted sum
+    of ``y``. Estimates that scatter about nothing would fit any coefficients, and out-of-fold loss could not tell.
+
+    Source: McCullagh and Nelder (1989), Generalized Linear Models, 2nd edition, 4.5, for the dispersion.
+    """
+    b = ridge(z, y, w, offset, strength=strength, start=start)
+    total = float(w @ y)
+    if total <= 0:
+        return b
+    fitted = np.exp(np.minimum(b[0] + z @ b[1:] + offset, 50.0))
+    least = float(np.square(w * (y - fitted)).sum()) / (float(w @ fitted) * LIKELY**2 * total)
+    return b if least <= strength else ridge(z, y, w, offset, strength=least, start=start)
 
 
 def ridge(z: Floats, y: Floats, w: Floats, offset: Floats, *, strength: float, start: Floats | None = None) -> Floats:

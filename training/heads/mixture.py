@@ -22,7 +22,7 @@ from marketplace.arrays import Flags, Floats
 from models.calibration import Scale
 from training.data import TrainingData
 from training.heads.fit import FittedHead, blocks_of
-from training.heads.linear import RATIO_SIGNALS, SALES_SIGNALS, fit_linear_part, quasi_poisson_loss, ridge
+from training.heads.linear import RATIO_SIGNALS, SALES_SIGNALS, fit_linear_part, held_ridge, quasi_poisson_loss
 from training.heads.targets import campaign_level, lift_labels
 
 __all__ = ["SHARES", "Mixture", "mixed_money", "own_money"]
@@ -39,7 +39,7 @@ SCATTER = 0.8
 
 
 STEADY = 0.03
-"""Ridge strength with which a mixture's slope is held to 1."""
+"""Least ridge strength with which a mixture's slope is held to 1."""
 
 SLOPES = (0.5, 2.0)
 """Within which it stays."""
@@ -152,7 +152,7 @@ def _slope(label: Floats, weights: Floats, expected: Floats, rows: Flags) -> flo
     if spread < 1e-9:
         return 1.0
     z = ((x - x.mean()) / spread)[:, None]
-    found = ridge(z, label[rows], weights[rows], x, strength=STEADY)[1] / spread
+    found = held_ridge(z, label[rows], weights[rows], x, strength=STEADY)[1] / spread
     return float(np.clip(1.0 + found, *SLOPES))
 
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import PoissonRegressor
 
 from models.calibration.scale import Scale, Term
 from tests.training.heads.made_up import SIGNALS, invitations
-from training.heads.linear import fit_linear_part, quasi_poisson_loss, ridge, term_of
+from training.heads.linear import LIKELY, fit_linear_part, held_ridge, quasi_poisson_loss, ridge, term_of
 
 LOGS = dict.fromkeys(SIGNALS, True)
 
@@ -54,6 +54,42 @@ def test_labels_that_are_as_often_too_low_as_too_high_move_nothing():
     noisy = y + 1.5 * mean * np.random.default_rng(3).normal(size=len(y))
     assert (noisy < 0).mean() > 0.2
     np.testing.assert_allclose(ridge(z, noisy, w / mean, offset, strength=0.0), [2.0, 0.7, -0.3, 0.0], atol=0.1)
+
+
+def test_estimates_that_scatter_about_nothing_fit_next_to_nothing():
+    """Lifts of a marketplace where hardly anything is lifted: a tenth of the scatter, and no signal tells which."""
+    rng = np.random.default_rng(6)
+    n, k = 250, 10
+    free, held = [], []
+    for _ in range(20):
+        z = rng.normal(size=(n, k))
+        y = rng.normal(0.1, 1.0, n)
+        if y.sum() <= 0:
+            continue
+        for found, fit in ((free, ridge), (held, held_ridge)):
+            found.append(np.abs(fit(z, y, np.ones(n), np.zeros(n), strength=0.03)[1:]).max())
+    assert np.median(free) > 0.6
+    assert np.median(held) < LIKELY
+
+
+def test_what_is_sure_is_held_by_the_given_strength_alone():
+    z, y, w, offset = drawn(4_000, seed=7)
+    for strength in (0.03, 0.3):
+        both = [fit(z, y, w, offset, strength=strength) for fit in (ridge, held_ridge)]
+        np.testing.assert_array_equal(*both)
+
+
+def test_the_least_strength_is_the_prior_of_a_gaussian():
+    """With a mean far above its scatter the model is linear: the ridge is the normal prior's posterior mean."""
+    rng = np.random.default_rng(8)
+    n = 60
+    z = rng.normal(size=(n, 1))
+    z = (z - z.mean()) / z.std()
+    y = 1_000.0 + 400.0 * rng.normal(size=n)
+    slope = float(z[:, 0] @ (y / y.mean() - 1.0)) / n
+    error = 0.4 / np.sqrt(n)
+    found = held_ridge(z, y, np.ones(n), np.zeros(n), strength=0.0)[1]
+    assert found == pytest.approx(slope * LIKELY**2 / (LIKELY**2 + error**2), abs=0.1 * error)
 
 
 @pytest.mark.parametrize("y", [np.zeros(50), -np.ones(50), np.zeros(0)])
