@@ -4,8 +4,9 @@
     law.expected                                  # units, (n,)
     law.draw(rng)                                 # units of the same posts as the law has them, (n,)
 
-A draw takes one creator's conversion from its posterior for all of the creator's posts, then a count of each post with
-the variance that the fit found, `Fitted.dispersion` times the mean: what real posts must look like if the law holds.
+A draw takes one creator's conversion, and what it catches, from their posteriors for all of the creator's posts, then a
+count of each post with the variance that the fit found, `Fitted.dispersion` times the mean: what real posts must look
+like if the law holds.
 
 Source: Gelman, Meng and Stern (1996), Posterior predictive assessment of model fitness via realized discrepancies.
 """
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.conversion.fit import FAR_PRICE, Fitted, active, packed
+from features.conversion.coordinates import active, packed
+from features.conversion.fit import FAR_PRICE, Fitted
 from features.conversion.rows import ConversionData, Posts, Shelf
 from marketplace.arrays import Floats, Ints, as_floats
 
@@ -35,7 +37,7 @@ class Law:
     watched : float64 (n,)
         Units expected of watching, at the posterior mean of the rate.
     caught : float64 (n,)
-        Units expected of what the product would have sold anyway.
+        Units expected of what the product would have sold anyway, at the posterior mean.
     half_variance : float64 (n,)
         Half the posterior variance of the log rate.
     creator : int64 (n,)
@@ -44,6 +46,8 @@ class Law:
         The coordinates of the creator that each post reads.
     values : float64 (n, a)
         What they are multiplied by.
+    caught_deviations : float64 (m + 1,)
+        Posterior standard deviations of ln of what each creator catches; the prior's last.
     roots : float64 (m + 1, d, d)
         Lower roots of creators' posterior covariances; of the prior for the last, who stands for all not known.
     dispersion : float
@@ -56,6 +60,7 @@ class Law:
     creator: Ints
     coordinates: Ints
     values: Floats
+    caught_deviations: Floats
     roots: Floats
     dispersion: float
 
@@ -68,7 +73,9 @@ class Law:
         """Units of the same posts as the law has them: new float64 (n,)."""
         people = np.einsum("mde,me->md", self.roots, rng.standard_normal(self.roots.shape[:2]))
         away = (people[self.creator[:, None], self.coordinates] * self.values).sum(axis=1)
-        mean = self.watched * np.exp(away - self.half_variance) + self.caught
+        deviation = self.caught_deviations[self.creator]
+        catches = np.exp(deviation * rng.standard_normal(len(self.roots))[self.creator] - 0.5 * deviation**2)
+        mean = self.watched * np.exp(away - self.half_variance) + self.caught * catches
         if self.dispersion < _LEAST_SCATTER:
             return as_floats(rng.poisson(mean))
         # Gamma-Poisson of mean mu and variance dispersion * mu.
@@ -87,7 +94,7 @@ def law_of(evidence: ConversionData, fitted: Fitted, posts: Posts, shelf: Shelf)
     coordinates = active(shelf.category, c)[product]
     brands = np.vstack([fitted.brands, np.zeros(fitted.brands.shape[1])])
     ones = np.ones(len(posts))
-    values = np.column_stack([ones, ones, price, brands[shelf.brand[product]]])
+    values = np.column_stack([ones, ones, price, brands[shelf.brand[product]], posts.live])
     mean = np.vstack([fitted.mean, np.zeros(d)])
     share = np.vstack([fitted.category_share, np.zeros(c)])[creator, category]
     far = np.minimum((price - np.append(fitted.usual_price, 0.0)[creator]) ** 2, FAR_PRICE)
@@ -104,13 +111,16 @@ def law_of(evidence: ConversionData, fitted: Fitted, posts: Posts, shelf: Shelf)
     many = np.log1p(np.bincount(evidence.posts.creator, minlength=m + 1).astype(np.float64))
     habits = many - many[many > 0].mean()
     caught = np.column_stack([ones, traits[:, 0], habits[creator], share, posts.partnership])
+    cover = np.append(fitted.caught_cover, fitted.caught_spread)
+    own = (np.append(fitted.caught, 0.0) + 0.5 * cover)[creator]
     return Law(
         watched=posts.views * np.exp(np.clip(rate, -30.0, 10.0)),
-        caught=shelf.level[product] * np.exp((caught * fitted.captured).sum(axis=1)),
+        caught=shelf.level[product] * np.exp((caught * fitted.captured).sum(axis=1) + own),
         half_variance=half,
         creator=creator,
         coordinates=coordinates,
         values=values,
+        caught_deviations=np.sqrt(cover),
         roots=as_floats(np.linalg.cholesky(covers)),
         dispersion=fitted.dispersion,
     )

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.conversion.fit import FAR_PRICE, Fitted, active, fit_conversion, packed
+from features.conversion.coordinates import active, packed
+from features.conversion.fit import FAR_PRICE, Fitted, fit_conversion
 from features.conversion.rows import TRAITS, ConversionData, read_conversion_data
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.cache import ARRAYS, remembered
@@ -109,6 +110,8 @@ class Conversion:
         live, as often as the creator and partnerships go live.
     per_view : float64 (m + 1,)
         ln of what a view of that post sells beside a view of a video: lives sell more.
+    live_share : float64 (m + 1,)
+        Share of what that post sells by being watched that it is expected to sell as a live.
     brands : float64 (brands + 1, tastes)
         The last stands for all that are not known.
     fixed : float64
@@ -126,6 +129,7 @@ class Conversion:
     usual_price: Floats
     views: Floats
     per_view: Floats
+    live_share: Floats
     brands: Floats
     fixed: Floats
     category_price: Floats
@@ -163,7 +167,7 @@ class Conversion:
         own = self.category_price[item.category]
         s = item.log_price - own if np.isfinite(item.log_price) else 0.0
         coordinates = active(np.array([item.category]), c)[0]
-        values = np.concatenate([[1.0, 1.0, s], self.brands[item.brand]])
+        values: list[float | Floats] = [1.0, 1.0, s, *self.brands[item.brand].tolist(), self.live_share[rows]]
         general = self.mean[0][rows] + self.level[rows]
         per_view = self.per_view[rows]
         taste = np.zeros(len(rows))
@@ -210,11 +214,13 @@ class Conversion:
         """Whether the arrays' sizes agree."""
         d, people, c = len(self.mean), len(self.creator_ids) + 1, len(self.category_ids) + 1
         return (
-            d == c + 2 + self.brands.shape[1]
+            d == c + 3 + self.brands.shape[1]
             and self.mean.shape == (d, people)
             and self.cover.shape == (d * (d + 1) // 2, people)
             and self.category_share.shape == (c, people)
-            and all(len(one) == people for one in (self.level, self.usual_price, self.views, self.per_view))
+            and all(
+                len(one) == people for one in (self.level, self.usual_price, self.views, self.per_view, self.live_share)
+            )
             and len(self.brands) == len(self.brand_ids) + 1
             and len(self.fixed) == c + 6 + TRAITS
             and len(self.category_price) == c
@@ -319,7 +325,7 @@ def _with_nobody(table: Floats, nobody: Floats) -> Floats:
 
 
 def _next_post(evidence: ConversionData, fitted: Fitted) -> dict[str, Floats]:
-    """`Conversion.views` and `Conversion.per_view`.
+    """`Conversion.views`, `Conversion.per_view` and `Conversion.live_share`.
 
     A creator's next post is a live as often as its posts were, drawn to all creators' by `_FORMAT_WORTH` posts, and
     as partnerships' posts are lives oftener or less often than others. A live's views are a video's times one ratio.
@@ -338,10 +344,12 @@ def _next_post(evidence: ConversionData, fitted: Fitted) -> dict[str, Floats]:
     share = np.clip(share * (delivered / usual if usual > 0 else 1.0), 0.0, 1.0)
     middle, variance = _log_views(evidence, live, log_views, ratio)
     views = np.log((1.0 - share) + share * np.exp(ratio))
-    sold = np.log((1.0 - share) + share * np.exp(ratio + float(fitted.fixed[c])))
+    lives = share * np.exp(ratio + float(fitted.fixed[c]) + np.append(fitted.mean[:, -1], 0.0))
+    sold = np.log((1.0 - share) + lives)
     return {
         "views": np.exp(np.round(middle + 0.5 * variance + views, DECIMALS)),
         "per_view": np.round(sold - views, DECIMALS),
+        "live_share": np.round(lives / ((1.0 - share) + lives), DECIMALS),
     }
 
 

@@ -31,8 +31,12 @@ def evidence_of(posts, shelf, creators):
     return ConversionData(posts, shelf, ids, np.zeros((creators, TRAITS)), nothing, nothing, nothing)
 
 
-def drawn(rng, *, creators=400, per_creator=30, caught=0.0, tastes=0.0, general=0.6):
-    """Posts drawn from the model itself, and the true log rate of every creator x product."""
+def drawn(rng, *, creators=400, per_creator=30, caught=0.0, tastes=0.0, general=0.6, own=0.0, lives=0.0, live=None):
+    """Posts drawn from the model itself, and the true log rate of every creator x product.
+
+    ``own`` is the deviation of what each creator catches, ``lives`` the share of lives, ``live`` each creator's own
+    effect of them (log), 0 where it is not given.
+    """
     products, brands = 40, 20
     brand = np.arange(products) % brands
     shelf = shelf_of(brand, np.zeros(products, dtype=int), np.zeros(products), rng.lognormal(1.5, 0.7, products))
@@ -42,9 +46,15 @@ def drawn(rng, *, creators=400, per_creator=30, caught=0.0, tastes=0.0, general=
     creator = np.repeat(np.arange(creators), per_creator)
     product = rng.integers(0, products, len(creator))
     views = rng.lognormal(6.5, 1.2, len(creator)).round() + 1.0
-    orders = rng.poisson(views * np.exp(rate[creator, product])) + rng.poisson(caught * shelf.level[product])
-    zero = np.zeros(len(creator))
-    posts = Posts(creator, product, views, orders.astype(float), zero, zero)
+    log_rate = rate[creator, product]
+    if lives:
+        on_air = (rng.random(len(creator)) < lives).astype(float)
+        log_rate = log_rate + on_air * (0.0 if live is None else live[creator])
+    else:
+        on_air = np.zeros(len(creator))
+    catches = np.exp(own * rng.normal(size=creators) - 0.5 * own**2) if own else np.ones(creators)
+    orders = rng.poisson(views * np.exp(log_rate)) + rng.poisson(caught * catches[creator] * shelf.level[product])
+    posts = Posts(creator, product, views, orders.astype(float), on_air, np.zeros(len(creator)))
     return evidence_of(posts, shelf, creators), rate, theirs
 
 

@@ -141,6 +141,7 @@ def test_draws_have_the_mean_and_variance_of_the_law(fit):
     draws = np.array([law.draw(rng) for _ in range(1500)])
     np.testing.assert_allclose(draws.mean(axis=0).sum(), law.expected.sum(), rtol=0.01)
     variance = 3.0 * law.expected + law.watched**2 * np.expm1(2 * law.half_variance)
+    variance += law.caught**2 * np.expm1(law.caught_deviations[law.creator] ** 2)
     assert draws.var(axis=0).sum() == pytest.approx(variance.sum(), rel=0.05)
 
 
