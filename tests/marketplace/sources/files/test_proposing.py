@@ -15,6 +15,7 @@ from marketplace.sources.files import from_folder, propose, read, write_proposal
 from marketplace.sources.files.reading import read_sheet
 from marketplace.sources.files.ready import ready_mappings
 from marketplace.sources.files.recognising import profile_sheet, recognise
+from marketplace.sources.files.texts import plain_word
 
 HEADERS = {
     "en": (
@@ -282,3 +283,24 @@ def test_a_template_is_read_as_it_stands(tmp_path: Path) -> None:
     assert {name: len(frame) for name, frame in tables.items()} == dict.fromkeys(TABLES, 1)
     for name, frame in tables.items():
         assert frame.notna().all(axis=None), name
+
+
+def test_requests_for_samples_are_known_by_their_words(tmp_path: Path) -> None:
+    states = {
+        "To review": "PENDING", "Ready to ship": "AWAITING_SHIPMENT", "Shipped": "SHIPPED",
+        "Content pending": "CONTENT_PENDING", "Completed": "COMPLETED", "Rejected": "REJECT_CANCELLED",
+    }  # fmt: skip
+    rows = [
+        f"57399{at},@a{at},1729382,03/{13 + at}/2025 10:11:12,{state},Not started,,\n"
+        for at, state in enumerate(states)
+    ]
+    head = "Sample request ID,Creator username,Product ID,Request date,Sample status,Content status,Shipped on,"
+    head += "Delivered on\n"
+    write(tmp_path, {"samples_export.csv": head + "".join(rows)})
+    proposal = propose(tmp_path)
+    (line,) = [one for one in proposal.lines if (one["table"], one["column"]) == ("samples", "status")]
+    assert not line["decide"]
+    words = tomllib.loads(f"told = {line['from']}")["told"]["words"]
+    assert {word: words.get(word, plain_word(word)) for word in states} == states
+    # Which request it was, and of which campaign, no such list tells.
+    assert any("[[samples]] invitation_id" in one and one.startswith("?") for one in proposal.decisions)
