@@ -74,7 +74,7 @@ _KEPT_BYTES = 2**30
 _LONG = 3
 """Fits to be made from which on progress is shown."""
 
-_OF_CREATORS = ("mean", "cover", "level", "category_share", "usual_price", "views", "per_view")
+_OF_CREATORS = ("mean", "cover", "level", "category_share", "usual_price", "views", "per_view", "live_share")
 
 _FITS: WeakKeyDictionary[Marketplace, OrderedDict[int, Conversion | None]] = WeakKeyDictionary()
 
