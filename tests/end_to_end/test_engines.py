@@ -46,11 +46,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 creators, 30 campaigns, 200 days: the fewest of which both rankers are fitted."""
+    """600 creators, 60 campaigns, 200 days: enough of them that both rankers are fitted."""
     from marketplace.simulator import simulate
 
     out = tmp_path_factory.mktemp("engines") / "market"
-    simulate(out, creators=300, campaigns=30, days=200, seed=5)
+    simulate(out, creators=600, campaigns=60, days=200, seed=7)
     return out
 
 

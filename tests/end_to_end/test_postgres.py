@@ -31,7 +31,7 @@ def test_tune_and_train_keep_everything_in_postgres(
     assert again["study"] == tuned["study"]
     trained = shell.json("train", small_market)
     # The store says where runs go, and nothing of what is learned.
-    assert [one["metrics"] for one in trained["rankers"]] == [one["metrics"] for one in plain["rankers"]]
+    assert [one["validation"] for one in trained["rankers"]] == [one["validation"] for one in plain["rankers"]]
     assert "version 1" in shell("promote", "--force", "--reason", "a test").stdout
     assert json.loads(shell("compare", "1", "2", "--json").stdout)
     doctor = shell("doctor")
