@@ -32,7 +32,8 @@ def test_tune_and_train_keep_everything_in_postgres(
     trained = shell.json("train", small_market)
     # The store says where runs go, and nothing of what is learned.
     assert [one["validation"] for one in trained["rankers"]] == [one["validation"] for one in plain["rankers"]]
-    assert "champion is now version 2, ranker expected_value" in shell("promote", "--force", "--reason", "a test").stdout
+    promoted = shell("promote", "--force", "--reason", "a test").stdout
+    assert "champion is now version 2, ranker expected_value" in promoted
     assert json.loads(shell("compare", "1", "2", "--json").stdout)
     doctor = shell("doctor")
     assert "champion version" in doctor.stdout + doctor.stderr
