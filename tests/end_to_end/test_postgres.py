@@ -35,6 +35,7 @@ def test_tune_and_train_keep_everything_in_postgres(
     promoted = shell("promote", "--force", "--reason", "a test").stdout
     assert "champion is now version 2, ranker expected_value" in promoted
     assert json.loads(shell("compare", "1", "2", "--json").stdout)
+    shell("snapshot", small_market)
     doctor = shell("doctor")
     assert "champion version" in doctor.stdout + doctor.stderr
     assert PASSWORD not in doctor.stdout + doctor.stderr
@@ -42,4 +43,4 @@ def test_tune_and_train_keep_everything_in_postgres(
     # Nothing lies where the command was run, and no SQLite file stands in.
     assert not list(elsewhere.iterdir())
     assert not list(tmp_path.joinpath("home").rglob("*.db"))
-    assert list(tmp_path.joinpath("home", "var", "mlflow", "artifacts").rglob("model.txt"))
+    assert list(tmp_path.joinpath("home", "var", "mlflow", "artifacts").rglob("bundle.json"))
