@@ -7,6 +7,7 @@ log. Nothing is created on import.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -14,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from marketplace.errors import FileError, HomeError
+from marketplace.errors import CollabrankError, FileError, HomeError
 
-__all__ = ["ending_of", "replace_folder", "state_folder", "swap_folder", "write_whole"]
+__all__ = ["alone", "ending_of", "replace_folder", "state_folder", "swap_folder", "write_whole"]
 
 
 def ending_of(file: Path, known: Sequence[str]) -> str:
@@ -77,6 +78,23 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def alone(lock: Path, refused: CollabrankError) -> Iterator[None]:
+    """Hold the file ``lock`` for the block; the operating system lets go of it however the process ends.
+
+    Raises
+    ------
+    CollabrankError
+        ``refused``, where another process holds it.
+    """
+    with open(lock, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as reason:
+            raise refused from reason
+        yield
 
 
 @contextmanager

@@ -9,7 +9,6 @@ they are: another plan starts afresh.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -27,7 +26,7 @@ import pyarrow.parquet as pq
 from features.briefs import read_briefs
 from marketplace.errors import FileError
 from marketplace.progress import say
-from marketplace.state import write_whole
+from marketplace.state import alone, write_whole
 from marketplace.tables import Marketplace
 
 __all__ = ["SCORES", "Shards", "open_shards", "shards_of"]
@@ -117,8 +116,12 @@ def open_shards(out: Path, plan: Mapping[str, Any] | None) -> Iterator[Shards]:
     """
     folder = out.parent / f".{out.name}.unfinished"
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        _hold(lock, out)
+    refused = FileError(
+        "one scoring of a file at a time",
+        received=f"{out}, which another process is writing",
+        look="another file, or wait for the other",
+    )
+    with alone(folder / "lock", refused):
         wanted = json.dumps(plan, sort_keys=True).encode()
         noted = folder / "plan.json"
         if plan is not None and noted.is_file() and noted.read_bytes() == wanted:
@@ -138,14 +141,3 @@ def open_shards(out: Path, plan: Mapping[str, Any] | None) -> Iterator[Shards]:
             if plan is None or shards.rows(0) is None:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-
-
-def _hold(lock: Any, out: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as reason:
-        raise FileError(
-            "one scoring of a file at a time",
-            received=f"{out}, which another process is writing",
-            look="another file, or wait for the other",
-        ) from reason

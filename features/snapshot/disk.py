@@ -103,8 +103,9 @@ def _writers() -> Iterator[Callable[..., None]]:
 
 def _shared_of(snapshot: Snapshot) -> dict[str, Any]:
     """What the parts of a snapshot share, as JSON takes it."""
-    one = snapshot
-    return shared_as_json(one.as_of, one.category_ids, one.brand_ids, one.catalogue, one.campaigns)
+    return shared_as_json(
+        snapshot.as_of, snapshot.category_ids, snapshot.brand_ids, snapshot.catalogue, snapshot.campaigns
+    )
 
 
 def shared_as_json(
@@ -114,7 +115,7 @@ def shared_as_json(
     catalogue: Catalogue,
     campaigns: Mapping[str, Brief],
 ) -> dict[str, Any]:
-    """`shared_as_json` from what it is made of."""
+    """What the parts of a snapshot share, as JSON takes it, from what a snapshot has of it."""
     return {
         "format": FORMAT,
         "as_of": as_of.isoformat(),
@@ -134,7 +135,7 @@ def shared_as_json(
 
 
 def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """What is a snapshot's own and not `shared_as_json` all parts: as JSON takes it, and arrays by name."""
+    """What a part has of its own, beside `shared_as_json`: as JSON takes it, and arrays by name."""
     said: dict[str, Any] = {
         "creators": len(snapshot),
         "elsewhere": snapshot.elsewhere,

@@ -9,7 +9,6 @@ and its libraries' versions) says whose work it is: another plan starts afresh.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -25,7 +24,7 @@ import scipy
 
 from marketplace.errors import ContractError
 from marketplace.progress import say
-from marketplace.state import swap_folder, write_whole
+from marketplace.state import alone, swap_folder, write_whole
 
 __all__ = ["Workspace", "open_workspace", "sources"]
 
@@ -101,15 +100,12 @@ def open_workspace(out: Path, plan: Mapping[str, Any]) -> Iterator[Workspace]:
     folder = out.parent / f".{out.name}.unfinished"
     folder.mkdir(parents=True, exist_ok=True)
     space = Workspace(folder)
-    with open(folder / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as reason:
-            raise ContractError(
-                "one simulation of a folder at a time",
-                received=f"{out}, which another process is writing",
-                look="another OUT, or wait for the other",
-            ) from reason
+    refused = ContractError(
+        "one simulation of a folder at a time",
+        received=f"{out}, which another process is writing",
+        look="another OUT, or wait for the other",
+    )
+    with alone(folder / "lock", refused):
         wanted = json.dumps({**plan, "sources": sources()}, sort_keys=True, indent=1).encode()
         noted = folder / "plan.json"
         same = noted.is_file() and noted.read_bytes() == wanted

@@ -239,10 +239,9 @@ def test_totals_dates_in_two_columns_and_rows_left_out(build: Build) -> None:
     assert orders["ordered_at"].tolist() == [at("2025-03-31 12:30")]
 
 
-def test_ids_of_a_cell_are_parted(build: Build) -> None:
-    mapping = (
-        ZONE
-        + """
+CONTENTS = (
+    ZONE
+    + """
     [[contents]]
     file = "c.csv"
     content_id = "Id"
@@ -251,15 +250,17 @@ def test_ids_of_a_cell_are_parted(build: Build) -> None:
     published_at = "At"
     product_ids = "Products"
     is_shoppable = { value = true }
-    is_disclosed = "Ad"
     known_at = "At"
-    """
-    )
+"""
+)
+
+
+def test_ids_of_a_cell_are_parted(build: Build) -> None:
     text = (
         "Id,Who,At,Products,Ad\n1,a,31.03.2025,\"p1; p2;p1\",ja\n2,a,31.03.2025,\"['p3', 'p4']\",Nein\n3,"
         "a,31.03.2025,,\n"
     )
-    contents = build({"c.csv": text}, mapping).tables["contents"]
+    contents = build({"c.csv": text}, CONTENTS + '    is_disclosed = "Ad"\n').tables["contents"]
     assert contents["product_ids"].tolist() == [["p1", "p2"], ["p3", "p4"], None]
     assert contents["is_disclosed"].tolist()[:2] == [True, False]
     assert pd.isna(contents["is_disclosed"][2])
@@ -271,23 +272,9 @@ def test_ids_of_a_cell_are_parted(build: Build) -> None:
      "('p1', 'p2',)", "{'p1','p2'}", " [ 'p1' 'p2' ] "],
 )  # fmt: skip
 def test_lists_are_read_as_people_and_programs_print_them(cell: str, build: Build) -> None:
-    mapping = (
-        ZONE
-        + """
-    [[contents]]
-    file = "c.csv"
-    content_id = "Id"
-    creator_id = "Who"
-    format = { value = "VIDEO" }
-    published_at = "At"
-    product_ids = "Products"
-    is_shoppable = { value = true }
-    known_at = "At"
-    """
-    )
     quoted = cell.replace('"', '""')
     text = f'Id,Who,At,Products\n1,a,31.03.2025,"{quoted}"\n2,a,31.03.2025,p1\n'
-    assert build({"c.csv": text}, mapping).tables["contents"]["product_ids"].tolist() == [["p1", "p2"], ["p1"]]
+    assert build({"c.csv": text}, CONTENTS).tables["contents"]["product_ids"].tolist() == [["p1", "p2"], ["p1"]]
 
 
 def test_a_rate_for_every_day(build: Build) -> None:
