@@ -9,8 +9,10 @@ folds are fitted side by side instead (`fit_side_by_side`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,6 +37,11 @@ DETERMINISTIC: dict[str, Any] = {
 
 _NOT_NEGATIVE = ("poisson", "gamma", "tweedie")
 """Objectives for which LightGBM refuses targets below 0."""
+
+_RANKING = ("lambdarank", "rank_xendcg")
+"""Objectives with gains of grades, which LightGBM holds once for the whole process while it begins a fit."""
+
+_begin = threading.Lock()
 
 
 def fit_booster(
@@ -114,12 +121,17 @@ def fit_booster(
         free_raw_data=True,
     )
     try:
-        if "objective" not in told:
+        if told.get("objective") in _RANKING:
+            data._update_params(told).construct()
+        elif "objective" not in told:
             # An objective of one's own on rows that nothing splits: LightGBM refuses that, and on standard error.
             data._update_params(told).construct()
             if not any(data.feature_num_bin(column) for column in range(columns)):
                 raise _unsplit(rows, merged)
-        booster = lightgbm.train(shared.objective(merged, y), shared.part(data), num_boost_round=rounds)
+        with _begun_alone(told) as callbacks:
+            booster = lightgbm.train(
+                shared.objective(merged, y), shared.part(data), num_boost_round=rounds, callbacks=callbacks
+            )
     except lightgbm.basic.LightGBMError as reason:
         if "num_features" in str(reason):
             raise _unsplit(rows, merged) from reason
@@ -140,6 +152,33 @@ def fit_side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         return [work(item) for item in items]
     with ThreadPoolExecutor(max_workers=max(1, min(os.cpu_count() or 1, len(items)))) as pool:
         return list(pool.map(work, items))
+
+
+@contextmanager
+def _begun_alone(params: Mapping[str, Any]) -> Iterator[list[Callable[[Any], None]]]:
+    """Callbacks under which no two rankers begin at once; other fits, and rankers once begun, run side by side.
+
+    LightGBM keeps the gains of the fit that began last in one place for all threads (``DCGCalculator::label_gain_``),
+    and reads a list's best DCG with them: of two rankers begun at once, one would be scaled by the other's gains, or
+    refused for a grade that the other's gains do not reach.
+    """
+    if params.get("objective") not in _RANKING:
+        yield []
+        return
+    _begin.acquire()
+    held = True
+
+    def begun(_: Any) -> None:
+        nonlocal held
+        if held:
+            held = False
+            _begin.release()
+
+    begun.before_iteration = True  # type: ignore[attr-defined]
+    try:
+        yield [begun]
+    finally:
+        begun(None)
 
 
 def _unsplit(rows: int, params: Mapping[str, Any]) -> TrainingError:
