@@ -10,13 +10,14 @@ import json
 import logging
 import os
 import sys
+import textwrap
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, Any
 
 from marketplace.errors import HomeError
 from marketplace.text import printable
 
-__all__ = ["FORMATS", "JsonLines", "PlainLines", "start_logging"]
+__all__ = ["FORMATS", "JsonLines", "PlainLines", "log_format", "start_logging"]
 
 FORMATS = ("plain", "json")
 FIELDS = ("request_id", "key_id", "method", "route", "status", "ms")
@@ -34,9 +35,13 @@ class PlainLines(logging.Formatter):
         record.message = printable(record.message)
         return super().formatMessage(record)
 
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """The trace, set in, so that no line of it passes for one of the log's own."""
+        return textwrap.indent(printable(super().formatException(ei), lines=True), "  ")
+
 
 class JsonLines(logging.Formatter):
-    """One object a line: ``at`` (UTC), ``level``, ``logger``, ``message``, `FIELDS` where given, ``trace`` of a fault."""
+    """One object a line: ``at`` (UTC), ``level``, ``logger``, ``message``, `FIELDS`, ``trace`` of a fault."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line; ASCII alone, so that every control character is an escape."""
@@ -61,11 +66,20 @@ def start_logging(stream: IO[str] | None = None) -> None:
     HomeError
         It names no format.
     """
+    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    handler.setFormatter(JsonLines() if log_format() == "json" else PlainLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def log_format() -> str:
+    """The one of `FORMATS` that ``COLLABRANK_LOG`` names; plain where it is not set.
+
+    Raises
+    ------
+    HomeError
+        It names none.
+    """
     asked = os.environ.get("COLLABRANK_LOG", "").strip().lower() or FORMATS[0]
     if asked not in FORMATS:
         raise HomeError(" or ".join(FORMATS), received=asked, look="the environment variable COLLABRANK_LOG")
-    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
-    handler.setFormatter(JsonLines() if asked == "json" else PlainLines())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    return asked
