@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from marketplace.errors import BundleError, CollabrankError, SnapshotError
 from marketplace.state import state_folder
 from models.bundle import Bundle, load_champion
 from models.ranking import rank
+from serving.lately import Lately
 
 __all__ = ["Served", "Store", "check_fit", "load_served"]
 
@@ -41,10 +42,11 @@ _Seen = tuple[tuple[int, int, int] | None, ...]
 
 @dataclass(frozen=True)
 class Served:
-    """A bundle and a snapshot that fit each other."""
+    """A bundle and a snapshot that fit each other, and what was lately ranked with them."""
 
     bundle: Bundle
     snapshot: SnapshotParts
+    lately: Lately = field(default_factory=Lately, compare=False, repr=False)
 
     @property
     def as_of(self) -> datetime:

@@ -4,6 +4,7 @@
     signature       Ed25519 over the manifest's bytes, base64
     heads/NAME.txt  LightGBM's model text of each head, up to ``end of trees``
     golden.json     rows with their predictions
+    reference.json  how signals and predictions were distributed (`models.drift`); null where nothing is kept
 
 No pickle, and no path that comes out of a file: names are of the letters that
 `models.bundle.model.head_name` allows. Every file is read once; what was hashed is what is parsed.
@@ -30,18 +31,20 @@ from models.bundle.signature import PublicKey, Signer
 from models.bundle.validate import MAX_BYTES, canonical_text, check_model_text
 from models.bundle.words import SignalWords
 from models.calibration import Calibration
+from models.drift import Reference
 from models.economics import CURRENCY, FORMULA
 from models.quiet import route_log
 from models.stage import Stage
 
-__all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]
+__all__ = ["GOLDEN", "MANIFEST", "REFERENCE", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]
 
 MANIFEST = "bundle.json"
 SIGNATURE = "signature"
 GOLDEN = "golden.json"
-VERSION = 7
+REFERENCE = "reference.json"
+VERSION = 8
 """Of the layout; a reader refuses another. 5: sums of heads, scales of several signals, a last stage; 6: scaled odds, a
-basis; 7: shares of outcomes that are nothing."""
+basis; 7: shares of outcomes that are nothing; 8: reference distributions."""
 
 _MAX_MANIFEST = 16 * 2**20
 _ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}
@@ -71,6 +74,7 @@ def save_bundle(bundle: Bundle, folder: str | Path, signer: Signer) -> str:
     rows = bundle.golden if bundle.golden is not None and len(bundle.golden) else made_up_rows(shapes)
     files = {_head_file(name): text for name, text in texts.items()}
     files[GOLDEN] = _json(golden_answers(stored, rows))
+    files[REFERENCE] = _json({"reference": None if bundle.reference is None else bundle.reference.as_dict()})
     manifest = _json(
         {
             "version": VERSION,
@@ -145,6 +149,7 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
             weights=content["weights"],
             metrics=content["metrics"],
             index_names=tuple(content["index_names"]),
+            reference=_reference(_parsed(files[REFERENCE], REFERENCE), signals),
             fingerprint=hashlib.sha256(manifest).hexdigest(),
         )
     except (TypeError, AttributeError, ValueError, BriefError, lgb.basic.LightGBMError) as reason:
@@ -154,7 +159,7 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
 
 def _hashed(folder: Path, stated: Mapping[str, Any], heads: list[str]) -> dict[str, bytes]:
     """The bundle's files, each of the size and hash that the signed manifest states, and no others."""
-    wanted = {GOLDEN, *map(_head_file, heads)}
+    wanted = {GOLDEN, REFERENCE, *map(_head_file, heads)}
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     if set(stated) != wanted or found != wanted | {MANIFEST, SIGNATURE}:
         odd = sorted((found | set(stated)) ^ (wanted | {MANIFEST, SIGNATURE}))
@@ -166,6 +171,12 @@ def _hashed(folder: Path, stated: Mapping[str, Any], heads: list[str]) -> dict[s
             raise _wrong(folder, f"{name} as it was signed", f"{len(content)} bytes of another SHA-256")
         files[name] = content
     return files
+
+
+def _reference(content: Mapping[str, Any], signals: tuple[str, ...]) -> Reference | None:
+    if set(content) != {"reference"}:
+        raise BundleError("a reference", received=", ".join(sorted(content)), look=REFERENCE)
+    return None if content["reference"] is None else Reference.from_dict(content["reference"], signals=signals)
 
 
 def _booster(text: bytes) -> lgb.Booster:

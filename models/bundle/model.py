@@ -64,6 +64,7 @@ from marketplace.errors import BundleError
 from models.bundle.basis import Basis
 from models.bundle.words import SignalWords
 from models.calibration import Calibration, MoneySpread, ProbabilitySpread
+from models.drift import Reference
 from models.funnel import STEPS, Expression, expression_of, names_in
 from models.predict import MONEY, Predictions
 from models.score import DEFAULT_WEIGHTS, INDEX_NAMES, checked_weights
@@ -119,6 +120,8 @@ class Bundle:
         Rows whose predictions are stored and compared at every load; made up within the heads' ranges when absent.
     index_names : tuple of str
         The indices that the score combines.
+    reference : Reference, optional
+        How signals and predictions were distributed when it was made, which drift is told by.
 
     Raises
     ------
@@ -143,6 +146,7 @@ class Bundle:
     metrics: Mapping[str, float] = field(default_factory=dict)
     golden: Floats | None = None
     index_names: tuple[str, ...] = INDEX_NAMES
+    reference: Reference | None = None
     fingerprint: str = ""
     """SHA-256 of the manifest on disk; empty until loaded."""
 

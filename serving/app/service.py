@@ -21,6 +21,7 @@ from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.app.routes import ROUTES
+from serving.app.watch import DriftWatch
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
 from serving.logs import start_logging
@@ -48,6 +49,8 @@ class CreatorRanking:
         self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc())
         self.store = Store(on_load=self._on_load)
         self.store.start()
+        self.drift = DriftWatch(lambda: self.store.served if self.store.ready else None, self.meters.tells)
+        self.drift.start()
 
     def _on_load(self, outcome: str) -> None:
         self.meters.reloads.labels(outcome).inc()
@@ -66,6 +69,7 @@ class CreatorRanking:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Stop watching, and write what the decision log still holds."""
+        self.drift.close()
         self.store.close()
         self.log.close()
         self.meters.close()
