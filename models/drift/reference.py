@@ -20,7 +20,17 @@ from marketplace.arrays import Floats, Ints
 from marketplace.errors import BundleError
 from models.predict import Predictions
 
-__all__ = ["BINS", "PREDICTED", "Column", "Reference", "Sample", "predicted_columns", "spread_rows"]
+__all__ = [
+    "BINS",
+    "PREDICTED",
+    "Column",
+    "Reference",
+    "Sample",
+    "binned",
+    "effective_rows",
+    "predicted_columns",
+    "spread_rows",
+]
 
 BINS = 10
 """Most bins of values; one more holds the rows without."""

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from serving.keys import create_key
-from tests.serving.conftest import bundles, campaign, free_port, prepared  # noqa: F401
+from tests.serving.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BENTOML = [sys.executable, "-m", "bentoml"]
@@ -26,7 +26,7 @@ def test_a_service_is_built_and_started_from_its_bento(
     prepared: Path,
     home: Path,
     campaign: dict[str, Any],
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     shutil.copytree(prepared / "var", home / "var", dirs_exist_ok=True)
     _, key = create_key("bento")
