@@ -73,12 +73,13 @@ def bundles() -> Callable[..., Any]:
 def prepared(small_market: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with bundle, keys and snapshot; copied for each test that may change it."""
     from features.snapshot.build import build_snapshot
+    from marketplace.signature import read_signer
     from marketplace.tables import open_marketplace
-    from models.bundle.signature import read_signer
 
     home = tmp_path_factory.mktemp("prepared")
-    save_bundle(tiny_bundle(), home / "var" / "bundle", read_signer(home / "var" / "keys"))
-    save_snapshot(build_snapshot(open_marketplace(small_market)), home / "var" / "snapshot")
+    signer = read_signer(home / "var" / "keys")
+    save_bundle(tiny_bundle(), home / "var" / "bundle", signer)
+    save_snapshot(build_snapshot(open_marketplace(small_market)), home / "var" / "snapshot", signer)
     return home
 
 
@@ -101,7 +102,7 @@ def campaign(small_market: Path) -> dict[str, Any]:
 
 def promote(home: Path, bundle: Any) -> None:
     """Write ``bundle`` into the home as `collabrank promote` does."""
-    from models.bundle.signature import read_signer
+    from marketplace.signature import read_signer
 
     save_bundle(bundle, home / "var" / "bundle", read_signer(home / "var" / "keys"))
 

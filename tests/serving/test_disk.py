@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 from marketplace.errors import BundleError, SnapshotError
-from models.bundle.signature import read_public_key
+from marketplace.signature import read_public_key
 from models.ranking import rank
 from models.score import INDEX_NAMES
 from serving.decisions import read_decisions
@@ -204,7 +204,7 @@ def test_a_snapshot_of_other_signals_does_not_fit(served_home: Path) -> None:
 
 
 def test_a_bundle_signed_by_another_key_is_refused(served_home: Path, bundles: Callable[..., Any]) -> None:
-    from models.bundle.signature import Signer
+    from marketplace.signature import Signer
 
     save_bundle(bundles("6"), served_home / "var" / "bundle", Signer.new())
     with pytest.raises(BundleError, match="signed"):

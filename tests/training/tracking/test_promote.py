@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from marketplace.errors import BundleError, GateError
+from marketplace.signature import read_public_key, read_signer
 from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
-from models.bundle.signature import read_public_key, read_signer
 from models.calibration.scale import fit_money, fit_probability
 from models.funnel import APART
 from training.heads.booster import fit_booster
