@@ -1,7 +1,7 @@
 """Arrays by name in one file, to be used where it lies: a line of JSON that says where each lies, then their bytes.
 
 Nothing is pickled: numbers, flags and NumPy text alone. Every array begins at a multiple of `_STEP` bytes, so that
-what is mapped is as fast to compute with as what was read.
+what lies there is as fast to compute with as an array of its own.
 """
 
 from __future__ import annotations

@@ -40,9 +40,9 @@ __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "s
 
 MANIFEST = "bundle.json"
 GOLDEN = "golden.json"
-VERSION = 7
+VERSION = 8
 """Of the layout; a reader refuses another. 5: sums of heads, scales of several signals, a last stage; 6: scaled odds, a
-basis; 7: shares of outcomes that are nothing."""
+basis; 7: shares of outcomes that are nothing; 8: the hash of the evidence."""
 
 _MAX_MANIFEST = 16 * 2**20
 _MAX_FILES = 1_000
@@ -50,6 +50,7 @@ _ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}
 _KEYS = {
     "version", "ranker", "model_version", "run_id", "as_of", "signals", "contract_sha256", "words", "heads", "files",
     "calibration", "funnel", "stage", "basis", "head_words", "economics", "weights", "index_names", "metrics",
+    "evidence_sha256",
 }  # fmt: skip
 
 
@@ -97,6 +98,7 @@ def save_bundle(bundle: Bundle, folder: str | Path, signer: Signer) -> str:
             "weights": dict(bundle.weights),
             "index_names": list(bundle.index_names),
             "metrics": dict(bundle.metrics),
+            "evidence_sha256": bundle.evidence_sha256,
         }
     )
     with replace_folder(folder) as fresh:
@@ -146,6 +148,7 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
             weights=content["weights"],
             metrics=content["metrics"],
             index_names=tuple(content["index_names"]),
+            evidence_sha256=content["evidence_sha256"],
             fingerprint=hashlib.sha256(manifest).hexdigest(),
         )
     except (TypeError, AttributeError, ValueError, BriefError, lgb.basic.LightGBMError) as reason:
