@@ -185,6 +185,8 @@ class Store:
     def _attempt(self) -> CollabrankError | None:
         """Load what is there and put it in place; the error where it cannot be."""
         try:
+            if not self._bundle.is_dir():
+                load_champion(self._bundle)  # says what to do first
             # Held before the trial, which then shares its memory.
             snapshot = read_snapshot(self._snapshot, None if self._served is None else self._served.snapshot)
             tried = try_out(self._bundle, self._snapshot, size=snapshot.nbytes)
