@@ -98,8 +98,8 @@ def test_what_is_expected_before_outcomes_comes_about(name, rankers, held_out):
 
 
 def test_reference_travels_in_the_bundle(rankers, training_data, held_out, tmp_path):
+    from marketplace.signature import Signer
     from models.bundle import load_bundle, save_bundle
-    from models.bundle.signature import Signer
 
     ranker = rankers["expected_value"]
     reference = reference_of(ranker, training_data, held_out)
