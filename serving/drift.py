@@ -176,7 +176,7 @@ def drift_at_home() -> DriftReport:
     """
     served = load_served(state_folder("bundle"), state_folder("snapshot"))
     lines = list(_lately(served))
-    asked = ((Brief.of_dict(line["brief"]), line.get("filters") or {}) for line in lines)
+    asked = ((_brief(line), line.get("filters") or {}) for line in lines)
     scored = _population(served, "what was scored lately", asked)
     return DriftReport(
         served.bundle.model_version,
@@ -220,6 +220,14 @@ def _population(served: Served, what: str, asked: Iterable[tuple[Brief, Mapping[
     return population_of(served, what, X, told, np.concatenate(groups))
 
 
+def _brief(line: Mapping[str, Any]) -> Brief:
+    """The brief of a line, whose instants the log holds as text."""
+    told = dict(line["brief"])
+    for name in ("briefed_at", "starts_at", "ends_at"):
+        told[name] = pd.Timestamp(told[name])
+    return Brief.of_dict({**told, "product_ids": tuple(told["product_ids"])})
+
+
 def _economics(briefs: list[Brief]) -> Economics:
     return Economics.of_many({str(place): brief for place, brief in enumerate(briefs)}, map(str, range(len(briefs))))
 
@@ -231,7 +239,7 @@ def _chances(served: Served, lines: list[Mapping[str, Any]]) -> Floats:
         vectors = [one["vector"] for one in line["creators"] if one.get("vector") is not None]
         if vectors:
             X = np.array([[np.nan if value is None else value for value in vector] for vector in vectors], dtype=float)
-            found.append(predict(served.bundle, X, Brief.of_dict(line["brief"])).success_probability)
+            found.append(predict(served.bundle, X, _brief(line)).success_probability)
     return np.concatenate(found) if found else np.empty(0)
 
 
