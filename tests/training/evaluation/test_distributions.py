@@ -70,7 +70,7 @@ def test_what_is_expected_before_outcomes_comes_about(name, rankers, held_out):
     sample = sample_of(rankers[name].bundle, held_out, rows["index"].to_numpy())
     p = sample.predictions["success_probability"]
     told = expected_performance(p)
-    assert told.rows == len(outcome) > 300
+    assert told.rows == len(outcome) > 200
     # How far luck carries each figure over whole campaigns: they are drawn anew, with the outcomes they had.
     draws = []
     rng = np.random.default_rng(0)
@@ -88,7 +88,6 @@ def test_what_is_expected_before_outcomes_comes_about(name, rankers, held_out):
             )
         )
     low, high = np.quantile(draws, [0.005, 0.995], axis=0)
-    print(name, told, outcome.mean(), low, high)
     # No figure is off beyond luck, and all are near: early estimates are of use.
     assert ((low <= 0.02) & (high >= -0.02)).all(), (low, high)
     assert abs(np.median(draws, axis=0)).max() < 0.1
