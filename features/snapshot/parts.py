@@ -31,6 +31,7 @@ from features.snapshot.disk import FORMAT, MANIFEST, damaged, of_shared, require
 from features.snapshot.model import Snapshot, Text
 from features.snapshot.packed import read_arrays
 from marketplace.display import Shown
+from marketplace.jsonable import json_text
 
 __all__ = ["SnapshotParts", "load_snapshot"]
 
@@ -93,6 +94,11 @@ class SnapshotParts(Shown):
     def signal_names(self) -> tuple[str, ...]:
         """The matrix's columns, in order."""
         return tuple(SIGNALS)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the manifest, which names every part's own."""
+        return hashlib.sha256(json_text(self._meta).encode()).hexdigest()
 
     @property
     def opened(self) -> tuple[str, ...]:

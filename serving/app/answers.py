@@ -35,6 +35,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _HEADER = b"x-request-id"
+_LOGGED = b"x-decision-logged"
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """The routes that open without a key."""
 
@@ -44,10 +45,14 @@ _CARD = re.compile(r"^/creators/.+/card$")
 
 @dataclass
 class Asked:
-    """One request on its way: its id, and the id of the key that opened the door (empty before that)."""
+    """One request on its way: its id, and the id of the key that opened the door (empty before that).
+
+    ``logged``: whether the decision log has its line on disk; None where there is none to keep.
+    """
 
     request_id: str
     key_id: str = ""
+    logged: bool | None = None
 
 
 _current: ContextVar[Asked | None] = ContextVar("asked", default=None)
@@ -157,6 +162,9 @@ class Answers:
                     headers.append((_HEADER, request_id))
                 kept = [(name, value) for name, value in headers if name != b"server"]
                 kept.append((b"cache-control", b"no-store"))
+                logged = asked().logged
+                if logged is not None:
+                    kept.append((_LOGGED, b"yes" if logged else b"no"))
                 message = {**message, "headers": kept}
             if not replaced:
                 await send(message)

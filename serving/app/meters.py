@@ -44,6 +44,18 @@ class Meters:
             "collabrank_reloads", "Bundles and snapshots taken from disk", ["outcome"], registry=registry
         )
         self.logged = Counter("collabrank_decisions", "Lines of the decision log", ["outcome"], registry=registry)
+        self.log_kept = Gauge(
+            "collabrank_log_kept",
+            "1 while every worker can keep its decision log",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self.log_behind = Gauge(
+            "collabrank_log_behind_bytes",
+            "Bytes of the decision log on disk that its store does not have yet",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
         self.considered = Histogram(
             "collabrank_creators_considered",
             "Creators scored for one brief",

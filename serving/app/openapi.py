@@ -28,9 +28,9 @@ BODIES: dict[str, type[BaseModel]] = {"/rank": RankRequest, "/explain": ExplainR
 """Route to what its body must be."""
 
 _POSTS: dict[str, tuple[type[BaseModel], type[BaseModel], str, tuple[int, ...]]] = {
-    "/rank": (RankRequest, RankAnswer, "Rank the eligible creators for a brief.", (404, 503)),
-    "/explain": (ExplainRequest, ExplainAnswer, "Say why creators stand where they stand.", (404, 503)),
-    "/feedback": (FeedbackRequest, FeedbackAnswer, "Report what came of a creator in an answer.", (503,)),
+    "/rank": (RankRequest, RankAnswer, "Rank the eligible creators for a brief.", (404, 503, 507)),
+    "/explain": (ExplainRequest, ExplainAnswer, "Say why creators stand where they stand.", (404, 503, 507)),
+    "/feedback": (FeedbackRequest, FeedbackAnswer, "Report what came of a creator in an answer.", (404, 503, 507)),
 }
 
 _REFUSALS = {
@@ -41,7 +41,8 @@ _REFUSALS = {
     413: "The body is larger than 256 KiB.",
     415: "The body is not JSON, or is compressed.",
     429: "Too many requests at a time.",
-    503: "Nothing to rank with yet, or the decision log cannot be written.",
+    503: "Nothing to rank with yet, or the decision log's store does not answer.",
+    507: "The decision log cannot be kept.",
 }
 
 _FAULT = {

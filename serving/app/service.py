@@ -7,7 +7,6 @@ key) and `Limits` (the body), in this order, before BentoML sees it.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import Any
 
 import bentoml
@@ -21,9 +20,9 @@ from serving.app.meters import Meters
 from serving.app.openapi import BODIES
 from serving.app.pages import pages
 from serving.app.probes import probes
-from serving.decisions import DecisionLog
+from serving.decisions import DecisionLog, log_required, require_log
+from serving.feedback import take_feedback
 from serving.keys import Keyring
-from serving.problems import refusal
 from serving.rank import explain_creators, rank_creators
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
 from serving.store import Store
@@ -44,7 +43,8 @@ class CreatorRanking:
 
     def __init__(self) -> None:
         self.meters = Meters()
-        self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc())
+        self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc(), tell=self._on_log)
+        self.log_required = log_required()
         self.store = Store(on_load=self._on_load)
         self.store.start()
 
@@ -52,6 +52,10 @@ class CreatorRanking:
         self.meters.reloads.labels(outcome).inc()
         self.meters.ready.set(self.store.ready)
         self.meters.stale.set(self.store.refused is not None)
+
+    def _on_log(self, kept: bool, behind: int) -> None:
+        self.meters.log_kept.set(kept)
+        self.meters.log_behind.set(behind)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
@@ -69,7 +73,7 @@ class CreatorRanking:
         """Rank the eligible creators for a brief."""
         answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
         self.meters.considered.observe(answer.considered)
-        self.log.append({**line, "key_id": asked().key_id})
+        self._keep(line)
         return answer
 
     @bentoml.api(route="/explain")  # type: ignore[untyped-decorator]
@@ -77,24 +81,22 @@ class CreatorRanking:
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
         answer, line = explain_creators(self.store.served, request, request_id=asked().request_id)
-        self.log.append({**line, "key_id": asked().key_id})
+        self._keep(line)
         return answer
+
+    def _keep(self, line: dict[str, Any]) -> None:
+        """Log an answer; whether that worked is in its header, or it is refused where the log is required."""
+        asked().logged = kept = self.log.keep({**line, "key_id": asked().key_id})
+        if self.log_required:
+            require_log(kept)
 
     @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
     @answered
     def feedback(self, request: FeedbackRequest, /) -> FeedbackAnswer:
         """Take what came of a creator in an answer; it is in the log when this returns."""
-        line = {
-            "kind": "feedback",
-            "request_id": request.request_id,
-            "creator_id": request.creator_id,
-            "event": request.event,
-            "at": request.at or datetime.now(UTC),
-            "key_id": asked().key_id,
-        }
-        if not self.log.append_and_wait(line):
-            raise refusal(503, "a decision log that can be written", received="one that cannot", look="/metrics")
-        return FeedbackAnswer(request_id=request.request_id)
+        repeated = take_feedback(self.log, request, key_id=asked().key_id)
+        asked().logged = True
+        return FeedbackAnswer(request_id=request.request_id, repeated=repeated)
 
     def card(self, creator_id: str) -> dict[str, Any]:
         """One creator's score card, as plain data."""

@@ -1,0 +1,23 @@
+"""The decision log: what was asked, which vectors were scored, what was shown, what came of it (docs/decisions.md).
+
+An answer's line is written ahead and on disk before the answer goes out, then moved to the store: SQLite under
+``var/decisions``, or PostgreSQL by COLLABRANK_DECISIONS. ``rank`` and ``explain`` lines hold the brief, the model's
+version, the hashes of bundle and snapshot and, for every creator returned, place, policy, propensity, score and the
+exact vector; ``feedback`` lines what came of a creator.
+"""
+
+from __future__ import annotations
+
+from serving.decisions.log import DecisionLog, log_required, require_log
+from serving.decisions.reading import opened_log, read_decisions
+from serving.decisions.store import DecisionStore, open_store
+
+__all__ = [
+    "DecisionLog",
+    "DecisionStore",
+    "log_required",
+    "open_store",
+    "opened_log",
+    "read_decisions",
+    "require_log",
+]
