@@ -6,23 +6,24 @@ key) and `Limits` (the body), in this order, before BentoML sees it.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import bentoml
 from bentoml.exceptions import BentoMLException
 from starlette.types import ASGIApp
 
+from marketplace.laps import lap
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
 from serving.app.limits import Limits
 from serving.app.meters import Meters
-from serving.app.openapi import BODIES
 from serving.app.pages import pages
 from serving.app.probes import probes
+from serving.app.routes import ROUTES
 from serving.decisions import DecisionLog, log_required, require_log
 from serving.feedback import take_feedback
 from serving.keys import Keyring
+from serving.logs import start_logging
 from serving.rank import explain_creators, rank_creators
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
 from serving.store import Store
@@ -52,6 +53,15 @@ class CreatorRanking:
         self.meters.reloads.labels(outcome).inc()
         self.meters.ready.set(self.store.ready)
         self.meters.stale.set(self.store.refused is not None)
+        if outcome == "taken":
+            served = self.store.served
+            self.meters.tells.taken(
+                version=served.bundle.model_version,
+                ranker=served.bundle.ranker,
+                trained_as_of=served.bundle.as_of,
+                as_of=served.as_of,
+                creators=len(served.snapshot),
+            )
 
     def _on_log(self, kept: bool, behind: int) -> None:
         self.meters.log_kept.set(kept)
@@ -71,6 +81,7 @@ class CreatorRanking:
     @answered
     def rank(self, request: RankRequest, /) -> RankAnswer:
         """Rank the eligible creators for a brief."""
+        lap("parse")
         answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
         self.meters.considered.observe(answer.considered)
         self._keep(line)
@@ -80,6 +91,7 @@ class CreatorRanking:
     @answered
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
+        lap("parse")
         answer, line = explain_creators(self.store.served, request, request_id=asked().request_id)
         self._keep(line)
         return answer
@@ -87,6 +99,7 @@ class CreatorRanking:
     def _keep(self, line: dict[str, Any]) -> None:
         """Log an answer; whether that worked is in its header, or it is refused where the log is required."""
         asked().logged = kept = self.log.keep({**line, "key_id": asked().key_id})
+        lap("log")
         if self.log_required:
             require_log(kept)
 
@@ -116,14 +129,14 @@ def _meters() -> Meters | None:
 
 
 _bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
-_bento.add_asgi_middleware(Answers, meters=_meters)
+_bento.add_asgi_middleware(Answers, meters=_meters, table=lambda: ROUTES.opened("/metrics"))
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
-_bento.add_asgi_middleware(Limits, bodies=BODIES)
+_bento.add_asgi_middleware(Limits)
 _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
 
 def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    start_logging()
     made: ASGIApp = _bento.to_asgi()
     return made
