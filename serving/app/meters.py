@@ -23,7 +23,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 STAGES = ("parse", "filter", "gather", "score", "explain", "log", "serialise")
-"""Of a ranking: until the body is checked; who may be ranked; their signals; their scores; reasons; the log; the answer."""
+"""Of a ranking: until the body is checked; who may be ranked; their signals; scores; reasons; the log; the answer."""
 
 CAUSES = {
     400: "request",

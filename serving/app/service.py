@@ -13,6 +13,7 @@ from bentoml.exceptions import BentoMLException
 from starlette.types import ASGIApp
 
 from marketplace.laps import lap
+from models.bundle import bundle_folder
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
 from serving.app.limits import Limits
@@ -20,7 +21,7 @@ from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.app.routes import ROUTES
-from serving.decisions import DecisionLog, log_required, require_log
+from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
 from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
@@ -55,6 +56,7 @@ class CreatorRanking:
         self.meters.stale.set(self.store.refused is not None)
         if outcome == "taken":
             served = self.store.served
+            keep_bundle(bundle_folder(), served.bundle.fingerprint)
             self.meters.tells.taken(
                 version=served.bundle.model_version,
                 ranker=served.bundle.ranker,

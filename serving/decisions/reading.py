@@ -13,17 +13,25 @@ from marketplace.errors import LogError
 from marketplace.state import state_folder
 from serving.decisions.ahead import read_frames, segments_in
 from serving.decisions.lines import Line, unpacked
-from serving.decisions.moving import recover
+from serving.decisions.moving import find_ahead, recover
 from serving.decisions.store import DecisionStore, default_address, open_store
 
-__all__ = ["migrate_daily_files", "opened_log", "read_daily_file", "read_decisions"]
+__all__ = [
+    "ahead_bytes",
+    "daily_files",
+    "logged_request",
+    "migrate_daily_files",
+    "opened_log",
+    "read_daily_file",
+    "read_decisions",
+]
 
 _log = logging.getLogger("collabrank.serving")
 
 
 @contextmanager
 def opened_log(folder: Path | None = None) -> Iterator[DecisionStore]:
-    """The store for the block, with all that dead workers had promised in it; older daily files are taken in first.
+    """The store for the block, with all that dead workers had promised in it.
 
     Raises
     ------
@@ -53,6 +61,22 @@ def read_decisions(folder: Path | None = None) -> Iterator[Line]:
     yield from sorted(under_way.values(), key=lambda line: str(line["logged_at"]))
 
 
+def logged_request(request_id: str, folder: Path | None = None) -> Line | None:
+    """The line of an answer that went out, in the store or on its way there; None where there is none.
+
+    Raises
+    ------
+    LogError
+        The store cannot be opened.
+    """
+    where = state_folder("decisions") if folder is None else folder
+    line = find_ahead(where / "ahead", request_id, kinds=("rank", "explain"))
+    if line is not None:
+        return line
+    with opened_log(folder) as store:
+        return store.request(request_id)
+
+
 def _key(line: Line) -> tuple[str, ...]:
     if line["kind"] == "feedback":
         return "feedback", line["request_id"], line["creator_id"], line["event"]
@@ -67,6 +91,17 @@ def _ahead(folder: Path) -> Iterator[Line]:
                 line = unpacked(text)
                 if line["kind"] != "beat":
                     yield line
+
+
+def ahead_bytes(folder: Path | None = None) -> int:
+    """Bytes of all write-ahead files, whether the store has them yet or not."""
+    where = state_folder("decisions") if folder is None else folder
+    return sum(path.stat().st_size for path in segments_in(where / "ahead") if path.exists())
+
+
+def daily_files(folder: Path | None = None) -> list[Path]:
+    """The files that older versions wrote, one a day and process."""
+    return sorted((state_folder("decisions") if folder is None else folder).glob("*.jsonl"))
 
 
 def read_daily_file(path: Path) -> Iterator[Line]:
@@ -91,7 +126,7 @@ def migrate_daily_files(store: DecisionStore, folder: Path | None = None) -> tup
         The store does not answer, or a line is none that it can take; the file stays as it is.
     """
     folder = state_folder("decisions") if folder is None else folder
-    files = sorted(folder.glob("*.jsonl"))
+    files = daily_files(folder)
     taken = 0
     for path in files:
         batch: list[Line] = []

@@ -322,18 +322,33 @@ class DecisionStore:
             if len(ids) < _BATCH:
                 break
         with self._answering(), self._engine.begin() as connection:
+            # Of requests that are not there, whichever way they went.
             orphaned = EVENTS.c.request_id.not_in(sa.select(DECISIONS.c.request_id))
             done = connection.execute(sa.delete(EVENTS).where(EVENTS.c.logged_at < micros(before), orphaned))
             events += done.rowcount
         self._give_back()
         return gone, events
 
-    def oldest(self, count: int) -> datetime | None:
-        """The instant before which the ``count`` oldest requests lie; None where there are no more than that."""
-        asked = sa.select(DECISIONS.c.logged_at).order_by(DECISIONS.c.logged_at).offset(count).limit(1)
+    def shrink(self, size: int) -> tuple[int, int]:
+        """`purge` the oldest tenth of what is there until it takes ``size`` bytes or is empty; how many in all."""
+        gone = events = 0
+        while self.size() > size:
+            with self._answering(), self._engine.connect() as connection:
+                count = connection.execute(sa.select(sa.func.count()).select_from(DECISIONS)).scalar_one()
+                asked = sa.select(DECISIONS.c.logged_at).order_by(DECISIONS.c.logged_at).offset(count // 10).limit(1)
+                found = connection.execute(asked).scalar()
+            if found is None:
+                break
+            # The one that stands there goes, too: each round removes something.
+            requests, told = self.purge(instant_of(found + 1))
+            gone, events = gone + requests, events + told
+        return gone, events
+
+    def bundles(self) -> set[str]:
+        """The hashes of the bundles that gave the answers."""
         with self._answering(), self._engine.connect() as connection:
-            found = connection.execute(asked).scalar()
-        return None if found is None else datetime.fromisoformat(_iso(found))
+            found = connection.execute(sa.select(DECISIONS.c.bundle_sha256).distinct()).scalars()
+            return {one for one in found if one}
 
     def erase(self, creator_id: str) -> tuple[int, int]:
         """Remove every row of a creator, and the id from every request; how many places in answers, and events.
@@ -362,7 +377,12 @@ class DecisionStore:
         return places, events
 
     def _give_back(self) -> None:
-        """Let the file shrink by what has become free; SQLite overwrites it with zeros before."""
+        """Give back what has become free: SQLite's file shrinks (zeros are written over it before)."""
+        if not self._sqlite:
+            with self._answering(), self._engine.connect() as connection:
+                plain = connection.execution_options(isolation_level="AUTOCOMMIT")
+                # FULL locks the tables for as long as it takes; what waits for them waits on disk.
+                plain.exec_driver_sql("VACUUM (FULL, ANALYZE) decisions, shown, events")
         if self._sqlite:
             with self._answering(), self._engine.connect() as connection:
                 cursor: Any = connection.connection.cursor()
