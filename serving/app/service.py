@@ -26,6 +26,7 @@ from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
 from serving.rank import explain_creators, rank_creators
+from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
 from serving.store import Store
 
@@ -47,13 +48,16 @@ class CreatorRanking:
         self.meters = Meters()
         self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc(), tell=self._on_log)
         self.log_required = log_required()
-        self.store = Store(on_load=self._on_load)
+        self.rehearsal = Rehearsal()
+        self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
 
     def _on_load(self, outcome: str) -> None:
         self.meters.reloads.labels(outcome).inc()
         self.meters.ready.set(self.store.ready)
-        self.meters.stale.set(self.store.refused is not None)
+        refusal = self.store.refusal
+        self.meters.stale.set(refusal is not None)
+        self.meters.refused_since.set(0.0 if refusal is None else refusal.since.timestamp())
         if outcome == "taken":
             served = self.store.served
             keep_bundle(bundle_folder(), served.bundle.fingerprint)
@@ -85,6 +89,7 @@ class CreatorRanking:
         """Rank the eligible creators for a brief."""
         lap("parse")
         answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
+        self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         self._keep(line)
         return answer
