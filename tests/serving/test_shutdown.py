@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from serving.decisions import read_decisions
 from serving.keys import create_key
 from tests.serving.conftest import ROOT, free_port
 
@@ -84,3 +85,6 @@ def test_a_stop_under_load_loses_nothing_that_was_taken(
     assert set(taken) == set(answered)
     assert all(line["key_id"] for line in lines if line.get("route") == "/rank")
     assert key not in text
+    # And what was answered is in the decision log.
+    logged = {line["request_id"] for line in read_decisions(home / "var" / "decisions")}
+    assert set(answered) <= logged
