@@ -112,7 +112,6 @@ class CreatorRanking:
         lap("serialise")
         asked().logged = kept = self.log.keep({**line, "key_id": asked().key_id})
         lap("log")
-        lap("log")
         if self.log_required:
             require_log(kept)
 
