@@ -23,6 +23,7 @@ from serving.app.probes import probes
 from serving.app.routes import ROUTES
 from serving.app.watch import DriftWatch
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
+from serving.family import end_with_parent
 from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
@@ -150,5 +151,6 @@ _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
     start_logging()
+    end_with_parent()
     made: ASGIApp = _bento.to_asgi()
     return made
