@@ -30,7 +30,7 @@ from marketplace.warehouse import without_secrets
 from serving.decisions.lines import Line, event_row, instant_of, line_of, micros, request_rows
 from serving.decisions.tables import DECISIONS, ERASURES, EVENTS, SHOWN
 
-__all__ = ["ADDRESS_VARIABLE", "DecisionStore", "default_address", "open_store"]
+__all__ = ["ADDRESS_VARIABLE", "DecisionStore", "default_address", "open_store", "require_kind"]
 
 ADDRESS_VARIABLE = "COLLABRANK_DECISIONS"
 
@@ -49,6 +49,22 @@ def default_address(folder: Path | None = None) -> str:
     return sqlite_address((state_folder("decisions") if folder is None else folder) / "decisions.db")
 
 
+def require_kind(address: str) -> None:
+    """Refuse an address that is neither SQLite's nor PostgreSQL's.
+
+    Raises
+    ------
+    LogError
+        It is another one's.
+    """
+    if not address.startswith(("sqlite:", "postgresql")):
+        raise LogError(
+            "SQLite or PostgreSQL, such as postgres://USER@HOST/DATABASE",
+            received=told(address),
+            look=f"{ADDRESS_VARIABLE}; docs/decisions.md",
+        )
+
+
 def open_store(address: str | None = None) -> DecisionStore:
     """Open the store at ``address`` (`default_address`), made or brought up to date where it must be.
 
@@ -58,12 +74,7 @@ def open_store(address: str | None = None) -> DecisionStore:
         It is neither SQLite nor PostgreSQL, cannot be opened, or was made by a newer version of collabrank.
     """
     address = default_address() if address is None else database_address(address)
-    if not address.startswith(("sqlite:", "postgresql")):
-        raise LogError(
-            "SQLite or PostgreSQL, such as postgres://USER@HOST/DATABASE",
-            received=told(address),
-            look=f"{ADDRESS_VARIABLE}; docs/decisions.md",
-        )
+    require_kind(address)
     file = file_of(address)
     if file is not None:
         _make_file(file)
