@@ -49,15 +49,18 @@ def opened_log(folder: Path | None = None) -> Iterator[DecisionStore]:
         store.close()
 
 
-def read_decisions(folder: Path | None = None) -> Iterator[Line]:
+def read_decisions(folder: Path | None = None, *, vectors: bool = True) -> Iterator[Line]:
     """Every line of the log, requests and feedback, in the order in which they were logged.
 
-    ``logged_at`` is ISO text in UTC; a creator's ``vector`` float64 (signals,).
+    ``logged_at`` is ISO text in UTC; a creator's ``vector`` float64 (signals,). Without ``vectors``, most of the bytes,
+    those of the store are not read, and are None.
     """
     where = state_folder("decisions") if folder is None else folder
     under_way = {_key(line): line for line in _ahead(where / "ahead")}
     with opened_log(folder) as store:
-        for line in heapq.merge(store.requests(), store.events(), key=lambda line: str(line["logged_at"])):
+        for line in heapq.merge(
+            store.requests(vectors=vectors), store.events(), key=lambda line: str(line["logged_at"])
+        ):
             under_way.pop(_key(line), None)
             yield line
     yield from sorted(under_way.values(), key=lambda line: str(line["logged_at"]))

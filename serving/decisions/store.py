@@ -27,6 +27,7 @@ from marketplace.databases import database_address, file_of, require_answer, sql
 from marketplace.errors import LogError
 from marketplace.state import state_folder
 from marketplace.warehouse import without_secrets
+from serving.decisions.ahead import sync_folder
 from serving.decisions.lines import Line, event_row, instant_of, line_of, micros, request_rows
 from serving.decisions.tables import DECISIONS, ERASURES, EVENTS, SHOWN
 
@@ -92,6 +93,8 @@ def _make_file(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        # A new file must be there after a loss of power, before anything that it holds is removed elsewhere.
+        sync_folder(file.parent)
     except OSError as reason:
         raise LogError(
             "a file for the decision log that can be written", received=f"{file}: {reason.strerror}", look=str(file)
@@ -246,11 +249,17 @@ class DecisionStore:
         """The line of an answer that went out, None where there is none."""
         return next(self._requests((DECISIONS.c.request_id == request_id) & (DECISIONS.c.unseen == "")), None)
 
-    def requests(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Line]:
-        """The lines of requests logged from ``since`` on and before ``until``, in the order of logging."""
-        return self._requests(_between(DECISIONS, since, until))
+    def requests(
+        self, since: datetime | None = None, until: datetime | None = None, *, vectors: bool = True
+    ) -> Iterator[Line]:
+        """The lines of requests logged from ``since`` on and before ``until``, in the order of logging.
 
-    def _requests(self, wanted: Any) -> Iterator[Line]:
+        Without ``vectors``, most of the bytes, each creator's is None.
+        """
+        return self._requests(_between(DECISIONS, since, until), vectors=vectors)
+
+    def _requests(self, wanted: Any, *, vectors: bool = True) -> Iterator[Line]:
+        creator = [column for column in SHOWN.c if vectors or column.name != "vector"]
         order = (DECISIONS.c.logged_at, DECISIONS.c.request_id, DECISIONS.c.unseen)
         after: Any = sa.true()
         while True:
@@ -262,7 +271,7 @@ class DecisionStore:
                 )
                 ids = sorted({row["request_id"] for row in rows})
                 shown: dict[tuple[str, str], list[Mapping[Any, Any]]] = defaultdict(list)
-                for one in connection.execute(sa.select(SHOWN).where(SHOWN.c.request_id.in_(ids))).mappings():
+                for one in connection.execute(sa.select(*creator).where(SHOWN.c.request_id.in_(ids))).mappings():
                     shown[one["request_id"], one["unseen"]].append(one)
             for row in rows:
                 yield line_of(row, shown[row["request_id"], row["unseen"]])
