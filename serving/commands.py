@@ -83,8 +83,10 @@ def serve(
     ] = False,
 ) -> None:
     """Start the service on the promoted bundle and the snapshot of this home."""
+    from serving.decisions import require_settings
     from serving.process import run
 
+    require_settings()
     run(host=host, port=port, workers=workers, wait=wait)
 
 
