@@ -11,7 +11,7 @@ import typer
 from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
 from serving.logbook import app as logbook
 
-__all__ = ["app", "card", "create", "keys", "list_keys", "revoke", "serve", "snapshot"]
+__all__ = ["app", "card", "create", "drift", "keys", "list_keys", "revoke", "serve", "snapshot"]
 
 app = typer.Typer()
 keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
@@ -69,6 +69,18 @@ def card(
     from models.bundle import champion_basis
 
     print_result(score_card_of(open_marketplace(directory), creator, as_of).beside(champion_basis()), as_json)
+
+
+@app.command()
+def drift(as_json: AsJson = False) -> None:
+    """Say how far signals and predictions have moved from training, and what may be expected of those shown.
+
+    By the population stability index, for the snapshot's latest briefs and for what the decision log says was scored
+    lately; expected success, before outcomes are known, from the calibrated probabilities.
+    """
+    from serving.drift import drift_at_home
+
+    print_result(drift_at_home(), as_json)
 
 
 @app.command()

@@ -89,6 +89,8 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
             explain=request.explain,
             applied=applied,
         )
+    if not applied:
+        served.lately.offer(len(rows), matrix.__getitem__, [one.success_probability for one in ranked])
     usernames = part.usernames
     creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
     answer = RankAnswer(
