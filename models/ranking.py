@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketplace.arrays import Flags, Ints, Many, as_floats
+from marketplace.arrays import Flags, Floats, Ints, Many, as_floats
 from marketplace.errors import BriefError
 from models.bundle import Bundle
 from models.economics import CURRENCY, Economics, Terms
@@ -95,8 +95,9 @@ def rank(
     confidence: Many | None = None,
     explain: bool = True,
     applied: bool = False,
+    choose: Callable[[Floats], Ints] | None = None,
 ) -> list[RankedCreator]:
-    """The ``top`` candidates by score, best first.
+    """The ``top`` candidates by score, best first; or those whom ``choose`` names.
 
     Parameters
     ----------
@@ -119,6 +120,8 @@ def rank(
         Whether the returned creators carry reasons.
     applied : bool
         Whether the candidates have asked for the sample themselves: as for `models.predict.predict`.
+    choose : callable, optional
+        Given every candidate's score (n,), the rows to return, in order; the ``top`` best by default.
 
     Raises
     ------
@@ -144,7 +147,7 @@ def rank(
         confidence=confidence,
         index_names=bundle.index_names,
     )
-    rows = top_rows(score, ids, top=top)
+    rows = top_rows(score, ids, top=top) if choose is None else choose(score)
     reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
     if explain and len(rows):
         reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)

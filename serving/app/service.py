@@ -6,6 +6,7 @@ key) and `Limits` (the body), in this order, before BentoML sees it.
 
 from __future__ import annotations
 
+import functools
 import logging
 from datetime import UTC, datetime
 from typing import Any
@@ -21,12 +22,13 @@ from serving.app.meters import Meters
 from serving.app.openapi import BODIES
 from serving.app.pages import pages
 from serving.app.probes import probes
+from serving.arms import Arms
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
 from serving.problems import refusal
-from serving.rank import explain_creators, rank_creators
+from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
-from serving.store import Store
+from serving.store import Served, Store
 
 __all__ = ["CreatorRanking", "application"]
 
@@ -47,6 +49,10 @@ class CreatorRanking:
         self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc())
         self.store = Store(on_load=self._on_load)
         self.store.start()
+        self.arms = Arms(
+            on_load=lambda outcome: self.meters.challengers.labels(outcome).inc(),
+            count=lambda outcome: self.meters.shadows.labels(outcome).inc(),
+        )
 
     def _on_load(self, outcome: str) -> None:
         self.meters.reloads.labels(outcome).inc()
@@ -56,6 +62,7 @@ class CreatorRanking:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Stop watching, and write what the decision log still holds."""
+        self.arms.close()
         self.store.close()
         self.log.close()
         self.meters.close()
@@ -67,16 +74,27 @@ class CreatorRanking:
     @answered
     def rank(self, request: RankRequest, /) -> RankAnswer:
         """Rank the eligible creators for a brief."""
-        answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
+        champion, request_id, key_id = self.store.served, asked().request_id, asked().key_id
+        served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
+        answer, line = rank_creators(served, request, request_id=request_id, plan=plan)
         self.meters.considered.observe(answer.considered)
-        self.log.append({**line, "key_id": asked().key_id})
+        self.meters.arms.labels(plan.arm).inc()
+        self.log.append({**line, "key_id": key_id})
+        for arm in plan.shadow:
+            self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, key_id, arm))
         return answer
+
+    def _shadow(self, champion: Served, request: RankRequest, request_id: str, key_id: str, arm: str) -> None:
+        line = shadow_line(self.arms.served(arm, champion), request, request_id=request_id, arm=arm)
+        self.log.append({**line, "key_id": key_id})
 
     @bentoml.api(route="/explain")  # type: ignore[untyped-decorator]
     @answered
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
-        answer, line = explain_creators(self.store.served, request, request_id=asked().request_id)
+        # The arm that answers the brand's rankings explains them, too.
+        served, _ = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
+        answer, line = explain_creators(served, request, request_id=asked().request_id)
         self.log.append({**line, "key_id": asked().key_id})
         return answer
 
