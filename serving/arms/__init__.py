@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from serving.arms.challenger import Challenger, challenger_folder
 from serving.arms.plan import ARMS, BASELINES, Plan, deal, listing_of, position_of
-from serving.arms.settings import Settings, SettingsFile, read_settings, settings_path
 from serving.arms.service import Arms
+from serving.arms.settings import Settings, SettingsFile, read_settings, settings_path
 from serving.arms.shadow import Shadows
 
 __all__ = [

@@ -69,7 +69,7 @@ def test_a_list_explores_without_touching_what_is_ranked(
 
 
 def test_chances_come_true() -> None:
-    """Over many requests everybody is shown as often as the propensity says, and in each slot as often as in another."""
+    """Everybody is shown as often as the propensity says, and in each slot as often as in another."""
     draws, count, top = 20_000, 40, 20
     rng = np.random.default_rng(3)
     score, ids = rng.integers(0, 15, count).astype(float), ids_of(count)
