@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.arms.challenger import Challenger, challenger_folder
+from serving.arms.challenger import Challenger
 from serving.arms.plan import ARMS, BASELINES, Plan, deal, listing_of, position_of
 from serving.arms.service import Arms
 from serving.arms.settings import Settings, SettingsFile, read_settings, settings_path
@@ -17,7 +17,6 @@ __all__ = [
     "Settings",
     "SettingsFile",
     "Shadows",
-    "challenger_folder",
     "deal",
     "listing_of",
     "position_of",

@@ -13,21 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from marketplace.errors import BundleError, CollabrankError
-from marketplace.state import state_folder
-from models.bundle import Bundle, load_champion
+from models.bundle import Bundle, challenger_folder, load_champion
 from serving.store import Served, check_fit
 
-__all__ = ["Challenger", "challenger_folder"]
+__all__ = ["Challenger"]
 
 _log = logging.getLogger("collabrank.serving")
 
 SECONDS = 2.0
 """Between two looks at the disk."""
-
-
-def challenger_folder() -> Path:
-    """Where the challenger's bundle lies: ``var/challenger``."""
-    return state_folder("challenger")
 
 
 class Challenger:
@@ -36,7 +30,7 @@ class Challenger:
     Parameters
     ----------
     folder : path, optional
-        `challenger_folder` by default.
+        `models.bundle.disk.challenger_folder` by default.
     seconds : float
         Between two looks at the disk.
     on_load : callable

@@ -207,6 +207,8 @@ def experiment_report(
 
 
 def _arms(dealt: Sequence[Asked], outcomes: Sequence[str], alpha: float) -> list[ArmFigures]:
+    if not dealt:
+        return []
     there = sorted({one.arm for one in dealt} - {"champion"})
     found = []
     for outcome in outcomes:
