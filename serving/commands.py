@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
+from serving.logbook import app as logbook
 
 __all__ = ["app", "card", "create", "experiment", "keys", "list_keys", "report", "revoke", "serve", "snapshot"]
 
@@ -20,6 +21,7 @@ experiment = typer.Typer(
     help="Compare the arms of an experiment, slots that explore, and rankings made unseen.", no_args_is_help=True
 )
 app.add_typer(experiment, name="experiment")
+app.add_typer(logbook)
 
 
 AsOf = Annotated[

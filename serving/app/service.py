@@ -7,7 +7,6 @@ key) and `Limits` (the body), in this order, before BentoML sees it.
 from __future__ import annotations
 
 import functools
-from datetime import UTC, datetime
 from typing import Any
 
 import bentoml
@@ -15,6 +14,7 @@ from bentoml.exceptions import BentoMLException
 from starlette.types import ASGIApp
 
 from marketplace.laps import lap
+from models.bundle import bundle_folder
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
 from serving.app.limits import Limits
@@ -23,10 +23,10 @@ from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.app.routes import ROUTES
 from serving.arms import Arms
-from serving.decisions import DecisionLog
+from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
+from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
-from serving.problems import refusal
 from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
@@ -48,7 +48,8 @@ class CreatorRanking:
 
     def __init__(self) -> None:
         self.meters = Meters()
-        self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc())
+        self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc(), tell=self._on_log)
+        self.log_required = log_required()
         self.rehearsal = Rehearsal()
         self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
@@ -65,6 +66,7 @@ class CreatorRanking:
         self.meters.refused_since.set(0.0 if refusal is None else refusal.since.timestamp())
         if outcome == "taken":
             served = self.store.served
+            keep_bundle(bundle_folder(), served.bundle.fingerprint)
             self.meters.tells.taken(
                 version=served.bundle.model_version,
                 ranker=served.bundle.ranker,
@@ -72,6 +74,10 @@ class CreatorRanking:
                 as_of=served.as_of,
                 creators=len(served.snapshot),
             )
+
+    def _on_log(self, kept: bool, behind: int) -> None:
+        self.meters.log_kept.set(kept)
+        self.meters.log_behind.set(behind)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
@@ -95,7 +101,7 @@ class CreatorRanking:
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         self.meters.arms.labels(plan.arm).inc()
-        self.log.append({**line, "key_id": key_id})
+        self._keep(line)
         for arm in plan.shadow:
             self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, key_id, arm))
         return answer
@@ -110,26 +116,25 @@ class CreatorRanking:
         """Say why creators stand where they stand."""
         lap("parse")
         # The arm that answers the brand's rankings explains them, too.
-        served, _ = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
+        served, plan = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
         answer, line = explain_creators(served, request, request_id=asked().request_id)
-        self.log.append({**line, "key_id": asked().key_id})
+        self._keep({**line, "arm": plan.arm})
         return answer
+
+    def _keep(self, line: dict[str, Any]) -> None:
+        """Log an answer; whether that worked is in its header, or it is refused where the log is required."""
+        asked().logged = kept = self.log.keep({**line, "key_id": asked().key_id})
+        lap("log")
+        if self.log_required:
+            require_log(kept)
 
     @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
     @answered
     def feedback(self, request: FeedbackRequest, /) -> FeedbackAnswer:
         """Take what came of a creator in an answer; it is in the log when this returns."""
-        line = {
-            "kind": "feedback",
-            "request_id": request.request_id,
-            "creator_id": request.creator_id,
-            "event": request.event,
-            "at": request.at or datetime.now(UTC),
-            "key_id": asked().key_id,
-        }
-        if not self.log.append_and_wait(line):
-            raise refusal(503, "a decision log that can be written", received="one that cannot", look="/metrics")
-        return FeedbackAnswer(request_id=request.request_id)
+        repeated = take_feedback(self.log, request, key_id=asked().key_id)
+        asked().logged = True
+        return FeedbackAnswer(request_id=request.request_id, repeated=repeated)
 
     def card(self, creator_id: str) -> dict[str, Any]:
         """One creator's score card, as plain data."""
