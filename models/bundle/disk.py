@@ -38,7 +38,16 @@ from models.economics import CURRENCY, FORMULA
 from models.quiet import route_log
 from models.stage import Stage
 
-__all__ = ["GOLDEN", "MANIFEST", "REFERENCE", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]
+__all__ = [
+    "GOLDEN",
+    "MANIFEST",
+    "REFERENCE",
+    "SIGNATURE",
+    "bundle_folder",
+    "challenger_folder",
+    "load_bundle",
+    "save_bundle",
+]
 
 MANIFEST = "bundle.json"
 GOLDEN = "golden.json"
@@ -246,3 +255,8 @@ def _wrong(folder: Path, expected: str, received: str) -> BundleError:
 def bundle_folder() -> Path:
     """Where the served bundle lies: ``var/bundle``."""
     return state_folder("bundle")
+
+
+def challenger_folder() -> Path:
+    """Where the bundle lies that is held against it: ``var/challenger``."""
+    return state_folder("challenger")
