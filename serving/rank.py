@@ -15,6 +15,7 @@ from models.explain import explain
 from models.ranking import RankedCreator, differing, rank
 from serving.arms import Plan, listing_of
 from serving.exploration import Listing, Mark
+from serving.lately import Lately
 from serving.problems import refusal
 from serving.schema import (
     Amount,
@@ -58,12 +59,13 @@ def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:
 
 
 def rank_creators(
-    served: Served, request: RankRequest, *, request_id: str, plan: Plan = _ALONE
+    served: Served, request: RankRequest, *, request_id: str, plan: Plan = _ALONE, lately: Lately | None = None
 ) -> tuple[RankAnswer, Line]:
     """The answer of ``/rank``, and its line for the decision log with the vectors that were scored.
 
     ``plan`` says which arm makes the list, whose bundle ``served`` has, and whether slots of it explore; the same
-    request id and plan over the same bundle and snapshot give the same answer.
+    request id and plan over the same bundle and snapshot give the same answer. ``lately`` keeps some of what was
+    scored, where the list is to be shown.
 
     Raises
     ------
@@ -107,8 +109,8 @@ def rank_creators(
             applied=applied,
             choose=choose,
         )
-    if not applied:
-        served.lately.offer(len(rows), matrix.__getitem__, [one.success_probability for one in ranked])
+    if lately is not None and not applied:
+        lately.offer(len(rows), matrix.__getitem__, [one.success_probability for one in ranked])
     usernames = part.usernames
     marks = listing.marks(plan.arm)
     creators = [

@@ -102,7 +102,7 @@ class CreatorRanking:
         lap("parse")
         champion, request_id, key_id = self.store.served, asked().request_id, asked().key_id
         served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
-        answer, line = rank_creators(served, request, request_id=request_id, plan=plan)
+        answer, line = rank_creators(served, request, request_id=request_id, plan=plan, lately=served.lately)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         self.meters.arms.labels(plan.arm).inc()
