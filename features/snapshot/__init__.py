@@ -7,10 +7,12 @@ from features.snapshot.disk import save_snapshot
 from features.snapshot.model import Snapshot
 from features.snapshot.parts import SnapshotParts, load_snapshot
 from features.snapshot.take import take_snapshot
+from features.snapshot.text import TextColumn
 
 __all__ = [
     "Snapshot",
     "SnapshotParts",
+    "TextColumn",
     "build_snapshot",
     "load_snapshot",
     "save_snapshot",

@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features.briefs import Brief, Catalogue, brief_columns
@@ -25,13 +24,17 @@ from features.facts import FACTS
 from features.indices import CATEGORY_INDEX, INDEX_NAMES, IndexFrame, ScoreCard, score_card
 from features.signals import PRODUCT_SUMS, SIGNALS, brief_signals, names_of
 from features.snapshot.sparse import Sparse
+from features.snapshot.text import Rows, TextColumn
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.display import Shown
 from marketplace.errors import BriefError, SnapshotError
 
-__all__ = ["FILTERS", "UNKNOWN_INFLUENCE", "Snapshot", "SnapshotArrays"]
+__all__ = ["FILTERS", "TEXTS", "UNKNOWN_INFLUENCE", "Snapshot", "SnapshotArrays"]
 
-Text = npt.NDArray[np.str_]
+Text = TextColumn
+"""Taken of it (``column[rows]``) is NumPy's text."""
+
+TEXTS = ("creator_ids", "usernames", "markets", "languages", "agency_status")
 
 FILTERS = (
     "min_followers",
@@ -59,8 +62,8 @@ class SnapshotArrays:
 
     Parameters
     ----------
-    creator_ids, usernames, markets, languages, agency_status : text (n,)
-        Empty where not known.
+    creator_ids, usernames, markets, languages, agency_status : TextColumn (n,)
+        Empty where not known; made of whatever text is given.
     joined_day : int64 (n,)
         Day of joining, from 1970-01-01.
     creator : float64 (n, creator signals)
@@ -85,6 +88,19 @@ class SnapshotArrays:
     product_starts: Ints
     product_rows: Ints
     product_values: Floats
+
+    def __post_init__(self) -> None:
+        for name in TEXTS:
+            given = getattr(self, name)
+            if not isinstance(given, TextColumn):
+                object.__setattr__(self, name, TextColumn.of(given))
+
+    def take(self, rows: Ints) -> dict[str, Any]:
+        """What there is one a creator of, of some ``rows``, by name: new."""
+        return {
+            name: column.take(rows) if isinstance(column := getattr(self, name), TextColumn) else column[rows]
+            for name in _BY_CREATOR
+        }
 
 
 @dataclass(frozen=True, repr=False)
@@ -149,10 +165,10 @@ class Snapshot(Shown):
         """One row a creator: the public fields, then the seven indices that no category enters."""
         arrays = self.arrays
         public = {
-            "username": arrays.usernames,
-            "market": arrays.markets,
-            "language": arrays.languages,
-            "agency_status": arrays.agency_status,
+            "username": np.asarray(arrays.usernames),
+            "market": np.asarray(arrays.markets),
+            "language": np.asarray(arrays.languages),
+            "agency_status": np.asarray(arrays.agency_status),
             "joined_on": np.asarray(arrays.joined_day).astype("datetime64[D]"),
             "follower_count": self._followers,
         }
@@ -163,7 +179,7 @@ class Snapshot(Shown):
     @cached_property
     def rows_of(self) -> Mapping[str, int]:
         """Each creator's row."""
-        return {str(creator): row for row, creator in enumerate(self.arrays.creator_ids)}
+        return Rows(self.arrays.creator_ids)
 
     def complete(self, body: Mapping[str, Any]) -> Brief:
         """A brief written out by hand, completed from the catalogue (see `Catalogue.complete` for the errors)."""
@@ -215,7 +231,7 @@ class Snapshot(Shown):
         by_brand = self._brand_sparse.only(rows, len(self))
         by_product = self._product_sparse.only(rows, len(self))
         sold = np.flatnonzero(np.diff(by_product.starts))
-        mine = {name: getattr(arrays, name)[rows] for name in _BY_CREATOR}
+        mine = arrays.take(rows)
         return Snapshot(
             as_of=self.as_of,
             arrays=SnapshotArrays(
@@ -313,9 +329,9 @@ class Snapshot(Shown):
         if name == "max_followers":
             return np.asarray(self._followers[rows] <= value)
         if name == "languages":
-            return np.isin(self.arrays.languages[rows], [str(v) for v in value])
+            return self.arrays.languages.among([str(v) for v in value])[rows]
         if name == "agency_status":
-            return np.asarray(self.arrays.agency_status[rows] == str(value))
+            return self.arrays.agency_status.among([str(value)])[rows]
         if name == "min_confidence":
             return np.asarray(self._confidence[rows] >= value)
         named = np.array([self.rows_of[c] for c in value if c in self.rows_of], dtype=np.int64)
@@ -339,7 +355,7 @@ class Snapshot(Shown):
     @cached_property
     def _fitted_rows(self) -> Ints:
         assert self.conversion is not None  # only asked where there is one
-        return self.conversion.rows_of(self.arrays.creator_ids)
+        return self.conversion.rows_of(np.asarray(self.arrays.creator_ids))
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -359,11 +375,11 @@ class Snapshot(Shown):
 
     @cached_property
     def _codes(self) -> Mapping[str, int]:
-        return {str(market): code for code, market in enumerate(np.unique(self.arrays.markets))}
+        return {market: code for code, market in enumerate(self.arrays.markets.distinct()[0])}
 
     @cached_property
     def _market_codes(self) -> Ints:
-        return np.unique(self.arrays.markets, return_inverse=True)[1].astype(np.int64)
+        return self.arrays.markets.distinct()[1]
 
     @cached_property
     def _category(self) -> Mapping[str, int]:
