@@ -7,7 +7,20 @@ rules out, and what the two together do. The first is worked out once for all br
 from __future__ import annotations
 
 from models.scoring.forest import Forest, forest_of
+from models.scoring.kept import Prepared, plain_scorer, prepared, worth_compiling
 from models.scoring.scorer import CHUNK, Plan, Scorer, share
 from models.scoring.states import Masks
 
-__all__ = ["CHUNK", "Forest", "Masks", "Plan", "Scorer", "forest_of", "share"]
+__all__ = [
+    "CHUNK",
+    "Forest",
+    "Masks",
+    "Plan",
+    "Prepared",
+    "Scorer",
+    "forest_of",
+    "plain_scorer",
+    "prepared",
+    "share",
+    "worth_compiling",
+]
