@@ -21,6 +21,7 @@ from features.signals import names_of
 from features.snapshot import BriefColumns, Snapshot
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import BriefError, BundleError
+from marketplace.laps import lap
 from models.bundle import Bundle
 from models.economics import Economics
 from models.explain import Reason, explain
@@ -106,14 +107,17 @@ def rank_part(
         places = np.arange(1, len(shown) + 1)
     else:
         shown, places = _places_of(chosen or (), score, ids, rows)
+    lap("score")
     vectors = part.matrix(brief, rows[shown])
     told = predict(bundle, vectors, economics, applied=applied)
     values = part.indices(brief, rows[shown])
+    lap("gather")
     reasons: Sequence[Sequence[Reason]] = [()] * len(shown)
     if why and len(shown):
         if among is None:
             among = _differing(bundle, part, brief, columns, near)
         reasons = explain(bundle, vectors, economics, among=among, applied=applied)
+        lap("explain")
     creators = [
         ranked_creator(
             bundle,

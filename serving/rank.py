@@ -1,16 +1,16 @@
-"""One brief's answer: filter the snapshot, gather the candidates' columns, score once, explain those returned."""
+"""One brief's answer: filter the snapshot, score the candidates once, explain those returned."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
 from features.briefs import Brief
+from marketplace.arrays import Floats
 from marketplace.errors import BriefError
-from models.explain import explain
-from models.ranking import RankedCreator, differing, rank
+from marketplace.laps import lap
+from models.part import rank_part
+from models.ranking import RankedCreator
 from serving.problems import refusal
 from serving.schema import (
     Amount,
@@ -72,20 +72,11 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         unknown = [one for one in dict.fromkeys(request.applicants) if served.snapshot.market_of(one) is None]
     part = served.snapshot.of_market(brief.market)
     rows, filtered_out = part.candidates(brief, filters)
-    matrix = part.matrix(brief, rows)
-    ranked: list[RankedCreator] = []
-    if len(rows):
-        ranked = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            part.creator_ids[rows],
-            brief,
-            top=request.top,
-            weights=request.weights,
-            explain=request.explain,
-            applied=applied,
-        )
+    lap("filter")
+    found = rank_part(
+        bundle, part, brief, rows, top=request.top, weights=request.weights, why=request.explain, applied=applied
+    )
+    ranked = found.creators
     usernames = part.usernames
     creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
     answer = RankAnswer(
@@ -105,7 +96,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         "considered": len(rows),
         "filtered_out": filtered_out,
         "unknown_applicants": unknown,
-        "creators": _scored(ranked, matrix),
+        "creators": _scored(ranked, found.vectors),
     }
     return answer, line
 
@@ -122,26 +113,11 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     brief = brief_of(served, request)
     part = served.snapshot.of_market(brief.market)
     rows, _ = part.candidates(brief, {})
-    matrix = part.matrix(brief, rows)
+    lap("filter")
     asked_for = list(dict.fromkeys(request.creator_ids))
-    chosen: dict[str, RankedCreator] = {}
-    if len(rows):
-        everyone = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            part.creator_ids[rows],
-            brief,
-            top=len(rows),
-            weights=request.weights,
-            explain=False,
-        )
-        wanted = set(asked_for)
-        chosen = {one.creator_id: one for one in everyone if one.creator_id in wanted}
-    shown = [chosen[name] for name in asked_for if name in chosen]
-    places = [one.row for one in shown]
-    reasons = explain(bundle, matrix[places], brief, among=differing(matrix)) if shown else []
-    shown = [replace(one, reasons=tuple(why)) for one, why in zip(shown, reasons, strict=True)]
+    found = rank_part(bundle, part, brief, rows, chosen=asked_for, weights=request.weights)
+    shown = found.creators
+    eligible = {one.creator_id for one in shown}
     usernames = part.usernames
     answer = ExplainAnswer(
         request_id=request_id,
@@ -150,9 +126,9 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
-        not_eligible=[name for name in asked_for if name not in chosen],
+        not_eligible=[name for name in asked_for if name not in eligible],
     )
-    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, matrix)}
+    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, found.vectors)}
     return answer, line
 
 
@@ -194,15 +170,14 @@ def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brie
     }
 
 
-def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
-    # The rows are copied: the line is written later, when the matrix is gone.
+def _scored(ranked: list[RankedCreator], vectors: Floats) -> list[Line]:
     return [
         {
             "creator_id": one.creator_id,
             "position": one.position,
             "score": one.score,
             "utility": one.utility.expected,
-            "vector": matrix[one.row].copy(),
+            "vector": vector,
         }
-        for one in ranked
+        for one, vector in zip(ranked, vectors, strict=True)
     ]

@@ -6,7 +6,6 @@ key) and `Limits` (the body), in this order, before BentoML sees it.
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,17 +13,20 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from starlette.types import ASGIApp
 
+from marketplace.laps import lap
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
 from serving.app.limits import Limits
 from serving.app.meters import Meters
-from serving.app.openapi import BODIES
 from serving.app.pages import pages
 from serving.app.probes import probes
+from serving.app.routes import ROUTES
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
+from serving.logs import start_logging
 from serving.problems import refusal
 from serving.rank import explain_creators, rank_creators
+from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
 from serving.store import Store
 
@@ -45,13 +47,25 @@ class CreatorRanking:
     def __init__(self) -> None:
         self.meters = Meters()
         self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc())
-        self.store = Store(on_load=self._on_load)
+        self.rehearsal = Rehearsal()
+        self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
 
     def _on_load(self, outcome: str) -> None:
         self.meters.reloads.labels(outcome).inc()
         self.meters.ready.set(self.store.ready)
-        self.meters.stale.set(self.store.refused is not None)
+        refusal = self.store.refusal
+        self.meters.stale.set(refusal is not None)
+        self.meters.refused_since.set(0.0 if refusal is None else refusal.since.timestamp())
+        if outcome == "taken":
+            served = self.store.served
+            self.meters.tells.taken(
+                version=served.bundle.model_version,
+                ranker=served.bundle.ranker,
+                trained_as_of=served.bundle.as_of,
+                as_of=served.as_of,
+                creators=len(served.snapshot),
+            )
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
@@ -67,7 +81,9 @@ class CreatorRanking:
     @answered
     def rank(self, request: RankRequest, /) -> RankAnswer:
         """Rank the eligible creators for a brief."""
+        lap("parse")
         answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
+        self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         self.log.append({**line, "key_id": asked().key_id})
         return answer
@@ -76,6 +92,7 @@ class CreatorRanking:
     @answered
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
+        lap("parse")
         answer, line = explain_creators(self.store.served, request, request_id=asked().request_id)
         self.log.append({**line, "key_id": asked().key_id})
         return answer
@@ -114,14 +131,14 @@ def _meters() -> Meters | None:
 
 
 _bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
-_bento.add_asgi_middleware(Answers, meters=_meters)
+_bento.add_asgi_middleware(Answers, meters=_meters, table=lambda: ROUTES.opened("/metrics"))
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
-_bento.add_asgi_middleware(Limits, bodies=BODIES)
+_bento.add_asgi_middleware(Limits)
 _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
 
 def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    start_logging()
     made: ASGIApp = _bento.to_asgi()
     return made

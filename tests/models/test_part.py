@@ -117,13 +117,29 @@ def test_the_chosen_come_with_their_places_among_all(part: Snapshot, bundle: Bun
     same(found, [everybody[one.position - 1] for one in found])
 
 
+def test_threads_share_the_rows_and_change_nothing(
+    part: Snapshot, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = list(part.campaigns.values())[-1]
+    assert part.conversion is not None
+    rows = np.arange(len(part))
+    wanted = rank_part(bundle, part, brief, rows, top=50)
+    monkeypatch.setattr("models.part.CHUNK", 64)
+    for threads in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        for some in (rows, rows[::2]):
+            found = rank_part(bundle, part, brief, some, top=50)
+            ids = part.creator_ids[some]
+            plain = rank(bundle, part.matrix(brief, some), part.indices(brief, some), ids, brief, top=50)
+            same(found.creators, plain)
+    same(rank_part(bundle, part, brief, rows, top=50).creators, wanted.creators)
+
+
 def test_what_is_alike_for_all_is_no_reason(part: Snapshot, bundle: Bundle) -> None:
     brief = list(part.campaigns.values())[-1]
     for rows in (np.arange(1), np.arange(2), np.arange(40)):
         found = rank_part(bundle, part, brief, rows, top=3)
-        wanted = rank(
-            bundle, part.matrix(brief, rows), part.indices(brief, rows), part.creator_ids[rows], brief, top=3
-        )
+        wanted = rank(bundle, part.matrix(brief, rows), part.indices(brief, rows), part.creator_ids[rows], brief, top=3)
         same(found.creators, wanted)
 
 
