@@ -82,7 +82,7 @@ def rank_part(
         raise BriefError("top of 1 or more, or chosen ids", received=f"top {top}, {chosen}", look="the request")
     if bundle.signals != part.signal_names:
         raise BundleError("a bundle on the snapshot's signals", received="others", look="`collabrank snapshot DIR`")
-    ids = part.creator_ids
+    ids, rows = part.creator_ids, np.ascontiguousarray(rows, dtype=np.int64)
     if not len(rows):
         return Ranking([], np.zeros((0, len(bundle.signals))))
     economics = Economics.of(brief)

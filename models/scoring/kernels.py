@@ -210,7 +210,7 @@ def _score(  # type: ignore[no-untyped-def]
 SMALLEST = float(np.float32(1e-35))
 
 
-def _compiled(function: Any, signature: str) -> Any:
+def _compiled(function: Any, signature: Any) -> Any:
     import numba
 
     return numba.njit(signature, nogil=True, error_model="numpy")(function)
@@ -225,7 +225,12 @@ def compiled_plan() -> Any:
 @cache
 def compiled_gather() -> Any:
     """The gathering of some columns of some rows, `_gather`."""
-    return _compiled(_gather, "void(f8[:,:],i8[::1],i8[::1],f8[:,::1])")
+    from numba import types
+
+    # Read-only: so that what is mapped from a file may be read too.
+    table = types.Array(types.float64, 2, "A", readonly=True)
+    row = types.Array(types.int64, 1, "C")
+    return _compiled(_gather, types.void(table, row, row, types.Array(types.float64, 2, "C")))
 
 
 @cache
