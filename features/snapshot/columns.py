@@ -137,7 +137,7 @@ class BriefColumns:
             return np.zeros(0, dtype=np.int64)
         met = np.unique(np.concatenate(lists))
         at = np.minimum(np.searchsorted(self.rows, met), len(self.rows) - 1)
-        return at[self.rows[at] == met].astype(np.int64)
+        return np.asarray(at[self.rows[at] == met], dtype=np.int64)
 
 
 class Chunk(Mapping[str, Floats]):
@@ -209,7 +209,7 @@ def _places() -> dict[str, tuple[str, int]]:
     return {
         name: (entity, place)
         for entity in ("creator", "creator_category")
-        for place, name in enumerate(names_of(entity))  # type: ignore[arg-type]
+        for place, name in enumerate(names_of(entity))
     }
 
 
