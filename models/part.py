@@ -101,7 +101,7 @@ def rank_part(
         if len(near):
             order[columns.apart] = predict(bundle, near, economics, applied=applied).order
         among = None
-    score = _scores(order, part, brief, rows, shares)
+    standings, score = _scores(order, part, brief, rows, shares)
     if top is not None:
         shown = top_rows(score, ids, top=top, ids_of=rows)
         places = np.arange(1, len(shown) + 1)
@@ -127,6 +127,7 @@ def rank_part(
             row=int(row),
             position=int(place),
             score=float(score[row]),
+            standing=float(standings[row]),
             indices=values[line],
             reasons=reasons[line],
         )
@@ -176,8 +177,8 @@ def _order(bundle: Bundle, ready: Prepared, columns: BriefColumns, economics: Ec
     return order
 
 
-def _scores(order: Floats, part: Snapshot, brief: Brief, rows: Ints, shares: Floats) -> Floats:
-    """`models.score.combine` of every row, (n,)."""
+def _scores(order: Floats, part: Snapshot, brief: Brief, rows: Ints, shares: Floats) -> tuple[Floats, Floats]:
+    """`models.score.standing` and `models.score.combine` of every row, (n,) each."""
     if not np.isfinite(order).all():
         raise BriefError("finite utility", received="one that is not", look="the candidates")
     model = standing(order)
@@ -188,7 +189,7 @@ def _scores(order: Floats, part: Snapshot, brief: Brief, rows: Ints, shares: Flo
         score[some] = blend(model[some], part.indices(brief, rows[some]), shares)
 
     share(chunk, range(0, len(rows), CHUNK), threads=thread_count())
-    return score
+    return model, score
 
 
 def _places_of(chosen: Sequence[str], score: Floats, ids: np.ndarray, rows: Ints) -> tuple[Ints, Ints]:

@@ -16,6 +16,7 @@ from models.explain import Reason
 from models.explain import explain as reasons_of
 from models.predict import Predictions, predict
 from models.score import combine
+from models.score import standing as standing_of
 
 __all__ = ["MoneyInterval", "RankedCreator", "differing", "positions", "rank", "ranked_creator", "top_rows"]
 
@@ -34,14 +35,16 @@ class MoneyInterval:
 class RankedCreator:
     """One returned creator: place, score and all its parts.
 
-    ``row`` is the place among the candidates given; ``indices`` by name, None where not known; ``reasons`` is empty
-    when none were asked for; ``others``: quantities that the bundle tells beside these.
+    ``row`` is the place among the candidates given; ``standing`` is `models.score.standing` among them; ``indices`` by
+    name, None where not known; ``reasons`` is empty when none were asked for; ``others``: quantities that the bundle
+    tells beside these.
     """
 
     creator_id: str
     row: int
     position: int
     score: float
+    standing: float
     utility: MoneyInterval
     success_probability: float
     accept_probability: float
@@ -141,9 +144,11 @@ def rank(
         )
     economics = brief if isinstance(brief, Economics) else Economics.of(brief)
     predictions = predict(bundle, matrix, economics, applied=applied)
+    standings = standing_of(predictions.order)
     score = combine(
         predictions.order,
         values,
+        standings=standings,
         weights=bundle.weights if weights is None else weights,
         confidence=confidence,
         index_names=bundle.index_names,
@@ -154,6 +159,7 @@ def rank(
     if explain and len(rows):
         reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)
         lap("explain")
+<<<<<<< HEAD
     return [
         ranked_creator(
             bundle,
@@ -163,8 +169,34 @@ def rank(
             row=row,
             position=place,
             score=float(score[row]),
+            standing=float(standings[row]),
             indices=values[row],
             reasons=why,
+=======
+    ranked = []
+    for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
+        one = _numbers(predictions, row)
+        ranked.append(
+            RankedCreator(
+                creator_id=str(ids[row]),
+                row=row,
+                position=place,
+                score=float(score[row]),
+                standing=float(standings[row]),
+                utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
+                success_probability=one["success_probability"],
+                accept_probability=one["accept"],
+                deliver_probability=one["deliver"],
+                lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
+                attributed=one["attributed"],
+                indices={
+                    name: None if np.isnan(value) else float(value)
+                    for name, value in zip(bundle.index_names, values[row], strict=True)
+                },
+                reasons=tuple(why),
+                others={name: one[name] for name in predictions.others},
+            )
+>>>>>>> main
         )
         for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1)
     ]
@@ -179,6 +211,7 @@ def ranked_creator(
     row: int,
     position: int,
     score: float,
+    standing: float,
     indices: Floats,
     reasons: Sequence[Reason],
 ) -> RankedCreator:
@@ -189,6 +222,7 @@ def ranked_creator(
         row=row,
         position=position,
         score=score,
+        standing=standing,
         utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
         success_probability=one["success_probability"],
         accept_probability=one["accept"],

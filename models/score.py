@@ -77,6 +77,7 @@ def combine(
     *,
     weights: Mapping[str, float],
     confidence: Many | None = None,
+    standings: Many | None = None,
     index_names: tuple[str, ...] = INDEX_NAMES,
 ) -> Floats:
     """The score of every candidate, 0..100, never falling in any index or in the creator's own utility.
@@ -95,6 +96,8 @@ def combine(
         ``model`` and index names; those left out weigh nothing.
     confidence : float64 (n, n_indices), optional
         0..100: pulls an index towards 50 by as much as it is unsure; NaN counts as 0.
+    standings : float64 (n,), optional
+        `standing` of the candidates, where it is known already: of a few among many others, say.
 
     Raises
     ------
@@ -110,7 +113,8 @@ def combine(
             look="the candidates",
         )
     sure = None if confidence is None else as_floats(confidence)
-    return blend(standing(worth), values, shares, confidence=sure)
+    model = standing(worth) if standings is None else as_floats(standings)
+    return blend(model, values, shares, confidence=sure)
 
 
 def blend(model: Floats, indices: Floats, shares: Floats, *, confidence: Floats | None = None) -> Floats:

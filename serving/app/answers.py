@@ -37,6 +37,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _HEADER = b"x-request-id"
+_LOGGED = b"x-decision-logged"
 
 
 @dataclass
@@ -44,12 +45,14 @@ class Asked:
     """One request on its way: its id, what its path means, and the id of the key that opened the door.
 
     ``found`` is None where the path means nothing, ``key_id`` empty before the door and where no key was needed;
-    ``body`` is what the body says, once it has been checked.
+    ``body`` is what the body says, once it has been checked; ``logged`` whether the decision log has its line on disk,
+    None where there is none to keep.
     """
 
     request_id: str
     found: Found | None = None
     key_id: str = ""
+    logged: bool | None = None
     body: BaseModel | None = None
 
     @property
@@ -164,6 +167,9 @@ class Answers:
                     headers.append((_HEADER, request_id))
                 kept = [(name, value) for name, value in headers if name != b"server"]
                 kept.append((b"cache-control", b"no-store"))
+                logged = asked().logged
+                if logged is not None:
+                    kept.append((_LOGGED, b"yes" if logged else b"no"))
                 message = {**message, "headers": kept}
             if not replaced:
                 await send(message)
