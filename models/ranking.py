@@ -159,7 +159,6 @@ def rank(
     if explain and len(rows):
         reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)
         lap("explain")
-<<<<<<< HEAD
     return [
         ranked_creator(
             bundle,
@@ -172,31 +171,6 @@ def rank(
             standing=float(standings[row]),
             indices=values[row],
             reasons=why,
-=======
-    ranked = []
-    for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
-        one = _numbers(predictions, row)
-        ranked.append(
-            RankedCreator(
-                creator_id=str(ids[row]),
-                row=row,
-                position=place,
-                score=float(score[row]),
-                standing=float(standings[row]),
-                utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
-                success_probability=one["success_probability"],
-                accept_probability=one["accept"],
-                deliver_probability=one["deliver"],
-                lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
-                attributed=one["attributed"],
-                indices={
-                    name: None if np.isnan(value) else float(value)
-                    for name, value in zip(bundle.index_names, values[row], strict=True)
-                },
-                reasons=tuple(why),
-                others={name: one[name] for name in predictions.others},
-            )
->>>>>>> main
         )
         for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1)
     ]
