@@ -10,7 +10,7 @@ matrix, intervals and reasons are made for those who are returned.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,7 @@ def rank_part(
     weights: Mapping[str, float] | None = None,
     why: bool = True,
     applied: bool = False,
+    choose: Callable[[Floats], Ints] | None = None,
 ) -> Ranking:
     """The ``top`` of the candidates, best first, or the ``chosen`` ones with their places among all.
 
@@ -70,6 +71,8 @@ def rank_part(
         As for `models.ranking.rank`.
     why : bool
         Whether the returned creators carry reasons.
+    choose : callable, optional
+        With ``top``: given every candidate's score (n,), the places in ``rows`` to return, in order, in its stead.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def rank_part(
         among = None
     standings, score = _scores(order, part, brief, rows, shares)
     if top is not None:
-        shown = top_rows(score, ids, top=top, ids_of=rows)
+        shown = top_rows(score, ids, top=top, ids_of=rows) if choose is None else choose(score)
         places = np.arange(1, len(shown) + 1)
     else:
         shown, places = _places_of(chosen or (), score, ids, rows)

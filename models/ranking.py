@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -102,8 +102,9 @@ def rank(
     confidence: Many | None = None,
     explain: bool = True,
     applied: bool = False,
+    choose: Callable[[Floats], Ints] | None = None,
 ) -> list[RankedCreator]:
-    """The ``top`` candidates by score, best first.
+    """The ``top`` candidates by score, best first; or those whom ``choose`` names.
 
     Parameters
     ----------
@@ -126,6 +127,8 @@ def rank(
         Whether the returned creators carry reasons.
     applied : bool
         Whether the candidates have asked for the sample themselves: as for `models.predict.predict`.
+    choose : callable, optional
+        Given every candidate's score (n,), the rows to return, in order; the ``top`` best by default.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def rank(
         confidence=confidence,
         index_names=bundle.index_names,
     )
-    rows = top_rows(score, ids, top=top)
+    rows = top_rows(score, ids, top=top) if choose is None else choose(score)
     lap("score")
     reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
     if explain and len(rows):
