@@ -40,6 +40,12 @@ def own_reference(served: Served, change: str = "") -> Reference:
     return Reference.of(served.bundle.signals, Sample(X, {}, np.array(briefs)))
 
 
+@pytest.fixture(autouse=True)
+def every_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left out for having come too soon."""
+    monkeypatch.setattr("serving.lately.SECONDS", 0.0)
+
+
 @pytest.fixture
 def remembering(served_home: Path) -> Served:
     served = load_served(state_folder("bundle"), state_folder("snapshot"))
@@ -88,6 +94,14 @@ def test_what_is_not_shown_is_not_kept(remembering: Served) -> None:
     request = RankRequest.model_validate({"campaign_id": campaign, "top": 10})
     shadow_line(remembering, request, request_id="0" * 32, arm="noop")
     assert remembering.lately.rows() is None
+
+
+def test_under_load_a_few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.lately.SECONDS", 3600.0)
+    lately, gathered = Lately(), []
+    for _ in range(50):
+        lately.offer(100, lambda places: gathered.append(places) or np.zeros((len(places), 2)), [0.5])
+    assert len(lately) == len(gathered) == 1
 
 
 def test_nobody_to_rank_leaves_nothing() -> None:
