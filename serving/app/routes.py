@@ -14,15 +14,17 @@ the path again.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel
 from starlette.types import Scope
 
+from serving.keys import SCOPES
 from serving.schema import (
     ExplainAnswer,
     ExplainRequest,
@@ -32,12 +34,7 @@ from serving.schema import (
     RankRequest,
 )
 
-__all__ = ["EVERYONE", "LARGEST", "OPEN", "ROUTES", "SCOPES", "Found", "KeyScope", "Route", "Table"]
-
-KeyScope = Literal["brand", "creator", "reviewer", "admin", "metrics"]
-"""What a key is for. ``admin`` opens every route."""
-
-SCOPES: tuple[str, ...] = get_args(KeyScope)
+__all__ = ["EVERYONE", "LARGEST", "METRICS_KEY", "OPEN", "ROUTES", "Found", "Route", "Table", "routes_now"]
 
 OPEN: frozenset[str] = frozenset()
 """The scopes of a route that opens without a key."""
@@ -236,3 +233,11 @@ ROUTES = Table(
     )
 )  # fmt: skip
 """Every route of the service. A new one is a row here, and the code that answers it."""
+
+METRICS_KEY = "COLLABRANK_METRICS_KEY"
+"""Environment variable: 1 where ``/metrics`` needs a key of scope metrics or admin; 0 or not set, it is open."""
+
+
+def routes_now() -> Table:
+    """The table, with ``/metrics`` open unless the environment says that it needs a key."""
+    return ROUTES if os.environ.get(METRICS_KEY, "0") not in ("", "0") else ROUTES.opened("/metrics")

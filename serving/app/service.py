@@ -1,13 +1,17 @@
 """The BentoML service: three endpoints, a card, the OpenAPI page and three probes behind one door.
 
-A request passes `Answers` (its id, errors in plain words, metrics), `Access` (the
-key) and `Limits` (the body), in this order, before BentoML sees it.
+A request passes `Answers` (its id, errors in plain words, metrics, the audit log),
+`Access` (the route and the key), `Limits` (the body) and `Work` (the key's budget, its
+turn), in this order, before BentoML sees it. `Cors` stands before all of them where
+pages of other origins may ask.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -16,24 +20,28 @@ from starlette.types import ASGIApp
 
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
+from serving.app.cors import Cors
 from serving.app.limits import Limits
 from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
-from serving.app.routes import ROUTES
+from serving.app.routes import routes_now
+from serving.app.work import THREADS, Work
+from serving.brands import seen_by
+from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
 from serving.problems import refusal
 from serving.rank import explain_creators, rank_creators
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
-from serving.store import Store
+from serving.store import Served, Store
 
 __all__ = ["CreatorRanking", "application"]
 
 
 @bentoml.service(
     name="collabrank",
-    threads=4,
+    threads=THREADS,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     http={"host": "127.0.0.1", "port": 3000, "cors": {"enabled": False}},
@@ -63,12 +71,24 @@ class CreatorRanking:
     async def __is_ready__(self) -> bool:
         return self.store.ready
 
+    @property
+    def seen(self) -> Served:
+        """What is served, as the key that asks now may see it: of a key's own brands alone, where it is bound to some.
+
+        Raises
+        ------
+        BundleError, SnapshotError
+            Nothing usable has been found so far.
+        """
+        return seen_by(self.store.served, asked().key)
+
     @bentoml.api(route="/rank")  # type: ignore[untyped-decorator]
     @answered
     def rank(self, request: RankRequest, /) -> RankAnswer:
         """Rank the eligible creators for a brief."""
-        answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
+        answer, line = rank_creators(self.seen, request, request_id=asked().request_id)
         self.meters.considered.observe(answer.considered)
+        _tell(line, answer)
         self.log.append({**line, "key_id": asked().key_id})
         return answer
 
@@ -76,7 +96,8 @@ class CreatorRanking:
     @answered
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
-        answer, line = explain_creators(self.store.served, request, request_id=asked().request_id)
+        answer, line = explain_creators(self.seen, request, request_id=asked().request_id)
+        _tell(line, answer)
         self.log.append({**line, "key_id": asked().key_id})
         return answer
 
@@ -98,7 +119,7 @@ class CreatorRanking:
 
     def card(self, creator_id: str) -> dict[str, Any]:
         """One creator's score card, as plain data."""
-        return self.store.served.card(creator_id)
+        return self.seen.card(creator_id)
 
 
 def _running() -> Any:
@@ -108,15 +129,41 @@ def _running() -> Any:
         return None
 
 
+def _tell(line: dict[str, Any], answer: RankAnswer | ExplainAnswer) -> None:
+    """What the audit log says of a ranking."""
+    asked().told |= {
+        "brand_id": line["brief"]["brand_id"],
+        "considered": answer.considered,
+        "returned": len(answer.creators),
+    }
+
+
+def _work() -> float:
+    """The work of the request that is being answered; none while there is nothing to rank with."""
+    now, running = asked(), _running()
+    route = None if now.found is None else now.found.route("POST")
+    if route is None or running is None or not running.store.ready:
+        return 0.0
+    return work_of_body(now.body, running.seen, weight=route.weight)
+
+
+def _buckets() -> Buckets:
+    """The keys' budgets: one for all workers where `collabrank serve` has made a file for them."""
+    shared = os.environ.get(BUDGETS_FILE)
+    return Buckets(Budget.from_environment(), Path(shared) if shared else None)
+
+
 def _meters() -> Meters | None:
     running = _running()
     return None if running is None else running.meters
 
 
 _bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
-_bento.add_asgi_middleware(Answers, meters=_meters, table=lambda: ROUTES.opened("/metrics"))
+_bento.add_asgi_middleware(Cors)
+_bento.add_asgi_middleware(Answers, meters=_meters, table=routes_now)
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
 _bento.add_asgi_middleware(Limits)
+_bento.add_asgi_middleware(Work, work=_work, buckets=_buckets)
 _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
 
