@@ -22,8 +22,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from marketplace.errors import HomeError
 from serving.schema import ExplainRequest, RankRequest
+from serving.settings import positive
 from serving.store import Served
 
 __all__ = [
@@ -50,24 +50,6 @@ BUDGETS_FILE = "COLLABRANK_BUDGETS_FILE"
 _SLOT = struct.Struct("<16sdd")
 _SLOTS = 4096
 _NEAR = 32
-
-
-def positive(name: str, usual: float) -> float:
-    """The number that the environment variable ``name`` sets; ``usual`` where it is not set.
-
-    Raises
-    ------
-    HomeError
-        It is no number above 0.
-    """
-    text = os.environ.get(name, "")
-    try:
-        value = float(text) if text else usual
-    except ValueError:
-        value = math.nan
-    if not 0.0 < value < math.inf:
-        raise HomeError(f"{name} as a number above 0", received=repr(text[:50]), look="docs/access.md")
-    return value
 
 
 @dataclass(frozen=True)

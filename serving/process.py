@@ -21,9 +21,10 @@ from ipaddress import ip_address
 from marketplace.errors import HomeError
 from marketplace.progress import say
 from marketplace.state import state_folder
-from serving.app.routes import METRICS_KEY
-from serving.budgets import BUDGETS_FILE
-from serving.transport import LARGEST_HEADER
+from serving.budgets import BUDGETS_FILE, Budget
+from serving.logs import log_format
+from serving.settings import METRICS_KEY, Patience, metrics_need_key, origins_now
+from serving.transport import LARGEST_HEADER, Patient
 
 __all__ = ["bind", "prepare_environment", "run"]
 
@@ -81,10 +82,11 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
     Raises
     ------
     HomeError
-        The address cannot be listened on, or a setting in the environment is none.
+        The address cannot be listened on, ``COLLABRANK_LOG`` names no format, or another setting is none.
     BundleError, SnapshotError
         There is nothing to serve, and ``wait`` is not set.
     """
+    log_format()
     metrics = prepare_environment(workers=workers)
     try:
         _require_sane_settings()
@@ -100,12 +102,8 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
 
 def _require_sane_settings() -> None:
     """Read every setting once, so that a wrong one is said here and not by each worker."""
-    from serving.app.cors import origins_now
-    from serving.app.work import Patience
-    from serving.budgets import Budget
-    from serving.transport import Patient
-
     origins_now()
+    metrics_need_key()
     for settings in (Budget, Patience, Patient):
         settings.from_environment()
 

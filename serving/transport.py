@@ -27,7 +27,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from marketplace.errors import HomeError
-from serving.budgets import positive
+from serving.settings import positive
 
 __all__ = ["LARGEST_HEADER", "Guarded", "Patient", "places_now"]
 

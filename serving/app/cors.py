@@ -6,36 +6,12 @@ A preflight is answered without a key, the same whatever path it asks about, so 
 
 from __future__ import annotations
 
-import os
-import re
-
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from marketplace.errors import HomeError
+from serving.settings import origins_now
 
-__all__ = ["ORIGINS", "Cors", "origins_now"]
-
-ORIGINS = "COLLABRANK_CORS_ORIGINS"
-
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
-
-
-def origins_now() -> tuple[str, ...]:
-    """The origins that the environment names.
-
-    Raises
-    ------
-    HomeError
-        One is no origin; ``*`` is none.
-    """
-    origins = tuple(word.strip() for word in os.environ.get(ORIGINS, "").split(",") if word.strip())
-    for origin in origins:
-        if not _ORIGIN.fullmatch(origin):
-            raise HomeError(
-                f"{ORIGINS} as origins such as https://tool.example", received=repr(origin[:100]), look="docs/access.md"
-            )
-    return origins
+__all__ = ["Cors"]
 
 
 class Cors:

@@ -14,7 +14,6 @@ the path again.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,8 +32,9 @@ from serving.schema import (
     RankAnswer,
     RankRequest,
 )
+from serving.settings import metrics_need_key
 
-__all__ = ["EVERYONE", "LARGEST", "METRICS_KEY", "OPEN", "ROUTES", "Found", "Route", "Table", "routes_now"]
+__all__ = ["EVERYONE", "LARGEST", "OPEN", "ROUTES", "Found", "Route", "Table", "routes_now"]
 
 OPEN: frozenset[str] = frozenset()
 """The scopes of a route that opens without a key."""
@@ -234,10 +234,7 @@ ROUTES = Table(
 )  # fmt: skip
 """Every route of the service. A new one is a row here, and the code that answers it."""
 
-METRICS_KEY = "COLLABRANK_METRICS_KEY"
-"""Environment variable: 1 where ``/metrics`` needs a key of scope metrics or admin; 0 or not set, it is open."""
-
 
 def routes_now() -> Table:
     """The table, with ``/metrics`` open unless the environment says that it needs a key."""
-    return ROUTES if os.environ.get(METRICS_KEY, "0") not in ("", "0") else ROUTES.opened("/metrics")
+    return ROUTES if metrics_need_key() else ROUTES.opened("/metrics")

@@ -12,7 +12,6 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -21,37 +20,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.app.answers import asked, error_answer
 from serving.app.lanes import Lane
 from serving.app.limits import Replay
-from serving.budgets import Buckets, positive
+from serving.budgets import Buckets
 from serving.problems import refusal
+from serving.settings import Patience
 
-__all__ = ["THREADS", "Patience", "Work"]
+__all__ = ["THREADS", "Work"]
 
 THREADS = 4
 """Requests that one worker works on at a time; one of them may be large."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a request may take in all, and wait for its turn at most, in seconds; from what work on it is large."""
-
-    seconds: float = 30.0
-    wait: float = 10.0
-    large: float = 40_000.0
-
-    @classmethod
-    def from_environment(cls) -> Patience:
-        """As ``COLLABRANK_REQUEST_SECONDS``, ``COLLABRANK_WAIT_SECONDS`` and ``COLLABRANK_LARGE_WORK`` say.
-
-        Raises
-        ------
-        HomeError
-            One is no number above 0.
-        """
-        return cls(
-            positive("COLLABRANK_REQUEST_SECONDS", cls.seconds),
-            positive("COLLABRANK_WAIT_SECONDS", cls.wait),
-            positive("COLLABRANK_LARGE_WORK", cls.large),
-        )
 
 
 class Work:
@@ -121,9 +97,9 @@ class Work:
             try:
                 await asyncio.wait({entering, leaving}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                if leaving.done() and not entering.done():
-                    entering.cancel()
                 leaving.cancel()
+                if not entering.done():
+                    entering.cancel()
         try:
             await entering
         except TimeoutError:
