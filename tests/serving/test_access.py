@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from features.snapshot.parts import load_snapshot
 from serving.app.routes import ROUTES, Route
 from serving.audit import read_audit
 from serving.keys import SCOPES, create_key, revoke_key
@@ -93,10 +94,16 @@ def test_a_key_comes_in_either_header_and_two_must_agree(wire: httpx.Client, key
     assert ask(("Cookie", f"X-API-Key={key}")) == 401
 
 
-def test_a_creators_key_opens_its_own_card_alone(wire: httpx.Client, process: Any, prepared: Path) -> None:
-    from features.snapshot.parts import load_snapshot
+def creators_of(home: Path) -> list[str]:
+    """Two creators of the home's snapshot."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLLABRANK_HOME", str(home))
+        return [str(one) for one in load_snapshot(home / "var" / "snapshot").creator_ids[:2]]
 
-    mine, other = (str(one) for one in load_snapshot(prepared / "var" / "snapshot").creator_ids[:2])
+
+def test_a_creators_key_opens_its_own_card_alone(wire: httpx.Client, process: Any, prepared: Path) -> None:
+
+    mine, other = creators_of(prepared)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLLABRANK_HOME", str(Path(process.log).parent))
         _, key = create_key("creator", scope="creator", creator=mine)

@@ -25,7 +25,7 @@ from marketplace.tables import open_marketplace
 from serving.brands import seen_by
 from serving.decisions import read_decisions
 from serving.keys import ApiKey, create_key
-from serving.store import Served
+from serving.pair import Served
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,9 @@ def test_no_signal_of_another_brand_reaches_a_vector_or_a_reason(
 
 @pytest.fixture(scope="module")
 def whole(prepared: Path) -> Served:
-    return Served(None, load_snapshot(prepared / "var" / "snapshot"))  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLLABRANK_HOME", str(prepared))
+        return Served(None, load_snapshot(prepared / "var" / "snapshot"))  # type: ignore[arg-type]
 
 
 @given(data=st.data())
