@@ -31,7 +31,8 @@ _REFUSALS = {
     413: "The body is larger than 256 KiB.",
     415: "The body is not JSON, or is compressed.",
     429: "Too many requests at a time.",
-    503: "Nothing to rank with yet, or the decision log cannot be written.",
+    503: "Nothing to rank with yet, or the decision log's store does not answer.",
+    507: "The decision log cannot be kept.",
 }
 
 _FAULT = {
