@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketplace.arrays import Flags, Ints, Many, as_floats
+from marketplace.arrays import Flags, Floats, Ints, Many, as_floats
 from marketplace.errors import BriefError
 from marketplace.laps import lap
 from models.bundle import Bundle
@@ -98,8 +98,9 @@ def rank(
     confidence: Many | None = None,
     explain: bool = True,
     applied: bool = False,
+    choose: Callable[[Floats], Ints] | None = None,
 ) -> list[RankedCreator]:
-    """The ``top`` candidates by score, best first.
+    """The ``top`` candidates by score, best first; or those whom ``choose`` names.
 
     Parameters
     ----------
@@ -122,6 +123,8 @@ def rank(
         Whether the returned creators carry reasons.
     applied : bool
         Whether the candidates have asked for the sample themselves: as for `models.predict.predict`.
+    choose : callable, optional
+        Given every candidate's score (n,), the rows to return, in order; the ``top`` best by default.
 
     Raises
     ------
@@ -149,7 +152,7 @@ def rank(
         confidence=confidence,
         index_names=bundle.index_names,
     )
-    rows = top_rows(score, ids, top=top)
+    rows = top_rows(score, ids, top=top) if choose is None else choose(score)
     lap("score")
     reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
     if explain and len(rows):

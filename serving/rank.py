@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from features.briefs import Brief
+from marketplace.arrays import Floats, Ints
 from marketplace.errors import BriefError
 from marketplace.laps import lap
 from models.explain import explain
 from models.ranking import RankedCreator, differing, rank
+from serving.arms import Plan, listing_of
+from serving.exploration import Listing, Mark
 from serving.problems import refusal
 from serving.schema import (
     Amount,
@@ -25,9 +28,10 @@ from serving.schema import (
 )
 from serving.store import Served
 
-__all__ = ["brief_of", "explain_creators", "rank_creators"]
+__all__ = ["brief_of", "explain_creators", "rank_creators", "shadow_line"]
 
 Line = dict[str, Any]
+_ALONE = Plan()
 
 
 def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:
@@ -53,8 +57,13 @@ def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:
     return served.snapshot.complete(request.brief.model_dump())
 
 
-def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> tuple[RankAnswer, Line]:
+def rank_creators(
+    served: Served, request: RankRequest, *, request_id: str, plan: Plan = _ALONE
+) -> tuple[RankAnswer, Line]:
     """The answer of ``/rank``, and its line for the decision log with the vectors that were scored.
+
+    ``plan`` says which arm makes the list, whose bundle ``served`` has, and whether slots of it explore; the same
+    request id and plan over the same bundle and snapshot give the same answer.
 
     Raises
     ------
@@ -77,20 +86,35 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     matrix = part.matrix(brief, rows)
     lap("gather")
     ranked: list[RankedCreator] = []
+    ids = part.creator_ids[rows]
+    listing = Listing.empty()
+
+    def choose(score: Floats) -> Ints:
+        nonlocal listing
+        listing = listing_of(plan, score, ids, top=request.top, request_id=request_id)
+        return listing.rows
+
     if len(rows):
         ranked = rank(
             bundle,
             matrix,
             part.indices(brief, rows),
-            part.creator_ids[rows],
+            ids,
             brief,
             top=request.top,
             weights=request.weights,
             explain=request.explain,
             applied=applied,
+            choose=choose,
         )
+    if not applied:
+        served.lately.offer(len(rows), matrix.__getitem__, [one.success_probability for one in ranked])
     usernames = part.usernames
-    creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
+    marks = listing.marks(plan.arm)
+    creators = [
+        _creator(one, usernames[rows[one.row]], one.position, applied=applied, mark=mark)
+        for one, mark in zip(ranked, marks, strict=True)
+    ]
     answer = RankAnswer(
         request_id=request_id,
         model_version=bundle.model_version,
@@ -108,9 +132,22 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         "considered": len(rows),
         "filtered_out": filtered_out,
         "unknown_applicants": unknown,
-        "creators": _scored(ranked, matrix),
+        "creators": [{**one, **mark} for one, mark in zip(_scored(ranked, matrix), marks, strict=True)],
+        "shadow": False,
+        **plan.as_dict(),
     }
     return answer, line
+
+
+def shadow_line(served: Served, request: RankRequest, *, request_id: str, arm: str) -> Line:
+    """The log's line of what ``arm`` would have shown: as `rank_creators` gives it, without reasons and vectors.
+
+    Whoever wants the vectors makes them from the snapshot; they are the shown line's own, for the same creators.
+    """
+    asked = request.model_copy(update={"explain": False})
+    _, line = rank_creators(served, asked, request_id=request_id, plan=Plan(arm=arm))
+    creators = [{name: value for name, value in one.items() if name != "vector"} for one in line["creators"]]
+    return {**line, "creators": creators, "shadow": True}
 
 
 def explain_creators(served: Served, request: ExplainRequest, *, request_id: str) -> tuple[ExplainAnswer, Line]:
@@ -162,11 +199,15 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     return answer, line
 
 
-def _creator(one: RankedCreator, username: str, position: int, *, applied: bool = False) -> CreatorAnswer:
+def _creator(
+    one: RankedCreator, username: str, position: int, *, applied: bool = False, mark: Mark | None = None
+) -> CreatorAnswer:
     return CreatorAnswer(
         creator_id=one.creator_id,
         username=str(username),
         position=position,
+        slot="ranked" if mark is None else mark["slot"],
+        propensity=1.0 if mark is None else mark["propensity"],
         score=one.score,
         utility=Amount(**asdict(one.utility)),
         success_probability=one.success_probability,

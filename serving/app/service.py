@@ -8,6 +8,7 @@ pages of other origins may ask.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,18 @@ from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.app.routes import routes_now
+from serving.app.watch import DriftWatch
 from serving.app.work import THREADS, Work
+from serving.arms import Arms
 from serving.brands import seen_by
 from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
+from serving.family import end_with_parent
 from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
 from serving.pair import Served
-from serving.rank import explain_creators, rank_creators
+from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
 from serving.store import Store
@@ -60,6 +64,12 @@ class CreatorRanking:
         self.rehearsal = Rehearsal()
         self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
+        self.drift = DriftWatch(lambda: self.store.served if self.store.ready else None, self.meters.tells)
+        self.drift.start()
+        self.arms = Arms(
+            on_load=lambda outcome: self.meters.challengers.labels(outcome).inc(),
+            count=lambda outcome: self.meters.shadows.labels(outcome).inc(),
+        )
 
     def _on_load(self, outcome: str) -> None:
         self.meters.reloads.labels(outcome).inc()
@@ -85,6 +95,8 @@ class CreatorRanking:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Stop watching, and write what the decision log still holds."""
+        self.drift.close()
+        self.arms.close()
         self.store.close()
         self.log.close()
         self.meters.close()
@@ -108,25 +120,37 @@ class CreatorRanking:
     def rank(self, request: RankRequest, /) -> RankAnswer:
         """Rank the eligible creators for a brief."""
         lap("parse")
-        answer, line = rank_creators(self.seen, request, request_id=asked().request_id)
+        champion, request_id, key_id = self.store.served, asked().request_id, asked().key_id
+        served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
+        answer, line = rank_creators(seen_by(served, asked().key), request, request_id=request_id, plan=plan)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
+        self.meters.arms.labels(plan.arm).inc()
         _tell(line, answer)
         self._keep(line)
+        for arm in plan.shadow:
+            self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, key_id, arm))
         return answer
+
+    def _shadow(self, champion: Served, request: RankRequest, request_id: str, key_id: str, arm: str) -> None:
+        line = shadow_line(self.arms.served(arm, champion), request, request_id=request_id, arm=arm)
+        self.log.append({**line, "key_id": key_id})
 
     @bentoml.api(route="/explain")  # type: ignore[untyped-decorator]
     @answered
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
         lap("parse")
-        answer, line = explain_creators(self.seen, request, request_id=asked().request_id)
+        # The arm that answers the brand's rankings explains them, too.
+        served, plan = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
+        answer, line = explain_creators(seen_by(served, asked().key), request, request_id=asked().request_id)
         _tell(line, answer)
-        self._keep(line)
+        self._keep({**line, "arm": plan.arm})
         return answer
 
     def _keep(self, line: dict[str, Any]) -> None:
         """Log an answer; whether that worked is in its header, or it is refused where the log is required."""
+        lap("serialise")
         asked().logged = kept = self.log.keep({**line, "key_id": asked().key_id})
         lap("log")
         if self.log_required:
@@ -193,5 +217,6 @@ _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
     start_logging()
+    end_with_parent()
     made: ASGIApp = _bento.to_asgi()
     return made
