@@ -72,6 +72,9 @@ def main() -> None:
         app()
     except CollabrankError as error:
         _say(type(error).__name__, error.expected, error.received, error.look)
+        for problem in getattr(error, "problems", ())[1:]:
+            print(f"  also {printable(problem.field)}: expected {printable(problem.expected)}; received "
+                  f"{printable(problem.received)}", file=sys.stderr)  # fmt: skip
     except OSError as error:
         # A file or folder of the user's that cannot be opened; what has no name is a fault of ours, and shows as one.
         if not error.filename:

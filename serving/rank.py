@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from features.briefs import Brief
-from marketplace.errors import BriefError
 from models.explain import explain
 from models.ranking import RankedCreator, differing, rank
-from serving.problems import refusal
+from serving.briefs import creators_of, understand
 from serving.schema import (
     Amount,
     CreatorAnswer,
@@ -24,32 +23,9 @@ from serving.schema import (
 )
 from serving.store import Served
 
-__all__ = ["brief_of", "explain_creators", "rank_creators"]
+__all__ = ["explain_creators", "rank_creators"]
 
 Line = dict[str, Any]
-
-
-def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:
-    """The brief that is asked about: the snapshot's own, or the one written out, completed from the snapshot.
-
-    Raises
-    ------
-    BriefError
-        The campaign is not known (404), or the brief cannot be completed (400).
-    """
-    if request.campaign_id is not None:
-        brief = served.snapshot.campaigns.get(request.campaign_id)
-        if brief is None:
-            raise refusal(
-                404,
-                "a campaign that the snapshot knows",
-                received=repr(request.campaign_id),
-                look="`collabrank snapshot DIR` for a newer snapshot, or send the brief itself as `brief`",
-            )
-        return brief
-    if request.brief is None:
-        raise BriefError("exactly one of 'campaign_id' and 'brief'", received="neither", look="/docs.json")
-    return served.snapshot.complete(request.brief.model_dump())
 
 
 def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> tuple[RankAnswer, Line]:
@@ -61,17 +37,10 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         The request cannot be ranked as asked.
     """
     bundle = served.bundle
-    brief = brief_of(served, request)
-    filters = request.filters.model_dump(exclude_none=True)
+    asked = understand(served, request)
+    brief, part = asked.brief, asked.part
     applied = request.applicants is not None
-    unknown: list[str] = []
-    if request.applicants is not None:
-        chosen = set(filters.get("include_only_creator_ids", request.applicants))
-        filters["include_only_creator_ids"] = [one for one in request.applicants if one in chosen]
-        brief = replace(brief, has_free_sample=True)
-        unknown = [one for one in dict.fromkeys(request.applicants) if served.snapshot.market_of(one) is None]
-    part = served.snapshot.of_market(brief.market)
-    rows, filtered_out = part.candidates(brief, filters)
+    rows, filtered_out = part.candidates(brief, asked.filters)
     matrix = part.matrix(brief, rows)
     ranked: list[RankedCreator] = []
     if len(rows):
@@ -95,7 +64,8 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         filtered_out=filtered_out,
-        unknown_applicants=unknown,
+        unknown_applicants=asked.unknown_applicants,
+        warnings=asked.warnings,
         creators=creators,
     )
     line = _line("rank", served, request, brief, request_id=request_id) | {
@@ -104,7 +74,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         "candidates": request.candidates,
         "considered": len(rows),
         "filtered_out": filtered_out,
-        "unknown_applicants": unknown,
+        "unknown_applicants": asked.unknown_applicants,
         "creators": _scored(ranked, matrix),
     }
     return answer, line
@@ -119,11 +89,11 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         The request cannot be ranked as asked.
     """
     bundle = served.bundle
-    brief = brief_of(served, request)
-    part = served.snapshot.of_market(brief.market)
+    asked = understand(served, request)
+    brief, part = asked.brief, asked.part
     rows, _ = part.candidates(brief, {})
     matrix = part.matrix(brief, rows)
-    asked_for = list(dict.fromkeys(request.creator_ids))
+    asked_for, unknown = creators_of(part, request.creator_ids)
     chosen: dict[str, RankedCreator] = {}
     if len(rows):
         everyone = rank(
@@ -150,7 +120,8 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
-        not_eligible=[name for name in asked_for if name not in chosen],
+        not_eligible=[*(name for name in asked_for if name not in chosen), *unknown],
+        warnings=asked.warnings,
     )
     line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, matrix)}
     return answer, line

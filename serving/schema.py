@@ -38,9 +38,11 @@ __all__ = [
     "Filters",
     "IndexAnswer",
     "Interval",
+    "ProblemAnswer",
     "RankAnswer",
     "RankRequest",
     "Reason",
+    "WarningAnswer",
 ]
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]
@@ -241,6 +243,14 @@ class CreatorAnswer(_Answer):
     reasons: list[Reason]
 
 
+class WarningAnswer(_Answer):
+    """Something in the request that may not be what was meant; it was ranked as it stood."""
+
+    field: str = Field(description="As the request calls it; dots lead inwards.")
+    message: str
+    closest: list[str] = Field(description="Known names that may have been meant, the likeliest first.")
+
+
 class _Ranked(_Answer):
     request_id: str
     model_version: str
@@ -250,6 +260,11 @@ class _Ranked(_Answer):
         None,
         description="What the model stands on where its marketplace had too few outcomes for heads of its own, and "
         "how many more it takes; null where it had enough.",
+    )
+    warnings: list[WarningAnswer] = Field(
+        default_factory=list,
+        description="Names that the snapshot does not know, with the closest that it does; amounts and dates that are "
+        "unusual.",
     )
 
 
@@ -277,6 +292,14 @@ class FeedbackAnswer(_Answer):
     logged: Literal[True] = True
 
 
+class ProblemAnswer(_Answer):
+    """One field that cannot be taken."""
+
+    field: str = Field(description="Dots lead inwards, as in `brief.price`; empty where it is the body as a whole.")
+    expected: str
+    received: str
+
+
 class ErrorAnswer(_Answer):
     """What went wrong, and what would be right."""
 
@@ -285,3 +308,6 @@ class ErrorAnswer(_Answer):
     received: str
     look: str
     request_id: str
+    problems: list[ProblemAnswer] | None = Field(
+        None, description="All that is wrong with a body, of which `expected` and `received` tell the first."
+    )

@@ -201,7 +201,7 @@ def test_a_bad_question_is_answered_plainly(
     text = json.dumps(body).replace("CAMPAIGN", campaign["campaign_id"])
     answer = shared.post("/rank", content=text, headers={"Content-Type": "application/json"})
     assert answer.status_code == status, answer.text
-    assert set(answer.json()) == {"error", "expected", "received", "look", "request_id"}
+    assert set(answer.json()) == {"error", "expected", "received", "look", "request_id", "problems"}
     assert says in answer.json()["expected"] + answer.json()["received"]
     assert "Traceback" not in answer.text
 
