@@ -18,9 +18,9 @@ from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
 from serving.app.limits import Limits
 from serving.app.meters import Meters
-from serving.app.openapi import BODIES
 from serving.app.pages import pages
 from serving.app.probes import probes
+from serving.app.routes import ROUTES
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
 from serving.problems import refusal
@@ -114,9 +114,9 @@ def _meters() -> Meters | None:
 
 
 _bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
-_bento.add_asgi_middleware(Answers, meters=_meters)
+_bento.add_asgi_middleware(Answers, meters=_meters, table=lambda: ROUTES.opened("/metrics"))
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
-_bento.add_asgi_middleware(Limits, bodies=BODIES)
+_bento.add_asgi_middleware(Limits)
 _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
 

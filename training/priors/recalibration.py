@@ -27,7 +27,7 @@ import numpy as np
 
 from features.signals import SIGNALS
 from marketplace.arrays import Flags, Floats
-from marketplace.errors import BundleError
+from marketplace.errors import BundleError, TrainingError
 from models.bundle import Basis, Bundle, load_bundle, read_public_key, signals_sha256
 from models.calibration import Calibration, MoneySpread, Platt, ProbabilitySpread, Scale
 from models.funnel import names_in
@@ -90,7 +90,20 @@ def fit_small(data: TrainingData, prior: Bundle | None = None) -> FittedRanker:
     """The ranker of a small shop: ``prior`` (None: the stated one) moved by the outcomes of ``data``, few or none.
 
     Its validation is the prior's own, which saw none of the outcomes.
+
+    Raises
+    ------
+    TrainingError
+        Of `LEAST_LABELLED` or more answers not one is an acceptance: a log misread rather than a shop that nobody
+        wants, and nothing that creators could be told apart by.
     """
+    answered = int(data.reply_known.sum())
+    if answered >= LEAST_LABELLED and not (data.column("accepted")[data.reply_known] == 1.0).any():
+        raise TrainingError(
+            "an acceptance among the invitations that were answered",
+            received=f"{answered:,} answered, none accepted",
+            look="`decision` of the table invitations: is ACCEPT spelt as the contract spells it?",
+        )
     before = stated_prior(f"{data.as_of:%Y-%m-%d}") if prior is None else prior
     alone = predict(before, data.X, data.economics)
     bundle = dataclasses.replace(recalibrated(before, data), basis=basis_of(data, prior))

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from features.signals import SIGNALS
+from marketplace.errors import TrainingError
 from models.bundle.basis import Basis
 from models.bundle.model import Bundle
 from models.bundle.words import signals_sha256
@@ -84,6 +85,16 @@ def test_with_no_outcome_the_answer_is_the_prior_and_the_intervals_are_wide():
     assert high[0] > 0.2
     assert fitted.bundle.basis == Basis(0, 0, 100, 30)
     assert "100 and 30 more for the next stage" in fitted.bundle.basis.text
+
+
+def test_a_log_without_a_single_acceptance_is_refused_once_it_is_long_enough_to_have_one():
+    few = shop(matrix(99), accepted=0.0)
+    assert told(fit_small(few).bundle, matrix(1)).accept[0] < 0.1
+    with pytest.raises(TrainingError, match=r"100 answered, none accepted.*ACCEPT"):
+        fit_small(shop(matrix(100), accepted=0.0))
+    one = np.zeros(100)
+    one[7] = 1.0
+    assert fit_small(shop(matrix(100), accepted=one)).bundle.basis is not None
 
 
 def test_what_is_not_known_of_a_creator_counts_as_usual():
