@@ -72,6 +72,8 @@ class Route:
         Scopes of the keys that open it, besides ``admin``; `OPEN` needs no key.
     takes, gives : pydantic model, optional
         What the body must be, and what the answer is. Without ``takes`` there is no body.
+    asks : pydantic model, optional
+        What the query may say.
     also : tuple of int
         Refusals of its own, besides those that every route has.
     largest : int
@@ -89,6 +91,7 @@ class Route:
     scopes: frozenset[str]
     takes: type[BaseModel] | None = None
     gives: type[BaseModel] | None = None
+    asks: type[BaseModel] | None = None
     also: tuple[int, ...] = ()
     largest: int = LARGEST
     weight: float = 0.0
@@ -226,9 +229,11 @@ ROUTES = Table(
         ),
         Route(
             "GET", "/creators/{creator_id}/card", "card", "A creator's score card: the same that the creator sees.",
-            frozenset({"brand", "reviewer", "creator"}), also=(404, 503),
+            frozenset({"brand", "reviewer", "creator"}), also=(404, 409, 503),
         ),
-        Route("GET", "/docs.json", "docs", "The OpenAPI page.", EVERYONE),
+        Route("GET", "/docs.json", "docs", "This page as OpenAPI.", OPEN),
+        Route("GET", "/docs", "page", "This page, to be read and tried.", OPEN),
+        Route("GET", "/docs/{file}", "asset", "A file of the page.", OPEN, also=(404,)),
         Route("GET", "/", "index", "The routes that there are.", EVERYONE),
         Route("GET", "/healthz", "healthz", "Whether the process is alive.", OPEN, probe=True),
         Route("GET", "/readyz", "readyz", "Whether there is something to rank with.", OPEN, probe=True),

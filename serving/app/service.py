@@ -21,6 +21,7 @@ from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.app.routes import ROUTES
+from serving.creators import creator_named
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
 from serving.problems import refusal
@@ -97,8 +98,9 @@ class CreatorRanking:
         return FeedbackAnswer(request_id=request.request_id)
 
     def card(self, creator_id: str) -> dict[str, Any]:
-        """One creator's score card, as plain data."""
-        return self.store.served.card(creator_id)
+        """One creator's score card, as plain data; by id, or else by username."""
+        served = self.store.served
+        return served.card(creator_named(served, creator_id))
 
 
 def _running() -> Any:
