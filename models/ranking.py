@@ -9,6 +9,7 @@ import numpy as np
 
 from marketplace.arrays import Flags, Ints, Many, as_floats
 from marketplace.errors import BriefError
+from marketplace.laps import lap
 from models.bundle import Bundle
 from models.economics import CURRENCY, Economics, Terms
 from models.explain import Reason
@@ -145,9 +146,11 @@ def rank(
         index_names=bundle.index_names,
     )
     rows = top_rows(score, ids, top=top)
+    lap("score")
     reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
     if explain and len(rows):
         reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)
+        lap("explain")
     ranked = []
     for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
         one = _numbers(predictions, row)

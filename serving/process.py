@@ -17,6 +17,7 @@ import tempfile
 from marketplace.errors import HomeError
 from marketplace.progress import say
 from marketplace.state import state_folder
+from serving.logs import log_format
 
 __all__ = ["bind", "prepare_environment", "run"]
 
@@ -74,10 +75,11 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
     Raises
     ------
     HomeError
-        The address cannot be listened on.
+        The address cannot be listened on, or ``COLLABRANK_LOG`` names no format.
     BundleError, SnapshotError
         There is nothing to serve, and ``wait`` is not set.
     """
+    log_format()
     metrics = prepare_environment(workers=workers)
     try:
         if not wait:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from features.briefs import Brief
+from marketplace.laps import lap
 from models.explain import explain
 from models.ranking import RankedCreator, differing, rank
 from serving.briefs import creators_of, understand
@@ -41,7 +42,9 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     brief, part = asked.brief, asked.part
     applied = request.applicants is not None
     rows, filtered_out = part.candidates(brief, asked.filters)
+    lap("filter")
     matrix = part.matrix(brief, rows)
+    lap("gather")
     ranked: list[RankedCreator] = []
     if len(rows):
         ranked = rank(
@@ -92,7 +95,9 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     asked = understand(served, request)
     brief, part = asked.brief, asked.part
     rows, _ = part.candidates(brief, {})
+    lap("filter")
     matrix = part.matrix(brief, rows)
+    lap("gather")
     asked_for, unknown = creators_of(part, request.creator_ids)
     chosen: dict[str, RankedCreator] = {}
     if len(rows):
@@ -111,6 +116,7 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     shown = [chosen[name] for name in asked_for if name in chosen]
     places = [one.row for one in shown]
     reasons = explain(bundle, matrix[places], brief, among=differing(matrix)) if shown else []
+    lap("explain")
     shown = [replace(one, reasons=tuple(why)) for one, why in zip(shown, reasons, strict=True)]
     usernames = part.usernames
     answer = ExplainAnswer(

@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marketplace.errors import CollabrankError
+from marketplace.laps import lap, timed
 from serving.app.meters import Meters
 from serving.app.routes import ROUTES, Found, Table
 from serving.problems import refusal
@@ -167,8 +168,12 @@ class Answers:
             if not replaced:
                 await send(message)
 
+        laps: dict[str, float] = {}
         try:
-            await self._app(scope, receive, worded)
+            with timed() as laps:
+                await self._app(scope, receive, worded)
+                if laps:
+                    lap("serialise")
         except CollabrankError as error:
             if status:
                 raise
@@ -184,8 +189,11 @@ class Answers:
                 _log.info(
                     "request %s: %s %s %d in %.0f ms, key %s",
                     asked().request_id, scope["method"], route, status, 1000 * seconds, asked().key_id or "none",
+                    extra={
+                        "request_id": asked().request_id, "key_id": asked().key_id, "method": scope["method"],
+                        "route": route, "status": status, "ms": round(1000 * seconds, 1),
+                    },
                 )  # fmt: skip
             meters = self._meters()
             if meters is not None:
-                meters.requests.labels(route, str(status)).inc()
-                meters.seconds.labels(route).observe(seconds)
+                meters.answered(route, status, seconds, laps)

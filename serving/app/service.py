@@ -6,7 +6,6 @@ key) and `Limits` (the body), in this order, before BentoML sees it.
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from starlette.types import ASGIApp
 
+from marketplace.laps import lap
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
 from serving.app.limits import Limits
@@ -24,6 +24,7 @@ from serving.app.routes import ROUTES
 from serving.creators import creator_named
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
+from serving.logs import start_logging
 from serving.problems import refusal
 from serving.rank import explain_creators, rank_creators
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
@@ -53,6 +54,15 @@ class CreatorRanking:
         self.meters.reloads.labels(outcome).inc()
         self.meters.ready.set(self.store.ready)
         self.meters.stale.set(self.store.refused is not None)
+        if outcome == "taken":
+            served = self.store.served
+            self.meters.tells.taken(
+                version=served.bundle.model_version,
+                ranker=served.bundle.ranker,
+                trained_as_of=served.bundle.as_of,
+                as_of=served.as_of,
+                creators=len(served.snapshot),
+            )
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
@@ -68,6 +78,7 @@ class CreatorRanking:
     @answered
     def rank(self, request: RankRequest, /) -> RankAnswer:
         """Rank the eligible creators for a brief."""
+        lap("parse")
         answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
         self.meters.considered.observe(answer.considered)
         self.log.append({**line, "key_id": asked().key_id})
@@ -77,6 +88,7 @@ class CreatorRanking:
     @answered
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
+        lap("parse")
         answer, line = explain_creators(self.store.served, request, request_id=asked().request_id)
         self.log.append({**line, "key_id": asked().key_id})
         return answer
@@ -124,6 +136,6 @@ _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
 def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    start_logging()
     made: ASGIApp = _bento.to_asgi()
     return made

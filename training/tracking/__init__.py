@@ -5,6 +5,7 @@ from __future__ import annotations
 from training.tracking.compare import ComparedRuns, compare_runs
 from training.tracking.gate import GateEvidence, Judgement, Verdict, check_gate
 from training.tracking.notes import VersionNotes
+from training.tracking.pages import read_password, serve_pages
 from training.tracking.promotion import Promotion, promote, rollback
 from training.tracking.record import (
     describe,
@@ -49,6 +50,7 @@ __all__ = [
     "open_store",
     "point_alias",
     "promote",
+    "read_password",
     "record_conversion",
     "record_parent",
     "record_ranker",
@@ -56,4 +58,5 @@ __all__ = [
     "register",
     "require_store",
     "rollback",
+    "serve_pages",
 ]
