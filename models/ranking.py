@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketplace.arrays import Flags, Ints, Many, as_floats
+from marketplace.arrays import Flags, Floats, Ints, Many, as_floats
 from marketplace.errors import BriefError
 from marketplace.laps import lap
 from models.bundle import Bundle
@@ -17,7 +17,7 @@ from models.explain import explain as reasons_of
 from models.predict import Predictions, predict
 from models.score import combine
 
-__all__ = ["MoneyInterval", "RankedCreator", "differing", "positions", "rank", "top_rows"]
+__all__ = ["MoneyInterval", "RankedCreator", "differing", "places_of", "positions", "rank", "top_rows"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,16 @@ def positions(score: Many, creator_ids: Sequence[str] | np.ndarray) -> Ints:
     return places
 
 
+def places_of(score: Many, creator_ids: Sequence[str] | np.ndarray, rows: Sequence[int] | Ints) -> Ints:
+    """The places of some ``rows`` among all, as `positions` counts them, without sorting all. int64 (len(rows),)."""
+    values, ids = as_floats(score), np.asarray(creator_ids)
+    places = np.empty(len(rows), dtype=np.int64)
+    for at, row in enumerate(rows):
+        ties = np.flatnonzero(values == values[row])
+        places[at] = 1 + np.count_nonzero(values > values[row]) + np.count_nonzero(ids[ties] < ids[row])
+    return places
+
+
 def differing(matrix: Many) -> Flags:
     """Which columns of ``matrix`` (n, k) are not the same in every row, bool (k,); all of them where n is 1."""
     values = as_floats(matrix)
@@ -96,8 +106,9 @@ def rank(
     confidence: Many | None = None,
     explain: bool = True,
     applied: bool = False,
+    choose: Callable[[Floats], Ints] | None = None,
 ) -> list[RankedCreator]:
-    """The ``top`` candidates by score, best first.
+    """The ``top`` candidates by score, best first; or those whom ``choose`` names.
 
     Parameters
     ----------
@@ -120,6 +131,8 @@ def rank(
         Whether the returned creators carry reasons.
     applied : bool
         Whether the candidates have asked for the sample themselves: as for `models.predict.predict`.
+    choose : callable, optional
+        Given every candidate's score (n,), the rows to return, in order; the ``top`` best by default.
 
     Raises
     ------
@@ -145,7 +158,7 @@ def rank(
         confidence=confidence,
         index_names=bundle.index_names,
     )
-    rows = top_rows(score, ids, top=top)
+    rows = top_rows(score, ids, top=top) if choose is None else choose(score)
     lap("score")
     reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
     if explain and len(rows):

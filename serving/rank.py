@@ -9,9 +9,10 @@ import numpy as np
 
 from features.briefs import Brief
 from marketplace.laps import lap
-from models.explain import explain
-from models.ranking import RankedCreator, differing, rank
-from serving.briefs import creators_of, understand
+from marketplace.arrays import Floats, Ints
+from models.ranking import RankedCreator, places_of, rank, top_rows
+from serving.briefs import Asked, creators_of, understand
+from serving.cursors import Cursor, digest_of
 from serving.schema import (
     Amount,
     CreatorAnswer,
@@ -41,25 +42,35 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     asked = understand(served, request)
     brief, part = asked.brief, asked.part
     applied = request.applicants is not None
+    world, asks = _world(served), _asks(request, asked)
+    before = 0 if request.cursor is None else Cursor.read(request.cursor, world=world, request=asks).shown
     rows, filtered_out = part.candidates(brief, asked.filters)
     lap("filter")
     matrix = part.matrix(brief, rows)
     lap("gather")
     ranked: list[RankedCreator] = []
+    ids = part.creator_ids[rows]
+
+    def page(score: Floats) -> Ints:
+        return top_rows(score, ids, top=before + request.top)[before:]
+
     if len(rows):
         ranked = rank(
             bundle,
             matrix,
             part.indices(brief, rows),
-            part.creator_ids[rows],
+            ids,
             brief,
             top=request.top,
+            choose=page,
             weights=request.weights,
             explain=request.explain,
             applied=applied,
         )
     usernames = part.usernames
+    ranked = [replace(one, position=before + one.position) for one in ranked]
     creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
+    shown = before + len(creators)
     answer = RankAnswer(
         request_id=request_id,
         model_version=bundle.model_version,
@@ -70,6 +81,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         unknown_applicants=asked.unknown_applicants,
         warnings=asked.warnings,
         creators=creators,
+        next_cursor=Cursor(shown, world, asks, request_id).text() if creators and shown < len(rows) else None,
     )
     line = _line("rank", served, request, brief, request_id=request_id) | {
         "top": request.top,
@@ -99,25 +111,22 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     matrix = part.matrix(brief, rows)
     lap("gather")
     asked_for, unknown = creators_of(part, request.creator_ids)
-    chosen: dict[str, RankedCreator] = {}
-    if len(rows):
-        everyone = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            part.creator_ids[rows],
-            brief,
-            top=len(rows),
-            weights=request.weights,
-            explain=False,
+    ids = part.creator_ids[rows]
+    row_of = {str(ids[row]): row for row in np.flatnonzero(np.isin(ids, asked_for)).tolist()}
+    chosen = [row_of[name] for name in asked_for if name in row_of]
+    places: Ints = np.empty(0, dtype=np.int64)
+
+    def those(score: Floats) -> Ints:
+        nonlocal places
+        places = places_of(score, ids, chosen)
+        return np.array(chosen, dtype=np.int64)
+
+    shown: list[RankedCreator] = []
+    if chosen:
+        shown = rank(
+            bundle, matrix, part.indices(brief, rows), ids, brief, top=len(chosen), weights=request.weights, choose=those
         )
-        wanted = set(asked_for)
-        chosen = {one.creator_id: one for one in everyone if one.creator_id in wanted}
-    shown = [chosen[name] for name in asked_for if name in chosen]
-    places = [one.row for one in shown]
-    reasons = explain(bundle, matrix[places], brief, among=differing(matrix)) if shown else []
-    lap("explain")
-    shown = [replace(one, reasons=tuple(why)) for one, why in zip(shown, reasons, strict=True)]
+        shown = [replace(one, position=place) for one, place in zip(shown, places.tolist(), strict=True)]
     usernames = part.usernames
     answer = ExplainAnswer(
         request_id=request_id,
@@ -126,11 +135,28 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
-        not_eligible=[*(name for name in asked_for if name not in chosen), *unknown],
+        not_eligible=[*(name for name in asked_for if name not in row_of), *unknown],
         warnings=asked.warnings,
     )
     line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, matrix)}
     return answer, line
+
+
+def _world(served: Served) -> str:
+    """What decides the order beside what is asked: the model and the snapshot, by their bytes."""
+    return digest_of({"bundle": served.bundle.fingerprint, "snapshot": served.snapshot.fingerprint})
+
+
+def _asks(request: RankRequest, asked: Asked) -> str:
+    """What is asked that decides the order."""
+    return digest_of(
+        {
+            "brief": asked.brief.as_dict(),
+            "filters": asked.filters,
+            "weights": request.weights,
+            "applied": request.applicants is not None,
+        }
+    )
 
 
 def _creator(one: RankedCreator, username: str, position: int, *, applied: bool = False) -> CreatorAnswer:

@@ -25,6 +25,7 @@ from marketplace.contract import Column
 from marketplace.errors import DateError
 from marketplace.instants import read_instant
 from models.score import INDEX_NAMES
+from serving.cursors import LONGEST
 
 __all__ = [
     "Amount",
@@ -184,6 +185,10 @@ class RankRequest(_Asks):
         None, description="Who asked for a sample, with `candidates` applicants; ids or usernames."
     )
 
+    cursor: Annotated[str, Field(max_length=LONGEST)] | None = Field(
+        None, description="`next_cursor` of the page before; all but `top` and `explain` must be as it was there."
+    )
+
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
         if (self.candidates == "applicants") != (self.applicants is not None):
@@ -293,6 +298,9 @@ class RankAnswer(_Ranked):
         default_factory=list, description="Of `applicants`, those whom the snapshot does not know, as they were sent."
     )
     creators: list[CreatorAnswer]
+    next_cursor: str | None = Field(
+        None, description="For the creators after these, as `cursor` of the next request; null where there are none."
+    )
 
 
 class ExplainAnswer(_Ranked):

@@ -166,6 +166,11 @@ class Snapshot(Shown):
         """Each creator's row."""
         return {str(creator): row for row, creator in enumerate(self.arrays.creator_ids)}
 
+    @property
+    def followers(self) -> Floats:
+        """Followers at the latest reading, float64 (n,); NaN where not known."""
+        return self._followers
+
     @cached_property
     def known(self) -> Known:
         """What is known by name here, and what is usual: what a brief written out is doubted by."""
