@@ -85,10 +85,8 @@ def _snapshot() -> str:
         return "none taken yet"
     from features.snapshot import load_snapshot
 
-    taken = load_snapshot(folder)
-    for market in taken.markets:
-        taken.of_market(market)  # each part against its hash: the service looks when it is first asked
-    return taken.headline
+    taken = load_snapshot(folder).read_all()
+    return f"{taken.headline}, {taken.size_text}"
 
 
 def _bundle() -> str:

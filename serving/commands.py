@@ -38,10 +38,17 @@ def snapshot(directory: Folder, as_of: AsOf = None, _engine: EngineOption = None
     folder = state_folder("snapshot")
     basis = champion_basis()
     if as_json:
-        said = {"folder": str(folder), "creators": len(taken), "as_of": taken.as_of.isoformat(), "basis": basis}
+        said = {
+            "folder": str(folder),
+            "creators": len(taken),
+            "as_of": taken.as_of.isoformat(),
+            "bytes": taken.nbytes,
+            "bytes_per_creator": round(taken.nbytes / len(taken), 1),
+            "basis": basis,
+        }
         print(json.dumps(said))
         return
-    print(f"{taken} in {folder}")
+    print(f"{taken} in {folder}: {taken.size_text}")
     if basis:
         print(f"the champion that ranks from it is {basis}")
 

@@ -92,9 +92,9 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
 
 
 def _look_first() -> None:
-    from serving.store import load_served
+    from serving.trial import try_out
 
-    load_served(state_folder("bundle"), state_folder("snapshot"))
+    try_out(state_folder("bundle"), state_folder("snapshot"))
 
 
 def _listen(holder: socket.socket, workers: int) -> None:

@@ -64,6 +64,12 @@ class Meters:
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self.refused_since = Gauge(
+            "collabrank_refused_timestamp_seconds",
+            "Since when what lies on disk has been refused, seconds since 1970; 0 where it is served",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
         self.reloads = Counter(
             "collabrank_reloads", "Bundles and snapshots taken from disk", ["outcome"], registry=registry
         )

@@ -27,6 +27,7 @@ from serving.keys import Keyring
 from serving.logs import start_logging
 from serving.problems import refusal
 from serving.rank import explain_creators, rank_creators
+from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
 from serving.store import Store
 
@@ -47,13 +48,16 @@ class CreatorRanking:
     def __init__(self) -> None:
         self.meters = Meters()
         self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc())
-        self.store = Store(on_load=self._on_load)
+        self.rehearsal = Rehearsal()
+        self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
 
     def _on_load(self, outcome: str) -> None:
         self.meters.reloads.labels(outcome).inc()
         self.meters.ready.set(self.store.ready)
-        self.meters.stale.set(self.store.refused is not None)
+        refusal = self.store.refusal
+        self.meters.stale.set(refusal is not None)
+        self.meters.refused_since.set(0.0 if refusal is None else refusal.since.timestamp())
         if outcome == "taken":
             served = self.store.served
             self.meters.tells.taken(
@@ -80,6 +84,7 @@ class CreatorRanking:
         """Rank the eligible creators for a brief."""
         lap("parse")
         answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
+        self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         self.log.append({**line, "key_id": asked().key_id})
         return answer

@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 from marketplace.errors import BundleError, SnapshotError
-from models.bundle.signature import read_public_key
+from marketplace.signature import read_public_key
 from models.ranking import rank
 from models.score import INDEX_NAMES
 from serving.decisions import read_decisions
@@ -186,7 +186,9 @@ def test_nothing_to_serve_is_said_and_then_served(home: Path, prepared: Path, ca
     _, key = create_key("test")
     with TestClient(application(), headers={"X-API-Key": key}, raise_server_exceptions=False) as client:
         ready = client.get("/readyz")
-        assert (ready.status_code, ready.json()) == (503, {"ready": False, "refused": "BundleError"})
+        told = ready.json()
+        assert (ready.status_code, told.pop("refused_since")[:4].isdecimal()) == (503, True)
+        assert told == {"ready": False, "refused": "BundleError", "refused_part": "bundle"}
         answer = client.post("/rank", json={"campaign_id": campaign["campaign_id"]})
         assert answer.status_code == 503
         assert "promote" in answer.json()["look"]
@@ -204,7 +206,7 @@ def test_a_snapshot_of_other_signals_does_not_fit(served_home: Path) -> None:
 
 
 def test_a_bundle_signed_by_another_key_is_refused(served_home: Path, bundles: Callable[..., Any]) -> None:
-    from models.bundle.signature import Signer
+    from marketplace.signature import Signer
 
     save_bundle(bundles("6"), served_home / "var" / "bundle", Signer.new())
     with pytest.raises(BundleError, match="signed"):

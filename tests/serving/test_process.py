@@ -145,7 +145,7 @@ def wait_for(ready: Callable[[], bool], seconds: float = 60.0) -> None:
 def test_both_workers_take_a_promotion_and_refuse_a_tampered_one(
     process: Any, client: httpx.Client, campaign_id: str, bundles: Callable[..., Any]
 ) -> None:
-    from models.bundle.signature import read_signer
+    from marketplace.signature import read_signer
 
     home = home_of(process)
     signer = read_signer(home / "var" / "keys")
