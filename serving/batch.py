@@ -8,7 +8,15 @@ import uuid
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from marketplace.errors import BriefError, CollabrankError, Problem
 from serving.problems import in_plain_words, refusal
@@ -94,7 +102,9 @@ def rank_each(
             if isinstance(one, BriefError):
                 raise one
             if clock() > until:
-                raise refusal(503, f"a batch that takes at most {SECONDS:.0f} s", received="more", look="a moment later")
+                raise refusal(
+                    503, f"a batch that takes at most {SECONDS:.0f} s", received="more", look="a moment later"
+                )
             items.append(BatchItem(status=200, answer=rank(one, own_id)))
         except CollabrankError as error:
             if error.status >= 500:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from features.briefs import Brief, Doubt, doubts_of, unknown_names
+from features.briefs import Brief, Doubt, Known, doubts_of, unknown_names
 from features.snapshot import Snapshot
 from marketplace.errors import BriefError, Problem
 from models.score import checked_weights
@@ -66,7 +66,7 @@ def understand(served: Served, request: RankRequest | ExplainRequest) -> Asked:
     part = served.snapshot.of_market(brief.market)
     doubts = []
     if request.brief is not None:
-        found = doubts_of(request.brief.model_dump(), brief, part.known)
+        found = doubts_of(request.brief.model_dump(), brief, _known(served, part))
         doubts += [replace(one, field=f"brief.{one.field}") for one in found]
     filters: dict[str, Any] = {}
     strangers: list[str] = []
@@ -87,6 +87,14 @@ def understand(served: Served, request: RankRequest | ExplainRequest) -> Asked:
             strangers = [one for one in unknown if served.snapshot.market_of(one) is None]
     warnings = [WarningAnswer(field=one.field, message=one.message, closest=list(one.closest)) for one in doubts]
     return Asked(brief, part, filters, strangers, warnings)
+
+
+def _known(served: Served, part: Snapshot) -> Known:
+    """What doubts go by; where ``served`` shows some brands' own alone, nothing of the others is told."""
+    seen = served.snapshot
+    if seen.catalogue is part.catalogue:
+        return part.known
+    return replace(part.known, catalogue=seen.catalogue, campaigns=seen.campaigns, private=True)
 
 
 def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:

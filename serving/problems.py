@@ -30,6 +30,8 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "float_type": lambda _: "a number",
     "int_type": lambda _: "a whole number",
     "int_from_float": lambda _: "a whole number",
+    "int_parsing": lambda _: "a whole number",
+    "int_parsing_size": lambda _: "a whole number",
     "list_type": lambda _: "a list",
     "string_type": lambda _: "text",
     "literal_error": lambda limits: f"one of {limits['expected']}",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from features.briefs import Brief
-from marketplace.laps import lap
 from marketplace.arrays import Floats, Ints
+from marketplace.laps import lap
 from models.ranking import RankedCreator, places_of, rank, top_rows
 from serving.briefs import Asked, creators_of, understand
 from serving.cursors import Cursor, digest_of
@@ -124,7 +124,14 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     shown: list[RankedCreator] = []
     if chosen:
         shown = rank(
-            bundle, matrix, part.indices(brief, rows), ids, brief, top=len(chosen), weights=request.weights, choose=those
+            bundle,
+            matrix,
+            part.indices(brief, rows),
+            ids,
+            brief,
+            top=len(chosen),
+            weights=request.weights,
+            choose=those,
         )
         shown = [replace(one, position=place) for one, place in zip(shown, places.tolist(), strict=True)]
     usernames = part.usernames

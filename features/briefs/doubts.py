@@ -75,6 +75,8 @@ class Known:
     languages : iterable of str
         Spoken by the market's creators.
     campaigns : mapping of str to Brief
+    private : bool
+        Whether ``catalogue`` and ``campaigns`` are some brands' own: others' names are then not told.
     """
 
     catalogue: Catalogue
@@ -82,6 +84,7 @@ class Known:
     brand_ids: Sequence[str]
     languages: Iterable[str]
     campaigns: Mapping[str, Brief]
+    private: bool = False
 
     @cached_property
     def categories(self) -> Names:
@@ -90,8 +93,14 @@ class Known:
 
     @cached_property
     def brands(self) -> Names:
-        """Every brand: those with signals, and those that sell a product."""
-        return Names({*self.brand_ids, *(one.brand_id for one in self.catalogue.products.values())})
+        """The brands that may be told: those that sell a product, and those with signals unless it is private."""
+        selling = (one.brand_id for one in self.catalogue.products.values())
+        return Names({*selling, *(() if self.private else self.brand_ids)})
+
+    @cached_property
+    def known_brands(self) -> frozenset[str]:
+        """The brands with signals."""
+        return frozenset(self.brand_ids)
 
     @cached_property
     def spoken(self) -> Names:
@@ -156,13 +165,15 @@ def _names(told: set[str], brief: Brief, known: Known) -> Iterator[Doubt]:
             "which nobody has sold",
             known.categories.closest(brief.category_id),
         )
-    if "brand_id" in told and brief.brand_id not in known.brands:
+    if "brand_id" in told and brief.brand_id not in known.known_brands and brief.brand_id not in known.brands:
         yield Doubt(
             "brand_id",
             f"the snapshot knows no brand {_quoted(brief.brand_id)}: what creators did for the brand counts for nobody",
             known.brands.closest(brief.brand_id),
         )
-    yield from unknown_names("product_ids", brief.product_ids, known.catalogue.names, "the snapshot knows no product")
+    if not all(name in products for name in brief.product_ids):
+        names = known.catalogue.names
+        yield from unknown_names("product_ids", brief.product_ids, names, "the snapshot knows no product")
     there = [products[name] for name in brief.product_ids if name in products]
     for field, own, theirs in (
         ("category_id", brief.category_id, {one.category_id for one in there}),

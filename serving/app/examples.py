@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
         },
         "own_weights": {"brief": _BRIEF, "top": 3, "weights": {"model": 0.5, "cooperation": 0.3, "diligence": 0.2}},
     },
+    "rank_batch": {"two_briefs": {"requests": [{"brief": _BRIEF, "top": 2}, {"campaign_id": "ca_0002", "top": 2}]}},
     "explain": {"two_creators": {"campaign_id": "ca_0002", "creator_ids": ["cr_000003", "cr_000007"]}},
     "feedback": {"invited": {"request_id": _ID, "creator_id": "cr_001313", "event": "INVITED"}},
 }  # fmt: skip

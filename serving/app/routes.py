@@ -23,6 +23,8 @@ from urllib.parse import unquote_to_bytes
 from pydantic import BaseModel
 from starlette.types import Scope
 
+from serving.batch import BatchAnswer, BatchRequest
+from serving.creators import CreatorsAnswer, CreatorsQuery
 from serving.schema import (
     ExplainAnswer,
     ExplainRequest,
@@ -217,7 +219,11 @@ ROUTES = Table(
     (
         Route(
             "POST", "/rank", "rank", "Rank the eligible creators for a brief.", frozenset({"brand"}),
-            takes=RankRequest, gives=RankAnswer, also=(404, 503), weight=1.0,
+            takes=RankRequest, gives=RankAnswer, also=(404, 410, 503), weight=1.0,
+        ),
+        Route(
+            "POST", "/rank/batch", "rank_batch", "Rank for up to 100 briefs, each answered or refused by itself.",
+            frozenset({"brand"}), takes=BatchRequest, gives=BatchAnswer, also=(503,), largest=1024 * 1024, weight=1.0,
         ),
         Route(
             "POST", "/explain", "explain", "Say why creators stand where they stand.", frozenset({"brand", "reviewer"}),
@@ -226,6 +232,10 @@ ROUTES = Table(
         Route(
             "POST", "/feedback", "feedback", "Report what came of a creator in an answer.", frozenset({"brand"}),
             takes=FeedbackRequest, gives=FeedbackAnswer, also=(503,),
+        ),
+        Route(
+            "GET", "/creators", "find_creators", "Creators by username, or by how it begins.",
+            frozenset({"brand", "reviewer"}), asks=CreatorsQuery, gives=CreatorsAnswer, also=(400, 410, 503),
         ),
         Route(
             "GET", "/creators/{creator_id}/card", "card", "A creator's score card: the same that the creator sees.",

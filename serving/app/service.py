@@ -1,7 +1,8 @@
 """The BentoML service: three endpoints, a card, the OpenAPI page and three probes behind one door.
 
 A request passes `Answers` (its id, errors in plain words, metrics), `Access` (the
-key) and `Limits` (the body), in this order, before BentoML sees it.
+key) and `Limits` (the body), in this order; then `Direct` hands what has a body to
+the service's method, and BentoML answers the rest.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from starlette.types import ASGIApp
 from marketplace.laps import lap
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
+from serving.app.direct import Direct
 from serving.app.limits import Limits
 from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.app.routes import ROUTES
-from serving.creators import creator_named
+from serving.batch import BatchAnswer, BatchRequest, rank_each
+from serving.creators import CreatorsAnswer, CreatorsQuery, creator_named, find_creators
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
 from serving.logs import start_logging
@@ -33,10 +36,13 @@ from serving.store import Store
 
 __all__ = ["CreatorRanking", "application"]
 
+THREADS = 4
+"""Requests that one worker works on at a time."""
+
 
 @bentoml.service(
     name="collabrank",
-    threads=4,
+    threads=THREADS,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     http={"host": "127.0.0.1", "port": 3000, "cors": {"enabled": False}},
@@ -83,7 +89,17 @@ class CreatorRanking:
     def rank(self, request: RankRequest, /) -> RankAnswer:
         """Rank the eligible creators for a brief."""
         lap("parse")
-        answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
+        return self._ranked(request, asked().request_id)
+
+    @bentoml.api(route="/rank/batch")  # type: ignore[untyped-decorator]
+    @answered
+    def rank_batch(self, request: BatchRequest, /) -> BatchAnswer:
+        """Rank for many briefs, each answered or refused by itself."""
+        lap("parse")
+        return rank_each(request, self._ranked, request_id=asked().request_id)
+
+    def _ranked(self, request: RankRequest, request_id: str) -> RankAnswer:
+        answer, line = rank_creators(self.store.served, request, request_id=request_id)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         self.log.append({**line, "key_id": asked().key_id})
@@ -114,6 +130,10 @@ class CreatorRanking:
             raise refusal(503, "a decision log that can be written", received="one that cannot", look="/metrics")
         return FeedbackAnswer(request_id=request.request_id)
 
+    def find_creators(self, query: CreatorsQuery) -> CreatorsAnswer:
+        """Creators by username, or by how it begins."""
+        return find_creators(self.store.served, query, request_id=asked().request_id)
+
     def card(self, creator_id: str) -> dict[str, Any]:
         """One creator's score card, as plain data; by id, or else by username."""
         served = self.store.served
@@ -136,6 +156,7 @@ _bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
 _bento.add_asgi_middleware(Answers, meters=_meters, table=lambda: ROUTES.opened("/metrics"))
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
 _bento.add_asgi_middleware(Limits)
+_bento.add_asgi_middleware(Direct, service=_running, threads=THREADS)
 _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
 
