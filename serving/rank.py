@@ -43,7 +43,9 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     brief, part = asked.brief, asked.part
     applied = request.applicants is not None
     world, asks = _world(served), _asks(request, asked)
-    before = 0 if request.cursor is None else Cursor.read(request.cursor, world=world, request=asks).shown
+    page = Cursor(0, world, asks, first=request_id, size=request.top)
+    if request.cursor is not None:
+        page = Cursor.read(request.cursor, world=world, request=asks)
     rows, filtered_out = part.candidates(brief, asked.filters)
     lap("filter")
     matrix = part.matrix(brief, rows)
@@ -51,10 +53,10 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     ranked: list[RankedCreator] = []
     ids = part.creator_ids[rows]
 
-    def page(score: Floats) -> Ints:
-        return top_rows(score, ids, top=before + request.top)[before:]
+    def next_ones(score: Floats) -> Ints:
+        return top_rows(score, ids, top=page.shown + request.top)[page.shown :]
 
-    if len(rows):
+    if page.shown < len(rows):
         ranked = rank(
             bundle,
             matrix,
@@ -62,15 +64,15 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
             ids,
             brief,
             top=request.top,
-            choose=page,
+            choose=next_ones,
             weights=request.weights,
             explain=request.explain,
             applied=applied,
         )
     usernames = part.usernames
-    ranked = [replace(one, position=before + one.position) for one in ranked]
+    ranked = [replace(one, position=page.shown + one.position) for one in ranked]
     creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
-    shown = before + len(creators)
+    page = replace(page, shown=page.shown + len(creators))
     answer = RankAnswer(
         request_id=request_id,
         model_version=bundle.model_version,
@@ -81,7 +83,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         unknown_applicants=asked.unknown_applicants,
         warnings=asked.warnings,
         creators=creators,
-        next_cursor=Cursor(shown, world, asks, request_id).text() if creators and shown < len(rows) else None,
+        next_cursor=page.text() if creators and page.shown < len(rows) else None,
     )
     line = _line("rank", served, request, brief, request_id=request_id) | {
         "top": request.top,
