@@ -1,13 +1,17 @@
 """The BentoML service: three endpoints, a card, the OpenAPI page and three probes behind one door.
 
-A request passes `Answers` (its id, errors in plain words, metrics), `Access` (the
-key) and `Limits` (the body), in this order; then `Direct` hands what has a body to
-the service's method, and BentoML answers the rest.
+A request passes `Answers` (its id, errors in plain words, metrics, the audit log),
+`Access` (the route and the key), `Limits` (the body) and `Work` (the key's budget, its
+turn), in this order; then `Direct` hands what has a body to the service's method, and
+BentoML answers the rest. `Cors` stands before all of them where pages of other origins
+may ask.
 """
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -17,13 +21,17 @@ from starlette.types import ASGIApp
 from marketplace.laps import lap
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
+from serving.app.cors import Cors
 from serving.app.direct import Direct
 from serving.app.limits import Limits
 from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
-from serving.app.routes import ROUTES
+from serving.app.routes import routes_now
+from serving.app.work import THREADS, Work
 from serving.batch import BatchAnswer, BatchRequest, rank_each
+from serving.brands import seen_by
+from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
 from serving.creators import CreatorsAnswer, CreatorsQuery, creator_named, find_creators
 from serving.decisions import DecisionLog
 from serving.keys import Keyring
@@ -32,12 +40,9 @@ from serving.problems import refusal
 from serving.rank import explain_creators, rank_creators
 from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
-from serving.store import Store
+from serving.store import Served, Store
 
 __all__ = ["CreatorRanking", "application"]
-
-THREADS = 4
-"""Requests that one worker works on at a time."""
 
 
 @bentoml.service(
@@ -84,6 +89,17 @@ class CreatorRanking:
     async def __is_ready__(self) -> bool:
         return self.store.ready
 
+    @property
+    def seen(self) -> Served:
+        """What is served, as the key that asks now may see it: of a key's own brands alone, where it is bound to some.
+
+        Raises
+        ------
+        BundleError, SnapshotError
+            Nothing usable has been found so far.
+        """
+        return seen_by(self.store.served, asked().key)
+
     @bentoml.api(route="/rank")  # type: ignore[untyped-decorator]
     @answered
     def rank(self, request: RankRequest, /) -> RankAnswer:
@@ -99,9 +115,10 @@ class CreatorRanking:
         return rank_each(request, self._ranked, request_id=asked().request_id)
 
     def _ranked(self, request: RankRequest, request_id: str) -> RankAnswer:
-        answer, line = rank_creators(self.store.served, request, request_id=request_id)
+        answer, line = rank_creators(self.seen, request, request_id=request_id)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
+        _tell(line, answer)
         self.log.append({**line, "key_id": asked().key_id})
         return answer
 
@@ -110,7 +127,8 @@ class CreatorRanking:
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
         lap("parse")
-        answer, line = explain_creators(self.store.served, request, request_id=asked().request_id)
+        answer, line = explain_creators(self.seen, request, request_id=asked().request_id)
+        _tell(line, answer)
         self.log.append({**line, "key_id": asked().key_id})
         return answer
 
@@ -132,11 +150,11 @@ class CreatorRanking:
 
     def find_creators(self, query: CreatorsQuery) -> CreatorsAnswer:
         """Creators by username, or by how it begins."""
-        return find_creators(self.store.served, query, request_id=asked().request_id)
+        return find_creators(self.seen, query, request_id=asked().request_id)
 
     def card(self, creator_id: str) -> dict[str, Any]:
         """One creator's score card, as plain data; by id, or else by username."""
-        served = self.store.served
+        served = self.seen
         return served.card(creator_named(served, creator_id))
 
 
@@ -147,15 +165,42 @@ def _running() -> Any:
         return None
 
 
+def _tell(line: dict[str, Any], answer: RankAnswer | ExplainAnswer) -> None:
+    """What the audit log says of a ranking; of several, their sums."""
+    told = asked().told
+    told |= {
+        "brand_id": line["brief"]["brand_id"],
+        "considered": told.get("considered", 0) + answer.considered,
+        "returned": told.get("returned", 0) + len(answer.creators),
+    }
+
+
+def _work() -> float:
+    """The work of the request that is being answered; none while there is nothing to rank with."""
+    now, running = asked(), _running()
+    route = None if now.found is None else now.found.route("POST")
+    if route is None or running is None or not running.store.ready:
+        return 0.0
+    return work_of_body(now.body, running.seen, weight=route.weight)
+
+
+def _buckets() -> Buckets:
+    """The keys' budgets: one for all workers where `collabrank serve` has made a file for them."""
+    shared = os.environ.get(BUDGETS_FILE)
+    return Buckets(Budget.from_environment(), Path(shared) if shared else None)
+
+
 def _meters() -> Meters | None:
     running = _running()
     return None if running is None else running.meters
 
 
 _bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
-_bento.add_asgi_middleware(Answers, meters=_meters, table=lambda: ROUTES.opened("/metrics"))
+_bento.add_asgi_middleware(Cors)
+_bento.add_asgi_middleware(Answers, meters=_meters, table=routes_now)
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
 _bento.add_asgi_middleware(Limits)
+_bento.add_asgi_middleware(Work, work=_work, buckets=_buckets)
 _bento.add_asgi_middleware(Direct, service=_running, threads=THREADS)
 _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
