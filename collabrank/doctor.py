@@ -102,7 +102,7 @@ def _bundle() -> str:
 
 
 def _store() -> str:
-    from training.databases import told
+    from marketplace.databases import told
     from training.tracking import CHAMPION, aliased, default_tracking_uri, open_store
 
     uri = default_tracking_uri()
@@ -143,5 +143,8 @@ def _decisions() -> str:
         return "nothing logged yet"
     if not folder.is_dir():
         raise HomeError("a folder for the decision log", received=f"{folder}, which is none", look="COLLABRANK_HOME")
-    files = list(folder.glob("*.jsonl"))
-    return f"{len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
+    from serving.decisions import opened_log
+
+    with opened_log() as store:
+        counts = store.counts()
+        return f"{counts['requests']:,} requests and {counts['events']:,} events in {store.told}"

@@ -77,7 +77,7 @@ class BatchAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     request_id: str = Field(description="Of the whole; each answer has its own, which `/feedback` takes.")
-    items: list[BatchItem]
+    items: list[BatchItem] = Field(description="As many as there were requests.")
 
 
 def rank_each(

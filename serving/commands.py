@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
+from serving.logbook import app as logbook
 
 __all__ = ["app", "card", "create", "keys", "list_keys", "revoke", "serve", "snapshot"]
 
 app = typer.Typer()
 keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(logbook)
 
 
 AsOf = Annotated[

@@ -199,8 +199,10 @@ def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brie
         "request_id": request_id,
         "model_version": served.bundle.model_version,
         "bundle_sha256": served.bundle.fingerprint,
+        "snapshot_sha256": served.snapshot.fingerprint,
         "as_of": served.as_of,
         "signals_sha256": served.bundle.contract_sha256,
+        "request": request.model_dump(mode="json", exclude_none=True),
         "brief": brief.as_dict(),
         "weights": dict(served.bundle.weights if request.weights is None else request.weights),
     }
@@ -212,8 +214,13 @@ def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
         {
             "creator_id": one.creator_id,
             "position": one.position,
+            "policy": "champion",
+            "propensity": 1.0,
+            "slot": "ranked",
             "score": one.score,
             "utility": one.utility.expected,
+            "standing": one.standing,
+            "indices": list(one.indices.values()),
             "vector": matrix[one.row].copy(),
         }
         for one in ranked

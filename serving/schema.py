@@ -315,6 +315,7 @@ class FeedbackAnswer(_Answer):
 
     request_id: str
     logged: Literal[True] = True
+    repeated: bool = Field(False, description="Whether it was there before: the same request, creator and event.")
 
 
 class ProblemAnswer(_Answer):

@@ -39,6 +39,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _HEADER = b"x-request-id"
+_LOGGED = b"x-decision-logged"
 
 
 @dataclass
@@ -46,12 +47,14 @@ class Asked:
     """One request on its way: its id, what its path means, the key that opened the door, and what came of it.
 
     ``found`` is None where the path means nothing, ``key`` before the door and where none was needed; ``body`` is
-    what the body says, once it has been checked; ``told`` goes into the audit log beside all that.
+    what the body says, once it has been checked; ``logged`` whether the decision log has its line on disk, None where
+    there is none to keep; ``told`` goes into the audit log beside all that.
     """
 
     request_id: str
     found: Found | None = None
     key: ApiKey | None = None
+    logged: bool | None = None
     body: BaseModel | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
@@ -112,6 +115,16 @@ def _in_our_words(status: int, scope: Scope) -> JSONResponse:
     }.get(status, "a request as described")
     received = f"{scope['method']} {scope['path'][:200]}"
     return error_answer(refusal(status, expected, received=received))
+
+
+def _headed(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with those of every answer."""
+    kept = [(name, value) for name, value in headers if name not in (b"server", _HEADER)]
+    kept += [(_HEADER, asked().request_id.encode()), (b"cache-control", b"no-store")]
+    logged = asked().logged
+    if logged is not None:
+        kept.append((_LOGGED, b"yes" if logged else b"no"))
+    return kept
 
 
 def _audited(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
@@ -175,7 +188,6 @@ class Answers:
             _current.reset(token)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = asked().request_id.encode()
         began = time.perf_counter()
         status = 0
         replaced = False
@@ -193,11 +205,7 @@ class Answers:
                     await answer(scope, receive, send)
                     return
                 status = message["status"]
-                if not ours:
-                    headers.append((_HEADER, request_id))
-                kept = [(name, value) for name, value in headers if name != b"server"]
-                kept.append((b"cache-control", b"no-store"))
-                message = {**message, "headers": kept}
+                message = {**message, "headers": _headed(headers)}
             if not replaced:
                 await send(message)
 

@@ -22,8 +22,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
-STAGES = ("parse", "filter", "gather", "score", "explain", "serialise")
-"""Of a ranking: until the body is checked; who may be ranked; their signals; their scores; reasons; the answer."""
+STAGES = ("parse", "filter", "gather", "score", "explain", "log", "serialise")
+"""Of a ranking: until the body is checked; who may be ranked; their signals; scores; reasons; the log; the answer."""
 
 CAUSES = {
     400: "request",
@@ -74,6 +74,18 @@ class Meters:
             "collabrank_reloads", "Bundles and snapshots taken from disk", ["outcome"], registry=registry
         )
         self.logged = Counter("collabrank_decisions", "Lines of the decision log", ["outcome"], registry=registry)
+        self.log_kept = Gauge(
+            "collabrank_log_kept",
+            "1 while every worker can keep its decision log",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self.log_behind = Gauge(
+            "collabrank_log_behind_bytes",
+            "Bytes of the decision log on disk that its store does not have yet",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
         self.considered = Histogram(
             "collabrank_creators_considered",
             "Creators scored for one brief",

@@ -33,8 +33,8 @@ _REFUSALS = {
     415: "The body is not JSON, or is compressed.",
     429: "Too many requests at a time, or more work than the key may ask for; `Retry-After` says when to come back.",
     431: "Too many headers, or too long ones.",
-    503: "Nothing to rank with yet, or more requests than can be answered in time.",
-    507: "The decision log cannot be kept; nothing has been logged.",
+    503: "Nothing to rank with yet, no answer in time, or a store of the decision log that does not answer.",
+    507: "The decision log cannot be kept.",
 }
 
 _TITLES = {
@@ -52,6 +52,12 @@ _OF_EVERY_BODY = (400, 408, 413, 415)
 
 _HEADERS = {
     "X-Request-ID": {"description": "Names this request in the service's logs.", "schema": {"type": "string"}},
+}
+_LOGGED = {
+    "X-Decision-Logged": {
+        "description": "`yes` once the decision log has the answer on disk, else `no`.",
+        "schema": {"type": "string", "enum": ["yes", "no"]},
+    },
 }
 _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
@@ -84,7 +90,7 @@ def _refusals(*statuses: int) -> dict[str, Any]:
         examples = {"example": ERRORS[status]} if status in ERRORS else None
         told[str(status)] = {
             "description": _REFUSALS[status],
-            "headers": _HEADERS | (_RETRY if status == 429 else {}),
+            "headers": _HEADERS | (_RETRY if status in (429, 503) else {}),
             "content": _content(_reference(ErrorAnswer), examples=examples),
         }
     told["500"] = {
@@ -108,7 +114,8 @@ def _answer(route: Route) -> dict[str, Any]:
     content = _content(schema, kind, ANSWERS.get(route.name))
     if route.name == "asset":
         content |= _content(schema, "text/css")
-    return {"description": about, "headers": _HEADERS, "content": content}
+    headers = _HEADERS | (_LOGGED if route.takes is not None else {})
+    return {"description": about, "headers": headers, "content": content}
 
 
 def _parameters(route: Route) -> Iterator[dict[str, Any]]:

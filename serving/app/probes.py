@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from serving.app.answers import asked
 from serving.app.meters import CONTENT_TYPE, Meters
+from serving.decisions import DecisionLog
 from serving.store import Refusal, Store
 
 __all__ = ["Probed", "probes"]
@@ -22,6 +23,8 @@ class Probed(Protocol):
 
     store: Store
     meters: Meters
+    log: DecisionLog
+    log_required: bool
 
 
 def probes(service: Callable[[], Probed | None]) -> Starlette:
@@ -43,13 +46,18 @@ def probes(service: Callable[[], Probed | None]) -> Starlette:
             body = {"ready": False, **_told(refusal)}
             return JSONResponse(body, 503, headers={"X-Request-ID": asked().request_id})
         served, refusal = running.store.served, running.store.refusal
+        log = running.log.said()
+        ready = log["kept"] or not running.log_required
         return JSONResponse(
             {
-                "ready": True,
+                "ready": ready,
                 "model_version": served.bundle.model_version,
                 "as_of": served.as_of.isoformat(),
                 **_told(refusal),
-            }
+                "log": log,
+            },
+            200 if ready else 503,
+            headers=None if ready else {"X-Request-ID": asked().request_id},
         )
 
     async def metrics(_: Request) -> Response:

@@ -216,7 +216,7 @@ ROUTES = Table(
     (
         Route(
             "POST", "/rank", "rank", "Rank the eligible creators for a brief.", frozenset({"brand"}),
-            takes=RankRequest, gives=RankAnswer, also=(404, 410, 503), weight=1.0,
+            takes=RankRequest, gives=RankAnswer, also=(404, 410, 503, 507), weight=1.0,
         ),
         Route(
             "POST", "/rank/batch", "rank_batch", "Rank for up to 100 briefs, each answered or refused by itself.",
@@ -224,11 +224,11 @@ ROUTES = Table(
         ),
         Route(
             "POST", "/explain", "explain", "Say why creators stand where they stand.", frozenset({"brand", "reviewer"}),
-            takes=ExplainRequest, gives=ExplainAnswer, also=(404, 503), weight=1.0,
+            takes=ExplainRequest, gives=ExplainAnswer, also=(404, 503, 507), weight=1.0,
         ),
         Route(
             "POST", "/feedback", "feedback", "Report what came of a creator in an answer.", frozenset({"brand"}),
-            takes=FeedbackRequest, gives=FeedbackAnswer, also=(503,),
+            takes=FeedbackRequest, gives=FeedbackAnswer, also=(404, 503, 507),
         ),
         Route(
             "GET", "/creators", "find_creators", "Creators by username, or by how it begins.",

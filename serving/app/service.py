@@ -10,7 +10,6 @@ may ask.
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from bentoml.exceptions import BentoMLException
 from starlette.types import ASGIApp
 
 from marketplace.laps import lap
+from models.bundle import bundle_folder
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
 from serving.app.cors import Cors
@@ -33,10 +33,10 @@ from serving.batch import BatchAnswer, BatchRequest, rank_each
 from serving.brands import seen_by
 from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
 from serving.creators import CreatorsAnswer, CreatorsQuery, creator_named, find_creators
-from serving.decisions import DecisionLog
+from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
+from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
-from serving.problems import refusal
 from serving.rank import explain_creators, rank_creators
 from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
@@ -58,7 +58,8 @@ class CreatorRanking:
 
     def __init__(self) -> None:
         self.meters = Meters()
-        self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc())
+        self.log = DecisionLog(count=lambda outcome: self.meters.logged.labels(outcome).inc(), tell=self._on_log)
+        self.log_required = log_required()
         self.rehearsal = Rehearsal()
         self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
@@ -71,6 +72,7 @@ class CreatorRanking:
         self.meters.refused_since.set(0.0 if refusal is None else refusal.since.timestamp())
         if outcome == "taken":
             served = self.store.served
+            keep_bundle(bundle_folder(), served.bundle.fingerprint)
             self.meters.tells.taken(
                 version=served.bundle.model_version,
                 ranker=served.bundle.ranker,
@@ -78,6 +80,10 @@ class CreatorRanking:
                 as_of=served.as_of,
                 creators=len(served.snapshot),
             )
+
+    def _on_log(self, kept: bool, behind: int) -> None:
+        self.meters.log_kept.set(kept)
+        self.meters.log_behind.set(behind)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
@@ -119,7 +125,7 @@ class CreatorRanking:
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         _tell(line, answer)
-        self.log.append({**line, "key_id": asked().key_id})
+        self._keep(line)
         return answer
 
     @bentoml.api(route="/explain")  # type: ignore[untyped-decorator]
@@ -129,24 +135,25 @@ class CreatorRanking:
         lap("parse")
         answer, line = explain_creators(self.seen, request, request_id=asked().request_id)
         _tell(line, answer)
-        self.log.append({**line, "key_id": asked().key_id})
+        self._keep(line)
         return answer
+
+    def _keep(self, line: dict[str, Any]) -> None:
+        """Log an answer; whether that worked is in its header, or it is refused where the log is required."""
+        now = asked()
+        kept = self.log.keep({**line, "key_id": now.key_id})
+        now.logged = kept and now.logged is not False  # of a batch, all of it
+        lap("log")
+        if self.log_required:
+            require_log(kept)
 
     @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
     @answered
     def feedback(self, request: FeedbackRequest, /) -> FeedbackAnswer:
         """Take what came of a creator in an answer; it is in the log when this returns."""
-        line = {
-            "kind": "feedback",
-            "request_id": request.request_id,
-            "creator_id": request.creator_id,
-            "event": request.event,
-            "at": request.at or datetime.now(UTC),
-            "key_id": asked().key_id,
-        }
-        if not self.log.append_and_wait(line):
-            raise refusal(503, "a decision log that can be written", received="one that cannot", look="/metrics")
-        return FeedbackAnswer(request_id=request.request_id)
+        repeated = take_feedback(self.log, request, key_id=asked().key_id)
+        asked().logged = True
+        return FeedbackAnswer(request_id=request.request_id, repeated=repeated)
 
     def find_creators(self, query: CreatorsQuery) -> CreatorsAnswer:
         """Creators by username, or by how it begins."""

@@ -132,7 +132,8 @@ def test_many_at_once_over_both_workers(process: Any, client: httpx.Client, camp
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(ask, range(36)))
     assert all(answer == answers[0] for answer in answers)
-    assert len(list((home_of(process) / "var" / "decisions").glob("*.jsonl"))) == 2
+    # Each of the two workers writes ahead to files of its own.
+    assert len(list((home_of(process) / "var" / "decisions" / "ahead").glob("*.lock"))) == 2
 
 
 def wait_for(ready: Callable[[], bool], seconds: float = 60.0) -> None:

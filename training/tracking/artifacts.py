@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
 
+from marketplace.databases import file_of
 from marketplace.errors import TrainingError
 from marketplace.state import state_folder
-from training.databases import file_of
 
 __all__ = ["LOCATION", "artifacts_folder", "below", "copied", "make_relative"]
 

@@ -16,9 +16,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from marketplace.databases import told
 from marketplace.errors import AccessError, HomeError, TrainingError
 from marketplace.progress import say
-from training.databases import told
 from training.tracking.artifacts import artifacts_folder
 from training.tracking.store import default_tracking_uri, open_store
 

@@ -32,11 +32,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from marketplace.databases import database_address, file_of, require_answer, sqlite_address, told
 from marketplace.errors import TrainingError
 from marketplace.jsonable import json_text
 from marketplace.state import state_folder
 from marketplace.warehouse import without_secrets
-from training.databases import database_address, file_of, require_answer, sqlite_address, told
 from training.tracking.artifacts import LOCATION, artifacts_folder, below, copied, make_relative
 
 __all__ = ["Run", "Store", "default_tracking_uri", "open_store", "require_store"]
@@ -85,7 +85,8 @@ def require_store(uri: str | None = None) -> None:
     TrainingError
         Nothing does, within seconds.
     """
-    require_answer(uri or default_tracking_uri(), what="an MLflow store that can be opened", look=_LOOK)
+    address = uri or default_tracking_uri()
+    require_answer(address, what="an MLflow store that can be opened", look=_LOOK, error=TrainingError)
 
 
 @dataclass(frozen=True)
