@@ -1,10 +1,11 @@
-"""``collabrank snapshot``, ``card``, ``serve`` and ``keys``: what is served, shown and opened."""
+"""``collabrank snapshot``, ``card``, ``serve``, ``keys`` and ``experiment``: what is served, shown and opened."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,12 +13,16 @@ import typer
 from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
 from serving.logbook import app as logbook
 
-__all__ = ["app", "card", "create", "keys", "list_keys", "revoke", "serve", "snapshot"]
+__all__ = ["app", "card", "create", "experiment", "keys", "list_keys", "report", "revoke", "serve", "snapshot"]
 
 app = typer.Typer()
 keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.add_typer(logbook)
+experiment = typer.Typer(
+    help="Compare the arms of an experiment, slots that explore, and rankings made unseen.", no_args_is_help=True
+)
+app.add_typer(experiment, name="experiment")
 
 
 AsOf = Annotated[
@@ -142,3 +147,51 @@ def revoke(
 
     key = revoke_key(identity)
     print(json.dumps(key.as_dict()) if as_json else f"key {key.id} for {key.name} is revoked")
+
+
+@experiment.callback()
+def _group() -> None:
+    """A single command would else take the group's place."""
+
+
+@experiment.command()
+def report(
+    *,
+    name: Annotated[
+        str | None, typer.Option(help="The split's name. Default: that of the latest request that was dealt.")
+    ] = None,
+    days: Annotated[
+        int, typer.Option(help="Outcomes count for so many days, and requests from that age on.", min=0, max=3650)
+    ] = 28,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            help="The chance of a verdict where there is no difference, however often it is read.", min=1e-6, max=0.5
+        ),
+    ] = 0.05,
+    as_of: Annotated[
+        str | None, as_of_option("Read only what was logged before this day. Default: everything.")
+    ] = None,
+    money: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV file with request_id, creator_id and usd: what came of each, to be compared too.",
+            metavar="FILE",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What came of the arms' lists by the feedback in the decision log; it may be read at any time."""
+    from marketplace.instants import read_instant
+    from serving.decisions import read_decisions
+    from serving.experiment import experiment_report, read_money
+
+    found = experiment_report(
+        read_decisions(),
+        experiment=name,
+        days=days,
+        alpha=alpha,
+        as_of=None if as_of is None else read_instant(as_of, "--as-of"),
+        money=None if money is None else read_money(money),
+    )
+    print_result(found, as_json)

@@ -10,9 +10,11 @@ import numpy as np
 from features.briefs import Brief
 from marketplace.arrays import Floats, Ints
 from marketplace.laps import lap
-from models.ranking import RankedCreator, places_of, rank, top_rows
+from models.ranking import RankedCreator, places_of, rank
+from serving.arms import Plan, page_of
 from serving.briefs import Asked, creators_of, understand
 from serving.cursors import Cursor, digest_of
+from serving.exploration import Listing, Mark
 from serving.schema import (
     Amount,
     CreatorAnswer,
@@ -25,13 +27,19 @@ from serving.schema import (
 )
 from serving.store import Served
 
-__all__ = ["explain_creators", "rank_creators"]
+__all__ = ["explain_creators", "rank_creators", "shadow_line"]
 
 Line = dict[str, Any]
+_ALONE = Plan()
 
 
-def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> tuple[RankAnswer, Line]:
+def rank_creators(
+    served: Served, request: RankRequest, *, request_id: str, plan: Plan = _ALONE
+) -> tuple[RankAnswer, Line]:
     """The answer of ``/rank``, and its line for the decision log with the vectors that were scored.
+
+    ``plan`` says which arm makes the list, whose bundle ``served`` has, and whether slots of it explore; the same
+    request id and plan over the same bundle and snapshot give the same answer.
 
     Raises
     ------
@@ -42,7 +50,7 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     asked = understand(served, request)
     brief, part = asked.brief, asked.part
     applied = request.applicants is not None
-    world, asks = _world(served), _asks(request, asked)
+    world, asks = _world(served, plan), _asks(request, asked)
     page = Cursor(0, world, asks, first=request_id, size=request.top)
     if request.cursor is not None:
         page = Cursor.read(request.cursor, world=world, request=asks)
@@ -52,9 +60,14 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     lap("gather")
     ranked: list[RankedCreator] = []
     ids = part.creator_ids[rows]
+    listing = Listing.empty()
 
-    def next_ones(score: Floats) -> Ints:
-        return top_rows(score, ids, top=page.shown + request.top)[page.shown :]
+    def choose(score: Floats) -> Ints:
+        nonlocal listing
+        listing = page_of(
+            plan, score, ids, top=request.top, shown=page.shown, first=page.first or request_id, size=page.size
+        )
+        return listing.rows
 
     if page.shown < len(rows):
         ranked = rank(
@@ -64,14 +77,18 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
             ids,
             brief,
             top=request.top,
-            choose=next_ones,
             weights=request.weights,
             explain=request.explain,
             applied=applied,
+            choose=choose,
         )
     usernames = part.usernames
+    marks = listing.marks(plan.arm)
     ranked = [replace(one, position=page.shown + one.position) for one in ranked]
-    creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
+    creators = [
+        _creator(one, usernames[rows[one.row]], one.position, applied=applied, mark=mark)
+        for one, mark in zip(ranked, marks, strict=True)
+    ]
     page = replace(page, shown=page.shown + len(creators))
     answer = RankAnswer(
         request_id=request_id,
@@ -92,9 +109,22 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         "considered": len(rows),
         "filtered_out": filtered_out,
         "unknown_applicants": asked.unknown_applicants,
-        "creators": _scored(ranked, matrix),
+        "creators": [{**one, **mark} for one, mark in zip(_scored(ranked, matrix), marks, strict=True)],
+        "shadow": False,
+        **plan.as_dict(),
     }
     return answer, line
+
+
+def shadow_line(served: Served, request: RankRequest, *, request_id: str, arm: str) -> Line:
+    """The log's line of what ``arm`` would have shown: as `rank_creators` gives it, without reasons and vectors.
+
+    Whoever wants the vectors makes them from the snapshot; they are the shown line's own, for the same creators.
+    """
+    asked = request.model_copy(update={"explain": False})
+    _, line = rank_creators(served, asked, request_id=request_id, plan=Plan(arm=arm))
+    creators = [{name: value for name, value in one.items() if name != "vector"} for one in line["creators"]]
+    return {**line, "creators": creators, "shadow": True}
 
 
 def explain_creators(served: Served, request: ExplainRequest, *, request_id: str) -> tuple[ExplainAnswer, Line]:
@@ -151,9 +181,15 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     return answer, line
 
 
-def _world(served: Served) -> str:
-    """What decides the order beside what is asked: the model and the snapshot, by their bytes."""
-    return digest_of({"bundle": served.bundle.fingerprint, "snapshot": served.snapshot.fingerprint})
+def _world(served: Served, plan: Plan) -> str:
+    """What decides the order beside what is asked: the model and the snapshot, by their bytes, and who explores."""
+    return digest_of(
+        {
+            "bundle": served.bundle.fingerprint,
+            "snapshot": served.snapshot.fingerprint,
+            "plan": [plan.arm, plan.share, plan.floor],
+        }
+    )
 
 
 def _asks(request: RankRequest, asked: Asked) -> str:
@@ -164,15 +200,20 @@ def _asks(request: RankRequest, asked: Asked) -> str:
             "filters": asked.filters,
             "weights": request.weights,
             "applied": request.applicants is not None,
+            "exploration": request.exploration,
         }
     )
 
 
-def _creator(one: RankedCreator, username: str, position: int, *, applied: bool = False) -> CreatorAnswer:
+def _creator(
+    one: RankedCreator, username: str, position: int, *, applied: bool = False, mark: Mark | None = None
+) -> CreatorAnswer:
     return CreatorAnswer(
         creator_id=one.creator_id,
         username=str(username),
         position=position,
+        slot="ranked" if mark is None else mark["slot"],
+        propensity=1.0 if mark is None else mark["propensity"],
         score=one.score,
         utility=Amount(**asdict(one.utility)),
         success_probability=one.success_probability,

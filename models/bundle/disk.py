@@ -36,7 +36,7 @@ from models.economics import CURRENCY, FORMULA
 from models.quiet import route_log
 from models.stage import Stage
 
-__all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]
+__all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "challenger_folder", "load_bundle", "save_bundle"]
 
 MANIFEST = "bundle.json"
 GOLDEN = "golden.json"
@@ -234,3 +234,8 @@ def _wrong(folder: Path, expected: str, received: str) -> BundleError:
 def bundle_folder() -> Path:
     """Where the served bundle lies: ``var/bundle``."""
     return state_folder("bundle")
+
+
+def challenger_folder() -> Path:
+    """Where the bundle lies that is held against it: ``var/challenger``."""
+    return state_folder("challenger")

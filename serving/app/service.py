@@ -9,6 +9,7 @@ may ask.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.app.routes import routes_now
 from serving.app.work import THREADS, Work
+from serving.arms import Arms
 from serving.batch import BatchAnswer, BatchRequest, rank_each
 from serving.brands import seen_by
 from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
@@ -37,7 +39,7 @@ from serving.decisions import DecisionLog, keep_bundle, log_required, require_lo
 from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
-from serving.rank import explain_creators, rank_creators
+from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
 from serving.store import Served, Store
@@ -63,6 +65,10 @@ class CreatorRanking:
         self.rehearsal = Rehearsal()
         self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
+        self.arms = Arms(
+            on_load=lambda outcome: self.meters.challengers.labels(outcome).inc(),
+            count=lambda outcome: self.meters.shadows.labels(outcome).inc(),
+        )
 
     def _on_load(self, outcome: str) -> None:
         self.meters.reloads.labels(outcome).inc()
@@ -88,6 +94,7 @@ class CreatorRanking:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Stop watching, and write what the decision log still holds."""
+        self.arms.close()
         self.store.close()
         self.log.close()
         self.meters.close()
@@ -121,19 +128,30 @@ class CreatorRanking:
         return rank_each(request, self._ranked, request_id=asked().request_id)
 
     def _ranked(self, request: RankRequest, request_id: str) -> RankAnswer:
-        answer, line = rank_creators(self.seen, request, request_id=request_id)
+        champion, key_id = self.seen, asked().key_id
+        served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
+        answer, line = rank_creators(served, request, request_id=request_id, plan=plan)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
+        self.meters.arms.labels(plan.arm).inc()
         _tell(line, answer)
         self._keep(line)
+        for arm in plan.shadow if request.cursor is None else ():  # a cursor is of one arm's order
+            self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, key_id, arm))
         return answer
+
+    def _shadow(self, champion: Served, request: RankRequest, request_id: str, key_id: str, arm: str) -> None:
+        line = shadow_line(self.arms.served(arm, champion), request, request_id=request_id, arm=arm)
+        self.log.append({**line, "key_id": key_id})
 
     @bentoml.api(route="/explain")  # type: ignore[untyped-decorator]
     @answered
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
         lap("parse")
-        answer, line = explain_creators(self.seen, request, request_id=asked().request_id)
+        # The arm that answers the brand's rankings explains them, too.
+        served, _ = self.arms.plan(self.seen, request, request_id=asked().request_id, key_id=asked().key_id)
+        answer, line = explain_creators(served, request, request_id=asked().request_id)
         _tell(line, answer)
         self._keep(line)
         return answer

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketplace.errors import BriefError
+from serving.arms import Plan
 from serving.creators import CreatorsQuery, creator_named, find_creators
 from serving.cursors import Cursor, digest_of
 from serving.rank import rank_creators
@@ -50,6 +51,59 @@ def test_pages_together_are_the_whole_order(served: Served, sizes: list[int], nu
             break
         assert len(answer.creators) == sizes[(turn - 1) % len(sizes)]
     assert pages == whole
+
+
+@given(
+    first=st.integers(1, 60), size=st.integers(1, 60), number=st.integers(0, 10**6), share=st.sampled_from([0.1, 0.5])
+)
+@FAST
+def test_pages_of_a_list_that_explores_show_everybody_once(
+    served: Served, first: int, size: int, number: int, share: float
+) -> None:
+    campaigns = sorted(served.snapshot.campaigns)
+    campaign, plan = campaigns[number % len(campaigns)], Plan(share=share, floor=0.5)
+    whole = [one.creator_id for one in ask(served, campaign_id=campaign, top=1000).creators]
+    found: list[str] = []
+    cursor, top, page = None, first, 0
+    while True:
+        request = RankRequest.model_validate({"campaign_id": campaign, "explain": False, "top": top, "cursor": cursor})
+        # Each page is a request of its own; what was drawn hangs on the first one.
+        answer, line = rank_creators(served, request, request_id=f"{number + page:032}", plan=plan)
+        again, _ = rank_creators(served, request, request_id=f"{number + page:032}", plan=Plan.of(line))
+        assert again == answer
+        assert [one.position for one in answer.creators] == list(
+            range(len(found) + 1, len(found) + 1 + len(answer.creators))
+        )
+        assert page == 0 or all(one.slot == "ranked" for one in answer.creators)
+        found += [one.creator_id for one in answer.creators]
+        cursor, top, page = answer.next_cursor, size, page + 1
+        if cursor is None:
+            break
+    assert sorted(found) == sorted(whole)
+    later = found[first:]
+    assert later == [one for one in whole if one in set(later)]
+
+
+@pytest.mark.parametrize("arm", ["noop", "shuffle"])
+def test_pages_of_the_baselines_show_everybody_once(served: Served, arm: str) -> None:
+    campaign, found, cursor = sorted(served.snapshot.campaigns)[0], [], None
+    while True:
+        request = RankRequest.model_validate({"campaign_id": campaign, "explain": False, "top": 23, "cursor": cursor})
+        answer, _ = rank_creators(served, request, request_id=f"{len(found):032}", plan=Plan(arm=arm))
+        found += [one.creator_id for one in answer.creators]
+        cursor = answer.next_cursor
+        if cursor is None:
+            break
+    assert len(set(found)) == len(found) == answer.considered
+
+
+def test_a_cursor_of_a_list_that_explored_otherwise_says_so(served: Served) -> None:
+    campaign = sorted(served.snapshot.campaigns)[0]
+    cursor = ask(served, campaign_id=campaign, top=2).next_cursor
+    request = RankRequest.model_validate({"campaign_id": campaign, "cursor": cursor})
+    with pytest.raises(BriefError) as error:
+        rank_creators(served, request, request_id="0" * 32, plan=Plan(share=0.1))
+    assert error.value.status == 410
 
 
 def test_reasons_are_the_same_on_a_later_page(served: Served) -> None:
