@@ -23,7 +23,7 @@ from serving.schema import ErrorAnswer
 
 PLAIN = {
     "creators", "request_id", "creator_id", "currency", "expected", "received", "look", "error", "unit", "event",
-    "logged", "low", "high", "model_version",
+    "logged", "low", "high", "model_version", "username", "market",
 }  # fmt: skip
 """Fields that say what they are."""
 
