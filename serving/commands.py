@@ -18,11 +18,11 @@ __all__ = ["app", "card", "create", "experiment", "keys", "list_keys", "report",
 app = typer.Typer()
 keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
-app.add_typer(logbook)
 experiment = typer.Typer(
     help="Compare the arms of an experiment, slots that explore, and rankings made unseen.", no_args_is_help=True
 )
 app.add_typer(experiment, name="experiment")
+app.add_typer(logbook)
 
 
 AsOf = Annotated[

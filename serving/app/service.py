@@ -150,10 +150,10 @@ class CreatorRanking:
         """Say why creators stand where they stand."""
         lap("parse")
         # The arm that answers the brand's rankings explains them, too.
-        served, _ = self.arms.plan(self.seen, request, request_id=asked().request_id, key_id=asked().key_id)
+        served, plan = self.arms.plan(self.seen, request, request_id=asked().request_id, key_id=asked().key_id)
         answer, line = explain_creators(served, request, request_id=asked().request_id)
         _tell(line, answer)
-        self._keep(line)
+        self._keep({**line, "arm": plan.arm})
         return answer
 
     def _keep(self, line: dict[str, Any]) -> None:

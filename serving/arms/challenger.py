@@ -14,6 +14,7 @@ from pathlib import Path
 
 from marketplace.errors import BundleError, CollabrankError
 from models.bundle import Bundle, challenger_folder, load_champion
+from serving.decisions import keep_bundle
 from serving.store import Served, check_fit
 
 __all__ = ["Challenger"]
@@ -103,6 +104,8 @@ class Challenger:
             _log.exception("the challenger could not be loaded")
             self._refuse(BundleError("a challenger's bundle", received=type(reason).__name__, look=str(self._folder)))
         else:
+            # What it ranks, shown or unseen, can then be made once more.
+            keep_bundle(self._folder, self._bundle.fingerprint)
             self._on_load("taken")
             _log.info("challenger: model %s", self._bundle.model_version)
         return True

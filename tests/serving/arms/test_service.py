@@ -22,6 +22,7 @@ from serving.arms.settings import settings_path
 from serving.decisions import read_decisions
 from serving.keys import create_key
 from serving.rank import rank_creators
+from serving.replay import replay
 from serving.schema import RankRequest
 
 
@@ -89,6 +90,7 @@ def test_a_list_explores_says_so_and_can_be_made_again(
         service().store.served, RankRequest.model_validate(body), request_id=line["request_id"], plan=Plan.of(line)
     )
     assert json.loads(again.model_dump_json())["creators"] == creators
+    assert replay(line["request_id"]).identical
 
 
 def test_whoever_names_the_creators_or_shows_all_gets_no_slots(
@@ -126,6 +128,7 @@ def test_the_challenger_answers_its_brands_and_the_baselines_theirs(
     lines = logged(lambda one: one["kind"] == "rank", 3)
     assert [(one["arm"], one["experiment"]) for one in lines] == [("challenger", "all")] * 2 + [("champion", None)]
     assert {one["policy"] for one in lines[0]["creators"]} == {"challenger", "explore"}
+    assert replay(lines[0]["request_id"]).identical
     # Taken away, its brands are the champion's again; another setting holds within a second or so.
     challenger_folder().rename(challenger_folder().with_name("elsewhere"))
     service().arms.challenger.look()
