@@ -19,8 +19,8 @@ from pydantic import BaseModel
 
 from marketplace.errors import AccessError
 from serving.keys import ApiKey
+from serving.pair import Served
 from serving.schema import BriefBody
-from serving.store import Served
 
 __all__ = ["briefs_in", "forbidden", "require_own_brands", "seen_by"]
 

@@ -22,9 +22,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from serving.pair import Served
 from serving.schema import ExplainRequest, RankRequest
 from serving.settings import positive
-from serving.store import Served
 
 __all__ = [
     "BUDGETS_FILE",

@@ -39,10 +39,11 @@ from serving.decisions import DecisionLog, keep_bundle, log_required, require_lo
 from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
+from serving.pair import Served
 from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
-from serving.store import Served, Store
+from serving.store import Store
 
 __all__ = ["CreatorRanking", "application"]
 
@@ -169,7 +170,7 @@ class CreatorRanking:
     @answered
     def feedback(self, request: FeedbackRequest, /) -> FeedbackAnswer:
         """Take what came of a creator in an answer; it is in the log when this returns."""
-        repeated = take_feedback(self.log, request, key_id=asked().key_id)
+        repeated = take_feedback(self.log, request, key=asked().key)
         asked().logged = True
         return FeedbackAnswer(request_id=request.request_id, repeated=repeated)
 

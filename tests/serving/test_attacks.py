@@ -101,7 +101,7 @@ def target(prepared: Path, campaign: dict[str, Any], tmp_path_factory: pytest.Te
     secret = key.split("_", 2)[2]
     aimed = Target(url, key, secret, home, log, campaign["campaign_id"], process)
     try:
-        for _ in range(600):
+        for _ in range(1800):
             try:
                 if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
                     break

@@ -25,7 +25,7 @@ from marketplace.tables import open_marketplace
 from serving.brands import seen_by
 from serving.decisions import read_decisions
 from serving.keys import ApiKey, create_key
-from serving.store import Served
+from serving.pair import Served
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +137,32 @@ def test_no_signal_of_another_brand_reaches_a_vector_or_a_reason(
     assert (np.isnan(vectors) | (vectors == vectors[0])).all()
 
 
+def test_feedback_on_another_brands_answer_is_on_one_that_does_not_exist(
+    asker: TestClient, campaigns: list[dict[str, Any]], brand: str
+) -> None:
+    def feedback(campaign: dict[str, Any]) -> Any:
+        body = {"campaign_id": campaign["campaign_id"], "top": 1, "explain": False}
+        answer = asker.post("/rank", json=body, headers=asker.all_brands).json()
+        event = {
+            "request_id": answer["request_id"],
+            "creator_id": answer["creators"][0]["creator_id"],
+            "event": "SHOWN",
+        }
+        return asker.post("/feedback", json=event), event
+
+    theirs, event = feedback(next(one for one in campaigns if one["brand_id"] != brand))
+    nowhere = asker.post("/feedback", json={**event, "request_id": "0" * 32})
+    assert theirs.status_code == nowhere.status_code == 404
+    assert plain(theirs).replace(event["request_id"], "ID") == plain(nowhere).replace("0" * 32, "ID")
+    mine, _ = feedback(next(one for one in campaigns if one["brand_id"] == brand))
+    assert mine.status_code == 200, mine.text
+
+
 @pytest.fixture(scope="module")
 def whole(prepared: Path) -> Served:
-    return Served(None, load_snapshot(prepared / "var" / "snapshot"))  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLLABRANK_HOME", str(prepared))
+        return Served(None, load_snapshot(prepared / "var" / "snapshot"))  # type: ignore[arg-type]
 
 
 @given(data=st.data())
