@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -35,9 +36,9 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "list_type": lambda _: "a list",
     "string_type": lambda _: "text",
     "literal_error": lambda limits: f"one of {limits['expected']}",
-    "greater_than": lambda limits: f"above {limits['gt']}",
-    "greater_than_equal": lambda limits: f"at least {limits['ge']}",
-    "less_than_equal": lambda limits: f"at most {limits['le']}",
+    "greater_than": lambda limits: f"above {_bound(limits['gt'])}",
+    "greater_than_equal": lambda limits: f"at least {_bound(limits['ge'])}",
+    "less_than_equal": lambda limits: f"at most {_bound(limits['le'])}",
     "string_pattern_mismatch": lambda limits: _FORMS.get(limits["pattern"], f"text of the form {limits['pattern']}"),
     "string_too_long": lambda limits: f"text of at most {limits['max_length']} characters",
     "string_too_short": lambda limits: f"text of at least {limits['min_length']} character",
@@ -45,6 +46,13 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "too_short": lambda limits: f"of at least {limits['min_length']} entry",
 }
 """What pydantic's errors are in our words, by their type; others keep its own."""
+
+
+def _bound(value: Any) -> str:
+    """A number as one would write it, an instant as ISO 8601."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:g}"
 
 
 def in_plain_words(error: ValidationError, model: type[BaseModel]) -> BriefError:

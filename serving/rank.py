@@ -82,6 +82,8 @@ def rank_creators(
             applied=applied,
             choose=choose,
         )
+    if not applied:
+        served.lately.offer(len(rows), matrix.__getitem__, [one.success_probability for one in ranked])
     usernames = part.usernames
     marks = listing.marks(plan.arm)
     ranked = [replace(one, position=page.shown + one.position) for one in ranked]

@@ -93,7 +93,7 @@ ERRORS: dict[int, dict[str, Any]] = {
                 "expected": "'brief.commission_rate' to be at most 1",
                 "received": "12",
             },
-            {"field": "top", "expected": "'top' to be at most 1000", "received": "5000"},
+            {"field": "top", "expected": "'top' to be at most 1,000", "received": "5000"},
         ],
         "request_id": _ID,
     },

@@ -29,6 +29,7 @@ from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.app.routes import routes_now
+from serving.app.watch import DriftWatch
 from serving.app.work import THREADS, Work
 from serving.arms import Arms
 from serving.batch import BatchAnswer, BatchRequest, rank_each
@@ -36,6 +37,7 @@ from serving.brands import seen_by
 from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
 from serving.creators import CreatorsAnswer, CreatorsQuery, creator_named, find_creators
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
+from serving.family import end_with_parent
 from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
@@ -66,6 +68,8 @@ class CreatorRanking:
         self.rehearsal = Rehearsal()
         self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
+        self.drift = DriftWatch(lambda: self.store.served if self.store.ready else None, self.meters.tells)
+        self.drift.start()
         self.arms = Arms(
             on_load=lambda outcome: self.meters.challengers.labels(outcome).inc(),
             count=lambda outcome: self.meters.shadows.labels(outcome).inc(),
@@ -95,6 +99,7 @@ class CreatorRanking:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Stop watching, and write what the decision log still holds."""
+        self.drift.close()
         self.arms.close()
         self.store.close()
         self.log.close()
@@ -159,6 +164,7 @@ class CreatorRanking:
 
     def _keep(self, line: dict[str, Any]) -> None:
         """Log an answer; whether that worked is in its header, or it is refused where the log is required."""
+        lap("serialise")
         now = asked()
         kept = self.log.keep({**line, "key_id": now.key_id})
         now.logged = kept and now.logged is not False  # of a batch, all of it
@@ -234,5 +240,6 @@ _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
     start_logging()
+    end_with_parent()
     made: ASGIApp = _bento.to_asgi()
     return made
