@@ -59,6 +59,10 @@ class Listing:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def after(self, shown: int) -> Listing:
+        """The list without its first ``shown``."""
+        return Listing(self.rows[shown:], self.explored[shown:], self.propensity[shown:], self.place[shown:])
+
     @classmethod
     def empty(cls) -> Listing:
         """Nobody."""
