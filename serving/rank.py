@@ -1,17 +1,18 @@
-"""One brief's answer: filter the snapshot, gather the candidates' columns, score once, explain those returned."""
+"""One brief's answer: filter the snapshot, score the candidates once, explain those returned."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
 from features.briefs import Brief
+from marketplace.arrays import Floats, Ints
 from marketplace.errors import BriefError
 from marketplace.laps import lap
-from models.explain import explain
-from models.ranking import RankedCreator, differing, rank
+from models.part import rank_part
+from models.ranking import RankedCreator
+from serving.arms import Plan, listing_of
+from serving.exploration import Listing, Mark
 from serving.problems import refusal
 from serving.schema import (
     Amount,
@@ -25,9 +26,10 @@ from serving.schema import (
 )
 from serving.store import Served
 
-__all__ = ["brief_of", "explain_creators", "rank_creators"]
+__all__ = ["brief_of", "explain_creators", "rank_creators", "shadow_line"]
 
 Line = dict[str, Any]
+_ALONE = Plan()
 
 
 def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:
@@ -53,8 +55,13 @@ def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:
     return served.snapshot.complete(request.brief.model_dump())
 
 
-def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> tuple[RankAnswer, Line]:
+def rank_creators(
+    served: Served, request: RankRequest, *, request_id: str, plan: Plan = _ALONE
+) -> tuple[RankAnswer, Line]:
     """The answer of ``/rank``, and its line for the decision log with the vectors that were scored.
+
+    ``plan`` says which arm makes the list, whose bundle ``served`` has, and whether slots of it explore; the same
+    request id and plan over the same bundle and snapshot give the same answer.
 
     Raises
     ------
@@ -74,23 +81,35 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
     part = served.snapshot.of_market(brief.market)
     rows, filtered_out = part.candidates(brief, filters)
     lap("filter")
-    matrix = part.matrix(brief, rows)
-    lap("gather")
-    ranked: list[RankedCreator] = []
-    if len(rows):
-        ranked = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            part.creator_ids[rows],
-            brief,
-            top=request.top,
-            weights=request.weights,
-            explain=request.explain,
-            applied=applied,
+    listing = Listing.empty()
+
+    def choose(score: Floats) -> Ints:
+        nonlocal listing
+        listing = listing_of(plan, score, part.creator_ids[rows], top=request.top, request_id=request_id)
+        return listing.rows
+
+    found = rank_part(
+        bundle,
+        part,
+        brief,
+        rows,
+        top=request.top,
+        weights=request.weights,
+        why=request.explain,
+        applied=applied,
+        choose=choose,
+    )
+    ranked = found.creators
+    if not applied:
+        served.lately.offer(
+            len(rows), lambda some: part.matrix(brief, rows[some]), [one.success_probability for one in ranked]
         )
     usernames = part.usernames
-    creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
+    marks = listing.marks(plan.arm)
+    creators = [
+        _creator(one, usernames[rows[one.row]], one.position, applied=applied, mark=mark)
+        for one, mark in zip(ranked, marks, strict=True)
+    ]
     answer = RankAnswer(
         request_id=request_id,
         model_version=bundle.model_version,
@@ -108,9 +127,22 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         "considered": len(rows),
         "filtered_out": filtered_out,
         "unknown_applicants": unknown,
-        "creators": _scored(ranked, matrix),
+        "creators": [{**one, **mark} for one, mark in zip(_scored(ranked, found.vectors), marks, strict=True)],
+        "shadow": False,
+        **plan.as_dict(),
     }
     return answer, line
+
+
+def shadow_line(served: Served, request: RankRequest, *, request_id: str, arm: str) -> Line:
+    """The log's line of what ``arm`` would have shown: as `rank_creators` gives it, without reasons and vectors.
+
+    Whoever wants the vectors makes them from the snapshot; they are the shown line's own, for the same creators.
+    """
+    asked = request.model_copy(update={"explain": False})
+    _, line = rank_creators(served, asked, request_id=request_id, plan=Plan(arm=arm))
+    creators = [{name: value for name, value in one.items() if name != "vector"} for one in line["creators"]]
+    return {**line, "creators": creators, "shadow": True}
 
 
 def explain_creators(served: Served, request: ExplainRequest, *, request_id: str) -> tuple[ExplainAnswer, Line]:
@@ -126,28 +158,10 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     part = served.snapshot.of_market(brief.market)
     rows, _ = part.candidates(brief, {})
     lap("filter")
-    matrix = part.matrix(brief, rows)
-    lap("gather")
     asked_for = list(dict.fromkeys(request.creator_ids))
-    chosen: dict[str, RankedCreator] = {}
-    if len(rows):
-        everyone = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            part.creator_ids[rows],
-            brief,
-            top=len(rows),
-            weights=request.weights,
-            explain=False,
-        )
-        wanted = set(asked_for)
-        chosen = {one.creator_id: one for one in everyone if one.creator_id in wanted}
-    shown = [chosen[name] for name in asked_for if name in chosen]
-    places = [one.row for one in shown]
-    reasons = explain(bundle, matrix[places], brief, among=differing(matrix)) if shown else []
-    lap("explain")
-    shown = [replace(one, reasons=tuple(why)) for one, why in zip(shown, reasons, strict=True)]
+    found = rank_part(bundle, part, brief, rows, chosen=asked_for, weights=request.weights)
+    shown = found.creators
+    eligible = {one.creator_id for one in shown}
     usernames = part.usernames
     answer = ExplainAnswer(
         request_id=request_id,
@@ -156,17 +170,21 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
-        not_eligible=[name for name in asked_for if name not in chosen],
+        not_eligible=[name for name in asked_for if name not in eligible],
     )
-    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, matrix)}
+    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, found.vectors)}
     return answer, line
 
 
-def _creator(one: RankedCreator, username: str, position: int, *, applied: bool = False) -> CreatorAnswer:
+def _creator(
+    one: RankedCreator, username: str, position: int, *, applied: bool = False, mark: Mark | None = None
+) -> CreatorAnswer:
     return CreatorAnswer(
         creator_id=one.creator_id,
         username=str(username),
         position=position,
+        slot="ranked" if mark is None else mark["slot"],
+        propensity=1.0 if mark is None else mark["propensity"],
         score=one.score,
         utility=Amount(**asdict(one.utility)),
         success_probability=one.success_probability,
@@ -202,8 +220,7 @@ def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brie
     }
 
 
-def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
-    # The rows are copied: the line is written later, when the matrix is gone.
+def _scored(ranked: list[RankedCreator], vectors: Floats) -> list[Line]:
     return [
         {
             "creator_id": one.creator_id,
@@ -215,7 +232,7 @@ def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
             "utility": one.utility.expected,
             "standing": one.standing,
             "indices": list(one.indices.values()),
-            "vector": matrix[one.row].copy(),
+            "vector": vector,
         }
-        for one in ranked
+        for one, vector in zip(ranked, vectors, strict=True)
     ]

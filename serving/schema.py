@@ -160,6 +160,9 @@ class RankRequest(_Asks):
     top: Annotated[int, Field(ge=1, le=1000)] = Field(20, description="How many creators to return.")
     filters: Filters = Field(default_factory=Filters)
     explain: bool = Field(True, description="Whether to give reasons.")
+    exploration: bool = Field(
+        True, description="Whether a share of the places may go to creators drawn from those ranked further down."
+    )
     candidates: Literal["everyone", "applicants"] = Field(
         "everyone", description="Whom to rank: all who can be invited, or `applicants`, who asked for a sample."
     )
@@ -226,6 +229,13 @@ class CreatorAnswer(_Answer):
     creator_id: str
     username: str
     position: int
+    slot: Literal["ranked", "explored"] = Field(
+        description="Whether the place was filled by the ranking, or drawn from those ranked further down."
+    )
+    propensity: float = Field(
+        description="The chance that this creator would be in this list, given the places that are not drawn for; 1 "
+        "for those ranked."
+    )
     score: float = Field(description="0..100")
     utility: Amount = Field(
         description="Expected profit of inviting this creator, or of sending an applicant the sample, costs taken off."

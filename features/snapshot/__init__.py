@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from features.snapshot.build import build_snapshot, score_card_of
+from features.snapshot.columns import BriefColumns
 from features.snapshot.disk import save_snapshot
 from features.snapshot.model import Snapshot
 from features.snapshot.parts import SnapshotParts, load_snapshot
@@ -10,6 +11,7 @@ from features.snapshot.take import take_snapshot
 from features.snapshot.text import TextColumn
 
 __all__ = [
+    "BriefColumns",
     "Snapshot",
     "SnapshotParts",
     "TextColumn",

@@ -23,6 +23,7 @@ from features.conversion import CONVERSION_SIGNALS, Conversion
 from features.facts import FACTS
 from features.indices import CATEGORY_INDEX, INDEX_NAMES, IndexFrame, ScoreCard, score_card
 from features.signals import PRODUCT_SUMS, SIGNALS, brief_signals, names_of
+from features.snapshot.columns import BriefColumns, Tables
 from features.snapshot.sparse import Sparse
 from features.snapshot.text import Rows, TextColumn
 from marketplace.arrays import Flags, Floats, Ints
@@ -277,6 +278,21 @@ class Snapshot(Shown):
             stop += 1
         return out
 
+    def columns(self, brief: Brief, rows: Ints) -> BriefColumns:
+        """The same signals of ``rows`` (ascending), column by column and only as they are asked for."""
+        return BriefColumns(
+            self._tables,
+            brief,
+            rows,
+            category=self._category.get(brief.category_id, len(self.category_ids)),
+            brand=self._brand.get(brief.brand_id),
+            products=self._products(brief),
+        )
+
+    def own(self, places: list[int], first: int, last: int) -> Floats:
+        """Creators' own signals: new float64 (len(places), last - first) of the rows from first to before last."""
+        return np.ascontiguousarray(self._creator[first:last].T[places])
+
     def indices(self, brief: Brief, rows: Ints) -> Floats:
         """The indices of ``rows``: new float64 (len(rows), 8), category_influence for the brief's category.
 
@@ -338,19 +354,34 @@ class Snapshot(Shown):
         return np.isin(rows, named, invert=name == "exclude_creator_ids")
 
     def _product_sums(self, brief: Brief, rows: Ints) -> dict[str, Floats]:
-        groups = np.array(sorted({self._product[p] for p in brief.product_ids if p in self._product}), dtype=np.int64)
-        sums = self._product_sparse.sum(groups, rows, len(self))
+        sums = self._product_sparse.sum(self._products(brief), rows, len(self))
         scales = (FACTS["brief_orders"].measures[measure].scale for measure, _ in PRODUCT_SUMS.values())
         return {
             name: sums[:, i] / float(scale) if scale != 1 else np.ascontiguousarray(sums[:, i])
             for i, (name, scale) in enumerate(zip(PRODUCT_SUMS, scales, strict=True))
         }
 
+    def _products(self, brief: Brief) -> Ints:
+        """The places of the brief's products that the snapshot knows, ascending."""
+        return np.array(sorted({self._product[p] for p in brief.product_ids if p in self._product}), dtype=np.int64)
+
     def _conversions(self, brief: Brief, rows: Ints) -> dict[str, Floats]:
         if self.conversion is None:
             return {name: np.full(len(rows), np.nan) for name in CONVERSION_SIGNALS}
         item = self.conversion.item(brand_id=brief.brand_id, category_id=brief.category_id, price_usd=brief.price_usd)
         return self.conversion.predict(self._fitted_rows[rows], item)
+
+    @cached_property
+    def _tables(self) -> Tables:
+        return Tables(
+            creator=self._creator,
+            category=self._categories,
+            brand_default=np.asarray(self.arrays.brand_default),
+            by_brand=self._brand_sparse,
+            by_product=self._product_sparse,
+            conversion=self.conversion,
+            fitted_rows=np.zeros(0, dtype=np.int64) if self.conversion is None else self._fitted_rows,
+        )
 
     @cached_property
     def _fitted_rows(self) -> Ints:

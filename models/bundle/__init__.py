@@ -5,7 +5,7 @@ from __future__ import annotations
 from marketplace.signature import read_public_key, read_signer
 from models.bundle.basis import Basis
 from models.bundle.champion import champion_basis, load_champion
-from models.bundle.disk import bundle_folder, bundle_sha256, load_bundle, save_bundle
+from models.bundle.disk import bundle_folder, bundle_sha256, challenger_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
 from models.bundle.words import SignalWords, signals_sha256, words_of
 
@@ -15,6 +15,7 @@ __all__ = [
     "SignalWords",
     "bundle_folder",
     "bundle_sha256",
+    "challenger_folder",
     "champion_basis",
     "load_bundle",
     "load_champion",
