@@ -12,7 +12,19 @@ import typer
 from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
 from serving.logbook import app as logbook
 
-__all__ = ["app", "card", "create", "experiment", "keys", "list_keys", "report", "revoke", "serve", "snapshot"]
+__all__ = [
+    "app",
+    "card",
+    "create",
+    "drift",
+    "experiment",
+    "keys",
+    "list_keys",
+    "report",
+    "revoke",
+    "serve",
+    "snapshot",
+]
 
 app = typer.Typer()
 keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
@@ -77,6 +89,18 @@ def card(
 
 
 @app.command()
+def drift(as_json: AsJson = False) -> None:
+    """Say how far signals and predictions have moved from training, and what may be expected of those shown.
+
+    By the population stability index, for the snapshot's latest briefs and for what the decision log says was scored
+    lately; expected success, before outcomes are known, from the calibrated probabilities.
+    """
+    from serving.drift import drift_at_home
+
+    print_result(drift_at_home(), as_json)
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; the default is reached from this machine only.")] = (
         "127.0.0.1"
@@ -88,8 +112,10 @@ def serve(
     ] = False,
 ) -> None:
     """Start the service on the promoted bundle and the snapshot of this home."""
+    from serving.decisions import require_settings
     from serving.process import run
 
+    require_settings()
     run(host=host, port=port, workers=workers, wait=wait)
 
 

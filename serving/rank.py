@@ -107,6 +107,8 @@ def rank_creators(
             applied=applied,
             choose=choose,
         )
+    if not applied:
+        served.lately.offer(len(rows), matrix.__getitem__, [one.success_probability for one in ranked])
     usernames = part.usernames
     marks = listing.marks(plan.arm)
     creators = [

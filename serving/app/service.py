@@ -22,8 +22,10 @@ from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
 from serving.app.routes import ROUTES
+from serving.app.watch import DriftWatch
 from serving.arms import Arms
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
+from serving.family import end_with_parent
 from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
@@ -53,6 +55,8 @@ class CreatorRanking:
         self.rehearsal = Rehearsal()
         self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
+        self.drift = DriftWatch(lambda: self.store.served if self.store.ready else None, self.meters.tells)
+        self.drift.start()
         self.arms = Arms(
             on_load=lambda outcome: self.meters.challengers.labels(outcome).inc(),
             count=lambda outcome: self.meters.shadows.labels(outcome).inc(),
@@ -82,6 +86,7 @@ class CreatorRanking:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Stop watching, and write what the decision log still holds."""
+        self.drift.close()
         self.arms.close()
         self.store.close()
         self.log.close()
@@ -123,6 +128,7 @@ class CreatorRanking:
 
     def _keep(self, line: dict[str, Any]) -> None:
         """Log an answer; whether that worked is in its header, or it is refused where the log is required."""
+        lap("serialise")
         asked().logged = kept = self.log.keep({**line, "key_id": asked().key_id})
         lap("log")
         if self.log_required:
@@ -163,5 +169,6 @@ _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
     start_logging()
+    end_with_parent()
     made: ASGIApp = _bento.to_asgi()
     return made

@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,10 @@ from marketplace.errors import LogError
 from marketplace.state import state_folder
 from serving.decisions.ahead import AheadFiles
 from serving.decisions.lines import Line, packed
-from serving.decisions.moving import Mover, find_ahead
-from serving.decisions.store import DecisionStore, default_address, open_store
+from serving.decisions.moving import Mover, find_ahead, limit_bytes
+from serving.decisions.store import DecisionStore, default_address, open_store, require_kind
 
-__all__ = ["REQUIRED_VARIABLE", "DecisionLog", "log_required", "require_log"]
+__all__ = ["REQUIRED_VARIABLE", "DecisionLog", "log_required", "require_log", "require_settings"]
 
 _log = logging.getLogger("collabrank.serving")
 
@@ -54,6 +54,20 @@ def log_required() -> bool:
     if asked not in ("", "0", "1", "true", "false", "yes", "no", "on", "off"):
         raise LogError(f"{REQUIRED_VARIABLE} as true or false", received=asked, look="docs/decisions.md")
     return asked in ("1", "true", "yes", "on")
+
+
+def require_settings() -> None:
+    """Refuse settings of the log that cannot be meant, before anything is served.
+
+    Raises
+    ------
+    LogError
+        COLLABRANK_DECISIONS names another database than SQLite or PostgreSQL, COLLABRANK_DECISIONS_LIMIT no size,
+        COLLABRANK_LOG_REQUIRED neither yes nor no.
+    """
+    log_required()
+    limit_bytes()
+    require_kind(default_address())
 
 
 def require_log(kept: bool) -> None:
@@ -143,6 +157,20 @@ class DecisionLog:
                 self._store = open_store(self.address)
             return self._store
 
+    def _answering_store(self) -> DecisionStore:
+        """The store, unless it is known not to answer: a request does not wait to find that out again.
+
+        Raises
+        ------
+        LogError
+            It does not answer; its status is 503.
+        """
+        if self.store_trouble is not None:
+            away = LogError("a store of decisions that answers", received=self.store_trouble, look="/readyz")
+            away.status = 503
+            raise away
+        return self.store()
+
     def _forget_store(self) -> None:
         with self._opening:
             if self._store is not None:
@@ -154,11 +182,17 @@ class DecisionLog:
 
         While the disk does not answer, only the first that meet it wait.
         """
-        done = self._hand_over(line)
-        if done is None:
-            return False
+        return self.keep_all([line], seconds=seconds)[0]
+
+    def keep_all(self, lines: Sequence[Line], *, seconds: float = 2.0) -> list[bool]:
+        """`keep` for several lines at once, which wait for the disk together and no longer than ``seconds`` in all."""
+        handed = [self._hand_over(line) for line in lines]
+        until = time.monotonic() + (0.0 if self._stalled else seconds)
+        return [done is not None and self._arrived(done, until) for done in handed]
+
+    def _arrived(self, done: Future[None], until: float) -> bool:
         try:
-            done.result(timeout=0.0 if self._stalled else seconds)
+            done.result(timeout=max(until - time.monotonic(), 0.0))
         except TimeoutError:
             self._stalled = True
             self._trouble = self._trouble or "the disk does not answer"
@@ -207,7 +241,7 @@ class DecisionLog:
                     return _creators(line)
                 continue
             try:
-                found = self.store().creators_shown(request_id)
+                found = self._answering_store().creators_shown(request_id)
             except LogError as error:
                 away = error
             else:
@@ -229,7 +263,7 @@ class DecisionLog:
         if find_ahead(self._ahead.folder, request_id, kinds=("feedback",), also=asked) is not None:
             return True
         try:
-            return self.store().has_event(*key)
+            return self._answering_store().has_event(*key)
         except LogError:
             return False
 
