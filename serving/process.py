@@ -92,8 +92,10 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
 
 
 def _look_first() -> None:
+    from serving.arms import read_settings
     from serving.trial import try_out
 
+    read_settings()
     try_out(state_folder("bundle"), state_folder("snapshot"))
 
 
