@@ -15,9 +15,10 @@ from models.economics import CURRENCY, Economics, Terms
 from models.explain import Reason
 from models.explain import explain as reasons_of
 from models.predict import Predictions, predict
-from models.score import combine, standing
+from models.score import combine
+from models.score import standing as standing_of
 
-__all__ = ["MoneyInterval", "RankedCreator", "differing", "positions", "rank", "top_rows"]
+__all__ = ["MoneyInterval", "RankedCreator", "differing", "positions", "rank", "ranked_creator", "top_rows"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,11 @@ class RankedCreator:
     others: Mapping[str, float] = field(default_factory=dict)
 
 
-def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int) -> Ints:
-    """Rows of the ``top`` highest scores, best first; ties by creator_id, so that the rows' order changes nothing."""
+def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int, ids_of: Ints | None = None) -> Ints:
+    """Rows of the ``top`` highest scores, best first; ties by creator_id, so that the rows' order changes nothing.
+
+    ``ids_of`` (n,) int64: each row's place in ``creator_ids``, where that holds others' ids too.
+    """
     values, ids = as_floats(score), np.asarray(creator_ids)
     if 0 < top < values.size:
         # Sorting strings is the slow part: only what reaches the last place's score is sorted.
@@ -64,7 +68,7 @@ def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int) 
         rows = np.flatnonzero(values >= last)
     else:
         rows = np.arange(values.size)
-    order = np.lexsort((ids[rows], -values[rows]))
+    order = np.lexsort((ids[rows if ids_of is None else ids_of[rows]], -values[rows]))
     return rows[order][: max(top, 0)].astype(np.int64)
 
 
@@ -143,7 +147,7 @@ def rank(
         )
     economics = brief if isinstance(brief, Economics) else Economics.of(brief)
     predictions = predict(bundle, matrix, economics, applied=applied)
-    standings = standing(predictions.order)
+    standings = standing_of(predictions.order)
     score = combine(
         predictions.order,
         values,
@@ -158,31 +162,57 @@ def rank(
     if explain and len(rows):
         reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)
         lap("explain")
-    ranked = []
-    for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
-        one = _numbers(predictions, row)
-        ranked.append(
-            RankedCreator(
-                creator_id=str(ids[row]),
-                row=row,
-                position=place,
-                score=float(score[row]),
-                standing=float(standings[row]),
-                utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
-                success_probability=one["success_probability"],
-                accept_probability=one["accept"],
-                deliver_probability=one["deliver"],
-                lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
-                attributed=one["attributed"],
-                indices={
-                    name: None if np.isnan(value) else float(value)
-                    for name, value in zip(bundle.index_names, values[row], strict=True)
-                },
-                reasons=tuple(why),
-                others={name: one[name] for name in predictions.others},
-            )
+    return [
+        ranked_creator(
+            bundle,
+            predictions,
+            row,
+            creator_id=str(ids[row]),
+            row=row,
+            position=place,
+            score=float(score[row]),
+            standing=float(standings[row]),
+            indices=values[row],
+            reasons=why,
         )
-    return ranked
+        for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1)
+    ]
+
+
+def ranked_creator(
+    bundle: Bundle,
+    predictions: Predictions,
+    line: int,
+    *,
+    creator_id: str,
+    row: int,
+    position: int,
+    score: float,
+    standing: float,
+    indices: Floats,
+    reasons: Sequence[Reason],
+) -> RankedCreator:
+    """The creator whose ``predictions`` stand in ``line``, and whose ``indices`` (n_indices,) these are."""
+    one = _numbers(predictions, line)
+    return RankedCreator(
+        creator_id=creator_id,
+        row=row,
+        position=position,
+        score=score,
+        standing=standing,
+        utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
+        success_probability=one["success_probability"],
+        accept_probability=one["accept"],
+        deliver_probability=one["deliver"],
+        lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
+        attributed=one["attributed"],
+        indices={
+            name: None if np.isnan(value) else float(value)
+            for name, value in zip(bundle.index_names, indices, strict=True)
+        },
+        reasons=tuple(reasons),
+        others={name: one[name] for name in predictions.others},
+    )
 
 
 def _numbers(predictions: Predictions, row: int) -> dict[str, float]:

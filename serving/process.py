@@ -93,10 +93,10 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
 
 def _look_first() -> None:
     from serving.arms import read_settings
-    from serving.trial import try_out
+    from serving.trial import note_passed, try_out
 
     read_settings()
-    try_out(state_folder("bundle"), state_folder("snapshot"))
+    note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 
 def _listen(holder: socket.socket, workers: int) -> None:

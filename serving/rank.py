@@ -1,18 +1,16 @@
-"""One brief's answer: filter the snapshot, gather the candidates' columns, score once, explain those returned."""
+"""One brief's answer: filter the snapshot, score the candidates once, explain those returned."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
 from features.briefs import Brief
 from marketplace.arrays import Floats, Ints
 from marketplace.errors import BriefError
 from marketplace.laps import lap
-from models.explain import explain
-from models.ranking import RankedCreator, differing, rank
+from models.part import rank_part
+from models.ranking import RankedCreator
 from serving.arms import Plan, listing_of
 from serving.exploration import Listing, Mark
 from serving.problems import refusal
@@ -83,32 +81,30 @@ def rank_creators(
     part = served.snapshot.of_market(brief.market)
     rows, filtered_out = part.candidates(brief, filters)
     lap("filter")
-    matrix = part.matrix(brief, rows)
-    lap("gather")
-    ranked: list[RankedCreator] = []
-    ids = part.creator_ids[rows]
     listing = Listing.empty()
 
     def choose(score: Floats) -> Ints:
         nonlocal listing
-        listing = listing_of(plan, score, ids, top=request.top, request_id=request_id)
+        listing = listing_of(plan, score, part.creator_ids, top=request.top, request_id=request_id, ids_of=rows)
         return listing.rows
 
-    if len(rows):
-        ranked = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            ids,
-            brief,
-            top=request.top,
-            weights=request.weights,
-            explain=request.explain,
-            applied=applied,
-            choose=choose,
+    found = rank_part(
+        bundle,
+        part,
+        brief,
+        rows,
+        top=request.top,
+        weights=request.weights,
+        why=request.explain,
+        applied=applied,
+        choose=choose,
+    )
+    ranked = found.creators
+    if not applied and plan.arm == "champion":
+        # What is told of lately is the champion's: the others' lists are of other creators, or of another model.
+        served.lately.offer(
+            len(rows), lambda some: part.matrix(brief, rows[some]), [one.success_probability for one in ranked]
         )
-    if not applied:
-        served.lately.offer(len(rows), matrix.__getitem__, [one.success_probability for one in ranked])
     usernames = part.usernames
     marks = listing.marks(plan.arm)
     creators = [
@@ -132,7 +128,7 @@ def rank_creators(
         "considered": len(rows),
         "filtered_out": filtered_out,
         "unknown_applicants": unknown,
-        "creators": [{**one, **mark} for one, mark in zip(_scored(ranked, matrix), marks, strict=True)],
+        "creators": [{**one, **mark} for one, mark in zip(_scored(ranked, found.vectors), marks, strict=True)],
         "shadow": False,
         **plan.as_dict(),
     }
@@ -163,28 +159,10 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     part = served.snapshot.of_market(brief.market)
     rows, _ = part.candidates(brief, {})
     lap("filter")
-    matrix = part.matrix(brief, rows)
-    lap("gather")
     asked_for = list(dict.fromkeys(request.creator_ids))
-    chosen: dict[str, RankedCreator] = {}
-    if len(rows):
-        everyone = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            part.creator_ids[rows],
-            brief,
-            top=len(rows),
-            weights=request.weights,
-            explain=False,
-        )
-        wanted = set(asked_for)
-        chosen = {one.creator_id: one for one in everyone if one.creator_id in wanted}
-    shown = [chosen[name] for name in asked_for if name in chosen]
-    places = [one.row for one in shown]
-    reasons = explain(bundle, matrix[places], brief, among=differing(matrix)) if shown else []
-    lap("explain")
-    shown = [replace(one, reasons=tuple(why)) for one, why in zip(shown, reasons, strict=True)]
+    found = rank_part(bundle, part, brief, rows, chosen=asked_for, weights=request.weights)
+    shown = found.creators
+    eligible = {one.creator_id for one in shown}
     usernames = part.usernames
     answer = ExplainAnswer(
         request_id=request_id,
@@ -193,9 +171,9 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
-        not_eligible=[name for name in asked_for if name not in chosen],
+        not_eligible=[name for name in asked_for if name not in eligible],
     )
-    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, matrix)}
+    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, found.vectors)}
     return answer, line
 
 
@@ -243,8 +221,7 @@ def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brie
     }
 
 
-def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
-    # The rows are copied: the line is written later, when the matrix is gone.
+def _scored(ranked: list[RankedCreator], vectors: Floats) -> list[Line]:
     return [
         {
             "creator_id": one.creator_id,
@@ -256,7 +233,7 @@ def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
             "utility": one.utility.expected,
             "standing": one.standing,
             "indices": list(one.indices.values()),
-            "vector": matrix[one.row].copy(),
+            "vector": vector,
         }
-        for one in ranked
+        for one, vector in zip(ranked, vectors, strict=True)
     ]
