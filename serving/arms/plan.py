@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from marketplace.arrays import Floats, Ints
+from marketplace.arrays import Floats
 from serving.arms.settings import OTHERS, Settings
 from serving.exploration import Listing, explored_listing, noop_listing, ranked_listing, shuffle_listing
 
@@ -122,25 +122,12 @@ def deal(
     return Plan(arm, share, settings.floor, experiment, shadow)
 
 
-def listing_of(
-    plan: Plan, score: Floats, creator_ids: np.ndarray, *, top: int, request_id: str, ids_of: Ints | None = None
-) -> Listing:
-    """Whom the plan's arm shows of the candidates, given the score (n,) that its ranker gives each.
-
-    ``ids_of`` (n,): each candidate's place in ``creator_ids``, where that holds others' ids too.
-    """
+def listing_of(plan: Plan, score: Floats, creator_ids: np.ndarray, *, top: int, request_id: str) -> Listing:
+    """Whom the plan's arm shows of the candidates, given the score (n,) that its ranker gives each."""
     if plan.arm == "noop":
-        return noop_listing(creator_ids if ids_of is None else creator_ids[ids_of], top=top)
+        return noop_listing(creator_ids, top=top)
     if plan.arm == "shuffle":
-        return shuffle_listing(len(score), top=top, request_id=request_id)
+        return shuffle_listing(len(creator_ids), top=top, request_id=request_id)
     if plan.share > 0:
-        return explored_listing(
-            score,
-            creator_ids,
-            top=top,
-            share=plan.share,
-            request_id=request_id,
-            floor=plan.floor,
-            ids_of=ids_of,
-        )
-    return ranked_listing(score, creator_ids, top=top, ids_of=ids_of)
+        return explored_listing(score, creator_ids, top=top, share=plan.share, request_id=request_id, floor=plan.floor)
+    return ranked_listing(score, creator_ids, top=top)

@@ -88,23 +88,13 @@ def _digest(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
-def ranked_listing(score: Many, creator_ids: _Ids, *, top: int, ids_of: Ints | None = None) -> Listing:
-    """The ``top`` highest scores, best first; ties by creator_id. Everybody's propensity is 1.
-
-    ``ids_of`` as for `models.ranking.top_rows`.
-    """
-    return _as_ordered(top_rows(score, creator_ids, top=top, ids_of=ids_of))
+def ranked_listing(score: Many, creator_ids: _Ids, *, top: int) -> Listing:
+    """The ``top`` highest scores, best first; ties by creator_id. Everybody's propensity is 1."""
+    return _as_ordered(top_rows(score, creator_ids, top=top))
 
 
 def explored_listing(
-    score: Many,
-    creator_ids: _Ids,
-    *,
-    top: int,
-    share: float,
-    request_id: str,
-    floor: float = FLOOR,
-    ids_of: Ints | None = None,
+    score: Many, creator_ids: _Ids, *, top: int, share: float, request_id: str, floor: float = FLOOR
 ) -> Listing:
     """The highest scores, with ``share`` of the positions drawn from the others (`serving.exploration.draw`).
 
@@ -124,20 +114,17 @@ def explored_listing(
         Decides the draw.
     floor : float
         The uniform part of the draw.
-    ids_of : int64 (n,), optional
-        Each row's place in ``creator_ids``, where that holds others' ids too.
     """
     values, ids = as_floats(score), np.asarray(creator_ids)
     slots = slot_positions(top, share)
     if not slots or values.size <= top:
-        return ranked_listing(values, ids, top=top, ids_of=ids_of)
-    ranked = top_rows(values, ids, top=top - len(slots), ids_of=ids_of)
+        return ranked_listing(values, ids, top=top)
+    ranked = top_rows(values, ids, top=top - len(slots))
     u = int.from_bytes(_digest("explore", request_id)[:8]) / 2.0**64
     # The nearest float to the largest digests is 1 itself.
     drawn = draw_places(values.size, len(ranked), len(slots), u=min(u, 1.0 - 2.0**-53), floor=floor)
-    found = _rows_at(values, ids, drawn.places, ids_of)
-    names = ids[found if ids_of is None else ids_of[found]]
-    mixed = sorted(range(len(slots)), key=lambda one: _digest("slot", request_id, str(names[one])))
+    found = _rows_at(values, ids, drawn.places)
+    mixed = sorted(range(len(slots)), key=lambda one: _digest("slot", request_id, str(ids[found[one]])))
     explored = np.zeros(top, dtype=bool)
     explored[np.array(slots) - 1] = True
     rows, place = np.empty(top, dtype=np.int64), np.empty(top, dtype=np.int64)
@@ -149,7 +136,7 @@ def explored_listing(
     return Listing(rows, explored, propensity, place)
 
 
-def _rows_at(values: Floats, ids: np.ndarray, places: tuple[int, ...], ids_of: Ints | None) -> Ints:
+def _rows_at(values: Floats, ids: np.ndarray, places: tuple[int, ...]) -> Ints:
     """The rows that stand at some places (from 1) of the order by score, ties by creator_id, without sorting all."""
     at = values.size - np.array(places)
     wanted = np.partition(values, np.unique(at))[at]
@@ -157,9 +144,8 @@ def _rows_at(values: Floats, ids: np.ndarray, places: tuple[int, ...], ids_of: I
     for one, (place, value) in enumerate(zip(places, wanted, strict=True)):
         above = int(np.count_nonzero(values > value))
         equal = np.flatnonzero(values == value)
-        if len(equal) > 1:
-            equal = equal[np.argsort(ids[equal if ids_of is None else ids_of[equal]], kind="stable")]
-        rows[one] = equal[place - 1 - above]
+        tied = equal[np.argsort(ids[equal], kind="stable")] if len(equal) > 1 else equal
+        rows[one] = tied[place - 1 - above]
     return rows
 
 

@@ -66,12 +66,6 @@ def test_a_list_explores_without_touching_what_is_ranked(
     again = explored_listing(score[mixed], ids[mixed], top=top, share=share, request_id=request.hex)
     assert ids[mixed][again.rows].tolist() == ids[listing.rows].tolist()
     assert again.propensity.tolist() == listing.propensity.tolist()
-    # And where their ids stand among those of others.
-    among = np.concatenate((["aa", "zz"], ids))
-    same = explored_listing(
-        score, among, top=top, share=share, request_id=request.hex, ids_of=np.arange(2, score.size + 2)
-    )
-    assert same.rows.tolist() == listing.rows.tolist()
 
 
 def test_chances_come_true() -> None:
