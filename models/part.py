@@ -106,10 +106,11 @@ def rank_part(
         among = None
     standings, score = _scores(order, part, brief, rows, shares)
     if top is not None:
-        shown = top_rows(score, ids, top=top, ids_of=rows) if choose is None else choose(score)
+        # Creators lie in the order of their ids, so that rows break ties as ids do.
+        shown = top_rows(score, rows, top=top) if choose is None else choose(score)
         places = np.arange(1, len(shown) + 1)
     else:
-        shown, places = _places_of(chosen or (), score, ids, rows)
+        shown, places = _places_of(chosen or (), score, part, rows)
     lap("score")
     vectors = part.matrix(brief, rows[shown])
     told = predict(bundle, vectors, economics, applied=applied)
@@ -195,14 +196,12 @@ def _scores(order: Floats, part: Snapshot, brief: Brief, rows: Ints, shares: Flo
     return model, score
 
 
-def _places_of(chosen: Sequence[str], score: Floats, ids: np.ndarray, rows: Ints) -> tuple[Ints, Ints]:
+def _places_of(chosen: Sequence[str], score: Floats, part: Snapshot, rows: Ints) -> tuple[Ints, Ints]:
     """The places in ``rows`` of those of ``chosen`` who are candidates, in the order asked; and their positions."""
-    asked = np.array(list(dict.fromkeys(chosen)), dtype=str)
-    at = np.searchsorted(ids, asked)
-    known = np.flatnonzero(at < len(ids))
-    known = known[ids[at[known]] == asked[known]]
-    line = np.minimum(np.searchsorted(rows, at[known]), len(rows) - 1)
-    candidates = rows[line] == at[known]
+    found = (part.rows_of.get(one, -1) for one in dict.fromkeys(chosen))
+    at = np.array([row for row in found if row >= 0], dtype=np.int64)
+    line = np.minimum(np.searchsorted(rows, at), len(rows) - 1)
+    candidates = rows[line] == at
     shown = line[candidates].astype(np.int64)
     # Ties by creator_id, in whose order the rows are.
     better = [np.count_nonzero(score > score[one]) + np.count_nonzero(score[:one] == score[one]) for one in shown]

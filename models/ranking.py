@@ -56,11 +56,8 @@ class RankedCreator:
     others: Mapping[str, float] = field(default_factory=dict)
 
 
-def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int, ids_of: Ints | None = None) -> Ints:
-    """Rows of the ``top`` highest scores, best first; ties by creator_id, so that the rows' order changes nothing.
-
-    ``ids_of`` (n,) int64: each row's place in ``creator_ids``, where that holds others' ids too.
-    """
+def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int) -> Ints:
+    """Rows of the ``top`` highest scores, best first; ties by creator_id, so that the rows' order changes nothing."""
     values, ids = as_floats(score), np.asarray(creator_ids)
     if 0 < top < values.size:
         # Sorting strings is the slow part: only what reaches the last place's score is sorted.
@@ -68,7 +65,7 @@ def top_rows(score: Many, creator_ids: Sequence[str] | np.ndarray, *, top: int, 
         rows = np.flatnonzero(values >= last)
     else:
         rows = np.arange(values.size)
-    order = np.lexsort((ids[rows if ids_of is None else ids_of[rows]], -values[rows]))
+    order = np.lexsort((ids[rows], -values[rows]))
     return rows[order][: max(top, 0)].astype(np.int64)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -122,31 +123,42 @@ def serve(
 @keys.command()
 def create(
     name: Annotated[str, typer.Argument(help="Who the key is for.")],
+    *,
+    scope: Annotated[str, typer.Option(help="What it is for: brand, creator, reviewer, admin or metrics.")] = "brand",
+    brand: Annotated[
+        list[str] | None,
+        typer.Option(help="A brand that the key is for; may be given several times. Left out: all brands."),
+    ] = None,
+    creator: Annotated[str | None, typer.Option(help="With scope creator: whose card the key opens.")] = None,
+    expires: Annotated[str | None, typer.Option(help="A day or instant (UTC) from which on it opens nothing.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, once: only its hash is kept."""
     from serving.keys import create_key
 
-    key, secret = create_key(name)
+    key, secret = create_key(name, scope=scope, brands=brand or (), creator=creator, expires=expires)
     if as_json:
         print(json.dumps({**key.as_dict(), "key": secret}))
         return
     print(secret)
-    print(f"key {key.id} for {key.name}: keep it now, it is not shown again", file=sys.stderr)
+    bound = f" ({key.bound_to})" if key.bound_to else ""
+    print(f"key {key.id} for {key.name}, scope {key.scope}{bound}: keep it now, it is not shown again", file=sys.stderr)
 
 
 @keys.command("list")
 def list_keys(as_json: AsJson = False) -> None:
-    """List the keys, valid and revoked; never the secrets."""
+    """List the keys, valid, expired and revoked, with what each opens; never the secrets."""
     from serving.keys import read_keys
 
-    held = [key.as_dict() for key in read_keys()]
+    held = read_keys()
     if as_json:
-        print(json.dumps(held, indent=2))
+        print(json.dumps([key.as_dict() for key in held], indent=2))
         return
+    now = time.time()
     for key in held:
-        state = f"revoked {key['revoked_at']}" if key["revoked_at"] else "valid"
-        print(f"{key['id']}  {key['name']:<24} made {key['created_at']}  {state}")
+        print(
+            f"{key.id}  {key.name:<24} {key.scope:<8} {key.bound_to or '-':<24} made {key.created_at}  {key.state(now)}"
+        )
     if not held:
         print("no keys yet; `collabrank keys create NAME` makes one", file=sys.stderr)
 

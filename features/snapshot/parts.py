@@ -134,6 +134,10 @@ class SnapshotParts(Shown):
     def __len__(self) -> int:
         return sum(self._sizes.values())
 
+    def size_of(self, market: str) -> int:
+        """How many creators ``market`` has; reads no part."""
+        return self._sizes.get(market, 0)
+
     @property
     def nbytes(self) -> int:
         """Bytes of all parts: what they take in memory, once for all processes that hold them."""

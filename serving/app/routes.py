@@ -17,12 +17,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel
 from starlette.types import Scope
 
+from serving.keys import SCOPES
 from serving.schema import (
     ExplainAnswer,
     ExplainRequest,
@@ -31,13 +32,9 @@ from serving.schema import (
     RankAnswer,
     RankRequest,
 )
+from serving.settings import metrics_need_key
 
-__all__ = ["EVERYONE", "LARGEST", "OPEN", "ROUTES", "SCOPES", "Found", "KeyScope", "Route", "Table"]
-
-KeyScope = Literal["brand", "creator", "reviewer", "admin", "metrics"]
-"""What a key is for. ``admin`` opens every route."""
-
-SCOPES: tuple[str, ...] = get_args(KeyScope)
+__all__ = ["EVERYONE", "LARGEST", "OPEN", "ROUTES", "Found", "Route", "Table", "routes_now"]
 
 OPEN: frozenset[str] = frozenset()
 """The scopes of a route that opens without a key."""
@@ -236,3 +233,8 @@ ROUTES = Table(
     )
 )  # fmt: skip
 """Every route of the service. A new one is a row here, and the code that answers it."""
+
+
+def routes_now() -> Table:
+    """The table, with ``/metrics`` open unless the environment says that it needs a key."""
+    return ROUTES if metrics_need_key() else ROUTES.opened("/metrics")

@@ -1,12 +1,16 @@
 """The BentoML service: three endpoints, a card, the OpenAPI page and three probes behind one door.
 
-A request passes `Answers` (its id, errors in plain words, metrics), `Access` (the
-key) and `Limits` (the body), in this order, before BentoML sees it.
+A request passes `Answers` (its id, errors in plain words, metrics, the audit log),
+`Access` (the route and the key), `Limits` (the body) and `Work` (the key's budget, its
+turn), in this order, before BentoML sees it. `Cors` stands before all of them where
+pages of other origins may ask.
 """
 
 from __future__ import annotations
 
 import functools
+import os
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -17,29 +21,34 @@ from marketplace.laps import lap
 from models.bundle import bundle_folder
 from serving.app.access import Access
 from serving.app.answers import Answers, answered, asked
+from serving.app.cors import Cors
 from serving.app.limits import Limits
 from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
-from serving.app.routes import ROUTES
+from serving.app.routes import routes_now
 from serving.app.watch import DriftWatch
+from serving.app.work import THREADS, Work
 from serving.arms import Arms
+from serving.brands import seen_by
+from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
 from serving.family import end_with_parent
 from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
+from serving.pair import Served
 from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
-from serving.store import Served, Store
+from serving.store import Store
 
 __all__ = ["CreatorRanking", "application"]
 
 
 @bentoml.service(
     name="collabrank",
-    threads=4,
+    threads=THREADS,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     http={"host": "127.0.0.1", "port": 3000, "cors": {"enabled": False}},
@@ -95,6 +104,17 @@ class CreatorRanking:
     async def __is_ready__(self) -> bool:
         return self.store.ready
 
+    @property
+    def seen(self) -> Served:
+        """What is served, as the key that asks now may see it: of a key's own brands alone, where it is bound to some.
+
+        Raises
+        ------
+        BundleError, SnapshotError
+            Nothing usable has been found so far.
+        """
+        return seen_by(self.store.served, asked().key)
+
     @bentoml.api(route="/rank")  # type: ignore[untyped-decorator]
     @answered
     def rank(self, request: RankRequest, /) -> RankAnswer:
@@ -102,10 +122,11 @@ class CreatorRanking:
         lap("parse")
         champion, request_id, key_id = self.store.served, asked().request_id, asked().key_id
         served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
-        answer, line = rank_creators(served, request, request_id=request_id, plan=plan)
+        answer, line = rank_creators(seen_by(served, asked().key), request, request_id=request_id, plan=plan)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         self.meters.arms.labels(plan.arm).inc()
+        _tell(line, answer)
         self._keep(line)
         for arm in plan.shadow:
             self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, key_id, arm))
@@ -122,7 +143,8 @@ class CreatorRanking:
         lap("parse")
         # The arm that answers the brand's rankings explains them, too.
         served, plan = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
-        answer, line = explain_creators(served, request, request_id=asked().request_id)
+        answer, line = explain_creators(seen_by(served, asked().key), request, request_id=asked().request_id)
+        _tell(line, answer)
         self._keep({**line, "arm": plan.arm})
         return answer
 
@@ -138,13 +160,13 @@ class CreatorRanking:
     @answered
     def feedback(self, request: FeedbackRequest, /) -> FeedbackAnswer:
         """Take what came of a creator in an answer; it is in the log when this returns."""
-        repeated = take_feedback(self.log, request, key_id=asked().key_id)
+        repeated = take_feedback(self.log, request, key=asked().key)
         asked().logged = True
         return FeedbackAnswer(request_id=request.request_id, repeated=repeated)
 
     def card(self, creator_id: str) -> dict[str, Any]:
         """One creator's score card, as plain data."""
-        return self.store.served.card(creator_id)
+        return self.seen.card(creator_id)
 
 
 def _running() -> Any:
@@ -154,15 +176,41 @@ def _running() -> Any:
         return None
 
 
+def _tell(line: dict[str, Any], answer: RankAnswer | ExplainAnswer) -> None:
+    """What the audit log says of a ranking."""
+    asked().told |= {
+        "brand_id": line["brief"]["brand_id"],
+        "considered": answer.considered,
+        "returned": len(answer.creators),
+    }
+
+
+def _work() -> float:
+    """The work of the request that is being answered; none while there is nothing to rank with."""
+    now, running = asked(), _running()
+    route = None if now.found is None else now.found.route("POST")
+    if route is None or running is None or not running.store.ready:
+        return 0.0
+    return work_of_body(now.body, running.seen, weight=route.weight)
+
+
+def _buckets() -> Buckets:
+    """The keys' budgets: one for all workers where `collabrank serve` has made a file for them."""
+    shared = os.environ.get(BUDGETS_FILE)
+    return Buckets(Budget.from_environment(), Path(shared) if shared else None)
+
+
 def _meters() -> Meters | None:
     running = _running()
     return None if running is None else running.meters
 
 
 _bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
-_bento.add_asgi_middleware(Answers, meters=_meters, table=lambda: ROUTES.opened("/metrics"))
+_bento.add_asgi_middleware(Cors)
+_bento.add_asgi_middleware(Answers, meters=_meters, table=routes_now)
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
 _bento.add_asgi_middleware(Limits)
+_bento.add_asgi_middleware(Work, work=_work, buckets=_buckets)
 _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
 

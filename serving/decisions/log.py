@@ -120,7 +120,7 @@ class DecisionLog:
         self._ahead = AheadFiles(self.folder / "ahead")
         self._trouble: str | None = None
         self._stalled = False
-        self._shown: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._shown: OrderedDict[str, tuple[str | None, frozenset[str]]] = OrderedDict()
         self._events: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._store: DecisionStore | None = None
         self._opening = threading.Lock()
@@ -221,8 +221,15 @@ class DecisionLog:
         self._count("refused")
         _log.error("decision log: a line of request %s refused, %s", line.get("request_id"), reason)
 
-    def creators_shown(self, request_id: str) -> frozenset[str] | None:
+    def creators_shown(
+        self, request_id: str, *, sees: Callable[[str | None], bool] = lambda _: True
+    ) -> frozenset[str] | None:
         """Who was in the answer of ``request_id``, by whatever worker and however long ago; None for no such request.
+
+        Parameters
+        ----------
+        sees : callable
+            Whether the asker may know of an answer for this brand (None: for none); of others there is no such request.
 
         Raises
         ------
@@ -231,17 +238,17 @@ class DecisionLog:
         """
         recent = self._shown.get(request_id)
         if recent is not None:
-            return recent
+            return recent[1] if sees(recent[0]) else None
         # A line goes from the files into the store: who looks in this order, and again in the store, finds it.
         away: LogError | None = None
         for ahead in (False, True, False):
             if ahead:
                 line = find_ahead(self._ahead.folder, request_id, kinds=("rank", "explain"))
                 if line is not None:
-                    return _creators(line)
+                    return _creators(line) if sees(_brand(line)) else None
                 continue
             try:
-                found = self._answering_store().creators_shown(request_id)
+                found = self._answering_store().creators_shown(request_id, sees=sees)
             except LogError as error:
                 away = error
             else:
@@ -272,7 +279,7 @@ class DecisionLog:
         if line.get("kind") == "feedback":
             self._events[(request_id, str(line.get("creator_id")), str(line.get("event")))] = None
         elif not line.get("shadow"):
-            self._shown[request_id] = _creators(line)
+            self._shown[request_id] = (_brand(line), _creators(line))
         for held in (self._shown, self._events):
             while len(held) > RECENT:
                 held.popitem(last=False)
@@ -349,6 +356,10 @@ class DecisionLog:
     def said(self) -> dict[str, Any]:
         """What ``/readyz`` tells of it: ``kept`` yes or no, ``behind`` in bytes, ``store`` answering yes or no."""
         return {"kept": self.trouble is None, "behind": self.behind, "store": self.store_trouble is None}
+
+
+def _brand(line: Line) -> str | None:
+    return (line.get("brief") or {}).get("brand_id") or None
 
 
 def _creators(line: Line) -> frozenset[str]:

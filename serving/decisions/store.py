@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -227,13 +227,15 @@ class DecisionStore:
         with self._answering(), self._engine.connect() as connection:
             return {row.creator_sha256: row.erased_at for row in connection.execute(sa.select(ERASURES))}
 
-    def creators_shown(self, request_id: str) -> frozenset[str] | None:
-        """Who was in the answer of ``request_id``; None where there is no such request."""
+    def creators_shown(
+        self, request_id: str, *, sees: Callable[[str | None], bool] = lambda _: True
+    ) -> frozenset[str] | None:
+        """Who was in the answer of ``request_id``; None where there is no such request, or ``sees`` not its brand."""
         with self._answering(), self._engine.connect() as connection:
             known = connection.execute(
-                sa.select(DECISIONS.c.kind).where(DECISIONS.c.request_id == request_id, DECISIONS.c.unseen == "")
+                sa.select(DECISIONS.c.brand_id).where(DECISIONS.c.request_id == request_id, DECISIONS.c.unseen == "")
             ).first()
-            if known is None:
+            if known is None or not sees(known[0]):
                 return None
             here = (SHOWN.c.request_id == request_id, SHOWN.c.unseen == "")
             found = connection.execute(sa.select(SHOWN.c.creator_id).where(*here))

@@ -21,7 +21,7 @@ from serving.keys import Keyring, create_key, keys_file, read_keys, revoke_key
 def test_a_key_opens_until_it_is_revoked(home: Path) -> None:
     ring = Keyring()
     key, secret = create_key("brand tool")
-    assert ring.check(secret) == key.id
+    assert ring.check(secret) == key
     revoke_key(key.id)
     with pytest.raises(AccessError, match="unknown or revoked"):
         ring.check(secret)
@@ -106,7 +106,7 @@ def test_keys_made_at_once_are_all_kept(home: Path) -> None:
 def test_the_commands_make_list_and_revoke(home: Path) -> None:
     runner = CliRunner()
     made = json.loads(runner.invoke(app, ["keys", "create", "shop", "--json"]).stdout)
-    assert Keyring().check(made["key"]) == made["id"]
+    assert Keyring().check(made["key"]).id == made["id"]
     listed = json.loads(runner.invoke(app, ["keys", "list", "--json"]).stdout)
     assert [(key["id"], key["name"], key["revoked_at"]) for key in listed] == [(made["id"], "shop", None)]
     assert made["key"] not in runner.invoke(app, ["keys", "list"]).stdout
