@@ -85,7 +85,8 @@ def rank_creators(
 
     def choose(score: Floats) -> Ints:
         nonlocal listing
-        listing = listing_of(plan, score, part.creator_ids, top=request.top, request_id=request_id, ids_of=rows)
+        # Creators lie in the order of their ids, so that rows break ties as ids do.
+        listing = listing_of(plan, score, rows, top=request.top, request_id=request_id)
         return listing.rows
 
     found = rank_part(
