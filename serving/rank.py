@@ -57,12 +57,13 @@ def rank_creators(
         page = Cursor.read(request.cursor, world=world, request=asks)
     rows, filtered_out = part.candidates(brief, asked.filters)
     lap("filter")
-    listing, ids = Listing.empty(), part.creator_ids[rows]
+    listing = Listing.empty()
 
     def choose(score: Floats) -> Ints:
         nonlocal listing
+        # Creators lie in the order of their ids, so that rows break ties as ids do.
         listing = page_of(
-            plan, score, ids, top=request.top, shown=page.shown, first=page.first or request_id, size=page.size
+            plan, score, rows, top=request.top, shown=page.shown, first=page.first or request_id, size=page.size
         )
         return listing.rows
 
@@ -80,7 +81,8 @@ def rank_creators(
             choose=choose,
         )
     ranked = found.creators
-    if not applied:
+    if not applied and plan.arm == "champion":
+        # What is told of lately is the champion's: the others' lists are of other creators, or of another model.
         served.lately.offer(
             len(rows), lambda some: part.matrix(brief, rows[some]), [one.success_probability for one in ranked]
         )

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from marketplace.laps import lap
 from models.bundle import bundle_folder
 from serving.app.access import Access
-from serving.app.answers import Answers, answered, asked
+from serving.app.answers import Answers, Asked, answered, asked
 from serving.app.cors import Cors
 from serving.app.direct import Direct
 from serving.app.limits import Limits
@@ -143,12 +143,14 @@ class CreatorRanking:
         _tell(line, answer)
         self._keep(line)
         for arm in plan.shadow if request.cursor is None else ():  # a cursor is of one arm's order
-            self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, key_id, arm))
+            self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, asked(), arm))
         return answer
 
-    def _shadow(self, champion: Served, request: RankRequest, request_id: str, key_id: str, arm: str) -> None:
-        line = shadow_line(self.arms.served(arm, champion), request, request_id=request_id, arm=arm)
-        self.log.append({**line, "key_id": key_id})
+    def _shadow(self, champion: Served, request: RankRequest, request_id: str, by: Asked, arm: str) -> None:
+        # As the key sees it, whose answer this stands beside.
+        seen = seen_by(self.arms.served(arm, champion), by.key)
+        line = shadow_line(seen, request, request_id=request_id, arm=arm)
+        self.log.append({**line, "key_id": by.key_id})
 
     @bentoml.api(route="/explain")  # type: ignore[untyped-decorator]
     @answered
