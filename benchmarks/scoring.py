@@ -121,8 +121,12 @@ def _timed(
         X *= 1.0 + 0.05 * rng.normal(size=X.shape)
         for place, value in same.items():
             X[:, place] = value
+
+        def own_of(first: int, last: int, places: Any, X: Floats = X) -> Floats:
+            return np.ascontiguousarray(X[first:last].T[places])
+
         began = time.perf_counter()
-        masks = scorer.masks(len(X), lambda a, b, places, X=X: np.ascontiguousarray(X[a:b].T[places]), threads=threads)
+        masks = scorer.masks(len(X), own_of, threads=threads)
         took["masks"] += time.perf_counter() - began
         began = time.perf_counter()
         wanted = np.stack([one.predict(X, raw_score=True, num_threads=threads) for one in heads.values()])
