@@ -1,12 +1,13 @@
 """What one worker scored lately: a few rows of each ranking, and the chances of those shown.
 
-It is bounded, and cheap to add to: 16 rows of a ranking are copied while its request is answered. Whoever wants to know
-how far they have drifted looks later, on a thread of its own.
+It is bounded, and cheap to add to: 16 rows of a ranking are gathered while its request is answered, of two rankings a
+second at most. Whoever wants to know how far they have drifted looks later, on a thread of its own.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,9 @@ ROWS = 16
 RANKINGS = 128
 """Rankings that are kept, the latest."""
 
+SECONDS = 0.5
+"""Between two rankings of which something is kept."""
+
 
 class Lately:
     """The latest rankings of one bundle on one snapshot; may be offered to and read from several threads."""
@@ -30,13 +34,14 @@ class Lately:
         self._kept: deque[tuple[Floats, Floats]] = deque(maxlen=RANKINGS)
         self._lock = threading.Lock()
         self._count = 0
+        self._next = 0.0
 
     def __len__(self) -> int:
-        """How many rankings have been offered in all."""
+        """Of how many rankings something has been kept in all."""
         return self._count
 
     def offer(self, candidates: int, matrix: Callable[[Ints], Floats], shown: Sequence[float]) -> None:
-        """Keep some of a ranking.
+        """Keep some of a ranking, where the one before is long enough ago.
 
         Parameters
         ----------
@@ -47,8 +52,11 @@ class Lately:
         shown : sequence of float
             P(success) of those in the answer.
         """
-        if not candidates:
-            return
+        now = time.monotonic()
+        with self._lock:
+            if not candidates or now < self._next:
+                return
+            self._next = now + SECONDS
         # Another first place each time, so that over many rankings everybody is looked at.
         places = (self._count * 7919 + np.arange(min(ROWS, candidates)) * max(1, candidates // ROWS)) % candidates
         rows = np.array(matrix(places.astype(np.int64)), dtype=np.float64)

@@ -16,6 +16,7 @@ from serving.arms import Plan, page_of
 from serving.briefs import Asked, creators_of, understand
 from serving.cursors import Cursor, digest_of
 from serving.exploration import Listing, Mark
+from serving.lately import Lately
 from serving.schema import (
     Amount,
     CreatorAnswer,
@@ -35,12 +36,13 @@ _ALONE = Plan()
 
 
 def rank_creators(
-    served: Served, request: RankRequest, *, request_id: str, plan: Plan = _ALONE
+    served: Served, request: RankRequest, *, request_id: str, plan: Plan = _ALONE, lately: Lately | None = None
 ) -> tuple[RankAnswer, Line]:
     """The answer of ``/rank``, and its line for the decision log with the vectors that were scored.
 
     ``plan`` says which arm makes the list, whose bundle ``served`` has, and whether slots of it explore; the same
-    request id and plan over the same bundle and snapshot give the same answer.
+    request id and plan over the same bundle and snapshot give the same answer. ``lately`` keeps some of what was
+    scored, where the list is to be shown.
 
     Raises
     ------
@@ -81,9 +83,9 @@ def rank_creators(
             choose=choose,
         )
     ranked = found.creators
-    if not applied and plan.arm == "champion":
+    if lately is not None and not applied and plan.arm == "champion":
         # What is told of lately is the champion's: the others' lists are of other creators, or of another model.
-        served.lately.offer(
+        lately.offer(
             len(rows), lambda some: part.matrix(brief, rows[some]), [one.success_probability for one in ranked]
         )
     usernames = part.usernames

@@ -136,7 +136,8 @@ class CreatorRanking:
     def _ranked(self, request: RankRequest, request_id: str) -> RankAnswer:
         champion, key_id = self.seen, asked().key_id
         served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
-        answer, line = rank_creators(seen_by(served, asked().key), request, request_id=request_id, plan=plan)
+        seen = seen_by(served, asked().key)
+        answer, line = rank_creators(seen, request, request_id=request_id, plan=plan, lately=served.lately)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         self.meters.arms.labels(plan.arm).inc()

@@ -19,7 +19,7 @@ from serving.app.told import ServedMeters
 from serving.app.watch import DriftWatch
 from serving.drift import drift_at_home, drift_of_snapshot
 from serving.lately import RANKINGS, ROWS, Lately
-from serving.rank import rank_creators
+from serving.rank import rank_creators, shadow_line
 from serving.schema import RankRequest
 from serving.store import Served, load_served
 from tests.serving.conftest import promote, tiny_bundle
@@ -38,6 +38,12 @@ def own_reference(served: Served, change: str = "") -> Reference:
     if change:
         X[:, served.bundle.signals.index(change)] /= 1000.0
     return Reference.of(served.bundle.signals, Sample(X, {}, np.array(briefs)))
+
+
+@pytest.fixture(autouse=True)
+def every_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left out for having come too soon."""
+    monkeypatch.setattr("serving.lately.SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -64,7 +70,7 @@ def test_a_bundle_that_remembers_nothing_says_so(served_home: Path) -> None:
 def ask(served: Served, **told: Any) -> tuple[Any, Any]:
     campaign = list(served.snapshot.campaigns)[-1]
     request = RankRequest.model_validate({"campaign_id": campaign, "top": 10, "explain": False, **told})
-    return rank_creators(served, request, request_id="0" * 32)
+    return rank_creators(served, request, request_id="0" * 32, lately=served.lately)
 
 
 def test_what_was_scored_is_kept_a_few_rows_of_each_and_bounded(remembering: Served) -> None:
@@ -81,6 +87,21 @@ def test_what_was_scored_is_kept_a_few_rows_of_each_and_bounded(remembering: Ser
     assert len(set(ranking.tolist())) == RANKINGS
     # Over many rankings everybody is looked at, not the same few.
     assert len(np.unique(X[:, remembering.bundle.signals.index("follower_count_last")])) > 5 * ROWS
+
+
+def test_what_is_not_shown_is_not_kept(remembering: Served) -> None:
+    campaign = list(remembering.snapshot.campaigns)[-1]
+    request = RankRequest.model_validate({"campaign_id": campaign, "top": 10})
+    shadow_line(remembering, request, request_id="0" * 32, arm="noop")
+    assert remembering.lately.rows() is None
+
+
+def test_under_load_a_few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.lately.SECONDS", 3600.0)
+    lately, gathered = Lately(), []
+    for _ in range(50):
+        lately.offer(100, lambda places: gathered.append(places) or np.zeros((len(places), 2)), [0.5])
+    assert len(lately) == len(gathered) == 1
 
 
 def test_nobody_to_rank_leaves_nothing() -> None:
