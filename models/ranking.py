@@ -15,9 +15,10 @@ from models.economics import CURRENCY, Economics, Terms
 from models.explain import Reason
 from models.explain import explain as reasons_of
 from models.predict import Predictions, predict
-from models.score import combine, standing
+from models.score import combine
+from models.score import standing as standing_of
 
-__all__ = ["MoneyInterval", "RankedCreator", "differing", "places_of", "positions", "rank", "top_rows"]
+__all__ = ["MoneyInterval", "RankedCreator", "differing", "positions", "rank", "ranked_creator", "top_rows"]
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,6 @@ def positions(score: Many, creator_ids: Sequence[str] | np.ndarray) -> Ints:
     values = as_floats(score)
     places = np.empty(values.size, dtype=np.int64)
     places[top_rows(values, creator_ids, top=values.size)] = np.arange(1, values.size + 1)
-    return places
-
-
-def places_of(score: Many, creator_ids: Sequence[str] | np.ndarray, rows: Sequence[int] | Ints) -> Ints:
-    """The places of some ``rows`` among all, as `positions` counts them, without sorting all. int64 (len(rows),)."""
-    values, ids = as_floats(score), np.asarray(creator_ids)
-    places = np.empty(len(rows), dtype=np.int64)
-    for at, row in enumerate(rows):
-        ties = np.flatnonzero(values == values[row])
-        places[at] = 1 + np.count_nonzero(values > values[row]) + np.count_nonzero(ids[ties] < ids[row])
     return places
 
 
@@ -153,7 +144,7 @@ def rank(
         )
     economics = brief if isinstance(brief, Economics) else Economics.of(brief)
     predictions = predict(bundle, matrix, economics, applied=applied)
-    standings = standing(predictions.order)
+    standings = standing_of(predictions.order)
     score = combine(
         predictions.order,
         values,
@@ -168,31 +159,57 @@ def rank(
     if explain and len(rows):
         reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)
         lap("explain")
-    ranked = []
-    for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
-        one = _numbers(predictions, row)
-        ranked.append(
-            RankedCreator(
-                creator_id=str(ids[row]),
-                row=row,
-                position=place,
-                score=float(score[row]),
-                standing=float(standings[row]),
-                utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
-                success_probability=one["success_probability"],
-                accept_probability=one["accept"],
-                deliver_probability=one["deliver"],
-                lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
-                attributed=one["attributed"],
-                indices={
-                    name: None if np.isnan(value) else float(value)
-                    for name, value in zip(bundle.index_names, values[row], strict=True)
-                },
-                reasons=tuple(why),
-                others={name: one[name] for name in predictions.others},
-            )
+    return [
+        ranked_creator(
+            bundle,
+            predictions,
+            row,
+            creator_id=str(ids[row]),
+            row=row,
+            position=place,
+            score=float(score[row]),
+            standing=float(standings[row]),
+            indices=values[row],
+            reasons=why,
         )
-    return ranked
+        for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1)
+    ]
+
+
+def ranked_creator(
+    bundle: Bundle,
+    predictions: Predictions,
+    line: int,
+    *,
+    creator_id: str,
+    row: int,
+    position: int,
+    score: float,
+    standing: float,
+    indices: Floats,
+    reasons: Sequence[Reason],
+) -> RankedCreator:
+    """The creator whose ``predictions`` stand in ``line``, and whose ``indices`` (n_indices,) these are."""
+    one = _numbers(predictions, line)
+    return RankedCreator(
+        creator_id=creator_id,
+        row=row,
+        position=position,
+        score=score,
+        standing=standing,
+        utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
+        success_probability=one["success_probability"],
+        accept_probability=one["accept"],
+        deliver_probability=one["deliver"],
+        lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
+        attributed=one["attributed"],
+        indices={
+            name: None if np.isnan(value) else float(value)
+            for name, value in zip(bundle.index_names, indices, strict=True)
+        },
+        reasons=tuple(reasons),
+        others={name: one[name] for name in predictions.others},
+    )
 
 
 def _numbers(predictions: Predictions, row: int) -> dict[str, float]:

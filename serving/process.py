@@ -127,9 +127,9 @@ def _guard_metrics(holder: socket.socket) -> None:
 
 
 def _look_first() -> None:
-    from serving.trial import try_out
+    from serving.trial import note_passed, try_out
 
-    try_out(state_folder("bundle"), state_folder("snapshot"))
+    note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 
 def _listen(holder: socket.socket, workers: int) -> None:

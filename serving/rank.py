@@ -1,16 +1,15 @@
-"""One brief's answer: filter the snapshot, gather the candidates' columns, score once, explain those returned."""
+"""One brief's answer: filter the snapshot, score the candidates once, explain those returned."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
 from features.briefs import Brief
 from marketplace.arrays import Floats, Ints
 from marketplace.laps import lap
-from models.ranking import RankedCreator, places_of, rank
+from models.part import rank_part
+from models.ranking import RankedCreator
 from serving.arms import Plan, page_of
 from serving.briefs import Asked, creators_of, understand
 from serving.cursors import Cursor, digest_of
@@ -56,34 +55,37 @@ def rank_creators(
         page = Cursor.read(request.cursor, world=world, request=asks)
     rows, filtered_out = part.candidates(brief, asked.filters)
     lap("filter")
-    matrix = part.matrix(brief, rows)
-    lap("gather")
-    ranked: list[RankedCreator] = []
-    ids = part.creator_ids[rows]
     listing = Listing.empty()
 
     def choose(score: Floats) -> Ints:
         nonlocal listing
         listing = page_of(
-            plan, score, ids, top=request.top, shown=page.shown, first=page.first or request_id, size=page.size
+            plan,
+            score,
+            part.creator_ids[rows],
+            top=request.top,
+            shown=page.shown,
+            first=page.first or request_id,
+            size=page.size,
         )
         return listing.rows
 
-    if page.shown < len(rows):
-        ranked = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            ids,
-            brief,
-            top=request.top,
-            weights=request.weights,
-            explain=request.explain,
-            applied=applied,
-            choose=choose,
-        )
+    found = rank_part(
+        bundle,
+        part,
+        brief,
+        rows,
+        top=request.top,
+        weights=request.weights,
+        why=request.explain,
+        applied=applied,
+        choose=choose,
+    )
+    ranked = found.creators
     if not applied:
-        served.lately.offer(len(rows), matrix.__getitem__, [one.success_probability for one in ranked])
+        served.lately.offer(
+            len(rows), lambda some: part.matrix(brief, rows[some]), [one.success_probability for one in ranked]
+        )
     usernames = part.usernames
     marks = listing.marks(plan.arm)
     ranked = [replace(one, position=page.shown + one.position) for one in ranked]
@@ -111,7 +113,7 @@ def rank_creators(
         "considered": len(rows),
         "filtered_out": filtered_out,
         "unknown_applicants": asked.unknown_applicants,
-        "creators": [{**one, **mark} for one, mark in zip(_scored(ranked, matrix), marks, strict=True)],
+        "creators": [{**one, **mark} for one, mark in zip(_scored(ranked, found.vectors), marks, strict=True)],
         "shadow": False,
         **plan.as_dict(),
     }
@@ -142,32 +144,10 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     brief, part = asked.brief, asked.part
     rows, _ = part.candidates(brief, {})
     lap("filter")
-    matrix = part.matrix(brief, rows)
-    lap("gather")
     asked_for, unknown = creators_of(part, request.creator_ids)
-    ids = part.creator_ids[rows]
-    row_of = {str(ids[row]): row for row in np.flatnonzero(np.isin(ids, asked_for)).tolist()}
-    chosen = [row_of[name] for name in asked_for if name in row_of]
-    places: Ints = np.empty(0, dtype=np.int64)
-
-    def those(score: Floats) -> Ints:
-        nonlocal places
-        places = places_of(score, ids, chosen)
-        return np.array(chosen, dtype=np.int64)
-
-    shown: list[RankedCreator] = []
-    if chosen:
-        shown = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            ids,
-            brief,
-            top=len(chosen),
-            weights=request.weights,
-            choose=those,
-        )
-        shown = [replace(one, position=place) for one, place in zip(shown, places.tolist(), strict=True)]
+    found = rank_part(bundle, part, brief, rows, chosen=asked_for, weights=request.weights)
+    shown = found.creators
+    eligible = {one.creator_id for one in shown}
     usernames = part.usernames
     answer = ExplainAnswer(
         request_id=request_id,
@@ -176,10 +156,10 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
-        not_eligible=[*(name for name in asked_for if name not in row_of), *unknown],
+        not_eligible=[*(name for name in asked_for if name not in eligible), *unknown],
         warnings=asked.warnings,
     )
-    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, matrix)}
+    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, found.vectors)}
     return answer, line
 
 
@@ -251,8 +231,7 @@ def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brie
     }
 
 
-def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
-    # The rows are copied: the line is written later, when the matrix is gone.
+def _scored(ranked: list[RankedCreator], vectors: Floats) -> list[Line]:
     return [
         {
             "creator_id": one.creator_id,
@@ -264,7 +243,7 @@ def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
             "utility": one.utility.expected,
             "standing": one.standing,
             "indices": list(one.indices.values()),
-            "vector": matrix[one.row].copy(),
+            "vector": vector,
         }
-        for one in ranked
+        for one, vector in zip(ranked, vectors, strict=True)
     ]

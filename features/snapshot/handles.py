@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
+from features.snapshot.text import TextColumn
 from marketplace.arrays import Ints
 
 __all__ = ["Handles", "bare"]
@@ -24,27 +25,26 @@ class Handles:
 
     Parameters
     ----------
-    usernames : text (n,)
+    usernames : TextColumn (n,)
         Empty where not known.
     """
 
-    def __init__(self, usernames: npt.NDArray[np.str_]) -> None:
+    def __init__(self, usernames: TextColumn) -> None:
         self._usernames = usernames
-        there = np.flatnonzero(usernames != "")
-        lower = np.strings.encode(np.strings.lower(usernames[there]), "utf-8")
-        order = np.argsort(lower, kind="stable")
-        self._sorted, self._rows = lower[order], there[order].astype(np.int64)
+        lower = [name.lower().encode("utf-8", "surrogatepass") for name in usernames]
+        rows = sorted((row for row, name in enumerate(lower) if name), key=lower.__getitem__)
+        self._rows: Ints = np.array(rows, dtype=np.int64)
+        # One text behind the other: no name is as wide as the longest.
+        self._content = b"".join(lower[row] for row in rows)
+        self._starts = np.cumsum([0, *(len(lower[row]) for row in rows)])
 
     def rows_of(self, handles: Iterable[str]) -> dict[str, Ints]:
         """The rows of each handle that somebody has, ascending; those of the same case alone, where there are any."""
-        asked = list(dict.fromkeys(handles))
-        if not asked or not len(self._sorted):
-            return {}
-        wanted = np.array([bare(one).encode("utf-8", "replace") for one in asked])
-        starts, stops = (np.searchsorted(self._sorted, wanted, side=side) for side in ("left", "right"))
         found: dict[str, Ints] = {}
-        for name, start, stop in zip(asked, starts.tolist(), stops.tolist(), strict=True):
-            if start < stop:
+        for name in dict.fromkeys(handles):
+            wanted = bare(name).encode("utf-8", "surrogatepass")
+            start, stop = self._place(wanted), self._place(wanted + b"\x00")
+            if wanted and start < stop:
                 rows = np.sort(self._rows[start:stop])
                 same = rows[self._usernames[rows] == name.removeprefix("@")]
                 found[name] = same if len(same) else rows
@@ -52,7 +52,12 @@ class Handles:
 
     def beginning_with(self, prefix: str) -> Ints:
         """The rows whose handle begins with ``prefix`` in any case, in the order of handles, then of rows."""
-        start = bare(prefix).encode("utf-8", "replace")
-        first = int(np.searchsorted(self._sorted, np.bytes_(start), side="left"))
-        last = int(np.searchsorted(self._sorted, np.bytes_(start + _LAST), side="left"))
-        return self._rows[first:last]
+        start = bare(prefix).encode("utf-8", "surrogatepass")
+        return self._rows[self._place(start) : self._place(start + _LAST)]
+
+    def _place(self, text: bytes) -> int:
+        """Of the first handle that is not before ``text``."""
+        return bisect_left(range(len(self._rows)), text, key=self._bytes)
+
+    def _bytes(self, place: int) -> bytes:
+        return self._content[int(self._starts[place]) : int(self._starts[place + 1])]

@@ -44,6 +44,7 @@ __all__ = [
     "REFERENCE",
     "SIGNATURE",
     "bundle_folder",
+    "bundle_sha256",
     "challenger_folder",
     "load_bundle",
     "save_bundle",
@@ -169,6 +170,22 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
     except (TypeError, AttributeError, ValueError, BriefError, lgb.basic.LightGBMError) as reason:
         raise _wrong(folder, "a manifest whose parts fit", f"{type(reason).__name__}: {reason}") from reason
     return replace(bundle, golden=check_golden(bundle, _parsed(files[GOLDEN], GOLDEN)))
+
+
+def bundle_sha256(folder: str | Path) -> str:
+    """SHA-256 (hex) of the manifest in ``folder``, unverified: the `fingerprint` of what `load_bundle` would read.
+
+    Raises
+    ------
+    BundleError
+        There is no manifest that can be read.
+    """
+    folder = Path(folder)
+    try:
+        with HeldFolder(folder) as held:
+            return hashlib.sha256(held.read(MANIFEST, _MAX_MANIFEST)).hexdigest()
+    except OSError as reason:
+        raise _wrong(folder, f"the file {MANIFEST}", _said(reason)) from reason
 
 
 def _heads_of(content: Mapping[str, Any], folder: Path) -> list[str]:

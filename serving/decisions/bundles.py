@@ -58,9 +58,9 @@ def keep_bundle(source: Path, fingerprint: str) -> bool:
 
 
 def drop_bundles(wanted: set[str]) -> int:
-    """Remove the kept bundles that are not ``wanted``, and not the one that is served now; how many."""
-    served = bundle_folder() / _MANIFEST
-    keep = {*wanted, hashlib.sha256(served.read_bytes()).hexdigest()} if served.is_file() else wanted
+    """Remove the kept bundles that are not ``wanted``, and not those that are in use now; how many."""
+    in_use = (bundle_folder() / _MANIFEST, state_folder("challenger") / _MANIFEST)
+    keep = wanted | {hashlib.sha256(path.read_bytes()).hexdigest() for path in in_use if path.is_file()}
     folders = [one for one in kept_bundles().glob("*") if one.name not in keep]
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

@@ -43,10 +43,11 @@ def test_what_cannot_be_kept_stops_nothing(home: Path) -> None:
     assert not keep_bundle(home / "served", digest)
 
 
-def test_those_that_no_answer_is_left_of_are_dropped_and_the_served_one_is_not(home: Path) -> None:
+def test_those_that_no_answer_is_left_of_are_dropped_and_those_in_use_are_not(home: Path) -> None:
     digests = [bundle(home / f"served{n}", b"%d" % n) for n in range(4)]
     for number, digest in enumerate(digests):
         assert keep_bundle(home / f"served{number}", digest)
     shutil.copytree(home / "served3", home / "var" / "bundle")
-    assert drop_bundles({digests[1]}) == 2
-    assert {one.name for one in kept_bundles().iterdir()} == {digests[1], digests[3]}
+    shutil.copytree(home / "served2", home / "var" / "challenger")
+    assert drop_bundles({digests[1]}) == 1
+    assert {one.name for one in kept_bundles().iterdir()} == set(digests[1:])
