@@ -18,15 +18,7 @@ from models.predict import Predictions, predict
 from models.score import combine
 from models.score import standing as standing_of
 
-__all__ = [
-    "MoneyInterval",
-    "RankedCreator",
-    "differing",
-    "positions",
-    "rank",
-    "ranked_creator",
-    "top_rows",
-]
+__all__ = ["MoneyInterval", "RankedCreator", "differing", "positions", "rank", "ranked_creator", "top_rows"]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 import numpy as np
@@ -30,25 +31,20 @@ class Handles:
 
     def __init__(self, usernames: TextColumn) -> None:
         self._usernames = usernames
-        there = np.flatnonzero(usernames != "")
-        texts = usernames[there]
-        if texts.dtype == object:  # one very long handle among short ones: not every row as wide as it
-            lower = np.array([str(text).lower().encode("utf-8", "surrogatepass") for text in texts], dtype=object)
-        else:
-            lower = np.strings.encode(np.strings.lower(texts), "utf-8", "surrogatepass")
-        order = np.argsort(lower, kind="stable")
-        self._sorted, self._rows = lower[order], there[order].astype(np.int64)
+        lower = [name.lower().encode("utf-8", "surrogatepass") for name in usernames]
+        rows = sorted((row for row, name in enumerate(lower) if name), key=lower.__getitem__)
+        self._rows: Ints = np.array(rows, dtype=np.int64)
+        # One text behind the other: no name is as wide as the longest.
+        self._content = b"".join(lower[row] for row in rows)
+        self._starts = np.cumsum([0, *(len(lower[row]) for row in rows)])
 
     def rows_of(self, handles: Iterable[str]) -> dict[str, Ints]:
         """The rows of each handle that somebody has, ascending; those of the same case alone, where there are any."""
-        asked = list(dict.fromkeys(handles))
-        if not asked or not len(self._sorted):
-            return {}
-        wanted = np.array([bare(one).encode("utf-8", "surrogatepass") for one in asked])
-        starts, stops = (np.searchsorted(self._sorted, wanted, side=side) for side in ("left", "right"))
         found: dict[str, Ints] = {}
-        for name, start, stop in zip(asked, starts.tolist(), stops.tolist(), strict=True):
-            if start < stop:
+        for name in dict.fromkeys(handles):
+            wanted = bare(name).encode("utf-8", "surrogatepass")
+            start, stop = self._place(wanted), self._place(wanted + b"\x00")
+            if wanted and start < stop:
                 rows = np.sort(self._rows[start:stop])
                 same = rows[self._usernames[rows] == name.removeprefix("@")]
                 found[name] = same if len(same) else rows
@@ -57,6 +53,11 @@ class Handles:
     def beginning_with(self, prefix: str) -> Ints:
         """The rows whose handle begins with ``prefix`` in any case, in the order of handles, then of rows."""
         start = bare(prefix).encode("utf-8", "surrogatepass")
-        first = int(np.searchsorted(self._sorted, np.bytes_(start), side="left"))
-        last = int(np.searchsorted(self._sorted, np.bytes_(start + _LAST), side="left"))
-        return self._rows[first:last]
+        return self._rows[self._place(start) : self._place(start + _LAST)]
+
+    def _place(self, text: bytes) -> int:
+        """Of the first handle that is not before ``text``."""
+        return bisect_left(range(len(self._rows)), text, key=self._bytes)
+
+    def _bytes(self, place: int) -> bytes:
+        return self._content[int(self._starts[place]) : int(self._starts[place + 1])]

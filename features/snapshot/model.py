@@ -191,8 +191,8 @@ class Snapshot(Shown):
     @cached_property
     def known(self) -> Known:
         """What is known by name here, and what is usual: what a brief written out is doubted by."""
-        return Known(self.catalogue, self.category_ids, self.brand_ids, set(self.arrays.languages.tolist()),
-                     self.campaigns)  # fmt: skip
+        spoken = self.arrays.languages.distinct()[0]
+        return Known(self.catalogue, self.category_ids, self.brand_ids, spoken, self.campaigns)
 
     @cached_property
     def handles(self) -> Handles:

@@ -34,6 +34,8 @@ def page_of(
     size : int
         How many the first page was asked for.
     """
+    if shown >= len(score):
+        return Listing.empty()
     if not shown:
         return listing_of(plan, score, creator_ids, top=top, request_id=first)
     if plan.arm in BASELINES:
