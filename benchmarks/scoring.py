@@ -14,14 +14,14 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.serving import TREES, made_up_bundle
-from marketplace.arrays import Floats, Ints
+from marketplace.arrays import Floats
 
 __all__ = ["main"]
 
@@ -121,8 +121,12 @@ def _timed(
         X *= 1.0 + 0.05 * rng.normal(size=X.shape)
         for place, value in same.items():
             X[:, place] = value
+
+        def own_of(first: int, last: int, places: Any, X: Floats = X) -> Floats:
+            return np.ascontiguousarray(X[first:last].T[places])
+
         began = time.perf_counter()
-        masks = scorer.masks(len(X), _columns_of(X), threads=threads)
+        masks = scorer.masks(len(X), own_of, threads=threads)
         took["masks"] += time.perf_counter() - began
         began = time.perf_counter()
         wanted = np.stack([one.predict(X, raw_score=True, num_threads=threads) for one in heads.values()])
@@ -158,11 +162,6 @@ def _timed(
         "nodes": len(forest.feature),
         "same_bits": equal,
     }
-
-
-def _columns_of(X: Floats) -> Callable[[int, int, Ints], Floats]:
-    """What masks are made of: some columns of rows a to b, one a line."""
-    return lambda a, b, places: np.ascontiguousarray(X[a:b].T[places])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from models.explain import Reason, explain
 from models.predict import order_of, predict, thread_count
 from models.ranking import RankedCreator, differing, ranked_creator, top_rows
 from models.score import blend, checked_weights, standing
-from models.scoring import CHUNK, Prepared, prepared, share
+from models.scoring import CHUNK, ENOUGH_OFTEN, Prepared, prepared, share, worth_compiling
 
 __all__ = ["Ranking", "rank_part"]
 
@@ -90,17 +90,16 @@ def rank_part(
         return Ranking([], np.zeros((0, len(bundle.signals))))
     economics = Economics.of(brief)
     shares = checked_weights(bundle.weights if weights is None else weights, bundle.index_names)
-    ready = prepared(
-        bundle, part, _own(bundle), len(part), _creators(part, bundle), threads=thread_count()
-    )  # fmt: skip
+    ready = _ready(bundle, part)
     columns = part.columns(brief, rows)
-    near = part.matrix(brief, rows[columns.apart])
+    near = np.zeros((0, len(bundle.signals)))
     if ready is None:
         matrix = part.matrix(brief, rows)
         order = predict(bundle, matrix, economics, applied=applied).order
         among: Flags | None = differing(matrix)
     else:
         order = _order(bundle, ready, columns, economics, applied=applied)
+        near = part.matrix(brief, rows[columns.apart])
         if len(near):
             order[columns.apart] = predict(bundle, near, economics, applied=applied).order
         among = None
@@ -138,6 +137,14 @@ def rank_part(
         for line, (row, place) in enumerate(zip(shown.tolist(), places.tolist(), strict=True))
     ]
     return Ranking(creators, vectors)
+
+
+def _ready(bundle: Bundle, part: Snapshot) -> Prepared | None:
+    """The part's scorer; None where LightGBM must score, or does so soon enough."""
+    trees = sum(int(head.num_trees()) for head in bundle.heads.values())
+    if not worth_compiling(len(part), trees, enough=ENOUGH_OFTEN):
+        return None
+    return prepared(bundle, part, _own(bundle), len(part), _creators(part, bundle), threads=thread_count())
 
 
 def _own(bundle: Bundle) -> Ints:

@@ -213,7 +213,7 @@ def report(
     from serving.experiment import experiment_report, read_money
 
     found = experiment_report(
-        read_decisions(),
+        read_decisions(vectors=False),
         experiment=name,
         days=days,
         alpha=alpha,

@@ -127,8 +127,10 @@ def _guard_metrics(holder: socket.socket) -> None:
 
 
 def _look_first() -> None:
+    from serving.arms import read_settings
     from serving.trial import note_passed, try_out
 
+    read_settings()
     note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 

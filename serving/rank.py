@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from features.briefs import Brief
 from marketplace.arrays import Floats, Ints
-from marketplace.errors import BriefError
 from marketplace.laps import lap
-from models.part import rank_part
+from models.part import Ranking, rank_part
 from models.ranking import RankedCreator
-from serving.arms import Plan, listing_of
+from serving.arms import Plan, page_of
+from serving.briefs import Asked, creators_of, understand
+from serving.cursors import Cursor, digest_of
 from serving.exploration import Listing, Mark
 from serving.lately import Lately
-from serving.problems import refusal
 from serving.schema import (
     Amount,
     CreatorAnswer,
@@ -27,33 +29,10 @@ from serving.schema import (
 )
 from serving.store import Served
 
-__all__ = ["brief_of", "explain_creators", "rank_creators", "shadow_line"]
+__all__ = ["explain_creators", "rank_creators", "shadow_line"]
 
 Line = dict[str, Any]
 _ALONE = Plan()
-
-
-def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:
-    """The brief that is asked about: the snapshot's own, or the one written out, completed from the snapshot.
-
-    Raises
-    ------
-    BriefError
-        The campaign is not known (404), or the brief cannot be completed (400).
-    """
-    if request.campaign_id is not None:
-        brief = served.snapshot.campaigns.get(request.campaign_id)
-        if brief is None:
-            raise refusal(
-                404,
-                "a campaign that the snapshot knows",
-                received=repr(request.campaign_id),
-                look="`collabrank snapshot DIR` for a newer snapshot, or send the brief itself as `brief`",
-            )
-        return brief
-    if request.brief is None:
-        raise BriefError("exactly one of 'campaign_id' and 'brief'", received="neither", look="/docs.json")
-    return served.snapshot.complete(request.brief.model_dump())
 
 
 def rank_creators(
@@ -71,47 +50,52 @@ def rank_creators(
         The request cannot be ranked as asked.
     """
     bundle = served.bundle
-    brief = brief_of(served, request)
-    filters = request.filters.model_dump(exclude_none=True)
+    asked = understand(served, request)
+    brief, part = asked.brief, asked.part
     applied = request.applicants is not None
-    unknown: list[str] = []
-    if request.applicants is not None:
-        chosen = set(filters.get("include_only_creator_ids", request.applicants))
-        filters["include_only_creator_ids"] = [one for one in request.applicants if one in chosen]
-        brief = replace(brief, has_free_sample=True)
-        unknown = [one for one in dict.fromkeys(request.applicants) if served.snapshot.market_of(one) is None]
-    part = served.snapshot.of_market(brief.market)
-    rows, filtered_out = part.candidates(brief, filters)
+    world, asks = _world(served, plan), _asks(request, asked)
+    page = Cursor(0, world, asks, first=request_id, size=request.top)
+    if request.cursor is not None:
+        page = Cursor.read(request.cursor, world=world, request=asks)
+    rows, filtered_out = part.candidates(brief, asked.filters)
     lap("filter")
     listing = Listing.empty()
 
     def choose(score: Floats) -> Ints:
         nonlocal listing
-        listing = listing_of(plan, score, part.creator_ids[rows], top=request.top, request_id=request_id)
+        # Creators lie in the order of their ids, so that rows break ties as ids do.
+        listing = page_of(
+            plan, score, rows, top=request.top, shown=page.shown, first=page.first or request_id, size=page.size
+        )
         return listing.rows
 
-    found = rank_part(
-        bundle,
-        part,
-        brief,
-        rows,
-        top=request.top,
-        weights=request.weights,
-        why=request.explain,
-        applied=applied,
-        choose=choose,
-    )
+    found = Ranking([], np.zeros((0, len(bundle.signals))))
+    if page.shown < len(rows):
+        found = rank_part(
+            bundle,
+            part,
+            brief,
+            rows,
+            top=request.top,
+            weights=request.weights,
+            why=request.explain,
+            applied=applied,
+            choose=choose,
+        )
     ranked = found.creators
-    if lately is not None and not applied:
+    if lately is not None and not applied and plan.arm == "champion":
+        # What is told of lately is the champion's: the others' lists are of other creators, or of another model.
         lately.offer(
             len(rows), lambda some: part.matrix(brief, rows[some]), [one.success_probability for one in ranked]
         )
     usernames = part.usernames
     marks = listing.marks(plan.arm)
+    ranked = [replace(one, position=page.shown + one.position) for one in ranked]
     creators = [
         _creator(one, usernames[rows[one.row]], one.position, applied=applied, mark=mark)
         for one, mark in zip(ranked, marks, strict=True)
     ]
+    page = replace(page, shown=page.shown + len(creators))
     answer = RankAnswer(
         request_id=request_id,
         model_version=bundle.model_version,
@@ -119,8 +103,10 @@ def rank_creators(
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         filtered_out=filtered_out,
-        unknown_applicants=unknown,
+        unknown_applicants=asked.unknown_applicants,
+        warnings=asked.warnings,
         creators=creators,
+        next_cursor=page.text() if creators and page.shown < len(rows) else None,
     )
     line = _line("rank", served, request, brief, request_id=request_id) | {
         "top": request.top,
@@ -128,7 +114,7 @@ def rank_creators(
         "candidates": request.candidates,
         "considered": len(rows),
         "filtered_out": filtered_out,
-        "unknown_applicants": unknown,
+        "unknown_applicants": asked.unknown_applicants,
         "creators": [{**one, **mark} for one, mark in zip(_scored(ranked, found.vectors), marks, strict=True)],
         "shadow": False,
         **plan.as_dict(),
@@ -156,11 +142,11 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         The request cannot be ranked as asked.
     """
     bundle = served.bundle
-    brief = brief_of(served, request)
-    part = served.snapshot.of_market(brief.market)
+    asked = understand(served, request)
+    brief, part = asked.brief, asked.part
     rows, _ = part.candidates(brief, {})
     lap("filter")
-    asked_for = list(dict.fromkeys(request.creator_ids))
+    asked_for, unknown = creators_of(part, request.creator_ids)
     found = rank_part(bundle, part, brief, rows, chosen=asked_for, weights=request.weights)
     shown = found.creators
     eligible = {one.creator_id for one in shown}
@@ -172,10 +158,35 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
-        not_eligible=[name for name in asked_for if name not in eligible],
+        not_eligible=[*(name for name in asked_for if name not in eligible), *unknown],
+        warnings=asked.warnings,
     )
     line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, found.vectors)}
     return answer, line
+
+
+def _world(served: Served, plan: Plan) -> str:
+    """What decides the order beside what is asked: the model and the snapshot, by their bytes, and who explores."""
+    return digest_of(
+        {
+            "bundle": served.bundle.fingerprint,
+            "snapshot": served.snapshot.fingerprint,
+            "plan": [plan.arm, plan.share, plan.floor],
+        }
+    )
+
+
+def _asks(request: RankRequest, asked: Asked) -> str:
+    """What is asked that decides the order."""
+    return digest_of(
+        {
+            "brief": asked.brief.as_dict(),
+            "filters": asked.filters,
+            "weights": request.weights,
+            "applied": request.applicants is not None,
+            "exploration": request.exploration,
+        }
+    )
 
 
 def _creator(

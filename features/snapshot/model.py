@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.briefs import Brief, Catalogue, brief_columns
+from features.briefs import Brief, Catalogue, Known, brief_columns
 from features.conversion import CONVERSION_SIGNALS, Conversion
 from features.facts import FACTS
 from features.indices import CATEGORY_INDEX, INDEX_NAMES, IndexFrame, ScoreCard, score_card
 from features.signals import PRODUCT_SUMS, SIGNALS, brief_signals, names_of
 from features.snapshot.columns import BriefColumns, Tables
+from features.snapshot.handles import Handles
 from features.snapshot.sparse import Sparse
 from features.snapshot.text import Rows, TextColumn
 from marketplace.arrays import Flags, Floats, Ints
@@ -181,6 +182,22 @@ class Snapshot(Shown):
     def rows_of(self) -> Mapping[str, int]:
         """Each creator's row."""
         return Rows(self.arrays.creator_ids)
+
+    @property
+    def followers(self) -> Floats:
+        """Followers at the latest reading, float64 (n,); NaN where not known."""
+        return self._followers
+
+    @cached_property
+    def known(self) -> Known:
+        """What is known by name here, and what is usual: what a brief written out is doubted by."""
+        spoken = self.arrays.languages.distinct()[0]
+        return Known(self.catalogue, self.category_ids, self.brand_ids, spoken, self.campaigns)
+
+    @cached_property
+    def handles(self) -> Handles:
+        """The creators by username."""
+        return Handles(self.arrays.usernames)
 
     def complete(self, body: Mapping[str, Any]) -> Brief:
         """A brief written out by hand, completed from the catalogue (see `Catalogue.complete` for the errors)."""

@@ -7,12 +7,13 @@ rules out, and what the two together do. The first is worked out once for all br
 from __future__ import annotations
 
 from models.scoring.forest import Forest, forest_of
-from models.scoring.kept import Prepared, plain_scorer, prepared, worth_compiling
+from models.scoring.kept import ENOUGH_OFTEN, Prepared, plain_scorer, prepared, worth_compiling
 from models.scoring.scorer import CHUNK, Plan, Scorer, share
 from models.scoring.states import Masks
 
 __all__ = [
     "CHUNK",
+    "ENOUGH_OFTEN",
     "Forest",
     "Masks",
     "Plan",

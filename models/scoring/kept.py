@@ -22,12 +22,15 @@ from models.scoring.kernels import compiled_score
 from models.scoring.scorer import Scorer
 from models.scoring.states import Masks
 
-__all__ = ["Prepared", "plain_scorer", "prepared", "worth_compiling"]
+__all__ = ["ENOUGH_OFTEN", "ENOUGH_ONCE", "Prepared", "plain_scorer", "prepared", "worth_compiling"]
 
 _log = logging.getLogger("collabrank.scoring")
 
-_ENOUGH = 10**9
-"""Rows x trees from which on compiling costs less time than it saves."""
+ENOUGH_ONCE = 10**9
+"""Rows x trees from which on compiling costs less time than it saves at once."""
+
+ENOUGH_OFTEN = 2 * 10**6
+"""The same where brief follows brief: a few thousand creators."""
 
 _NONE = np.zeros(0, dtype=np.int64)
 
@@ -44,9 +47,9 @@ class Prepared:
     masks: Masks
 
 
-def worth_compiling(rows: int, trees: int) -> bool:
+def worth_compiling(rows: int, trees: int, *, enough: int = ENOUGH_ONCE) -> bool:
     """Whether so many rows are scored sooner so than by LightGBM: when the loops are compiled, or will pay for it."""
-    return compiled_score.cache_info().currsize > 0 or rows * trees >= _ENOUGH
+    return compiled_score.cache_info().currsize > 0 or rows * trees >= enough
 
 
 def plain_scorer(heads: Mapping[str, Any]) -> Scorer | None:

@@ -2,8 +2,9 @@
 
 A request passes `Answers` (its id, errors in plain words, metrics, the audit log),
 `Access` (the route and the key), `Limits` (the body) and `Work` (the key's budget, its
-turn), in this order, before BentoML sees it. `Cors` stands before all of them where
-pages of other origins may ask.
+turn), in this order; then `Direct` hands what has a body to the service's method, and
+BentoML answers the rest. `Cors` stands before all of them where pages of other origins
+may ask.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from starlette.types import ASGIApp
 from marketplace.laps import lap
 from models.bundle import bundle_folder
 from serving.app.access import Access
-from serving.app.answers import Answers, answered, asked
+from serving.app.answers import Answers, Asked, answered, asked
 from serving.app.cors import Cors
+from serving.app.direct import Direct
 from serving.app.limits import Limits
 from serving.app.meters import Meters
 from serving.app.pages import pages
@@ -30,8 +32,10 @@ from serving.app.routes import routes_now
 from serving.app.watch import DriftWatch
 from serving.app.work import THREADS, Work
 from serving.arms import Arms
+from serving.batch import BatchAnswer, BatchRequest, rank_each
 from serving.brands import seen_by
 from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
+from serving.creators import CreatorsAnswer, CreatorsQuery, creator_named, find_creators
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
 from serving.family import end_with_parent
 from serving.feedback import take_feedback
@@ -120,23 +124,34 @@ class CreatorRanking:
     def rank(self, request: RankRequest, /) -> RankAnswer:
         """Rank the eligible creators for a brief."""
         lap("parse")
-        champion, request_id, key_id = self.store.served, asked().request_id, asked().key_id
+        return self._ranked(request, asked().request_id)
+
+    @bentoml.api(route="/rank/batch")  # type: ignore[untyped-decorator]
+    @answered
+    def rank_batch(self, request: BatchRequest, /) -> BatchAnswer:
+        """Rank for many briefs, each answered or refused by itself."""
+        lap("parse")
+        return rank_each(request, self._ranked, request_id=asked().request_id)
+
+    def _ranked(self, request: RankRequest, request_id: str) -> RankAnswer:
+        champion, key_id = self.seen, asked().key_id
         served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
-        answer, line = rank_creators(
-            seen_by(served, asked().key), request, request_id=request_id, plan=plan, lately=served.lately
-        )
+        seen = seen_by(served, asked().key)
+        answer, line = rank_creators(seen, request, request_id=request_id, plan=plan, lately=served.lately)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
         self.meters.arms.labels(plan.arm).inc()
         _tell(line, answer)
         self._keep(line)
-        for arm in plan.shadow:
-            self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, key_id, arm))
+        for arm in plan.shadow if request.cursor is None else ():  # a cursor is of one arm's order
+            self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, asked(), arm))
         return answer
 
-    def _shadow(self, champion: Served, request: RankRequest, request_id: str, key_id: str, arm: str) -> None:
-        line = shadow_line(self.arms.served(arm, champion), request, request_id=request_id, arm=arm)
-        self.log.append({**line, "key_id": key_id})
+    def _shadow(self, champion: Served, request: RankRequest, request_id: str, by: Asked, arm: str) -> None:
+        # As the key sees it, whose answer this stands beside.
+        seen = seen_by(self.arms.served(arm, champion), by.key)
+        line = shadow_line(seen, request, request_id=request_id, arm=arm)
+        self.log.append({**line, "key_id": by.key_id})
 
     @bentoml.api(route="/explain")  # type: ignore[untyped-decorator]
     @answered
@@ -144,8 +159,8 @@ class CreatorRanking:
         """Say why creators stand where they stand."""
         lap("parse")
         # The arm that answers the brand's rankings explains them, too.
-        served, plan = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
-        answer, line = explain_creators(seen_by(served, asked().key), request, request_id=asked().request_id)
+        served, plan = self.arms.plan(self.seen, request, request_id=asked().request_id, key_id=asked().key_id)
+        answer, line = explain_creators(served, request, request_id=asked().request_id)
         _tell(line, answer)
         self._keep({**line, "arm": plan.arm})
         return answer
@@ -153,7 +168,9 @@ class CreatorRanking:
     def _keep(self, line: dict[str, Any]) -> None:
         """Log an answer; whether that worked is in its header, or it is refused where the log is required."""
         lap("serialise")
-        asked().logged = kept = self.log.keep({**line, "key_id": asked().key_id})
+        now = asked()
+        kept = self.log.keep({**line, "key_id": now.key_id})
+        now.logged = kept and now.logged is not False  # of a batch, all of it
         lap("log")
         if self.log_required:
             require_log(kept)
@@ -166,9 +183,14 @@ class CreatorRanking:
         asked().logged = True
         return FeedbackAnswer(request_id=request.request_id, repeated=repeated)
 
+    def find_creators(self, query: CreatorsQuery) -> CreatorsAnswer:
+        """Creators by username, or by how it begins."""
+        return find_creators(self.seen, query, request_id=asked().request_id)
+
     def card(self, creator_id: str) -> dict[str, Any]:
-        """One creator's score card, as plain data."""
-        return self.seen.card(creator_id)
+        """One creator's score card, as plain data; by id, or else by username."""
+        served = self.seen
+        return served.card(creator_named(served, creator_id))
 
 
 def _running() -> Any:
@@ -179,11 +201,12 @@ def _running() -> Any:
 
 
 def _tell(line: dict[str, Any], answer: RankAnswer | ExplainAnswer) -> None:
-    """What the audit log says of a ranking."""
-    asked().told |= {
+    """What the audit log says of a ranking; of several, their sums."""
+    told = asked().told
+    told |= {
         "brand_id": line["brief"]["brand_id"],
-        "considered": answer.considered,
-        "returned": len(answer.creators),
+        "considered": told.get("considered", 0) + answer.considered,
+        "returned": told.get("returned", 0) + len(answer.creators),
     }
 
 
@@ -213,6 +236,7 @@ _bento.add_asgi_middleware(Answers, meters=_meters, table=routes_now)
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
 _bento.add_asgi_middleware(Limits)
 _bento.add_asgi_middleware(Work, work=_work, buckets=_buckets)
+_bento.add_asgi_middleware(Direct, service=_running, threads=THREADS)
 _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serving.arms.challenger import Challenger
+from serving.arms.pages import page_of
 from serving.arms.plan import ARMS, BASELINES, Plan, deal, listing_of, position_of
 from serving.arms.service import Arms
 from serving.arms.settings import Settings, SettingsFile, read_settings, settings_path
@@ -19,6 +20,7 @@ __all__ = [
     "Shadows",
     "deal",
     "listing_of",
+    "page_of",
     "position_of",
     "read_settings",
     "settings_path",

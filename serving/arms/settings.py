@@ -204,14 +204,15 @@ def _shares(table: Mapping[str, Any], where: str, problems: list[str]) -> Mappin
 class SettingsFile:
     """The settings as they stand now: the file is looked at once a second at most, when it is asked for.
 
-    A file that is wrong when the service starts leaves the defaults; one that becomes wrong leaves what held before.
-    Either is said in the service's log, once for each state of the file, and in `refused`.
+    While a file is wrong what held before goes on; where none held before, nothing explores and the champion answers
+    alone, for nobody knows what the file was to switch off. It is said in the service's log, once for each state of
+    the file, and in `refused`.
     """
 
     def __init__(self, path: Path | None = None, *, seconds: float = _SECONDS) -> None:
         self._path = settings_path() if path is None else path
         self._seconds = seconds
-        self._settings = Settings()
+        self._settings = Settings(share=0.0)
         self._seen: object = ()
         self._next = 0.0
         self._lock = threading.Lock()

@@ -59,6 +59,10 @@ class Listing:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def after(self, shown: int) -> Listing:
+        """The list without its first ``shown``."""
+        return Listing(self.rows[shown:], self.explored[shown:], self.propensity[shown:], self.place[shown:])
+
     @classmethod
     def empty(cls) -> Listing:
         """Nobody."""
@@ -140,16 +144,12 @@ def _rows_at(values: Floats, ids: np.ndarray, places: tuple[int, ...]) -> Ints:
     """The rows that stand at some places (from 1) of the order by score, ties by creator_id, without sorting all."""
     at = values.size - np.array(places)
     wanted = np.partition(values, np.unique(at))[at]
-    levels = np.unique(wanted)
-    # Where each value lies among the wanted ones: what is at or below a level is not above it.
-    lies = np.searchsorted(levels, values, side="left")
-    above = values.size - np.cumsum(np.bincount(lies, minlength=levels.size + 1))
     rows = np.empty(len(places), dtype=np.int64)
     for one, (place, value) in enumerate(zip(places, wanted, strict=True)):
-        level = int(np.searchsorted(levels, value))
-        equal = np.flatnonzero((lies == level) & (values == value))
+        above = int(np.count_nonzero(values > value))
+        equal = np.flatnonzero(values == value)
         tied = equal[np.argsort(ids[equal], kind="stable")] if len(equal) > 1 else equal
-        rows[one] = tied[place - 1 - above[level]]
+        rows[one] = tied[place - 1 - above]
     return rows
 
 

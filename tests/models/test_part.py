@@ -21,6 +21,7 @@ from models.part import rank_part
 from models.predict import predict
 from models.ranking import positions, rank
 from models.score import combine
+from models.scoring.kernels import compiled_score
 from models.stage import Stage
 
 SCALE = Scale(
@@ -33,6 +34,12 @@ SCALE = Scale(
         Term("accept_rate_ever", 0.01, 0.9, 0.1, 0.2, odds=True),
     )
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """So few creators are scored from masks where the loops are compiled already."""
+    compiled_score()
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +167,17 @@ def test_a_model_that_is_not_taken_is_left_to_lightgbm(
     assert "LightGBM itself" in caplog.text
     wanted = rank(other, part.matrix(brief, rows), part.indices(brief, rows), part.creator_ids[rows], brief, top=20)
     same(found, wanted)
+
+
+def test_a_few_creators_are_left_to_lightgbm_until_the_loops_are_compiled(
+    part: Snapshot, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = list(part.campaigns.values())[-1]
+    rows, _ = part.candidates(brief, {})
+    wanted = rank_part(bundle, part, brief, rows, top=20).creators
+    monkeypatch.setattr("models.part.worth_compiling", lambda *_, **__: False)
+    monkeypatch.setattr("models.part.prepared", None)
+    same(rank_part(bundle, part, brief, rows, top=20).creators, wanted)
 
 
 def test_it_must_be_told_whom_to_return(part: Snapshot, bundle: Bundle) -> None:

@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,7 @@ def target(prepared: Path, campaign: dict[str, Any], tmp_path_factory: pytest.Te
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    patience = {"HEADER_SECONDS": "2", "ANSWER_SECONDS": "2"}
+    patience = {"HEADER_SECONDS": "2", "ANSWER_SECONDS": "2", "LARGE_WORK": "1500"}
     command = [sys.executable, "-m", "collabrank", "serve"]
     log = home / "service.log"
     with open(log, "wb") as out:
@@ -322,6 +324,35 @@ def test_silent_and_half_spoken_connections_do_not_shut_others_out(target: Targe
     for wire in wires:
         wire.close()
     wait_for(lambda: descriptors(target) < 60, seconds=20)
+
+
+def test_eight_who_ask_for_everything_do_not_hold_up_one_who_asks_for_little(target: Target) -> None:
+    until = time.monotonic() + 6
+    headers = {"X-API-Key": target.key}
+
+    def ask(top: int) -> tuple[int, float]:
+        began = time.monotonic()
+        body = {"campaign_id": target.campaign, "top": top, "explain": top > 1}
+        answer = httpx.post(f"{target.url}/rank", json=body, headers=headers, timeout=60)
+        return answer.status_code, time.monotonic() - began
+
+    def hammer(_: int) -> list[tuple[int, float]]:
+        asked = []
+        while time.monotonic() < until:
+            asked.append(ask(1000))
+        return asked
+
+    with ThreadPoolExecutor(8) as pool:
+        hammering = [pool.submit(hammer, n) for n in range(8)]
+        time.sleep(0.5)
+        small = []
+        while time.monotonic() < until:
+            small.append(ask(1))
+    large = [one for each in hammering for one in each.result()]
+    assert {status for status, _ in small} == {200}
+    assert {status for status, _ in large} <= {200, 503}
+    # The large wait for each other, the small for none of them.
+    assert statistics.median(took for _, took in small) < 0.6 * statistics.median(took for _, took in large)
 
 
 def test_nothing_secret_and_nothing_of_a_body_is_logged_and_no_fault_happened(target: Target) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from marketplace.errors import HomeError
 from serving.arms.settings import Settings, SettingsFile, read_settings, settings_path
+from serving.process import run
 
 WHOLE = """
 [exploration]
@@ -111,3 +112,23 @@ def test_a_change_takes_hold_and_a_mistake_leaves_what_held(tmp_path: Path) -> N
     path.unlink()
     assert file.now.share == 0.1
     assert file.refused is None
+
+
+def test_a_file_that_is_wrong_from_the_start_switches_nothing_on(tmp_path: Path) -> None:
+    path = tmp_path / "exploration.toml"
+    path.write_text("[exploration]\nshare = 0.0.\n")
+    file = SettingsFile(path, seconds=0.0)
+    assert file.now == Settings(share=0.0)
+    assert file.refused is not None
+
+
+def test_serve_and_doctor_look_at_the_file(home: Path) -> None:
+    from collabrank.doctor import findings
+
+    path = settings_path()
+    told = {one.name: one for one in findings()}["arms"]
+    assert (told.ok, told.seen) == (True, "10 % of the places explore, no challenger")
+    path.write_text("[split]\nchallenger = 2\n")
+    assert not {one.name: one for one in findings()}["arms"].ok
+    with pytest.raises(HomeError, match=r"split\.challenger"):
+        run(host="127.0.0.1", port=0, workers=1, wait=False)

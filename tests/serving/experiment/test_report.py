@@ -212,7 +212,7 @@ def test_the_command_prints_and_gives_json(home: Path, tmp_path: Path, monkeypat
     lines = marketplace_lines(
         brands=30, requests=60, seed=7, settings=Settings(split={"noop": 0.4}), challenger=np.zeros(150), worth=WORTH
     )
-    monkeypatch.setattr("serving.decisions.read_decisions", lambda: iter(lines))
+    monkeypatch.setattr("serving.decisions.read_decisions", lambda **_: iter(lines))
     money = tmp_path / "money.csv"
     first = lines[0]
     money.write_text(f"request_id,creator_id,usd\n{first['request_id']},{first['creators'][0]['creator_id']},60\n")
