@@ -54,6 +54,7 @@ def require_sound(snapshot: Snapshot, where: Path, market: str | None = None) ->
         **_frame("influence", snapshot.influence, n * kinds),
         **_sparse("brand", arrays, len(snapshot.brand_ids), n, brand),
         **_sparse("product", arrays, len(snapshot.product_ids), n, len(PRODUCT_SUMS)),
+        **{name: _names(getattr(snapshot, name)) for name in ("category_ids", "brand_ids", "product_ids")},
         "conversion": snapshot.conversion is None or snapshot.conversion.fits(),
         "elsewhere": snapshot.elsewhere >= 0,
     }
@@ -73,6 +74,10 @@ def damaged(where: Path, what: str) -> SnapshotError:
 
 def _is(array: Any, kind: str, shape: tuple[int, ...]) -> bool:
     return str(array.dtype) == kind and array.shape == shape
+
+
+def _names(names: tuple[object, ...]) -> bool:
+    return all(isinstance(one, str) for one in names) and len(set(names)) == len(names)
 
 
 def _frame(name: str, frame: IndexFrame, rows: int) -> dict[str, bool]:

@@ -157,6 +157,15 @@ def test_a_write_that_fails_leaves_the_old_snapshot(whole, folder, tmp_path, mon
     assert [entry.name for entry in tmp_path.iterdir()] == ["snapshot"]
 
 
+@pytest.mark.parametrize("names", [[["a"]], [None], [7], ["a", "a"], {"a": 1}])
+def test_names_that_are_none_are_refused_though_signed(folder, tmp_path, names):
+    path = tmp_path / "snapshot"
+    shutil.copytree(folder, path)
+    resign(path, {"brand_ids": names})
+    with pytest.raises(SnapshotError, match="brand"):
+        load_snapshot(path, SIGNER.public_key).read_all()
+
+
 def test_a_damaged_part_is_refused_and_the_others_are_not(folder, tmp_path, whole):
     path = tmp_path / "snapshot"
     shutil.copytree(folder, path)
