@@ -134,7 +134,8 @@ class CreatorRanking:
         return rank_each(request, self._ranked, request_id=asked().request_id)
 
     def _ranked(self, request: RankRequest, request_id: str) -> RankAnswer:
-        champion, key_id = self.seen, asked().key_id
+        # The arms go by what is served, which is one thing for all keys; the ranking by what this key may see of it.
+        champion, key_id = self.store.served, asked().key_id
         served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
         seen = seen_by(served, asked().key)
         answer, line = rank_creators(seen, request, request_id=request_id, plan=plan, lately=served.lately)
@@ -159,8 +160,8 @@ class CreatorRanking:
         """Say why creators stand where they stand."""
         lap("parse")
         # The arm that answers the brand's rankings explains them, too.
-        served, plan = self.arms.plan(self.seen, request, request_id=asked().request_id, key_id=asked().key_id)
-        answer, line = explain_creators(served, request, request_id=asked().request_id)
+        served, plan = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
+        answer, line = explain_creators(seen_by(served, asked().key), request, request_id=asked().request_id)
         _tell(line, answer)
         self._keep({**line, "arm": plan.arm})
         return answer
