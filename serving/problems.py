@@ -50,8 +50,8 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 def _bound(value: Any) -> str:
     """A number as one would write it, an instant as ISO 8601."""
-    if isinstance(value, datetime):
-        return value.isoformat()
+    if not isinstance(value, int | float):
+        return value.isoformat() if isinstance(value, datetime) else str(value)
     return f"{int(value):,}" if float(value).is_integer() else f"{value:g}"
 
 

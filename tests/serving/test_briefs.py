@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from marketplace.errors import BriefError
 from serving.briefs import creators_of, understand
+from serving.problems import in_plain_words
 from serving.rank import explain_creators, rank_creators
 from serving.schema import ExplainRequest, RankRequest
 from serving.store import Served, load_served
@@ -114,6 +117,16 @@ def test_creators_are_known_by_username_too(served: Served, fair: dict[str, Any]
     )
     assert [one.creator_id for one in explained.creators] == [ids[1]]
     assert explained.not_eligible == ["nobody"]
+
+
+def test_an_instant_out_of_all_bounds_is_refused_in_words() -> None:
+    for text in ("0284-07-18T01:39:44.007-16:51", "9999-12-31T23:59:59Z"):
+        body = {"brief": {"market": "US", "commission_rate": 0.1, "ends_at": text}}
+        with pytest.raises(ValidationError) as found:
+            RankRequest.model_validate_json(json.dumps(body))
+        [problem] = in_plain_words(found.value, RankRequest).problems
+        assert problem.field == "brief.ends_at"
+        assert "2" in problem.expected
 
 
 def test_over_http_problems_stand_beside_the_first_ones_words(process: Any) -> None:
