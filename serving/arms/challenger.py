@@ -45,7 +45,8 @@ class Challenger:
         self._seconds = seconds
         self._on_load = on_load
         self._bundle: Bundle | None = None
-        self._beside: tuple[Served, Bundle, Served | None] | None = None
+        self._made: Served | None = None
+        self._verdict: tuple[tuple[str, str, tuple[str, ...]], bool] | None = None
         self._seen: object = None
         self.refused: CollabrankError | None = None
         self._stop = threading.Event()
@@ -64,25 +65,34 @@ class Challenger:
 
     def beside(self, champion: Served) -> Served | None:
         """The challenger over the champion's snapshot; None where there is none, or it is the champion itself."""
-        bundle, known = self._bundle, self._beside
-        if bundle is None:
+        bundle, made = self._bundle, self._made
+        if bundle is None or not self._takes_part(champion, bundle):
             return None
-        if known is None or known[0] is not champion or known[1] is not bundle:
-            known = self._beside = (champion, bundle, self._over(champion, bundle))
-        return known[2]
+        if made is None or made.bundle is not bundle or made.snapshot is not champion.snapshot:
+            made = self._made = Served(bundle, champion.snapshot)
+        return made
 
-    def _over(self, champion: Served, bundle: Bundle) -> Served | None:
+    def _takes_part(self, champion: Served, bundle: Bundle) -> bool:
+        """Looked at once for each two bundles and kind of snapshot, whatever part of the snapshot a key may see."""
+        names = tuple(champion.snapshot.signal_names)
+        asked = (champion.bundle.fingerprint, bundle.fingerprint, names)
+        known = self._verdict
+        if known is None or known[0] != asked:
+            known = self._verdict = (asked, self._fits(champion, bundle))
+        return known[1]
+
+    def _fits(self, champion: Served, bundle: Bundle) -> bool:
         if bundle.fingerprint == champion.bundle.fingerprint:
             _log.info("the challenger is the champion itself: it takes no part")
-            return None
+            return False
         try:
             check_fit(bundle, champion.snapshot)
         except CollabrankError as error:
             self.refused = error
             _log.error("the challenger takes no part: %s", error)
-            return None
+            return False
         self.refused = None
-        return Served(bundle, champion.snapshot)
+        return True
 
     def look(self) -> bool:
         """Look at the disk once; True where something has changed."""

@@ -91,7 +91,8 @@ def read_history(
     Parameters
     ----------
     lines : iterable of mapping
-        The decision log's, as `serving.decisions.read_decisions` gives them, in any order.
+        The decision log's, as `serving.decisions.read_decisions` gives them, in any order. Later pages of a list are
+        left out: what is compared is what a brief was answered with first.
     days : int
         The window.
     as_of : datetime
@@ -111,7 +112,7 @@ def read_history(
         if line["kind"] == "feedback":
             at = line.get("at")
             events.append((line["request_id"], line["creator_id"], line["event"], logged if not at else _instant(at)))
-        elif line["kind"] == "rank":
+        elif line["kind"] == "rank" and not (line.get("request") or {}).get("cursor"):
             if line.get("shadow"):
                 names = frozenset(one["creator_id"] for one in line["creators"])
                 unseen.setdefault(line["request_id"], {})[line["arm"]] = names

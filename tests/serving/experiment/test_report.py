@@ -172,7 +172,8 @@ def test_only_requests_of_age_count_and_only_what_came_in_time() -> None:
         feedback("never asked", shown, START),
         feedback(old["request_id"], shown, START + timedelta(days=1), "OPENED"),
     ]
-    asked, younger = read_history([*told, young, old], days=28, as_of=LATER)
+    page = {**old, "request_id": "page", "request": {"cursor": "1"}}
+    asked, younger = read_history([*told, young, page, old], days=28, as_of=LATER)
     assert (len(asked), younger) == (1, 1)
     assert asked[0].total("accepted") == 1.0
     assert read_history([*told, young, old], days=28, as_of=START)[0] == []
