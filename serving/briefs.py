@@ -68,6 +68,10 @@ def understand(served: Served, request: RankRequest | ExplainRequest) -> Asked:
     if request.brief is not None:
         found = doubts_of(request.brief.model_dump(), brief, _known(served, part))
         doubts += [replace(one, field=f"brief.{one.field}") for one in found]
+        if served.snapshot.catalogue is not part.catalogue:
+            # A product that this key may not see says nothing here: the part knows who sold it, and would tell.
+            own = served.snapshot.catalogue.products
+            brief = replace(brief, product_ids=tuple(one for one in brief.product_ids if one in own))
     filters: dict[str, Any] = {}
     strangers: list[str] = []
     if isinstance(request, RankRequest):

@@ -104,14 +104,24 @@ def test_a_brief_in_another_brands_name_is_refused_known_or_not(
 
 
 def test_another_brands_product_is_an_unknown_product(
-    asker: TestClient, campaigns: list[dict[str, Any]], brand: str
+    asker: TestClient, campaigns: list[dict[str, Any]], brand: str, small_market: Path
 ) -> None:
     other = next(one for one in campaigns if one["brand_id"] != brand and len(one["product_ids"]))
     product = str(other["product_ids"][0])
-    theirs = asker.post("/rank", json={"brief": brief(other, product_ids=[product])})
-    nowhere = asker.post("/rank", json={"brief": brief(other, product_ids=["pr_nowhere"])})
+    theirs, nowhere = (
+        asker.post("/rank", json={"brief": brief(other, product_ids=[one]), "exploration": False, "top": 1000})
+        for one in (product, "pr_nowhere")
+    )
     assert theirs.status_code == nowhere.status_code
-    assert plain(theirs).replace(product, "NAME") == plain(nowhere).replace("pr_nowhere", "NAME")
+    said = [{**answer.json(), "request_id": ""} for answer in (theirs, nowhere)]
+    products = open_marketplace(small_market).frame("products")
+    own_products = set(products.loc[products["brand_id"] == brand, "product_id"])
+    for answer in said:
+        (doubt,) = answer["warnings"]
+        # What is near a name is sought among the key's own.
+        assert set(doubt.pop("closest")) <= own_products
+        doubt["message"] = doubt["message"].replace(product, "NAME").replace("pr_nowhere", "NAME")
+    assert said[0] == said[1]
     mine = next(one for one in campaigns if one["brand_id"] == brand and len(one["product_ids"]))
     own = asker.post("/rank", json={"brief": brief(mine, product_ids=[str(mine["product_ids"][0])]), "top": 1})
     assert own.status_code == 200, own.text
@@ -145,6 +155,19 @@ def test_a_batch_sees_no_more_than_its_key(asker: TestClient, campaigns: list[di
     assert [one["status"] for one in answer.json()["items"]] == [200, 404, 404]
     asks.append({"brief": brief(other, brand_id=other["brand_id"]), "top": 1})
     assert asker.post("/rank/batch", json={"requests": asks}).status_code == 403
+
+
+def test_who_sold_another_brands_product_is_not_told(
+    asker: TestClient, campaigns: list[dict[str, Any]], brand: str
+) -> None:
+    other = next(one for one in campaigns if one["brand_id"] != brand and len(one["product_ids"]))
+    asked = brief(other, category_id=other["category_id"], margin_rate=0.4, price=20.0, currency="USD")
+    said = []
+    for products in ([str(one) for one in other["product_ids"]], ["pr_nowhere"]):
+        answer = asker.post("/rank", json={"brief": {**asked, "product_ids": products}, "exploration": False})
+        assert answer.status_code == 200, answer.text
+        said.append([(one["creator_id"], one["lift"], one["reasons"]) for one in answer.json()["creators"]])
+    assert said[0] == said[1]
 
 
 def test_feedback_on_another_brands_answer_is_on_one_that_does_not_exist(
