@@ -12,7 +12,7 @@ from collabrank.doctor import findings
 from serving.keys import create_key, keys_file
 
 NAMES = [
-    "python", "cores", "libraries", "home", "snapshot", "bundle", "mlflow", "keys", "served", "decisions",
+    "python", "cores", "libraries", "home", "snapshot", "bundle", "mlflow", "keys", "served", "arms", "decisions",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from marketplace.tables import Marketplace
 @pytest.mark.parametrize(("learned_until", "measured"), [("2025-03-01", True), ("2025-03-02", False)])
 def test_a_champion_is_not_measured_on_campaigns_that_it_learned_from(learned_until, measured, monkeypatch):
     bundle = SimpleNamespace(model_version="4", as_of=learned_until)
-    monkeypatch.setattr(training.pipeline, "aliased", lambda _store, _alias: SimpleNamespace(number=4))
+    monkeypatch.setattr(training.pipeline, "champion_of", lambda _store, _ledger: SimpleNamespace(number=4))
     monkeypatch.setattr(training.pipeline, "load_champion", lambda: bundle)
     found = training.pipeline._current_champion(None, cutoff=pd.Timestamp("2025-03-01", tz="UTC"))
     assert found == ({4: bundle} if measured else {})

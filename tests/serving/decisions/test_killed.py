@@ -32,7 +32,7 @@ def started(home: Path, port: int) -> subprocess.Popen[bytes]:
             stderr=out,
             start_new_session=True,
         )
-    for _ in range(1200):
+    for _ in range(3600):
         assert running.poll() is None, (home / "service.log").read_text()
         try:
             if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200:

@@ -256,7 +256,7 @@ def test_a_champion_of_other_signals_is_refused_everywhere(champion_home, once, 
     ):
         with pytest.raises(BundleError, match="signals of contract"):
             ask()
-    monkeypatch.setattr(pipeline, "aliased", lambda *_: SimpleNamespace(number=1))
+    monkeypatch.setattr(pipeline, "champion_of", lambda *_: SimpleNamespace(number=1))
     assert pipeline._current_champion(None, cutoff=pd.Timestamp("2100-01-01", tz="UTC")) == {}
     assert [(one.ok, "signals of contract" in one.seen) for one in findings() if one.name == "bundle"] == [
         (False, True)

@@ -17,12 +17,12 @@ from marketplace.errors import BundleError, GateError
 from marketplace.signature import read_signer
 from marketplace.state import state_folder
 from models.bundle.champion import load_champion
-from models.bundle.disk import save_bundle
+from models.bundle.disk import bundle_folder, save_bundle
 from training.commands import app
 from training.pipeline import train
 from training.priors.stated import stated_prior
 from training.tracking.promotion import promote
-from training.tracking.registry import BASIS, CHAMPION, MODEL_NAME, aliased, newest
+from training.tracking.registry import BASIS, CHAMPION, aliased, newest
 from training.tracking.store import open_store
 
 
@@ -71,21 +71,21 @@ def test_who_accepts_and_who_sells_rank_first(shop_home, three_campaigns):
     assert any("Raises the chance of acceptance" in reason["text"] for reason in first["reasons"])
 
 
-def test_a_version_on_a_basis_takes_the_place_of_another_and_of_none_with_heads(shop_home):
+def test_a_version_on_a_basis_takes_the_place_of_another_and_of_none_with_heads(shop_home, three_campaigns):
     store = open_store()
     before = aliased(store, CHAMPION)
-    made = store.client.get_model_version(MODEL_NAME, str(before.number))
     for _ in range(2):
-        store.client.create_model_version(MODEL_NAME, source=made.source, run_id=made.run_id, tags=made.tags)
+        train(three_campaigns)
     done = promote(before.number + 1)
     assert done.previous == before.number
     assert "on a basis too" in done.checks[0].figures
     # Had the champion heads of its own, the gate would weigh the two, and the shop has nothing to be weighed by.
-    store.client.delete_model_version_tag(MODEL_NAME, str(done.version), BASIS)
+    served, signer = load_champion(), read_signer(state_folder("keys"))
+    save_bundle(dataclasses.replace(served, basis=None), bundle_folder(), signer)
     with pytest.raises(GateError):
         promote()
     assert aliased(store, CHAMPION).number == done.version
-    store.client.set_model_version_tag(MODEL_NAME, str(done.version), BASIS, made.tags[BASIS])
+    save_bundle(served, bundle_folder(), signer)
 
 
 def test_another_bundle_may_be_the_prior_and_one_of_other_signals_is_refused(

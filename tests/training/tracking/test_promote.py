@@ -284,8 +284,9 @@ def test_a_refused_model_is_not_promoted_by_whoever_can_change_the_store(store):
     rewrite(store, version, glowing())
     with pytest.raises(GateError, match="changed since, or is another model's"):
         promote(store=store)
-    (artifacts(store, version) / "evidence.json").unlink()
-    (artifacts(store, version) / "evidence.json").symlink_to("/dev/zero")
+    evidence = artifacts(store, version) / "evidence.json"
+    evidence.unlink()
+    evidence.symlink_to("/dev/zero")
     with pytest.raises(CollabrankError):
         promote(store=store)
     assert aliased(store, CHAMPION) is None
