@@ -1,4 +1,5 @@
-# Everything below needs Python 3.11 or newer and make; the rest is installed into .venv.
+# Everything below needs Python 3.11 or newer and make; the rest is installed into .venv, each file held against the
+# hash that bootstrap.lock and requirements.lock state.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,15 +7,18 @@ export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	--python $(BIN)/python
+
 .PHONY: install demo test test-all serve ui notebooks bench lint lock docs clean
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: requirements.lock bootstrap.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r bootstrap.lock
+	$(BIN)/uv pip install --quiet --require-hashes --only-binary :all: --compile-bytecode --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: install
@@ -45,8 +49,8 @@ lint: install
 	$(BIN)/lint-imports --no-cache
 
 lock:
-	$(BIN)/uv pip compile --quiet --upgrade --extra dev --no-emit-index-url --no-header --no-annotate \
-		--no-emit-package collabrank --python $(BIN)/python pyproject.toml -o requirements.lock
+	$(COMPILE) --upgrade --extra dev --no-emit-package collabrank pyproject.toml -o requirements.lock
+	printf 'uv\nsetuptools>=77\n' | $(COMPILE) --upgrade --constraint requirements.lock - -o bootstrap.lock
 
 docs: install
 	$(BIN)/python -m marketplace.contract.reference

@@ -85,10 +85,8 @@ def _snapshot() -> str:
         return "none taken yet"
     from features.snapshot import load_snapshot
 
-    taken = load_snapshot(folder)
-    for market in taken.markets:
-        taken.of_market(market)  # each part against its hash: the service looks when it is first asked
-    return taken.headline
+    taken = load_snapshot(folder).read_all()
+    return f"{taken.headline}, {taken.size_text}"
 
 
 def _bundle() -> str:
@@ -104,7 +102,7 @@ def _bundle() -> str:
 
 
 def _store() -> str:
-    from training.databases import told
+    from marketplace.databases import told
     from training.tracking import CHAMPION, aliased, default_tracking_uri, open_store
 
     uri = default_tracking_uri()
@@ -145,5 +143,8 @@ def _decisions() -> str:
         return "nothing logged yet"
     if not folder.is_dir():
         raise HomeError("a folder for the decision log", received=f"{folder}, which is none", look="COLLABRANK_HOME")
-    files = list(folder.glob("*.jsonl"))
-    return f"{len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
+    from serving.decisions import opened_log
+
+    with opened_log() as store:
+        counts = store.counts()
+        return f"{counts['requests']:,} requests and {counts['events']:,} events in {store.told}"

@@ -13,6 +13,7 @@
     ├── FileError          a file that cannot be written as asked
     ├── AccessError        a missing, unknown or revoked key
     ├── HomeError          the state folder cannot be used
+    ├── LogError           the decision log cannot be kept, opened or read
     └── EngineError        an engine that cannot be opened, or does not answer
 
 Each says what was expected, what was received and where to look. The command
@@ -37,6 +38,7 @@ __all__ = [
     "FileError",
     "GateError",
     "HomeError",
+    "LogError",
     "SignalError",
     "SnapshotError",
     "SourceError",
@@ -133,6 +135,12 @@ class AccessError(CollabrankError):
 
 class HomeError(CollabrankError):
     """The state folder cannot be used."""
+
+
+class LogError(CollabrankError):
+    """The decision log cannot be kept, opened or read as asked."""
+
+    status = 507
 
 
 class EngineError(CollabrankError):

@@ -7,6 +7,7 @@ log. Nothing is created on import.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -18,6 +19,9 @@ from pathlib import Path
 from marketplace.errors import CollabrankError, FileError, HomeError
 
 __all__ = ["alone", "ending_of", "replace_folder", "state_folder", "swap_folder", "write_whole"]
+
+_HERE, _BOTH = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE of Linux."""
 
 
 def ending_of(file: Path, known: Sequence[str]) -> str:
@@ -115,9 +119,18 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 
 def swap_folder(fresh: Path, path: Path) -> None:
-    """Rename ``fresh`` to ``path``; what stood there is put back if that fails, and removed otherwise."""
+    """Rename ``fresh`` to ``path``; what stood there is put back if that fails, and removed otherwise.
+
+    Where the file system can exchange two names at once, there is no moment without a folder at ``path``.
+    """
     if not path.exists():
         os.replace(fresh, path)
+        return
+    if _exchange(fresh, path):
+        if fresh.is_symlink():
+            fresh.unlink()
+        else:
+            shutil.rmtree(fresh, ignore_errors=True)
         return
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
     old = aside / path.name
@@ -130,3 +143,12 @@ def swap_folder(fresh: Path, path: Path) -> None:
         aside.rmdir()
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths exchange what they name; False where the system cannot, and then nothing has changed."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    found: int = rename(_HERE, os.fsencode(one.absolute()), _HERE, os.fsencode(other.absolute()), _BOTH)
+    return found == 0

@@ -9,12 +9,13 @@ import numpy as np
 
 from marketplace.arrays import Flags, Ints, Many, as_floats
 from marketplace.errors import BriefError
+from marketplace.laps import lap
 from models.bundle import Bundle
 from models.economics import CURRENCY, Economics, Terms
 from models.explain import Reason
 from models.explain import explain as reasons_of
 from models.predict import Predictions, predict
-from models.score import combine
+from models.score import combine, standing
 
 __all__ = ["MoneyInterval", "RankedCreator", "differing", "positions", "rank", "top_rows"]
 
@@ -33,14 +34,16 @@ class MoneyInterval:
 class RankedCreator:
     """One returned creator: place, score and all its parts.
 
-    ``row`` is the place among the candidates given; ``indices`` by name, None where not known; ``reasons`` is empty
-    when none were asked for; ``others``: quantities that the bundle tells beside these.
+    ``row`` is the place among the candidates given; ``standing`` is `models.score.standing` among them; ``indices`` by
+    name, None where not known; ``reasons`` is empty when none were asked for; ``others``: quantities that the bundle
+    tells beside these.
     """
 
     creator_id: str
     row: int
     position: int
     score: float
+    standing: float
     utility: MoneyInterval
     success_probability: float
     accept_probability: float
@@ -137,17 +140,21 @@ def rank(
         )
     economics = brief if isinstance(brief, Economics) else Economics.of(brief)
     predictions = predict(bundle, matrix, economics, applied=applied)
+    standings = standing(predictions.order)
     score = combine(
         predictions.order,
         values,
+        standings=standings,
         weights=bundle.weights if weights is None else weights,
         confidence=confidence,
         index_names=bundle.index_names,
     )
     rows = top_rows(score, ids, top=top)
+    lap("score")
     reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
     if explain and len(rows):
         reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)
+        lap("explain")
     ranked = []
     for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
         one = _numbers(predictions, row)
@@ -157,6 +164,7 @@ def rank(
                 row=row,
                 position=place,
                 score=float(score[row]),
+                standing=float(standings[row]),
                 utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
                 success_probability=one["success_probability"],
                 accept_probability=one["accept"],

@@ -72,6 +72,7 @@ def combine(
     *,
     weights: Mapping[str, float],
     confidence: Many | None = None,
+    standings: Many | None = None,
     index_names: tuple[str, ...] = INDEX_NAMES,
 ) -> Floats:
     """The score of every candidate, 0..100, never falling in any index or in the creator's own utility.
@@ -90,6 +91,8 @@ def combine(
         ``model`` and index names; those left out weigh nothing.
     confidence : float64 (n, n_indices), optional
         0..100: pulls an index towards 50 by as much as it is unsure; NaN counts as 0.
+    standings : float64 (n,), optional
+        `standing` of the candidates, where it is known already: of a few among many others, say.
 
     Raises
     ------
@@ -108,7 +111,7 @@ def combine(
     if confidence is not None:
         sure = np.clip(np.nan_to_num(as_floats(confidence), nan=0.0), 0.0, 100.0) / 100.0
         values = NEUTRAL + sure * (values - NEUTRAL)
-    score = shares[0] * standing(worth)
+    score = shares[0] * (standing(worth) if standings is None else as_floats(standings))
     # One column at a time: the sum of a row must not depend on how many rows there are, as a BLAS product's may.
     for place in range(len(index_names)):
         score = score + shares[1 + place] * values[:, place]

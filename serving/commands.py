@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
+from serving.logbook import app as logbook
 
 __all__ = ["app", "card", "create", "keys", "list_keys", "revoke", "serve", "snapshot"]
 
 app = typer.Typer()
 keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(logbook)
 
 
 AsOf = Annotated[
@@ -38,10 +40,17 @@ def snapshot(directory: Folder, as_of: AsOf = None, _engine: EngineOption = None
     folder = state_folder("snapshot")
     basis = champion_basis()
     if as_json:
-        said = {"folder": str(folder), "creators": len(taken), "as_of": taken.as_of.isoformat(), "basis": basis}
+        said = {
+            "folder": str(folder),
+            "creators": len(taken),
+            "as_of": taken.as_of.isoformat(),
+            "bytes": taken.nbytes,
+            "bytes_per_creator": round(taken.nbytes / len(taken), 1),
+            "basis": basis,
+        }
         print(json.dumps(said))
         return
-    print(f"{taken} in {folder}")
+    print(f"{taken} in {folder}: {taken.size_text}")
     if basis:
         print(f"the champion that ranks from it is {basis}")
 

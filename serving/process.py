@@ -17,6 +17,7 @@ import tempfile
 from marketplace.errors import HomeError
 from marketplace.progress import say
 from marketplace.state import state_folder
+from serving.logs import log_format
 
 __all__ = ["bind", "prepare_environment", "run"]
 
@@ -74,10 +75,11 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
     Raises
     ------
     HomeError
-        The address cannot be listened on.
+        The address cannot be listened on, or ``COLLABRANK_LOG`` names no format.
     BundleError, SnapshotError
         There is nothing to serve, and ``wait`` is not set.
     """
+    log_format()
     metrics = prepare_environment(workers=workers)
     try:
         if not wait:
@@ -90,9 +92,9 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
 
 
 def _look_first() -> None:
-    from serving.store import load_served
+    from serving.trial import try_out
 
-    load_served(state_folder("bundle"), state_folder("snapshot"))
+    try_out(state_folder("bundle"), state_folder("snapshot"))
 
 
 def _listen(holder: socket.socket, workers: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from features.briefs import Brief
 from marketplace.errors import BriefError
+from marketplace.laps import lap
 from models.explain import explain
 from models.ranking import RankedCreator, differing, rank
 from serving.problems import refusal
@@ -72,7 +73,9 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         unknown = [one for one in dict.fromkeys(request.applicants) if served.snapshot.market_of(one) is None]
     part = served.snapshot.of_market(brief.market)
     rows, filtered_out = part.candidates(brief, filters)
+    lap("filter")
     matrix = part.matrix(brief, rows)
+    lap("gather")
     ranked: list[RankedCreator] = []
     if len(rows):
         ranked = rank(
@@ -122,7 +125,9 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     brief = brief_of(served, request)
     part = served.snapshot.of_market(brief.market)
     rows, _ = part.candidates(brief, {})
+    lap("filter")
     matrix = part.matrix(brief, rows)
+    lap("gather")
     asked_for = list(dict.fromkeys(request.creator_ids))
     chosen: dict[str, RankedCreator] = {}
     if len(rows):
@@ -141,6 +146,7 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     shown = [chosen[name] for name in asked_for if name in chosen]
     places = [one.row for one in shown]
     reasons = explain(bundle, matrix[places], brief, among=differing(matrix)) if shown else []
+    lap("explain")
     shown = [replace(one, reasons=tuple(why)) for one, why in zip(shown, reasons, strict=True)]
     usernames = part.usernames
     answer = ExplainAnswer(
@@ -187,8 +193,10 @@ def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brie
         "request_id": request_id,
         "model_version": served.bundle.model_version,
         "bundle_sha256": served.bundle.fingerprint,
+        "snapshot_sha256": served.snapshot.fingerprint,
         "as_of": served.as_of,
         "signals_sha256": served.bundle.contract_sha256,
+        "request": request.model_dump(mode="json", exclude_none=True),
         "brief": brief.as_dict(),
         "weights": dict(served.bundle.weights if request.weights is None else request.weights),
     }
@@ -200,8 +208,13 @@ def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
         {
             "creator_id": one.creator_id,
             "position": one.position,
+            "policy": "champion",
+            "propensity": 1.0,
+            "slot": "ranked",
             "score": one.score,
             "utility": one.utility.expected,
+            "standing": one.standing,
+            "indices": list(one.indices.values()),
             "vector": matrix[one.row].copy(),
         }
         for one in ranked

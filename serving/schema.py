@@ -275,6 +275,7 @@ class FeedbackAnswer(_Answer):
 
     request_id: str
     logged: Literal[True] = True
+    repeated: bool = Field(False, description="Whether it was there before: the same request, creator and event.")
 
 
 class ErrorAnswer(_Answer):

@@ -1,37 +1,45 @@
 """The bundle and the snapshot that are served, and how new ones take their place.
 
 Each worker has its own store and its own watcher. What lies on disk is looked
-at every few seconds; when it has changed, both parts are loaded anew, checked
-against each other and put in place together. What cannot be used is refused
-with its reason, and the older pair goes on being served.
+at every few seconds; when it has changed, both parts are tried out in a process
+of their own (`serving.trial`), loaded, checked against each other, rehearsed and
+put in place together. What cannot be used is refused with its reason, and the
+older pair goes on being served. A request takes the pair once, so that every
+answer is of one bundle and one snapshot; the pair that it took stays whole until
+it has ended, whatever happens on disk.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from features.snapshot import SnapshotParts, load_snapshot
 from marketplace.errors import BundleError, CollabrankError, SnapshotError
 from marketplace.state import state_folder
-from models.bundle import Bundle, load_champion
-from models.ranking import rank
+from models.bundle import load_champion
+from serving.pair import Served, check_fit, load_served, read_snapshot
+from serving.trial import TrialError, try_out
 
-__all__ = ["Served", "Store", "check_fit", "load_served"]
+__all__ = ["Refusal", "Served", "Store", "check_fit", "load_served"]
 
 _log = logging.getLogger("collabrank.serving")
 
 SECONDS = 2.0
 """Between two looks at the disk."""
+
+_ATTEMPTS = 3
+"""Further ones, while the folders are exchanged during each."""
+
+_PAUSE = 15.0
+"""Seconds until what was refused for want of time or memory is tried again; twice as long each time, up to 32 times."""
 
 _USUAL = gc.get_threshold()
 _SELDOM = (50_000, 50, 50)
@@ -40,68 +48,39 @@ _Seen = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(frozen=True)
-class Served:
-    """A bundle and a snapshot that fit each other."""
+class Refusal:
+    """What lies on disk and is not served.
 
-    bundle: Bundle
-    snapshot: SnapshotParts
+    Attributes
+    ----------
+    error : CollabrankError
+        Why. It names files, so it is for the log and not for whoever asks.
+    since : datetime
+        When the first of the refusals in a row was, UTC.
+    """
+
+    error: CollabrankError
+    since: datetime
 
     @property
-    def as_of(self) -> datetime:
-        """The snapshot's as-of day, 00:00 UTC."""
-        return self.snapshot.as_of
-
-    def card(self, creator_id: str) -> dict[str, Any]:
-        """One creator's score card, with what the model stands on that ranks beside it."""
-        basis = self.bundle.basis
-        return self.snapshot.card(creator_id).beside(None if basis is None else basis.text)
+    def part(self) -> str:
+        """``bundle`` or ``snapshot``."""
+        return "snapshot" if isinstance(self.error, SnapshotError) else "bundle"
 
 
-def check_fit(bundle: Bundle, snapshot: SnapshotParts) -> None:
-    """Whether the snapshot holds the signals that the bundle was fitted on: the same ones, in the same order.
+class _Again:
+    """When to try again what was refused for want of time or memory, with longer and longer waits."""
 
-    Raises
-    ------
-    SnapshotError
-        The names or their order differ.
-    """
-    wanted, held = tuple(bundle.signals), tuple(snapshot.signal_names)
-    if wanted != held:
-        lacking = [name for name in wanted if name not in held]
-        raise SnapshotError(
-            f"a snapshot with the bundle's {len(wanted)} signals in their order",
-            received=f"{len(held)} signals, without {', '.join(lacking[:5])}" if lacking else "another order",
-            look="`collabrank snapshot DIR`, after `collabrank promote`",
-        )
+    def __init__(self) -> None:
+        self._pause, self._at = 0.0, math.inf
 
+    @property
+    def due(self) -> bool:
+        return time.monotonic() >= self._at
 
-def load_served(bundle: Path, snapshot: Path) -> Served:
-    """Load both from their folders, the bundle only after its signature has been verified, and rank once with them.
-
-    Raises
-    ------
-    BundleError
-        The bundle is missing, altered, unsafe, or was trained on signals of another meaning.
-    SnapshotError
-        The snapshot is missing, or does not fit the bundle.
-    """
-    champion = load_champion(bundle)
-    if not snapshot.is_dir():
-        raise SnapshotError("a creators' snapshot", received=f"nothing at {snapshot}", look="`collabrank snapshot DIR`")
-    served = Served(champion, load_snapshot(snapshot))
-    check_fit(served.bundle, served.snapshot)
-    _rehearse(served)
-    return served
-
-
-def _rehearse(served: Served) -> None:
-    """Rank the first brief there is: what cannot rank is not served, and the first request finds warm memory."""
-    for brief in list(served.snapshot.campaigns.values())[:1]:
-        part = served.snapshot.of_market(brief.market)
-        rows, _ = part.candidates(brief, {})
-        ids = np.asarray(part.creator_ids)[rows]
-        if len(rows):
-            rank(served.bundle, part.matrix(brief, rows), part.indices(brief, rows), ids, brief, top=1)
+    def wait(self, again: bool) -> None:
+        self._pause = min(max(2 * self._pause, _PAUSE), 32 * _PAUSE) if again else 0.0
+        self._at = time.monotonic() + self._pause if again else math.inf
 
 
 class Store:
@@ -115,6 +94,8 @@ class Store:
         Between two looks at the disk.
     on_load : callable
         Called after each attempt with ``"taken"`` or ``"refused"``.
+    rehearse : callable
+        Called with a pair before it is put in place; an error of it refuses the pair.
     """
 
     def __init__(
@@ -124,14 +105,17 @@ class Store:
         *,
         seconds: float = SECONDS,
         on_load: Callable[[str], None] = lambda _: None,
+        rehearse: Callable[[Served], None] = lambda _: None,
     ) -> None:
         self._bundle = state_folder("bundle") if bundle is None else bundle
         self._snapshot = state_folder("snapshot") if snapshot is None else snapshot
         self._seconds = seconds
         self._on_load = on_load
+        self._rehearse = rehearse
         self._served: Served | None = None
-        self._refused: CollabrankError | None = None
+        self._refusal: Refusal | None = None
         self._seen: _Seen = ()
+        self._again = _Again()
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="bundle-watcher", daemon=True)
 
@@ -145,7 +129,7 @@ class Store:
             Nothing usable has been found so far.
         """
         if self._served is None:
-            raise self._refused or BundleError("a loaded bundle", received="none yet", look="/readyz")
+            raise self.refused or BundleError("a loaded bundle", received="none yet", look="/readyz")
         return self._served
 
     @property
@@ -154,9 +138,14 @@ class Store:
         return self._served is not None
 
     @property
+    def refusal(self) -> Refusal | None:
+        """Why, which and since when what lies on disk is not what is served; None where it is."""
+        return self._refusal
+
+    @property
     def refused(self) -> CollabrankError | None:
-        """Why what lies on disk now is not what is served; None where it is."""
-        return self._refused
+        """The error of `refusal`."""
+        return None if self._refusal is None else self._refusal.error
 
     def start(self) -> None:
         """Load what is there, then watch for something newer."""
@@ -174,28 +163,54 @@ class Store:
     def look(self) -> bool:
         """Look at the disk once; True where something new has been put in place."""
         seen = self._on_disk()
-        if seen == self._seen:
+        if seen == self._seen and not self._again.due:
             return False
         self._seen = seen
+        error = self._attempt()
+        for _ in range(_ATTEMPTS):
+            if error is None:
+                return True
+            seen = self._on_disk()
+            if seen == self._seen:
+                break
+            # A folder that was exchanged while it was read is no fault of what lies there now.
+            self._seen = seen
+            error = self._attempt()
+        if error is None:
+            return True
+        self._again.wait(isinstance(error, TrialError) or isinstance(error.__cause__, MemoryError))
+        self._refuse(error)
+        return False
+
+    def _attempt(self) -> CollabrankError | None:
+        """Load what is there and put it in place; the error where it cannot be."""
         try:
-            served = load_served(self._bundle, self._snapshot)
+            if not self._bundle.is_dir():
+                load_champion(self._bundle)  # says what to do first
+            # Held before the trial, which then shares its memory.
+            snapshot = read_snapshot(self._snapshot, None if self._served is None else self._served.snapshot)
+            tried = try_out(self._bundle, self._snapshot, size=snapshot.nbytes)
+            served = Served(load_champion(self._bundle), snapshot).checked()
+            if (served.bundle.fingerprint, served.snapshot.fingerprint) != (tried.bundle, tried.snapshot):
+                raise BundleError("the pair that was tried out", received="one put there since", look="the next look")
+            self._rehearse(served)
         except CollabrankError as error:
-            self._refuse(error)
-            return False
+            return error
         except Exception as reason:  # a file vanished while it was read, or worse: the old pair must go on
             _log.exception("the bundle or the snapshot could not be loaded")
-            self._refuse(SnapshotError("a bundle and a snapshot", received=type(reason).__name__, look="the log"))
-            return False
-        self._served, self._refused = served, None
+            return SnapshotError("a bundle and a snapshot", received=type(reason).__name__, look="the log")
+        self._served, self._refusal = served, None
+        self._again.wait(False)
         self._on_load("taken")
         _log.info("serving model %s, as of %s", served.bundle.model_version, served.as_of)
         _settle_memory()
-        return True
+        return None
 
     def _refuse(self, error: CollabrankError) -> None:
-        self._refused = error
+        since = datetime.now(UTC) if self._refusal is None else self._refusal.since
+        self._refusal = Refusal(error, since)
         self._on_load("refused")
-        _log.error("what is on disk is not served: %s", error)
+        _log.error("what is on disk is not served, since %s: %s", since.isoformat(timespec="seconds"), error)
 
     def _on_disk(self) -> _Seen:
         return tuple(

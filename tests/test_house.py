@@ -153,9 +153,3 @@ def _exists(parts: list[str]) -> bool:
             found = getattr(found, name)
         return True
     return False
-
-
-def test_the_lock_holds_no_address() -> None:
-    text = (ROOT / "requirements.lock").read_text()
-    assert not re.search(r"https?://|file://|--index|--find-links| @ ", text)
-    assert re.search(r"^lightgbm==", text, re.M)

@@ -353,27 +353,32 @@ def plan(
 
 @app.command()
 def ui(
-    port: Annotated[int, typer.Option(help="Port on the loopback interface.", min=1, max=65535)] = 5000,
+    *,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; one that is reached from elsewhere takes a password.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 5000,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file whose first line is the password that the pages ask for (default: COLLABRANK_UI_PASSWORD). "
+            "Without one nothing is written among the artifacts.",
+            metavar="FILE",
+        ),
+    ] = None,
+    allowed_hosts: Annotated[
+        str,
+        typer.Option(
+            help="Names under which browsers may ask for the pages, such as one behind a proxy; this machine's own by "
+            "default.",
+            metavar="HOST,HOST",
+        ),
+    ] = "",
 ) -> None:
-    """Open MLflow's pages on this machine (loopback only): runs, figures, the registered model."""
-    import os
-    import subprocess
-    import sys
+    """Open MLflow's pages on this machine: runs, figures, the registered model."""
+    from training.tracking import read_password, serve_pages
 
-    from marketplace.progress import say
-    from training.tracking import open_store
-
-    store = open_store()
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    # The address goes by the environment, where no list of processes shows its password.
-    environment = os.environ | {
-        "MLFLOW_BACKEND_STORE_URI": store.uri,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-    }
-    say(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it); store {store.told}")
-    raise typer.Exit(subprocess.call(command, env=environment))
+    serve_pages(host=host, port=port, allowed_hosts=allowed_hosts, password=read_password(password_file))
 
 
 @app.command()

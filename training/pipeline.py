@@ -34,14 +34,15 @@ from training.priors import fit_small, read_prior
 from training.tracking import (
     BASIS,
     CHALLENGER,
-    CHAMPION,
-    EVIDENCE_DIGEST,
     HELD_OUT,
+    REGISTERED,
+    Event,
     GateEvidence,
+    Ledger,
     Run,
     Store,
     VersionNotes,
-    aliased,
+    champion_of,
     describe,
     evidence_of,
     open_store,
@@ -298,7 +299,7 @@ def _current_champion(store: Store, *, cutoff: pd.Timestamp) -> dict[int, Bundle
     None yet, one that reads other signals, or one that learned from outcomes known after ``cutoff``: it has seen
     the held-out campaigns, and would beat every candidate on them unfairly.
     """
-    champion = aliased(store, CHAMPION)
+    champion = champion_of(store, Ledger())
     if champion is None:
         return {}
     try:
@@ -346,11 +347,11 @@ def _register(
     with parent.store.run(ranker.name, parent=parent) as run:
         run.params(params)
         metrics = record_ranker(run, ranker, data, held_out, comparison)
-        bundle = dataclasses.replace(ranker.bundle, run_id=run.id, metrics=metrics)
+        bundle = dataclasses.replace(ranker.bundle, run_id=run.id, metrics=metrics, evidence_sha256=evidence.digest())
         with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
-            save_bundle(bundle, Path(scratch) / "bundle", read_signer())
+            fingerprint = save_bundle(bundle, Path(scratch) / "bundle", read_signer())
             run.folder(Path(scratch) / "bundle", "bundle")
-        run.json(evidence.as_dict(), "evidence.json")
+        run.text(evidence.content().decode(), "evidence.json")
         version = register(
             run,
             description=describe(ranker, comparison, data) + "\n" + notes.text(ranker.name, comparison),
@@ -358,11 +359,20 @@ def _register(
                 "ranker": ranker.name,
                 "data_fingerprint": evidence.fingerprint,
                 "as_of": bundle.as_of,
-                EVIDENCE_DIGEST: evidence.digest(),
                 HELD_OUT: evidence.held_out,
                 **({} if bundle.basis is None else {BASIS: bundle.basis.text}),
                 **notes.tags(ranker.name, comparison),
             },
+        )
+        Ledger().append(
+            Event(
+                kind=REGISTERED,
+                version=version.number,
+                run_id=run.id,
+                bundle_sha256=fingerprint,
+                evidence_sha256=bundle.evidence_sha256,
+                held_out=evidence.held_out,
+            )
         )
         run.rename(f"{ranker.name} v{version.number}")
         if bundle.basis is not None:

@@ -1,7 +1,8 @@
 """A snapshot as what JSON takes and arrays by name, whole or in parts: how it gets to disk and into the cache.
 
-On disk it is a folder: ``snapshot.json``, the manifest, and one file a market (`features.snapshot.packed`) with what is
-told of its creators. The manifest holds what all markets share, and each file's bytes and SHA-256.
+On disk it is a folder: ``snapshot.json``, the manifest, ``signature``, Ed25519 over the manifest's bytes, and one file
+a market (`features.snapshot.packed`) with what is told of its creators. The manifest holds what all markets share, and
+each file's bytes and SHA-256, so that one signature stands for all of it.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from features.snapshot.model import Snapshot, SnapshotArrays
 from features.snapshot.packed import write_arrays
 from marketplace.errors import SnapshotError
 from marketplace.jsonable import jsonable
+from marketplace.signature import SIGNATURE, SNAPSHOT, Signer, read_signer
 from marketplace.state import replace_folder
 
 __all__ = [
     "FORMAT",
+    "LARGEST_MANIFEST",
     "MANIFEST",
     "damaged",
     "of_parts",
@@ -44,10 +47,13 @@ __all__ = [
     "told_by",
 ]
 
-FORMAT = 3
-"""Raised whenever the files change their meaning."""
+FORMAT = 4
+"""Raised whenever the files change their meaning. 4: signed."""
 
 MANIFEST = "snapshot.json"
+
+LARGEST_MANIFEST = 512 * 2**20
+"""Bytes that it may have: more is neither written nor read."""
 
 WRITERS = 2
 """Parts that are written at a time, while the next one is made: what bounds the memory."""
@@ -59,24 +65,45 @@ _FRAME = (
 _INSTANTS = ("briefed_at", "starts_at", "ends_at")
 
 
-def save_snapshot(snapshot: Snapshot, folder: str | Path) -> None:
-    """Write the snapshot to ``folder`` in one part a market, whole or not at all."""
+def save_snapshot(snapshot: Snapshot, folder: str | Path, signer: Signer | None = None) -> None:
+    """Write the snapshot to ``folder`` in one part a market, signed, whole or not at all.
+
+    ``signer`` is that of the home's keys where it is left out.
+
+    Raises
+    ------
+    BundleError
+        There is no key to sign with that can be used.
+    """
     names = np.unique(snapshot.arrays.markets).tolist()
-    save_parts(folder, _shared_of(snapshot), ((name, snapshot.only(name)) for name in names))
+    save_parts(folder, _shared_of(snapshot), ((name, snapshot.only(name)) for name in names), signer)
 
 
-def save_parts(folder: str | Path, shared: Mapping[str, Any], parts: Iterable[tuple[str, Snapshot]]) -> None:
-    """Write ``parts`` (each market and its snapshot, all with what is ``shared``) to ``folder``, whole or not at all.
+def save_parts(
+    folder: str | Path,
+    shared: Mapping[str, Any],
+    parts: Iterable[tuple[str, Snapshot]],
+    signer: Signer | None = None,
+) -> None:
+    """Write ``parts`` (each market and its snapshot, all with what is ``shared``) to ``folder``, as `save_snapshot`.
 
     `WRITERS` are written at a time, while the next is asked for.
     """
+    signer = read_signer() if signer is None else signer
     with replace_folder(Path(folder)) as fresh:
         written: dict[str, dict[str, Any]] = {}
         with _writers() as submit:
             for number, (name, part) in enumerate(parts):
                 submit(_save_part, fresh / f"part_{number:04}.bin", name, part, written)
-        manifest = {**shared, "parts": dict(sorted(written.items()))}
-        (fresh / MANIFEST).write_text(json.dumps(manifest, allow_nan=False), encoding="utf-8")
+        manifest = json.dumps({**shared, "parts": dict(sorted(written.items()))}, allow_nan=False).encode()
+        if len(manifest) > LARGEST_MANIFEST:
+            raise SnapshotError(
+                f"campaigns and products that fill at most {LARGEST_MANIFEST:,} bytes",
+                received=f"{len(manifest):,}",
+                look="the tables campaigns and products",
+            )
+        (fresh / MANIFEST).write_bytes(manifest)
+        (fresh / SIGNATURE).write_bytes(signer.sign(manifest, SNAPSHOT))
 
 
 def _save_part(file: Path, name: str, part: Snapshot, written: dict[str, dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
-"""Arrays by name in one file, to be memory-mapped: a line of JSON that says where each lies, then their bytes.
+"""Arrays by name in one file, to be used where it lies: a line of JSON that says where each lies, then their bytes.
 
 Nothing is pickled: numbers, flags and NumPy text alone. Every array begins at a multiple of `_STEP` bytes, so that
-what is mapped is as fast to compute with as what was read.
+what lies there is as fast to compute with as an array of its own.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def read_arrays(content: Any) -> tuple[dict[str, npt.NDArray[Any]], dict[str, An
     arrays = {}
     for name, (kind, shape, start) in head["arrays"].items():
         dtype = np.dtype(kind)
-        if dtype.kind not in _KINDS:
-            raise ValueError(f"{name} is of {dtype}")
+        if dtype.kind not in _KINDS or not all(type(size) is int and size >= 0 for size in [*shape, start]):
+            raise ValueError(f"{name} is of {dtype}, {shape} at {start}")
         count = math.prod(shape)
         flat = np.frombuffer(whole, dtype=dtype, count=count, offset=end + start) if count else np.empty(0, dtype)
         array = flat.reshape(shape)

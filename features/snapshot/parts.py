@@ -5,15 +5,15 @@
     rows, left_out = part.candidates(brief)
 
 A brief is of one market, so that ranking for it reads one part alone, and gives bit for bit what a snapshot of all
-markets gives. The files are mapped when the folder is opened, and read when a part is: a newer snapshot that has taken
-the folder's place by then changes nothing.
+markets gives. The signature is verified before anything is parsed. The files are opened when the folder is, and read
+when a part is, into memory that cannot change any more (`features.snapshot.sealed`): a newer snapshot that has taken
+the folder's place by then changes nothing, and a file that was changed in its place is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,34 +27,61 @@ import pandas as pd
 from features.briefs import Brief
 from features.indices import INDEX_NAMES, ScoreCard
 from features.signals import SIGNALS
-from features.snapshot.disk import FORMAT, MANIFEST, damaged, of_shared, require_sizes, told_by
+from features.snapshot.disk import FORMAT, LARGEST_MANIFEST, MANIFEST, damaged, of_shared, require_sizes, told_by
 from features.snapshot.model import Snapshot, Text
 from features.snapshot.packed import read_arrays
+from features.snapshot.sealed import alone_for, sealed
 from marketplace.display import Shown
+from marketplace.errors import BriefError
+from marketplace.held import Held, HeldFolder
+from marketplace.signature import SIGNATURE, SNAPSHOT, PublicKey, read_public_key
 
 __all__ = ["SnapshotParts", "load_snapshot"]
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError)
+_UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError, RecursionError,
+    MemoryError, BriefError,
+)  # fmt: skip
+_LARGEST_SIGNATURE = 1_024
 
 
-def load_snapshot(folder: str | Path) -> SnapshotParts:
-    """The snapshot in ``folder``; its parts are memory-mapped, and neither read nor held against their hash yet.
+def load_snapshot(folder: str | Path, public_key: PublicKey | None = None) -> SnapshotParts:
+    """The snapshot in ``folder``: its signature verified, its parts open, and neither read nor held against their hash.
+
+    Parameters
+    ----------
+    public_key : PublicKey, optional
+        That of the home's keys by default.
 
     Raises
     ------
     SnapshotError
-        There is none, a part is missing or of another size, or it was made for other signals.
+        There is none, it is not signed by that key, a part is missing, no regular file or of another size, or it was
+        made for other signals.
+    BundleError
+        There is no public key to verify it with.
     """
     folder = Path(folder)
     try:
-        meta = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if meta["format"] != FORMAT:
-            raise damaged(folder, f"format {meta['format']}, not {FORMAT}")
-        if meta["signals"] != list(SIGNALS) or meta["index_names"] != list(INDEX_NAMES):
-            raise damaged(folder, "signals or indices of another version of collabrank")
-        return SnapshotParts(folder, meta)
-    except _UNREADABLE as reason:
-        raise damaged(folder, f"{type(reason).__name__}: {reason}") from reason
+        held = HeldFolder(folder)
+    except OSError as reason:
+        raise damaged(folder, reason.strerror or str(reason)) from reason
+    with held:
+        try:
+            content = held.read(MANIFEST, LARGEST_MANIFEST)
+            signature = held.read(SIGNATURE, _LARGEST_SIGNATURE)
+        except OSError as reason:
+            raise damaged(folder, f"{reason.strerror or reason} ({MANIFEST}, {SIGNATURE})") from reason
+        (read_public_key() if public_key is None else public_key).verify(signature, content, SNAPSHOT)
+        try:
+            meta = json.loads(content)
+            if meta["format"] != FORMAT:
+                raise damaged(folder, f"format {meta['format']}, not {FORMAT}")
+            if meta["signals"] != list(SIGNALS) or meta["index_names"] != list(INDEX_NAMES):
+                raise damaged(folder, "signals or indices of another version of collabrank")
+            return SnapshotParts(folder, meta, held, hashlib.sha256(content).hexdigest())
+        except _UNREADABLE as reason:
+            raise damaged(folder, f"{type(reason).__name__}: {reason}") from reason
 
 
 class SnapshotParts(Shown):
@@ -73,9 +100,11 @@ class SnapshotParts(Shown):
     category_ids : tuple of str
     markets : tuple of str
         Those with creators, ascending.
+    fingerprint : str
+        SHA-256 (hex) of the manifest, which names every part's own.
     """
 
-    def __init__(self, folder: Path, meta: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, meta: dict[str, Any], held: HeldFolder, fingerprint: str) -> None:
         self._folder = folder
         self._meta = meta
         self.as_of = datetime.fromisoformat(meta["as_of"]).astimezone(UTC)
@@ -84,9 +113,11 @@ class SnapshotParts(Shown):
         self.category_ids: tuple[str, ...] = tuple(meta["category_ids"])
         self.markets: tuple[str, ...] = tuple(sorted(meta["parts"]))
         self._sizes = {name: int(part["creators"]) for name, part in meta["parts"].items()}
-        self._mapped = {name: self._map(part) for name, part in meta["parts"].items()}
+        self._files = {name: self._file(part, held) for name, part in meta["parts"].items()}
         self._opened: dict[str, Snapshot] = {}
-        self._known: dict[str, Text] = {}
+        self.fingerprint = fingerprint
+        if not self.markets:
+            raise damaged(folder, "no creators")
         self._lock = threading.Lock()
 
     @property
@@ -103,9 +134,31 @@ class SnapshotParts(Shown):
         return sum(self._sizes.values())
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all parts: what they take in memory, once for all processes that hold them."""
+        return sum(int(part["bytes"]) for part in self._meta["parts"].values())
+
+    @property
     def headline(self) -> str:
         """How many creators, as of which day."""
         return f"{len(self):,} creators as of {self.as_of:%Y-%m-%d}"
+
+    @property
+    def size_text(self) -> str:
+        """What it takes in memory, and of that a creator."""
+        return f"{self.nbytes / 1e6:,.1f} MB in memory, {self.nbytes / max(len(self), 1):,.0f} bytes a creator"
+
+    def read_all(self) -> SnapshotParts:
+        """The same, once every part has been read: nothing that happens to the files from now on matters.
+
+        Raises
+        ------
+        SnapshotError
+            A part is damaged, or there is too little memory for it.
+        """
+        for name in self.markets:
+            self.of_market(name)
+        return self
 
     @cached_property
     def creator_ids(self) -> Text:
@@ -148,44 +201,35 @@ class SnapshotParts(Shown):
         return self.of_market(self.market_of(creator_id) or self.markets[0]).card(creator_id)
 
     def market_of(self, creator_id: str) -> str | None:
-        """The creator's market, None where there is no such creator; of parts not yet read the ids alone are."""
+        """The creator's market, None where there is no such creator; reads parts until one has the creator."""
         for name in self.markets:
-            ids = self._ids(name)
+            ids = self.of_market(name).creator_ids
             place = int(np.searchsorted(ids, creator_id))
             if place < len(ids) and ids[place] == creator_id:
                 return name
         return None
 
-    def _map(self, part: Mapping[str, Any]) -> mmap.mmap:
-        path = self._folder / Path(part["file"]).name
-        with open(path, "rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if len(mapped) != part["bytes"]:
-            raise damaged(path, f"{len(mapped):,} bytes, not {part['bytes']:,}")
-        return mapped
-
-    def _ids(self, name: str) -> Text:
-        """The ids of a part; of one that is not open a few pages are read for them."""
-        if name in self._opened:
-            return self._opened[name].creator_ids
-        if name not in self._known:
-            try:
-                self._known[name] = read_arrays(self._mapped[name])[0]["creator_ids"]
-            except _UNREADABLE as reason:
-                raise damaged(self._file(name), f"{type(reason).__name__}: {reason}") from reason
-        return self._known[name]
+    def _file(self, part: Mapping[str, Any], held: HeldFolder) -> Held:
+        name = Path(part["file"]).name
+        try:
+            file = held.open(name)
+        except OSError as reason:
+            raise damaged(self._folder / name, reason.strerror or str(reason)) from reason
+        if file.size != part["bytes"]:
+            raise damaged(self._folder / name, f"{file.size:,} bytes, not {part['bytes']:,}")
+        return file
 
     def _open(self, name: str) -> Snapshot:
-        path = self._file(name)
-        if hashlib.sha256(self._mapped[name]).hexdigest() != self._meta["parts"][name]["sha256"]:
-            raise damaged(path, "bytes that are not those that were written")
+        stated = self._meta["parts"][name]
+        path = self._folder / Path(stated["file"]).name
         try:
-            arrays, said = read_arrays(self._mapped[name])
+            file = self._files[name]
+            with alone_for(file.descriptor):
+                memory = sealed(file, int(stated["bytes"]), str(stated["sha256"]))
+            arrays, said = read_arrays(memory)
             part = of_shared({**self._meta, **said}, self.catalogue, self.campaigns, arrays.__getitem__)
+            require_sizes(part, path)
         except _UNREADABLE as reason:
             raise damaged(path, f"{type(reason).__name__}: {reason}") from reason
-        require_sizes(part, path)
+        del self._files[name]
         return part
-
-    def _file(self, name: str) -> Path:
-        return self._folder / str(self._meta["parts"][name]["file"])

@@ -19,7 +19,7 @@ TOGETHER = 20_000
 
 
 def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> SnapshotParts:
-    """Build the snapshot of ``market`` and keep it in ``var/snapshot``, in place of an earlier one.
+    """Build the snapshot of ``market`` and keep it in ``var/snapshot``, signed, in place of an earlier one.
 
     Of more than `TOGETHER` creators market by market: one is built while others are written, and none is kept in
     memory. The files are the same either way.

@@ -60,6 +60,7 @@ PARTNERSHIP_TABLES: tuple[Table, ...] = (
             Column("position", "count", "place in the list, from 1", unit="places", minimum=1),
             Column("policy", "string", "which ranker made the list"),
             rate("propensity", "chance of being invited under that policy; null when unknown", nullable=True),
+            rate("shown_propensity", "chance of being shown under that policy; null when unknown", nullable=True),
             Column("model_version", "string", "the ranker's version", nullable=True),
             KNOWN,
         ),

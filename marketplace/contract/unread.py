@@ -52,6 +52,7 @@ UNREAD: Mapping[str, str] = MappingProxyType(
         "orders.commission_model": "the commission itself is read, whichever way it was set",
         "impressions.request_id": "names a list; off-policy estimates go by campaign and creator",
         "impressions.position": "a place is the old ranker's opinion; propensity tells what it made of the chance",
+        "impressions.shown_propensity": "whom of those shown a brand invites is its choice, at a chance nobody knows",
         "impressions.model_version": "which ranker it was is told by policy, and its chances by propensity",
         "impressions.known_at": "off-policy estimates look back at matured campaigns; no score is made of the table",
     }

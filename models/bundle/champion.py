@@ -6,9 +6,9 @@ from pathlib import Path
 
 from features.signals import SIGNALS
 from marketplace.errors import BundleError
+from marketplace.signature import read_public_key
 from models.bundle.disk import bundle_folder, load_bundle
 from models.bundle.model import Bundle
-from models.bundle.signature import read_public_key
 from models.bundle.words import signals_sha256
 
 __all__ = ["champion_basis", "load_champion"]

@@ -6,7 +6,8 @@
     golden.json     rows with their predictions
 
 No pickle, and no path that comes out of a file: names are of the letters that
-`models.bundle.model.head_name` allows. Every file is read once; what was hashed is what is parsed.
+`models.bundle.model.head_name` allows. Files are regular ones (`marketplace.held`), and each is read once: what was
+hashed is what is parsed.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from typing import Any
 import lightgbm as lgb
 
 from marketplace.errors import BriefError, BundleError
+from marketplace.held import HeldFolder
+from marketplace.signature import SIGNATURE, PublicKey, Signer
 from marketplace.state import replace_folder, state_folder
 from models.bundle.basis import Basis
 from models.bundle.golden import check_golden, golden_answers, made_up_rows
 from models.bundle.model import Bundle, head_name
 from models.bundle.monotone import check_monotone
-from models.bundle.signature import PublicKey, Signer
 from models.bundle.validate import MAX_BYTES, canonical_text, check_model_text
 from models.bundle.words import SignalWords
 from models.calibration import Calibration
@@ -37,17 +39,18 @@ from models.stage import Stage
 __all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]
 
 MANIFEST = "bundle.json"
-SIGNATURE = "signature"
 GOLDEN = "golden.json"
-VERSION = 7
+VERSION = 8
 """Of the layout; a reader refuses another. 5: sums of heads, scales of several signals, a last stage; 6: scaled odds, a
-basis; 7: shares of outcomes that are nothing."""
+basis; 7: shares of outcomes that are nothing; 8: the hash of the evidence."""
 
 _MAX_MANIFEST = 16 * 2**20
+_MAX_FILES = 1_000
 _ECONOMICS = {"currency": CURRENCY, "utility": FORMULA}
 _KEYS = {
     "version", "ranker", "model_version", "run_id", "as_of", "signals", "contract_sha256", "words", "heads", "files",
     "calibration", "funnel", "stage", "basis", "head_words", "economics", "weights", "index_names", "metrics",
+    "evidence_sha256",
 }  # fmt: skip
 
 
@@ -95,6 +98,7 @@ def save_bundle(bundle: Bundle, folder: str | Path, signer: Signer) -> str:
             "weights": dict(bundle.weights),
             "index_names": list(bundle.index_names),
             "metrics": dict(bundle.metrics),
+            "evidence_sha256": bundle.evidence_sha256,
         }
     )
     with replace_folder(folder) as fresh:
@@ -113,17 +117,16 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
         At the first of these that does not hold; nothing after it has been read.
     """
     folder = Path(folder)
-    manifest = _read(folder, MANIFEST, _MAX_MANIFEST)
-    public_key.verify(_read(folder, SIGNATURE, 1_024), manifest)
-    content = _parsed(manifest, MANIFEST)
-    if set(content) != _KEYS or content["version"] != VERSION:
-        raise _wrong(folder, f"a manifest of version {VERSION}", f"version {content.get('version')!r}")
-    if content["economics"] != _ECONOMICS:
-        raise _wrong(folder, f"utility by the formula {FORMULA}", f"{content['economics']!r}")
-    names = content["heads"]
-    if not isinstance(names, list) or not names or not all(map(head_name, names)) or names != sorted(set(names)):
-        raise _wrong(folder, "names of heads in small letters, digits and underscores, sorted", f"{names!r:.200}")
-    files = _hashed(folder, content["files"], names)
+    try:
+        held = HeldFolder(folder)
+    except OSError as reason:
+        raise _wrong(folder, "a bundle's folder", _said(reason)) from reason
+    with held:
+        manifest = _read(held, folder, MANIFEST, _MAX_MANIFEST)
+        public_key.verify(_read(held, folder, SIGNATURE, 1_024), manifest)
+        content = _parsed(manifest, MANIFEST)
+        names = _heads_of(content, folder)
+        files = _hashed(held, folder, content["files"], names)
     signals = tuple(content["signals"])
     for name in names:
         check_model_text(files[_head_file(name)], signals=signals, name=name)
@@ -145,6 +148,7 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
             weights=content["weights"],
             metrics=content["metrics"],
             index_names=tuple(content["index_names"]),
+            evidence_sha256=content["evidence_sha256"],
             fingerprint=hashlib.sha256(manifest).hexdigest(),
         )
     except (TypeError, AttributeError, ValueError, BriefError, lgb.basic.LightGBMError) as reason:
@@ -152,16 +156,31 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
     return replace(bundle, golden=check_golden(bundle, _parsed(files[GOLDEN], GOLDEN)))
 
 
-def _hashed(folder: Path, stated: Mapping[str, Any], heads: list[str]) -> dict[str, bytes]:
+def _heads_of(content: Mapping[str, Any], folder: Path) -> list[str]:
+    """The heads that a manifest names, once its layout is the one that is read here."""
+    if set(content) != _KEYS or content["version"] != VERSION:
+        raise _wrong(folder, f"a manifest of version {VERSION}", f"version {content.get('version')!r}")
+    if content["economics"] != _ECONOMICS:
+        raise _wrong(folder, f"utility by the formula {FORMULA}", f"{content['economics']!r}")
+    names = content["heads"]
+    if not isinstance(names, list) or not names or not all(map(head_name, names)) or names != sorted(set(names)):
+        raise _wrong(folder, "names of heads in small letters, digits and underscores, sorted", f"{names!r:.200}")
+    return names
+
+
+def _hashed(held: HeldFolder, folder: Path, stated: Mapping[str, Any], heads: list[str]) -> dict[str, bytes]:
     """The bundle's files, each of the size and hash that the signed manifest states, and no others."""
     wanted = {GOLDEN, *map(_head_file, heads)}
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    try:
+        found = held.names(_MAX_FILES)
+    except OSError as reason:
+        raise _wrong(folder, "the files of a bundle", _said(reason)) from reason
     if set(stated) != wanted or found != wanted | {MANIFEST, SIGNATURE}:
         odd = sorted((found | set(stated)) ^ (wanted | {MANIFEST, SIGNATURE}))
         raise _wrong(folder, "the files that the manifest names and no others", f"besides: {', '.join(odd)}")
     files = {}
     for name in sorted(wanted):
-        content = _read(folder, name, MAX_BYTES)
+        content = _read(held, folder, name, MAX_BYTES)
         if stated[name] != {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}:
             raise _wrong(folder, f"{name} as it was signed", f"{len(content)} bytes of another SHA-256")
         files[name] = content
@@ -197,16 +216,15 @@ def _parsed(content: bytes, name: str) -> dict[str, Any]:
     return found
 
 
-def _read(folder: Path, name: str, limit: int) -> bytes:
-    path = folder / name
+def _read(held: HeldFolder, folder: Path, name: str, limit: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
+        return held.read(name, limit)
     except OSError as reason:
-        raise _wrong(folder, f"the file {name}", reason.strerror or str(reason)) from reason
-    if len(content) > limit:
-        raise _wrong(folder, f"at most {limit} bytes of {name}", "more")
-    return content
+        raise _wrong(folder, f"the file {name}, a regular one of at most {limit:,} bytes", _said(reason)) from reason
+
+
+def _said(reason: OSError) -> str:
+    return reason.strerror or str(reason)
 
 
 def _wrong(folder: Path, expected: str, received: str) -> BundleError:

@@ -119,6 +119,8 @@ class Bundle:
         Rows whose predictions are stored and compared at every load; made up within the heads' ranges when absent.
     index_names : tuple of str
         The indices that the score combines.
+    evidence_sha256 : str
+        SHA-256 (hex) of the figures that promotion weighs, so that one signature stands for both; empty without any.
 
     Raises
     ------
@@ -143,6 +145,7 @@ class Bundle:
     metrics: Mapping[str, float] = field(default_factory=dict)
     golden: Floats | None = None
     index_names: tuple[str, ...] = INDEX_NAMES
+    evidence_sha256: str = ""
     fingerprint: str = ""
     """SHA-256 of the manifest on disk; empty until loaded."""
 
@@ -174,6 +177,9 @@ class Bundle:
         if not wide or (golden is not None and np.isinf(golden).any()):
             shape = golden.shape if golden is not None else ()
             raise _misfit(f"golden rows of shape (at most 256, {len(self.signals)}), finite or NaN", f"{shape}")
+        said = (self.as_of, self.run_id, self.model_version, self.contract_sha256, self.evidence_sha256)
+        if not all(isinstance(one, str) for one in said):
+            raise _misfit("a day, a run, a version and hashes as text", f"{said!r:.100}")
         unknown = sorted(set(self.words) - set(self.signals))
         if unknown:
             raise _misfit("words for the bundle's own signals", f"words for {unknown[:3]}")

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from marketplace.errors import AccessError
-from serving.app.answers import PROBES, asked, error_answer
+from serving.app.answers import asked, error_answer
+from serving.app.limits import unread
 from serving.keys import Keyring
+from serving.problems import refusal
 
 __all__ = ["Access"]
 
@@ -43,15 +45,23 @@ class Access:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] == "http" and scope["path"] in PROBES:
-            await self._probes(scope, receive, send)
+        found = asked().found
+        if found is None or not found.open:
+            try:
+                asked().key_id = self._check(scope)
+            except AccessError as error:
+                await error_answer(error, {"WWW-Authenticate": "ApiKey", **unread(scope)})(scope, receive, send)
+                return
+        if found is None:
+            unknown = refusal(404, "a route of this service", received=f"{scope['method']} {scope['path'][:200]}")
+            await error_answer(unknown, unread(scope))(scope, receive, send)
             return
-        try:
-            asked().key_id = self._check(scope)
-        except AccessError as error:
-            await error_answer(error, {"WWW-Authenticate": "ApiKey"})(scope, receive, send)
+        if found.route(scope["method"]) is None:
+            unknown = refusal(405, f"{found.allowed}, which this route takes", received=scope["method"])
+            await error_answer(unknown, {"Allow": found.allowed, **unread(scope)})(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        within = self._probes if found.probe else self._app
+        await within({**scope, "path": found.path}, receive, send)
 
     def _check(self, scope: Scope) -> str:
         presented = [value for name, value in scope["headers"] if name == b"x-api-key"]

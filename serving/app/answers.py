@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
 import time
 import uuid
 from collections.abc import Callable
@@ -21,33 +20,45 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
+from pydantic import BaseModel
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marketplace.errors import CollabrankError
+from marketplace.laps import lap, timed
 from serving.app.meters import Meters
+from serving.app.routes import ROUTES, Found, Table
 from serving.problems import refusal
 
-__all__ = ["PROBES", "Answers", "Asked", "answered", "asked", "error_answer", "route_of"]
+__all__ = ["Answers", "Asked", "answered", "asked", "error_answer"]
 
 _log = logging.getLogger("collabrank.serving")
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _HEADER = b"x-request-id"
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-"""The routes that open without a key."""
-
-_ROUTES = PROBES | {"/rank", "/explain", "/feedback", "/docs.json", "/"}
-_CARD = re.compile(r"^/creators/.+/card$")
+_LOGGED = b"x-decision-logged"
 
 
 @dataclass
 class Asked:
-    """One request on its way: its id, and the id of the key that opened the door (empty before that)."""
+    """One request on its way: its id, what its path means, and the id of the key that opened the door.
+
+    ``found`` is None where the path means nothing, ``key_id`` empty before the door and where no key was needed;
+    ``body`` is what the body says, once it has been checked; ``logged`` whether the decision log has its line on disk,
+    None where there is none to keep.
+    """
 
     request_id: str
+    found: Found | None = None
     key_id: str = ""
+    logged: bool | None = None
+    body: BaseModel | None = None
+
+    @property
+    def pattern(self) -> str:
+        """The pattern of the table that the path falls under, for metrics: one of a few, whatever is sent."""
+        return "other" if self.found is None else self.found.pattern
 
 
 _current: ContextVar[Asked | None] = ContextVar("asked", default=None)
@@ -83,13 +94,6 @@ def answered(work: Callable[P, R]) -> Callable[P, R]:
     return inner
 
 
-def route_of(path: str) -> str:
-    """The pattern that ``path`` falls under, for metrics: one of a few, whatever is sent."""
-    if path in _ROUTES:
-        return path
-    return "/creators/{creator_id}/card" if _CARD.match(path) else "other"
-
-
 def _in_our_words(status: int, scope: Scope) -> JSONResponse:
     if status >= 500 and status != 503:
         request_id = asked().request_id
@@ -114,11 +118,16 @@ class Answers:
         What it stands in front of.
     meters : callable
         Gives the service's meters, or None before the service has started.
+    table : callable
+        Gives the routes that there are; called once, here.
     """
 
-    def __init__(self, app: ASGIApp, meters: Callable[[], Meters | None]) -> None:
+    def __init__(
+        self, app: ASGIApp, meters: Callable[[], Meters | None], table: Callable[[], Table] = lambda: ROUTES
+    ) -> None:
         self._app = app
         self._meters = meters
+        self._table = table()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -128,7 +137,8 @@ class Answers:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        token = _current.set(Asked(uuid.uuid4().hex))
+        found = self._table.find(scope)
+        token = _current.set(Asked(uuid.uuid4().hex, found))
         try:
             await self._answer(scope, receive, send)
         finally:
@@ -157,29 +167,39 @@ class Answers:
                     headers.append((_HEADER, request_id))
                 kept = [(name, value) for name, value in headers if name != b"server"]
                 kept.append((b"cache-control", b"no-store"))
+                logged = asked().logged
+                if logged is not None:
+                    kept.append((_LOGGED, b"yes" if logged else b"no"))
                 message = {**message, "headers": kept}
             if not replaced:
                 await send(message)
 
+        laps: dict[str, float] = {}
         try:
-            await self._app(scope, receive, worded)
+            with timed() as laps:
+                await self._app(scope, receive, worded)
+                if laps:
+                    lap("serialise")
         except CollabrankError as error:
             if status:
                 raise
             await error_answer(error)(scope, receive, worded)
         except Exception:
-            _log.exception("request %s: a fault on %s", asked().request_id, route_of(scope["path"]))
+            _log.exception("request %s: a fault on %s", asked().request_id, asked().pattern)
             if not status:
                 await _in_our_words(500, scope)(scope, receive, worded)
         finally:
             seconds = time.perf_counter() - began
-            route = route_of(scope["path"])
-            if route not in PROBES:
+            route, found = asked().pattern, asked().found
+            if found is None or not found.probe:
                 _log.info(
                     "request %s: %s %s %d in %.0f ms, key %s",
                     asked().request_id, scope["method"], route, status, 1000 * seconds, asked().key_id or "none",
+                    extra={
+                        "request_id": asked().request_id, "key_id": asked().key_id, "method": scope["method"],
+                        "route": route, "status": status, "ms": round(1000 * seconds, 1),
+                    },
                 )  # fmt: skip
             meters = self._meters()
             if meters is not None:
-                meters.requests.labels(route, str(status)).inc()
-                meters.seconds.labels(route).observe(seconds)
+                meters.answered(route, status, seconds, laps)

@@ -1,31 +1,33 @@
 """What a body may be: JSON, small, sent in reasonable time, and exactly what its route describes.
 
 The body is read here, counted as it comes (a chunked one has no length to
-believe), checked against the route's model, and only then handed to BentoML.
+believe), checked against the route's model, and only then handed on, with what it
+says (`serving.app.answers.Asked.body`). A route that takes no body gets none, and
+what is refused before its body has been read is answered with ``Connection: close``,
+so that the rest is never read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marketplace.errors import CollabrankError
-from serving.app.answers import error_answer
+from serving.app.answers import asked, error_answer
+from serving.app.routes import Route
 from serving.problems import in_plain_words, refusal
 
-__all__ = ["LARGEST", "Limits"]
-
-LARGEST = 256 * 1024
-"""Bytes that a body may have."""
+__all__ = ["Limits", "unread"]
 
 SECONDS = 15.0
 """Time that a client may take to send its body."""
 
 AT_ONCE = 64
 """Requests with a body that one worker takes at a time; one more is told to come back."""
+
+_NAMED_ONCE = (b"content-type", b"content-length", b"content-encoding", b"transfer-encoding")
 
 
 class Limits:
@@ -35,30 +37,28 @@ class Limits:
     ----------
     app : ASGI application
         What gets the checked body.
-    bodies : mapping of str to pydantic model
-        Route to the model that its body must fit. Other routes take no body.
     """
 
-    def __init__(self, app: ASGIApp, bodies: Mapping[str, type[BaseModel]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._bodies = bodies
         self._now = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request's body and pass it on."""
-        model = self._bodies.get(scope["path"]) if scope["type"] == "http" else None
-        if model is None or scope["method"] != "POST":
-            await self._app(scope, receive, send)
+        found = asked().found
+        route = None if found is None or scope["type"] != "http" else found.route(scope["method"])
+        if route is None or route.takes is None:
+            await self._without(scope, receive, send)
             return
         if self._now >= AT_ONCE:
             busy = refusal(429, f"at most {AT_ONCE} requests at a time", received="one more", look="a moment later")
-            await error_answer(busy, {"Retry-After": "1"})(scope, receive, send)
+            await error_answer(busy, {"Retry-After": "1", **unread(scope)})(scope, receive, send)
             return
         self._now += 1
         try:
-            body = await _checked(scope, receive, model)
+            body = await _checked(scope, receive, route, route.takes)
         except CollabrankError as error:
-            close = {"Connection": "close"} if error.status in (408, 413, 415) else {}
+            close = unread(scope) if error.status in (408, 413, 415) else {}
             await error_answer(error, close)(scope, receive, send)
         else:
             if body is not None:
@@ -66,10 +66,30 @@ class Limits:
         finally:
             self._now -= 1
 
+    async def _without(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and unread(scope):
+            many = refusal(400, "no body, which this route does not take", received="one")
+            await error_answer(many, unread(scope))(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
-async def _checked(scope: Scope, receive: Receive, model: type[BaseModel]) -> bytes | None:
+
+def unread(scope: Scope) -> dict[str, str]:
+    """``Connection: close`` where the request has a body that nobody has read; else nothing."""
+    sent = any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ") != b"")
+        for name, value in scope["headers"]
+    )
+    return {"Connection": "close"} if sent else {}
+
+
+async def _checked(scope: Scope, receive: Receive, route: Route, model: type[BaseModel]) -> bytes | None:
     """The body once it has passed, or None when the client went away."""
-    headers: dict[bytes, bytes] = dict(scope["headers"])
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in _NAMED_ONCE and name in headers:
+            raise refusal(415, f"one {name.decode()} header", received="several")
+        headers[name] = value
     kind = headers.get(b"content-type", b"").decode("latin-1")
     media, _, parameters = kind.partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
@@ -78,26 +98,26 @@ async def _checked(scope: Scope, receive: Receive, model: type[BaseModel]) -> by
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise refusal(415, "a body that is not compressed", received="a Content-Encoding header")
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > LARGEST:
-        raise _too_large(f"{int(length)} bytes")
+    if length.isdigit() and (len(length) > 12 or int(length) > route.largest):
+        raise _too_large(route, f"{length[:12].decode()} bytes{' and more' if len(length) > 12 else ''}")
     try:
-        body = await asyncio.wait_for(_read(receive), SECONDS)
+        body = await asyncio.wait_for(_read(receive, route), SECONDS)
     except TimeoutError:
         raise refusal(408, f"the whole body within {SECONDS:.0f} s", received="a part of it") from None
     if body is None:
         return None
     try:
-        model.model_validate_json(body)
+        asked().body = model.model_validate_json(body)
     except ValidationError as error:
         raise in_plain_words(error, model) from None
     return body
 
 
-def _too_large(received: str) -> CollabrankError:
-    return refusal(413, f"a body of at most {LARGEST} bytes", received=received)
+def _too_large(route: Route, received: str) -> CollabrankError:
+    return refusal(413, f"a body of at most {route.largest} bytes", received=received)
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def _read(receive: Receive, route: Route) -> bytes | None:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -106,8 +126,8 @@ async def _read(receive: Receive) -> bytes | None:
             return None
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
-        if size > LARGEST:
-            raise _too_large(f"more than {LARGEST} bytes")
+        if size > route.largest:
+            raise _too_large(route, f"more than {route.largest} bytes")
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)

@@ -12,36 +12,27 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.schema import (
-    ErrorAnswer,
-    ExplainAnswer,
-    ExplainRequest,
-    FeedbackAnswer,
-    FeedbackRequest,
-    RankAnswer,
-    RankRequest,
-)
+from serving.app.routes import ROUTES
+from serving.schema import ErrorAnswer
 
-__all__ = ["BODIES", "openapi_page"]
-
-BODIES: dict[str, type[BaseModel]] = {"/rank": RankRequest, "/explain": ExplainRequest, "/feedback": FeedbackRequest}
-"""Route to what its body must be."""
+__all__ = ["openapi_page"]
 
 _POSTS: dict[str, tuple[type[BaseModel], type[BaseModel], str, tuple[int, ...]]] = {
-    "/rank": (RankRequest, RankAnswer, "Rank the eligible creators for a brief.", (404, 503)),
-    "/explain": (ExplainRequest, ExplainAnswer, "Say why creators stand where they stand.", (404, 503)),
-    "/feedback": (FeedbackRequest, FeedbackAnswer, "Report what came of a creator in an answer.", (503,)),
+    route.pattern: (route.takes, route.gives, route.does, route.also)
+    for route in ROUTES
+    if route.takes is not None and route.gives is not None
 }
 
 _REFUSALS = {
     400: "The body is not what this route describes.",
-    401: "No key, or one that is unknown or revoked.",
+    401: "No key, or one that is unknown, revoked or expired.",
     404: "There is nothing of this name.",
     408: "The body did not come in time.",
     413: "The body is larger than 256 KiB.",
     415: "The body is not JSON, or is compressed.",
     429: "Too many requests at a time.",
-    503: "Nothing to rank with yet, or the decision log cannot be written.",
+    503: "Nothing to rank with yet, or the decision log's store does not answer.",
+    507: "The decision log cannot be kept.",
 }
 
 _FAULT = {
@@ -98,7 +89,7 @@ def openapi_page() -> dict[str, Any]:
     """The whole document as plain data."""
     models: set[type[BaseModel]] = {m for takes, gives, _, _ in _POSTS.values() for m in (takes, gives)} | {ErrorAnswer}
     wanted: list[tuple[Any, Literal["validation", "serialization"]]] = [
-        (model, "validation" if model in BODIES.values() else "serialization")
+        (model, "validation" if model in ROUTES.bodies().values() else "serialization")
         for model in sorted(models, key=lambda model: model.__name__)
     ]
     _, schemas = models_json_schema(wanted, ref_template="#/components/schemas/{model}")

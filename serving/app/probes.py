@@ -12,7 +12,8 @@ from starlette.routing import Route
 
 from serving.app.answers import asked
 from serving.app.meters import CONTENT_TYPE, Meters
-from serving.store import Store
+from serving.decisions import DecisionLog
+from serving.store import Refusal, Store
 
 __all__ = ["Probed", "probes"]
 
@@ -22,6 +23,8 @@ class Probed(Protocol):
 
     store: Store
     meters: Meters
+    log: DecisionLog
+    log_required: bool
 
 
 def probes(service: Callable[[], Probed | None]) -> Starlette:
@@ -39,17 +42,22 @@ def probes(service: Callable[[], Probed | None]) -> Starlette:
     async def readyz(_: Request) -> Response:
         running = service()
         if running is None or not running.store.ready:
-            refused = running.store.refused if running is not None else None
-            body = {"ready": False, "refused": type(refused).__name__ if refused else None}
+            refusal = running.store.refusal if running is not None else None
+            body = {"ready": False, **_told(refusal)}
             return JSONResponse(body, 503, headers={"X-Request-ID": asked().request_id})
-        served, refused = running.store.served, running.store.refused
+        served, refusal = running.store.served, running.store.refusal
+        log = running.log.said()
+        ready = log["kept"] or not running.log_required
         return JSONResponse(
             {
-                "ready": True,
+                "ready": ready,
                 "model_version": served.bundle.model_version,
                 "as_of": served.as_of.isoformat(),
-                "refused": type(refused).__name__ if refused else None,
-            }
+                **_told(refusal),
+                "log": log,
+            },
+            200 if ready else 503,
+            headers=None if ready else {"X-Request-ID": asked().request_id},
         )
 
     async def metrics(_: Request) -> Response:
@@ -59,3 +67,14 @@ def probes(service: Callable[[], Probed | None]) -> Starlette:
     return Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)],
     )
+
+
+def _told(refusal: Refusal | None) -> dict[str, str | None]:
+    """What was refused and since when. Why is in the log: it names files, and whoever asks here showed no key."""
+    if refusal is None:
+        return {"refused": None}
+    return {
+        "refused": type(refusal.error).__name__,
+        "refused_part": refusal.part,
+        "refused_since": refusal.since.isoformat(timespec="seconds"),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,11 +82,50 @@ def test_replace_folder_keeps_the_old_when_a_rename_fails(
             raise OSError(18, "Invalid cross-device link")
         rename(source, target)
 
+    monkeypatch.setattr("marketplace.state._exchange", lambda *_: False)
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(OSError, match="cross-device"), replace_folder(folder) as fresh:
         (fresh / "two").write_text("2")
     assert left_over(folder) == ["one"]
     assert left_over(tmp_path) == ["m"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_replace_folder_leaves_nothing_behind_and_at_once_no_moment_without(
+    at_once: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not at_once:
+        monkeypatch.setattr("marketplace.state._exchange", lambda *_: False)
+    folder = tmp_path / "m"
+    with replace_folder(folder) as fresh:
+        (fresh / "file").write_text("0")
+    missing, stop = [], threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            if not folder.exists():
+                missing.append(1)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    for turn in range(200):
+        with replace_folder(folder) as fresh:
+            (fresh / "file").write_text(str(turn))
+    stop.set()
+    watcher.join()
+    assert (folder / "file").read_text() == "199"
+    assert left_over(tmp_path) == ["m"]
+    if at_once:
+        assert missing == []
+
+
+def test_a_link_in_the_folders_place_is_replaced_and_what_it_named_is_left(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "m").symlink_to(tmp_path / "kept")
+    with replace_folder(tmp_path / "m") as fresh:
+        (fresh / "file").write_text("0")
+    assert left_over(tmp_path) == ["kept", "m"]
+    assert not (tmp_path / "m").is_symlink()
 
 
 def test_state_lives_under_the_home(home: Path) -> None:

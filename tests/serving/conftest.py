@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,18 @@ def tiny_bundle(version: str = "1", *, seed: int = 7) -> Any:
     )
 
 
+@pytest.fixture(autouse=True)
+def _trial_at_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services inside the test's process try pairs out there too: a process for each takes seconds.
+
+    Tests of the trial itself are marked ``real_trial``; services in processes of their own do as they do.
+    """
+    from serving.trial import pass_through
+
+    if request.node.get_closest_marker("real_trial") is None:
+        monkeypatch.setattr("serving.store.try_out", lambda bundle, snapshot, **_: pass_through(bundle, snapshot))
+
+
 @pytest.fixture(scope="session")
 def bundles() -> Callable[..., Any]:
     return tiny_bundle
@@ -73,12 +86,13 @@ def bundles() -> Callable[..., Any]:
 def prepared(small_market: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with bundle, keys and snapshot; copied for each test that may change it."""
     from features.snapshot.build import build_snapshot
+    from marketplace.signature import read_signer
     from marketplace.tables import open_marketplace
-    from models.bundle.signature import read_signer
 
     home = tmp_path_factory.mktemp("prepared")
-    save_bundle(tiny_bundle(), home / "var" / "bundle", read_signer(home / "var" / "keys"))
-    save_snapshot(build_snapshot(open_marketplace(small_market)), home / "var" / "snapshot")
+    signer = read_signer(home / "var" / "keys")
+    save_bundle(tiny_bundle(), home / "var" / "bundle", signer)
+    save_snapshot(build_snapshot(open_marketplace(small_market)), home / "var" / "snapshot", signer)
     return home
 
 
@@ -101,7 +115,7 @@ def campaign(small_market: Path) -> dict[str, Any]:
 
 def promote(home: Path, bundle: Any) -> None:
     """Write ``bundle`` into the home as `collabrank promote` does."""
-    from models.bundle.signature import read_signer
+    from marketplace.signature import read_signer
 
     save_bundle(bundle, home / "var" / "bundle", read_signer(home / "var" / "keys"))
 
@@ -131,7 +145,13 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def process(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """``collabrank serve`` with two workers, ready, in a home of its own."""
-    home = tmp_path_factory.mktemp("process")
+    with started(prepared, tmp_path_factory.mktemp("process")) as running:
+        yield running
+
+
+@contextmanager
+def started(prepared: Path, home: Path) -> Iterator[Running]:
+    """``collabrank serve`` with two workers, ready, in ``home``, into which ``prepared`` is copied."""
     shutil.copytree(prepared / "var", home / "var", dirs_exist_ok=True)
     environment = {**os.environ, "COLLABRANK_HOME": str(home)}
     command = [sys.executable, "-m", "collabrank"]

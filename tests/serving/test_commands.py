@@ -12,12 +12,12 @@ from collabrank.cli import app
 from features.indices.declare import INDEX_NAMES
 from features.snapshot.parts import load_snapshot
 from marketplace.errors import ContractError, SignalError
+from marketplace.signature import read_signer
 from marketplace.simulator import simulate
 from marketplace.state import state_folder
 from models.bundle.basis import Basis
 from models.bundle.champion import champion_basis
 from models.bundle.disk import save_bundle
-from models.bundle.signature import read_signer
 from serving.store import Served
 from training.priors.stated import stated_prior
 
@@ -42,7 +42,9 @@ def test_snapshot_is_kept_at_home_and_card_shows_a_creator(home, wee_folder):
     folder = home / "var" / "snapshot"
     snapshot = load_snapshot(folder)
     assert told == {
-        "folder": str(folder), "creators": len(snapshot), "as_of": "2025-04-01T00:00:00+00:00", "basis": None
+        "folder": str(folder), "creators": len(snapshot), "as_of": "2025-04-01T00:00:00+00:00", "basis": None,
+        "bytes": (size := sum(file.stat().st_size for file in folder.glob("*.bin"))),
+        "bytes_per_creator": round(size / len(snapshot), 1),
     }  # fmt: skip
     creator = str(snapshot.creator_ids[0])
     card = json.loads(run("card", wee_folder, creator, "--as-of", "2025-04-01", "--json"))

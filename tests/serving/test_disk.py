@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 from marketplace.errors import BundleError, SnapshotError
-from models.bundle.signature import read_public_key
+from marketplace.signature import read_public_key
 from models.ranking import rank
 from models.score import INDEX_NAMES
 from serving.decisions import read_decisions
@@ -126,27 +127,81 @@ def test_the_log_holds_the_vectors_that_were_scored(client: TestClient, campaign
             shown["creator_id"], shown["position"], shown["score"],
         )  # fmt: skip
         row = np.flatnonzero(np.asarray(part.creator_ids) == logged["creator_id"])
-        vector = np.array([np.nan if value is None else value for value in logged["vector"]])
-        np.testing.assert_array_equal(vector, part.matrix(brief, row)[0])
+        assert logged["vector"].tobytes() == part.matrix(brief, row)[0].tobytes()
+        assert (logged["policy"], logged["propensity"]) == ("champion", 1.0)
     assert (feedback["kind"], feedback["request_id"], feedback["event"]) == ("feedback", reply["request_id"], "INVITED")
     assert feedback["at"] == "2026-01-02T03:04:05+07:00"
 
 
-def test_feedback_that_cannot_be_logged_is_not_acknowledged(client: TestClient, served_home: Path) -> None:
-    shutil.rmtree(served_home / "var" / "decisions", ignore_errors=True)
-    (served_home / "var" / "decisions").write_text("in the way")
-    answer = client.post("/feedback", json={"request_id": "0" * 32, "creator_id": "cr_1", "event": "ACCEPTED"})
-    assert answer.status_code == 503
-    assert 'collabrank_decisions_total{outcome="failed"} 1.0' in client.get("/metrics").text
+def in_the_way(home: Path) -> None:
+    """Nothing can be written to ``var/decisions`` from now on."""
+    shutil.rmtree(home / "var" / "decisions", ignore_errors=True)
+    (home / "var" / "decisions").write_text("in the way")
 
 
-def test_a_ranking_goes_out_although_the_log_cannot_be_written(
+def test_what_cannot_be_logged_is_not_acknowledged(
     client: TestClient, served_home: Path, campaign: dict[str, Any]
 ) -> None:
-    (served_home / "var" / "decisions").write_text("in the way")
-    assert client.post("/rank", json={"campaign_id": campaign["campaign_id"]}).status_code == 200
-    client.post("/feedback", json={"request_id": "0" * 32, "creator_id": "cr_1", "event": "ACCEPTED"})
-    assert 'collabrank_decisions_total{outcome="failed"} 2.0' in client.get("/metrics").text
+    ask = {"campaign_id": campaign["campaign_id"], "top": 3}
+    kept = client.post("/rank", json=ask)
+    assert kept.headers["x-decision-logged"] == "yes"
+    event = {
+        "request_id": kept.json()["request_id"],
+        "creator_id": kept.json()["creators"][0]["creator_id"],
+        "event": "INVITED",
+    }
+    in_the_way(served_home)
+    lost = client.post("/rank", json=ask)
+    assert (lost.status_code, lost.headers["x-decision-logged"]) == (200, "no")
+    assert lost.json()["creators"] == kept.json()["creators"]
+    answer = client.post("/feedback", json=event)
+    assert (answer.status_code, answer.json()["error"]) == (507, "LogError")
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["ready"], ready.json()["log"]["kept"]) == (200, True, False)
+    metrics = client.get("/metrics").text
+    assert 'collabrank_decisions_total{outcome="failed"} 2.0' in metrics
+    assert "collabrank_log_kept 0.0" in metrics
+    (served_home / "var" / "decisions").unlink()
+    wait_for(lambda: client.get("/readyz").json()["log"]["kept"])
+    assert client.post("/rank", json=ask).headers["x-decision-logged"] == "yes"
+
+
+def test_where_the_log_is_required_an_answer_that_is_not_kept_is_refused(
+    served_home: Path, campaign: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serving.app.service import application
+
+    monkeypatch.setenv("COLLABRANK_LOG_REQUIRED", "true")
+    _, key = create_key("test")
+    ask = {"campaign_id": campaign["campaign_id"], "top": 3}
+    with TestClient(application(), headers={"X-API-Key": key}, raise_server_exceptions=False) as client:
+        assert client.post("/rank", json=ask).status_code == 200
+        in_the_way(served_home)
+        refused = client.post("/rank", json=ask)
+        assert (refused.status_code, refused.headers["x-decision-logged"]) == (507, "no")
+        assert set(refused.json()) == {"error", "expected", "received", "look", "request_id"}
+        assert client.get("/readyz").status_code == 503
+
+
+def test_feedback_knows_what_was_shown_and_counts_an_event_once(client: TestClient, campaign: dict[str, Any]) -> None:
+    reply = client.post("/rank", json={"campaign_id": campaign["campaign_id"], "top": 3}).json()
+    event = {"request_id": reply["request_id"], "creator_id": reply["creators"][0]["creator_id"], "event": "INVITED"}
+    told = [client.post("/feedback", json=event) for _ in range(3)]
+    assert [answer.status_code for answer in told] == [200] * 3
+    assert [answer.json()["repeated"] for answer in told] == [False, True, True]
+    assert client.post("/feedback", json={**event, "event": "ACCEPTED"}).json()["repeated"] is False
+    unknown = client.post("/feedback", json={**event, "request_id": "0" * 32})
+    assert (unknown.status_code, unknown.json()["received"]) == (404, repr("0" * 32))
+    stranger = client.post("/feedback", json={**event, "creator_id": "cr_none"})
+    assert (stranger.status_code, stranger.json()["received"]) == (404, "'cr_none'")
+    assert [line["event"] for line in log_lines() if line["kind"] == "feedback"] == ["INVITED", "ACCEPTED"]
+
+
+def wait_for(ready: Callable[[], bool], seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < until, "it did not come about in time"
+        time.sleep(0.05)
 
 
 def test_a_new_bundle_is_taken_and_a_tampered_one_refused(
@@ -174,8 +229,8 @@ def test_a_new_bundle_is_taken_and_a_tampered_one_refused(
 
     promoted("4")
     assert service().store.look()
-    assert client.get("/readyz").json() | {"as_of": ""} == {
-        "ready": True, "model_version": "4", "as_of": "", "refused": None,
+    assert client.get("/readyz").json() | {"as_of": "", "log": {}} == {
+        "ready": True, "model_version": "4", "as_of": "", "refused": None, "log": {},
     }  # fmt: skip
     assert "collabrank_refused_on_disk 0.0" in client.get("/metrics").text
 
@@ -186,7 +241,9 @@ def test_nothing_to_serve_is_said_and_then_served(home: Path, prepared: Path, ca
     _, key = create_key("test")
     with TestClient(application(), headers={"X-API-Key": key}, raise_server_exceptions=False) as client:
         ready = client.get("/readyz")
-        assert (ready.status_code, ready.json()) == (503, {"ready": False, "refused": "BundleError"})
+        told = ready.json()
+        assert (ready.status_code, told.pop("refused_since")[:4].isdecimal()) == (503, True)
+        assert told == {"ready": False, "refused": "BundleError", "refused_part": "bundle"}
         answer = client.post("/rank", json={"campaign_id": campaign["campaign_id"]})
         assert answer.status_code == 503
         assert "promote" in answer.json()["look"]
@@ -204,7 +261,7 @@ def test_a_snapshot_of_other_signals_does_not_fit(served_home: Path) -> None:
 
 
 def test_a_bundle_signed_by_another_key_is_refused(served_home: Path, bundles: Callable[..., Any]) -> None:
-    from models.bundle.signature import Signer
+    from marketplace.signature import Signer
 
     save_bundle(bundles("6"), served_home / "var" / "bundle", Signer.new())
     with pytest.raises(BundleError, match="signed"):

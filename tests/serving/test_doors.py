@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from marketplace.errors import SnapshotError
 from serving.app.access import Access
 from serving.app.answers import Answers, answered
-from serving.app.limits import LARGEST, Limits
+from serving.app.limits import Limits
 from serving.app.meters import Meters
+from serving.app.routes import EVERYONE, LARGEST, OPEN, Table
+from serving.app.routes import Route as Row
 from serving.keys import Keyring, create_key, revoke_key
 
 
@@ -70,6 +73,21 @@ async def alive(_: Request) -> JSONResponse:
     return JSONResponse({})
 
 
+def row(method: Any, pattern: str, **more: Any) -> Row:
+    return Row(method, pattern, pattern.strip("/"), "", EVERYONE, **more)
+
+
+TABLE = Table(
+    [
+        row("POST", "/echo", takes=Body),
+        row("GET", "/fault"),
+        row("GET", "/unready"),
+        row("GET", "/creators/{creator_id}/card"),
+        replace(row("GET", "/healthz", probe=True), scopes=OPEN),
+    ]
+)
+
+
 @pytest.fixture
 def meters() -> Meters:
     return Meters()
@@ -86,7 +104,7 @@ def door(home: Path, meters: Meters) -> Any:
         ]
     )
     probes = Starlette(routes=[Route("/healthz", alive)])
-    return Answers(Access(Limits(inside, {"/echo": Body}), probes, Keyring), lambda: meters)
+    return Answers(Access(Limits(inside), probes, Keyring), lambda: meters, lambda: TABLE)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import checks
 
-from serving.app.openapi import BODIES, openapi_page
+from serving.app.openapi import openapi_page
+from serving.app.routes import ROUTES
 
 
 def test_the_page_is_served_and_says_what_is_refused(process: Any) -> None:
@@ -18,7 +19,8 @@ def test_the_page_is_served_and_says_what_is_refused(process: Any) -> None:
     assert page == openapi_page()
     assert page["security"] == [{"key": []}]
     assert page["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
-    for route in BODIES:
+    assert set(page["paths"]) | {"/"} == {route.pattern for route in ROUTES}
+    for route in ROUTES.bodies():
         post = page["paths"][route]["post"]
         assert post["requestBody"]["required"]
         assert {"200", "400", "401", "413", "415"} <= set(post["responses"])

@@ -130,7 +130,8 @@ def test_many_at_once_over_both_workers(process: Any, client: httpx.Client, camp
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(ask, range(36)))
     assert all(answer == answers[0] for answer in answers)
-    assert len(list((home_of(process) / "var" / "decisions").glob("*.jsonl"))) == 2
+    # Each of the two workers writes ahead to files of its own.
+    assert len(list((home_of(process) / "var" / "decisions" / "ahead").glob("*.lock"))) == 2
 
 
 def wait_for(ready: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -143,7 +144,7 @@ def wait_for(ready: Callable[[], bool], seconds: float = 60.0) -> None:
 def test_both_workers_take_a_promotion_and_refuse_a_tampered_one(
     process: Any, client: httpx.Client, campaign_id: str, bundles: Callable[..., Any]
 ) -> None:
-    from models.bundle.signature import read_signer
+    from marketplace.signature import read_signer
 
     home = home_of(process)
     signer = read_signer(home / "var" / "keys")

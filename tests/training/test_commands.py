@@ -8,7 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from marketplace.errors import GateError, TrainingError
+from marketplace.errors import AccessError, GateError, TrainingError
 from training import commands
 from training.commands import app
 
@@ -64,18 +64,14 @@ def test_rollback_without_a_champion_says_so(home):
     assert isinstance(answer.exception, GateError)
 
 
-def test_ui_serves_the_store_on_loopback_alone(home, monkeypatch):
-    seen = {}
+def test_ui_is_not_reached_from_elsewhere_without_a_password(home):
+    answer = CliRunner().invoke(app, ["ui", "--host", "0.0.0.0"])
+    assert isinstance(answer.exception, AccessError)
 
-    def call(command, env):
-        seen.update(command=command, env=env)
-        return 0
 
-    monkeypatch.setattr(subprocess, "call", call)
-    assert CliRunner().invoke(app, ["ui", "--port", "5055"]).exit_code == 0
-    command = seen["command"]
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert command[command.index("--workers") + 1] == "1"
-    assert seen["env"]["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{home}/var/mlflow/mlflow.db"
-    assert seen["env"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
-    assert seen["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
+def test_ui_of_a_server_points_at_the_server(home, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9")
+    answer = CliRunner().invoke(app, ["ui"])
+    assert isinstance(answer.exception, TrainingError)
+    assert "127.0.0.1:9" in answer.exception.received
+    assert "secret" not in answer.exception.received

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from marketplace.databases import database_address, file_of, require_answer, sqlite_address
 from marketplace.errors import TrainingError
 from tests.postgres import database
-from training.databases import database_address, file_of, require_answer, sqlite_address
 from training.tracking.store import open_store
 from training.tuning.study import open_study, require_studies, tuning_lock
 
@@ -54,7 +54,7 @@ def test_addresses_that_name_no_driver_get_the_one_that_is_brought() -> None:
 def test_nothing_that_answers_is_told_within_seconds_and_without_the_password(address: str) -> None:
     began = time.monotonic()
     with pytest.raises(TrainingError, match="refused") as caught:
-        require_answer(address.format(port=closed_port()), what="a store", look="here")
+        require_answer(address.format(port=closed_port()), what="a store", look="here", error=TrainingError)
     assert time.monotonic() - began < 5
     assert "127.0.0.1" in str(caught.value)
     assert "hush" not in str(caught.value)

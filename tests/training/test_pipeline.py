@@ -20,7 +20,9 @@ from training.pipeline import TrainResult, train
 from training.scoring import SCORES, rank_brief, score_marketplace
 from training.stats.significance import paired_randomisation_test
 from training.tracking.compare import compare_runs
+from training.tracking.ledger import Ledger
 from training.tracking.registry import CHALLENGER, aliased, find_version
+from training.tracking.standing import evidence_of_version, open_version
 from training.tracking.store import Store, open_store
 
 METRICS = {"oracle_gain_share_at_20", "ndcg_at_10", "map", "auc_within_campaign"}
@@ -68,7 +70,12 @@ def test_a_version_says_what_changed_what_it_beat_where_and_by_which_test(traine
         assert version.tags["campaigns_from"] == f"{result.cutoff:%Y-%m-%d}"
         assert version.tags["changed"] in version.description
         assert "paired randomisation test" in version.description
-        assert len(version.tags["evidence_sha256"]) == 64
+        registered = Ledger().registration_of(ranker.run_id)
+        assert registered is not None
+        assert registered.version == ranker.version
+        opened = open_version(store, version, Ledger())
+        assert opened.bundle.evidence_sha256 == registered.evidence_sha256
+        assert evidence_of_version(store, opened).held_out == version.tags["held_out"] == registered.held_out
 
 
 def test_a_run_says_how_well_conversion_holds_before_the_cutoff(trained):

@@ -159,7 +159,7 @@ def ripening(market: Marketplace) -> tuple[pd.DataFrame, pd.Timestamp]:
 
 
 def logged_chances(market: Marketplace) -> pd.DataFrame:
-    """The last impression of each pair: campaign_id, creator_id, policy, propensity, shown_at.
+    """The last impression of each pair whose chance is known: campaign_id, creator_id, policy, propensity, shown_at.
 
     Raises
     ------
@@ -181,6 +181,8 @@ def logged_chances(market: Marketplace) -> pd.DataFrame:
             received=f"{len(shown)} rows, {unknown} of them without",
             look="the impressions table; a list that was drawn without chance cannot be evaluated from",
         )
+    # Lists of the service, whose chances of being invited nobody knows, neither compete nor tell.
+    shown = shown[shown["propensity"].notna()]
     lists = shown[shown["policy"] != HOLDBACK].groupby("campaign_id")["policy"].nunique()
     if (lists > 1).any():
         raise TrainingError(

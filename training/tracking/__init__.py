@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from training.tracking.compare import ComparedRuns, compare_runs
 from training.tracking.gate import GateEvidence, Judgement, Verdict, check_gate
+from training.tracking.ledger import REGISTERED, Event, Ledger
 from training.tracking.notes import VersionNotes
+from training.tracking.pages import read_password, serve_pages
 from training.tracking.promotion import Promotion, promote, rollback
 from training.tracking.record import (
     describe,
@@ -18,29 +20,33 @@ from training.tracking.registry import (
     BASIS,
     CHALLENGER,
     CHAMPION,
-    EVIDENCE_DIGEST,
     HELD_OUT,
     aliased,
     point_alias,
     register,
 )
+from training.tracking.standing import Champion, champion_of
 from training.tracking.store import Run, Store, default_tracking_uri, open_store, require_store
 
 __all__ = [
     "BASIS",
     "CHALLENGER",
     "CHAMPION",
-    "EVIDENCE_DIGEST",
     "HELD_OUT",
+    "REGISTERED",
+    "Champion",
     "ComparedRuns",
+    "Event",
     "GateEvidence",
     "Judgement",
+    "Ledger",
     "Promotion",
     "Run",
     "Store",
     "Verdict",
     "VersionNotes",
     "aliased",
+    "champion_of",
     "check_gate",
     "compare_runs",
     "default_tracking_uri",
@@ -49,6 +55,7 @@ __all__ = [
     "open_store",
     "point_alias",
     "promote",
+    "read_password",
     "record_conversion",
     "record_parent",
     "record_ranker",
@@ -56,4 +63,5 @@ __all__ = [
     "register",
     "require_store",
     "rollback",
+    "serve_pages",
 ]

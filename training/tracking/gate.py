@@ -212,7 +212,7 @@ class GateEvidence:
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> GateEvidence:
-        """From the JSON artifact.
+        """From what the artifact says.
 
         Raises
         ------
@@ -230,7 +230,7 @@ class GateEvidence:
                 None if champion is None else int(champion),
                 raw["effects"],
             )
-        except (KeyError, TypeError, ValueError) as reason:
+        except (KeyError, TypeError, ValueError, AttributeError) as reason:
             raise GateError(
                 "evidence written by this version of collabrank",
                 received=f"one without {reason}",
@@ -242,9 +242,13 @@ class GateEvidence:
         """SHA-256 (hex) of the data and the held-out campaigns: what candidates are counted by."""
         return hashlib.sha256("\n".join((self.fingerprint, *sorted(self.campaigns))).encode()).hexdigest()
 
+    def content(self) -> bytes:
+        """The artifact's bytes."""
+        return json_text(self.as_dict(), indent=1).encode() + b"\n"
+
     def digest(self) -> str:
-        """SHA-256 (hex) of what the artifact says, however it is laid out."""
-        return hashlib.sha256(json_text(self.as_dict(), indent=1).encode()).hexdigest()
+        """SHA-256 (hex) of the artifact, which the run's bundle is signed with."""
+        return hashlib.sha256(self.content()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
         """For the JSON artifact."""

@@ -2,15 +2,15 @@
 
 The served bundle is the folder ``var/bundle``. A promotion takes the
 candidate's bundle from its run, verifies signature, hashes, text and golden
-rows, writes it anew under its version number, signs it, reads it back, and
-only then points the alias ``champion`` at it. Whatever fails, alias and folder
-are as they were.
+rows, weighs the evidence that it was signed with, writes it anew under its
+version number, signs it, reads it back, and only then points the alias
+``champion`` at it. Whatever fails, alias and folder are as they were. Tags and
+aliases are for people: what decides is signed (`training.tracking.standing`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,30 +23,28 @@ import pandas as pd
 from marketplace.display import Shown, text_of
 from marketplace.errors import GateError
 from marketplace.state import replace_folder
-from models.bundle import bundle_folder, load_bundle, save_bundle
-from training.tracking.gate import Check, GateEvidence, Judgement, Verdict, check_gate, require_gate
+from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, read_signer, save_bundle
+from training.tracking.gate import Check, Judgement, Verdict, check_gate, require_gate
+from training.tracking.ledger import PROMOTED, RESTORED, Event, Ledger
 from training.tracking.registry import (
-    BASIS,
     CHALLENGER,
     CHAMPION,
-    EVIDENCE_ARTIFACT,
-    EVIDENCE_DIGEST,
     HELD_OUT,
     Version,
     aliased,
     count_tagged,
-    fetch_bundle,
     find_version,
     newest,
     point_alias,
     tag_version,
 )
+from training.tracking.standing import Champion, Opened, champion_of, evidence_of_version, open_version
 from training.tracking.store import Store, open_store
 
 __all__ = ["Promotion", "promote", "promotion_text", "rollback"]
 
 PREVIOUS = "previous_champion"
-"""Tag of a version: which version was champion before it was promoted (empty for none)."""
+"""Tag of a version, for people: which version was champion before it was promoted (empty for none)."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,22 +136,24 @@ def promote(
     Raises
     ------
     GateError
-        A rule failed, there is no such version, or force without a reason.
+        A rule failed, there is no such version, force without a reason, or evidence or bundle are not those that the
+        version was made with.
     BundleError
         The candidate's bundle does not verify.
     """
     if force and not reason.strip():
         raise GateError("a reason with --force", received="none", look="`collabrank promote --force --reason TEXT`")
-    store = store or open_store()
+    store, ledger = store or open_store(), Ledger()
     candidate = newest(store) if version is None else find_version(store, version)
-    champion = aliased(store, CHAMPION)
-    if champion is not None and champion.number == candidate.number:
+    champion = champion_of(store, ledger)
+    if champion is not None and candidate.run_id == champion.run_id:
         raise GateError(
             "a candidate other than the champion",
             received=f"version {candidate.number}, which is the champion already",
             look="`collabrank train DIR` makes a new candidate; `collabrank rollback` goes back",
         )
-    judgement = _weigh(store, candidate, champion, reason=reason.strip(), force=force)
+    opened = open_version(store, candidate, ledger)
+    judgement = _weigh(store, ledger, opened, champion, reason=reason.strip(), force=force)
     checks = () if judgement is None else judgement.checks
     failed = [check.rule for check in checks if not check.passed]
     if not force and judgement is not None:
@@ -171,13 +171,15 @@ def promote(
         tags["reason"] = reason.strip()
     if force:
         tags |= {"forced": "true", "forced_reason": reason.strip(), "forced_past": ", ".join(failed)}
-    _serve(store, candidate, champion, tags)
+    forced = bool(force and failed) or bool(force and not checks)
+    event = _event(PROMOTED, opened, champion, forced=forced, reason=reason.strip())
+    _serve(store, ledger, opened, event, tags)
     return Promotion(
         candidate.number,
         None if champion is None else champion.number,
-        candidate.tags.get("ranker", ""),
+        opened.bundle.ranker,
         checks,
-        bool(force and failed) or bool(force and not checks),
+        forced,
         bundle_folder(),
         "" if judgement is None else judgement.verdict.value,
         "" if judgement is None else judgement.words,
@@ -190,26 +192,40 @@ def rollback(*, store: Store | None = None) -> Promotion:
     Raises
     ------
     GateError
-        There is no champion, or it had no predecessor.
+        There is no champion, or it had no predecessor that this home's ledger knows.
     BundleError
         The predecessor's bundle does not verify.
     """
-    store = store or open_store()
-    champion = aliased(store, CHAMPION)
-    if champion is None or not champion.tags.get(PREVIOUS):
+    store, ledger = store or open_store(), Ledger()
+    champion = champion_of(store, ledger)
+    promoted = None if champion is None else ledger.promotion_of(champion.run_id)
+    if champion is None or promoted is None or promoted.previous_version is None:
+        known = "no champion" if champion is None else f"version {champion.number}, the first"
+        if champion is not None and promoted is None:
+            known = f"version {champion.number}, whose promotion is not in this home's ledger"
         raise GateError(
             "a champion that replaced another",
-            received="no champion" if champion is None else f"version {champion.number}, the first",
+            received=known,
             look="`collabrank ui`, Model registry; `collabrank promote --version N` takes any version",
         )
-    before = find_version(store, int(champion.tags[PREVIOUS]))
+    before = find_version(store, promoted.previous_version)
+    if before.run_id != promoted.previous_run_id:
+        raise GateError(
+            f"version {before.number} made by run {promoted.previous_run_id}, which was champion",
+            received=f"one made by run {before.run_id}: the registry was changed",
+            look="`collabrank promote --version N` takes any version through the gate",
+        )
+    opened = open_version(store, before, ledger)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    # The predecessor keeps its own `previous_champion`, so rolling back twice goes back two steps.
-    _serve(store, before, champion, {"restored_at": now, "restored_from": champion.number})
-    return Promotion(before.number, champion.number, before.tags.get("ranker", ""), (), False, bundle_folder())
+    # The predecessor's own promotion says whom it replaced, so rolling back twice goes back two steps.
+    event = _event(RESTORED, opened, champion)
+    _serve(store, ledger, opened, event, {"restored_at": now, "restored_from": champion.number})
+    return Promotion(before.number, champion.number, opened.bundle.ranker, (), False, bundle_folder())
 
 
-def _weigh(store: Store, candidate: Version, champion: Version | None, *, reason: str, force: bool) -> Judgement | None:
+def _weigh(
+    store: Store, ledger: Ledger, candidate: Opened, champion: Champion | None, *, reason: str, force: bool
+) -> Judgement | None:
     """The gate's judgement; a forced promotion goes on without one where it cannot be had.
 
     A version that stands on a basis (`models.bundle.Basis`) declares that its marketplace has too few outcomes for
@@ -217,21 +233,25 @@ def _weigh(store: Store, candidate: Version, champion: Version | None, *, reason
     another version on a basis, and none that has heads of its own.
     """
     try:
-        evidence = _recorded(store, candidate)
-        if candidate.tags.get(BASIS) and (champion is None or champion.tags.get(BASIS)):
+        evidence = evidence_of_version(store, candidate)
+        basis = candidate.bundle.basis
+        if basis is not None and (champion is None or champion.basis):
             beside = "no champion yet" if champion is None else f"champion version {champion.number} is on a basis too"
-            check = Check("on a basis, in no better one's place", True, f"{beside}; {candidate.tags[BASIS]}")
+            check = Check("on a basis, in no better one's place", True, f"{beside}; {basis.text}")
             words = "cannot tell: too little came of its invitations to judge by; it takes the place of no better one"
             return Judgement(Verdict.CANNOT_TELL, words, (check,))
         theirs = None
         if champion is not None and evidence.champion_version != champion.number:
-            theirs = _recorded(store, champion)
+            version = Version(champion.number, champion.run_id, "", {})
+            theirs = evidence_of_version(store, open_version(store, version, ledger))
+        # Tags can only raise the number, which makes the gate stricter; they may know of other homes' candidates.
+        tried = max(1, ledger.measured(evidence.held_out), count_tagged(store, HELD_OUT, evidence.held_out))
         return check_gate(
             evidence,
             champion=theirs,
             champion_version=None if champion is None else champion.number,
-            candidates=max(1, count_tagged(store, HELD_OUT, evidence.held_out)),
-            reason=(_newer(candidate, champion) or reason) if champion is not None else "",
+            candidates=tried,
+            reason=(_newer(candidate.bundle, champion) or reason) if champion is not None else "",
         )
     except GateError:
         if force:
@@ -239,48 +259,47 @@ def _weigh(store: Store, candidate: Version, champion: Version | None, *, reason
         raise
 
 
-def _newer(candidate: Version, champion: Version) -> str:
+def _newer(candidate: Bundle, champion: Champion) -> str:
     """In words, that the candidate learned from newer outcomes; empty where it did not."""
-    until, then = candidate.tags.get("as_of", ""), champion.tags.get("as_of", "")
+    until, then = candidate.as_of, champion.as_of
     return f"it learned from outcomes until {until}, the champion until {then}" if then and until > then else ""
 
 
-def _recorded(store: Store, version: Version) -> GateEvidence:
-    """The evidence that the version's run recorded, refused where it is not the one that the version was made with."""
-    evidence = GateEvidence.of(store.read_json(version.run_id, EVIDENCE_ARTIFACT))
-    digest = version.tags.get(EVIDENCE_DIGEST, "")
-    if digest and evidence.digest() != digest:
-        raise GateError(
-            f"the evidence that version {version.number} was registered with, {digest[:12]}",
-            received=f"{EVIDENCE_ARTIFACT} of its run was changed since: {evidence.digest()[:12]}",
-            look="train again: `collabrank train DIR`",
-        )
-    return evidence
+def _event(kind: str, opened: Opened, champion: Champion | None, *, forced: bool = False, reason: str = "") -> Event:
+    return Event(
+        kind=kind,
+        version=opened.version.number,
+        run_id=opened.version.run_id,
+        bundle_sha256=opened.bundle.fingerprint,
+        evidence_sha256=opened.bundle.evidence_sha256,
+        previous_version=None if champion is None else champion.number,
+        previous_run_id="" if champion is None else champion.run_id,
+        forced=forced,
+        reason=reason,
+    )
 
 
-def _serve(store: Store, version: Version, champion: Version | None, tags: Mapping[str, object]) -> None:
+def _serve(store: Store, ledger: Ledger, opened: Opened, event: Event, tags: Mapping[str, object]) -> None:
     """Write the version's bundle, signed, and let the alias point at it: both or neither."""
-    from models.bundle import read_public_key, read_signer
-
-    with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
-        key = read_public_key()
-        stored = load_bundle(fetch_bundle(store, version, Path(scratch)), key)
-        with _alias_restored_on_failure(store, champion), replace_folder(bundle_folder()) as fresh:
-            save_bundle(dataclasses.replace(stored, model_version=str(version.number)), fresh, read_signer())
-            load_bundle(fresh, key)
-            point_alias(store, CHAMPION, version)
-            tag_version(store, version, tags)
+    version = opened.version
+    with _alias_restored_on_failure(store), replace_folder(bundle_folder()) as fresh:
+        save_bundle(dataclasses.replace(opened.bundle, model_version=str(version.number)), fresh, read_signer())
+        load_bundle(fresh, read_public_key())
+        point_alias(store, CHAMPION, version)
+        tag_version(store, version, tags)
+        ledger.append(event)
     challenger = aliased(store, CHALLENGER)
     if challenger is not None and challenger.number == version.number:
         point_alias(store, CHALLENGER, None)
 
 
 @contextmanager
-def _alias_restored_on_failure(store: Store, champion: Version | None) -> Iterator[None]:
+def _alias_restored_on_failure(store: Store) -> Iterator[None]:
+    before = aliased(store, CHAMPION)
     try:
         yield
     except BaseException:
         current = aliased(store, CHAMPION)
-        if (current and current.number) != (champion and champion.number):
-            point_alias(store, CHAMPION, champion)
+        if (current and current.number) != (before and before.number):
+            point_alias(store, CHAMPION, before)
         raise

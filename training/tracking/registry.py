@@ -1,9 +1,11 @@
 """The registered model ``collabrank``: its versions and the aliases that point at them.
 
-A version is one fitted ranker. ``challenger`` is the newest candidate,
-``champion`` the one that is served. The bundle of a version is the artifact
-folder ``bundle`` of the run that made it; the figures that the gate weighs are
-that run's artifact ``evidence.json``.
+What stands here is for people to read: tags and aliases can be changed by whoever reaches the store, and nothing is
+decided by them (`training.tracking.ledger`, `training.tracking.standing`).
+
+A version is one fitted ranker. ``challenger`` is the newest candidate, ``champion`` the one that is served. The bundle
+of a version is the artifact folder ``bundle`` of the run that made it; the figures that the gate weighs are that run's
+artifact ``evidence.json``.
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "EVIDENCE_ARTIFACT",
-    "EVIDENCE_DIGEST",
     "HELD_OUT",
     "MODEL_NAME",
     "Version",
@@ -43,9 +44,6 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 BUNDLE_ARTIFACT = "bundle"
 EVIDENCE_ARTIFACT = "evidence.json"
-EVIDENCE_DIGEST = "evidence_sha256"
-"""Tag of a version: SHA-256 of the evidence that its run recorded (`training.tracking.gate.GateEvidence.digest`)."""
-
 HELD_OUT = "held_out"
 """Tag of a version: on which data and campaigns it was measured (`training.tracking.gate.GateEvidence.held_out`)."""
 

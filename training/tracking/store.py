@@ -19,6 +19,7 @@ import logging
 import math
 import os
 import re
+import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -31,11 +32,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from marketplace.databases import database_address, file_of, require_answer, sqlite_address, told
 from marketplace.errors import TrainingError
 from marketplace.jsonable import json_text
 from marketplace.state import state_folder
 from marketplace.warehouse import without_secrets
-from training.databases import database_address, file_of, require_answer, sqlite_address, told
+from training.tracking.artifacts import LOCATION, artifacts_folder, below, copied, make_relative
 
 __all__ = ["Run", "Store", "default_tracking_uri", "open_store", "require_store"]
 
@@ -83,7 +85,8 @@ def require_store(uri: str | None = None) -> None:
     TrainingError
         Nothing does, within seconds.
     """
-    require_answer(uri or default_tracking_uri(), what="an MLflow store that can be opened", look=_LOOK)
+    address = uri or default_tracking_uri()
+    require_answer(address, what="an MLflow store that can be opened", look=_LOOK, error=TrainingError)
 
 
 @dataclass(frozen=True)
@@ -131,9 +134,22 @@ class Run:
 
         self.store.client.log_batch(self.id, tags=[RunTag(name, str(value)) for name, value in values.items()])
 
+    @property
+    def _folder(self) -> Path | None:
+        """Where its artifacts lie on this machine; None where MLflow's client carries them."""
+        return below(artifacts_folder(self.store.uri), self.artifact_uri)
+
+    def _file(self, folder: Path, path: str) -> Path:
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file
+
     def text(self, content: str, path: str) -> None:
         """Store ``content`` as the artifact ``path``."""
-        self.store.client.log_text(self.id, content, path)
+        if (folder := self._folder) is None:
+            self.store.client.log_text(self.id, content, path)
+        else:
+            self._file(folder, path).write_text(content, encoding="utf-8")
 
     def json(self, content: object, path: str) -> None:
         """Store ``content`` as JSON, keys sorted, NaN as null."""
@@ -141,11 +157,17 @@ class Run:
 
     def folder(self, folder: Path, path: str) -> None:
         """Store every file under ``folder`` beneath the artifact folder ``path``."""
-        self.store.client.log_artifacts(self.id, str(folder), path)
+        if (own := self._folder) is None:
+            self.store.client.log_artifacts(self.id, str(folder), path)
+        else:
+            shutil.copytree(folder, self._file(own, path), dirs_exist_ok=True)
 
     def figure(self, figure: Any, path: str) -> None:
         """Store a matplotlib figure as the artifact ``path`` (its suffix says the format)."""
-        self.store.client.log_figure(self.id, figure, path)
+        if (folder := self._folder) is None:
+            self.store.client.log_figure(self.id, figure, path)
+        else:
+            figure.savefig(self._file(folder, path))
 
     def dataset(self, frame: pd.DataFrame, *, source: str, name: str, digest: str, context: str, target: str) -> None:
         """Record what the run learned or was measured on (``mlflow.data``).
@@ -232,13 +254,8 @@ class Store:
         """
         from mlflow.exceptions import MlflowException
 
-        # A server keeps artifacts itself. A database does not: they lie beside a file, and with this home's state
-        # otherwise, where MLflow would take the folder that a command happens to be run in.
-        artifacts: str | None = None
-        if not self.uri.startswith(("http://", "https://")):
-            file = file_of(self.uri)
-            kept = state_folder("mlflow", "artifacts") if file is None else file.absolute().parent / "artifacts"
-            artifacts = kept.as_uri()
+        # A server keeps artifacts itself; beside a database they lie where `training.tracking.artifacts` says.
+        artifacts = None if artifacts_folder(self.uri) is None else LOCATION
         found = self.client.get_experiment_by_name(self.experiment)
         if found is None:
             try:
@@ -325,6 +342,11 @@ class Store:
         from mlflow.exceptions import MlflowException
 
         try:
+            folder = below(artifacts_folder(self.uri), self.client.get_run(run_id).info.artifact_uri)
+            if folder is not None:
+                found = folder / path
+                found.lstat()
+                return found if into is None else copied(found, into)
             return Path(self.client.download_artifacts(run_id, path, None if into is None else str(into)))
         except (MlflowException, OSError) as reason:
             raise TrainingError(
@@ -337,8 +359,8 @@ class Store:
 def open_store(uri: str | None = None) -> Store:
     """Open the MLflow store at ``uri`` (default: `default_tracking_uri`), making it where it is new.
 
-    Artifacts of a local SQLite store lie beside it in ``artifacts/``, by absolute path; of another database in
-    ``var/mlflow/artifacts`` of this home.
+    Artifacts of a local SQLite store lie beside it in ``artifacts/``, of another database in ``var/mlflow/artifacts``
+    of this home; the store names them by a path relative to that folder.
 
     Raises
     ------
@@ -360,6 +382,7 @@ def open_store(uri: str | None = None) -> Store:
     try:
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or uri)
         client.search_experiments(max_results=1)
+        make_relative(uri)
     except (MlflowException, SQLAlchemyError, OSError) as reason:
         raise TrainingError(
             "an MLflow store that can be opened",

@@ -28,10 +28,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from marketplace.databases import database_address, require_answer, sqlite_address, told
 from marketplace.errors import TrainingError
 from marketplace.state import state_folder
 from marketplace.warehouse import redacted, without_secrets
-from training.databases import database_address, require_answer, sqlite_address, told
 from training.heads import BLOCKS, FEATURE_SET_CHOICES, STEP, Hyperparameters
 
 __all__ = [
@@ -138,7 +138,7 @@ def require_studies() -> None:
         It does not, or its address is none.
     """
     look = "COLLABRANK_STUDIES; unset it to use var/tune/tune.db"
-    require_answer(studies_address(), what="a database of studies that answers", look=look)
+    require_answer(studies_address(), what="a database of studies that answers", look=look, error=TrainingError)
 
 
 def study_name(folder: str | Path, *, fingerprint: str, cutoff: str, signals: str, space: Space = SPACE) -> str:

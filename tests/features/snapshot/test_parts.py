@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import fields, replace
 
@@ -21,7 +22,10 @@ from features.snapshot.parts import load_snapshot
 from features.snapshot.sparse import Sparse
 from features.snapshot.take import take_snapshot
 from marketplace.errors import SnapshotError
+from marketplace.signature import SIGNATURE, SNAPSHOT, Signer
 from marketplace.state import state_folder
+
+SIGNER = Signer.new()
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +42,20 @@ def whole(wee, at):
 @pytest.fixture(scope="module")
 def folder(whole, tmp_path_factory):
     path = tmp_path_factory.mktemp("parts") / "snapshot"
-    save_snapshot(whole, path)
+    save_snapshot(whole, path, SIGNER)
     return path
 
 
 def digests(folder):
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+    files = (file for file in folder.iterdir() if file.name != SIGNATURE)
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def resign(path, told):
+    """Say something else in the manifest, and sign it."""
+    content = json.dumps(json.loads((path / MANIFEST).read_text()) | told).encode()
+    (path / MANIFEST).write_bytes(content)
+    (path / SIGNATURE).write_bytes(SIGNER.sign(content, SNAPSHOT))
 
 
 @pytest.mark.usefixtures("home")
@@ -53,6 +65,7 @@ def test_markets_built_one_by_one_are_the_parts_of_the_whole_byte_for_byte(wee, 
     taken = take_snapshot(wee, at)
     assert len(taken.markets) > 2
     assert digests(state_folder("snapshot")) == digests(folder)
+    load_snapshot(state_folder("snapshot"))  # signed by the home's own key
 
 
 def test_a_part_built_alone_is_cut_from_the_whole_bit_for_bit(wee, at, whole):
@@ -66,7 +79,7 @@ def test_a_part_built_alone_is_cut_from_the_whole_bit_for_bit(wee, at, whole):
 
 
 def test_every_brief_is_answered_from_its_part_as_from_the_whole(wee, wee_frames, whole, folder):
-    parts = load_snapshot(folder)
+    parts = load_snapshot(folder, SIGNER.public_key)
     briefs = read_briefs(wee, wee_frames["campaigns"]["campaign_id"])
     asked = [replace(brief, market=name) for brief in briefs.values() for name in (brief.market, *parts.markets)]
     assert len({brief.market for brief in asked}) > 2
@@ -83,26 +96,29 @@ def test_every_brief_is_answered_from_its_part_as_from_the_whole(wee, wee_frames
             np.testing.assert_array_equal(part.indices(brief, own), whole.indices(brief, rows))
 
 
-def test_cards_are_the_same_and_one_market_alone_is_read(whole, folder):
-    parts = load_snapshot(folder)
+def test_cards_are_the_same_and_parts_are_read_until_one_has_the_creator(whole, folder):
+    parts = load_snapshot(folder, SIGNER.public_key)
     assert parts.opened == ()
-    creator = str(whole.creator_ids[5])
+    home = parts.markets[1]
+    creator = str(whole.only(home).creator_ids[0])
     assert parts.card(creator) == whole.card(creator)
-    assert parts.opened == (str(whole.arrays.markets[5]),)
-    mapped = parts.of_market(parts.opened[0]).arrays
-    assert all(getattr(mapped, one.name).flags.aligned for one in fields(mapped))
+    assert parts.opened == parts.markets[:2]
+    held = parts.of_market(home).arrays
+    assert all(getattr(held, one.name).flags.aligned for one in fields(held))
     for row in range(0, len(whole), 7):
         creator = str(whole.creator_ids[row])
         assert parts.card(creator) == whole.card(creator)
     with pytest.raises(SnapshotError, match="nobody") as refused:
         parts.card("nobody")
     assert refused.value.status == 404
+    assert parts.nbytes == sum(file.stat().st_size for file in folder.glob("*.bin"))
+    assert f"{parts.nbytes / len(whole):,.0f} bytes a creator" in parts.size_text
 
 
 def test_a_market_without_creators_has_no_candidates(whole, folder, wee, wee_frames):
     brief = next(iter(read_briefs(wee, wee_frames["campaigns"]["campaign_id"][:1]).values()))
     nowhere = replace(brief, market="ZZ")
-    rows, left_out = load_snapshot(folder).of_market("ZZ").candidates(nowhere)
+    rows, left_out = load_snapshot(folder, SIGNER.public_key).of_market("ZZ").candidates(nowhere)
     assert rows.size == 0
     assert left_out == {"market": len(whole)}
 
@@ -110,14 +126,14 @@ def test_a_market_without_creators_has_no_candidates(whole, folder, wee, wee_fra
 def test_what_has_taken_its_place_changes_nothing_of_a_snapshot_that_was_opened(whole, folder, tmp_path):
     path = tmp_path / "snapshot"
     shutil.copytree(folder, path)
-    parts = load_snapshot(path)
+    parts = load_snapshot(path, SIGNER.public_key)
     first, last = parts.markets[0], parts.markets[-1]
     before = np.array(parts.of_market(first).arrays.creator)
     other = replace(whole, arrays=replace(whole.arrays, creator=np.asarray(whole.arrays.creator) + 1.0))
-    save_snapshot(other, path)
+    save_snapshot(other, path, SIGNER)
     np.testing.assert_array_equal(parts.of_market(first).arrays.creator, before)
     np.testing.assert_array_equal(parts.of_market(last).arrays.creator, whole.only(last).arrays.creator)
-    np.testing.assert_array_equal(load_snapshot(path).of_market(first).arrays.creator, before + 1.0)
+    np.testing.assert_array_equal(load_snapshot(path, SIGNER.public_key).of_market(first).arrays.creator, before + 1.0)
 
 
 def test_a_write_that_fails_leaves_the_old_snapshot(whole, folder, tmp_path, monkeypatch):
@@ -134,7 +150,7 @@ def test_a_write_that_fails_leaves_the_old_snapshot(whole, folder, tmp_path, mon
 
     monkeypatch.setattr("features.snapshot.disk.write_arrays", full)
     with pytest.raises(OSError, match="no space"):
-        save_snapshot(whole, path)
+        save_snapshot(whole, path, SIGNER)
     assert digests(path) == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["snapshot"]
 
@@ -148,7 +164,7 @@ def test_a_damaged_part_is_refused_and_the_others_are_not(folder, tmp_path, whol
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    parts = load_snapshot(path)
+    parts = load_snapshot(path, SIGNER.public_key)
     assert parts.of_market(other).creator_ids.tolist() == whole.only(other).creator_ids.tolist()
     with pytest.raises(SnapshotError, match="bytes that are not those"):
         parts.of_market(name)
@@ -159,35 +175,79 @@ def test_a_damaged_part_is_refused_and_the_others_are_not(folder, tmp_path, whol
 @pytest.mark.parametrize(
     ("told", "part", "says"),
     [
-        ({"format": 2}, None, "format 2, not 3"),
+        ({"format": 2}, None, "format 2, not 4"),
         ({"signals": ["one"]}, None, "another version"),
         ({"parts": {"ID": {}}}, None, "KeyError"),
+        ({"parts": {}}, None, "no creators"),
+        ({"catalogue": None}, None, "TypeError"),
         ({}, "gone", "part_0001"),
         ({}, b"x", "1 bytes, not"),
-        ({}, b"", "ValueError"),
+        ({}, b"", "0 bytes, not"),
     ],
 )
 def test_a_foreign_or_partial_folder_is_refused(folder, tmp_path, told, part, says):
     path = tmp_path / "snapshot"
     shutil.copytree(folder, path)
-    (path / MANIFEST).write_text(json.dumps(json.loads((path / MANIFEST).read_text()) | told))
+    resign(path, told)
     if part == "gone":
         (path / "part_0001.bin").unlink()
     elif part is not None:
         (path / "part_0001.bin").write_bytes(part)
     with pytest.raises(SnapshotError, match=says):
-        load_snapshot(path)
+        load_snapshot(path, SIGNER.public_key)
     with pytest.raises(SnapshotError, match="snapshot DIR"):
-        load_snapshot(tmp_path / "none")
+        load_snapshot(tmp_path / "none", SIGNER.public_key)
+
+
+def test_what_is_not_signed_by_the_key_is_refused_before_it_is_parsed(folder, tmp_path, monkeypatch):
+    path = tmp_path / "snapshot"
+    shutil.copytree(folder, path)
+    monkeypatch.setattr("features.snapshot.parts.json.loads", lambda *_: pytest.fail("parsed"))
+    with pytest.raises(SnapshotError, match="signed by another key"):
+        load_snapshot(path, Signer.new().public_key)
+    manifest = (path / MANIFEST).read_bytes()
+    (path / SIGNATURE).write_bytes(SIGNER.sign(manifest))  # as a bundle's: no snapshot's
+    with pytest.raises(SnapshotError, match="signature that does not fit"):
+        load_snapshot(path, SIGNER.public_key)
+    (path / SIGNATURE).write_bytes(SIGNER.sign(manifest, SNAPSHOT))
+    (path / MANIFEST).write_bytes(manifest.replace(b'"usd_rates"', b'"usd_rates" '))
+    with pytest.raises(SnapshotError, match="signature that does not fit"):
+        load_snapshot(path, SIGNER.public_key)
+    (path / SIGNATURE).unlink()
+    with pytest.raises(SnapshotError, match="No such file"):
+        load_snapshot(path, SIGNER.public_key)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SIGNATURE, "part_0001.bin"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "link", "folder"])
+def test_what_is_no_regular_file_is_refused_at_once(folder, tmp_path, name, kind):
+    path = tmp_path / "snapshot"
+    shutil.copytree(folder, path)
+    (path / name).rename(tmp_path / "aside")
+    if kind == "pipe":
+        os.mkfifo(path / name)
+    elif kind == "device":
+        (path / name).symlink_to("/dev/zero")
+    elif kind == "link":
+        (path / name).symlink_to(tmp_path / "aside")
+    else:
+        (path / name).mkdir()
+    with pytest.raises(SnapshotError, match=r"regular|link"):
+        load_snapshot(path, SIGNER.public_key)
+
+
+def test_the_folder_itself_may_be_a_link(folder, tmp_path):
+    (tmp_path / "snapshot").symlink_to(folder)
+    assert len(load_snapshot(tmp_path / "snapshot", SIGNER.public_key).read_all()) > 0
 
 
 def test_sizes_that_do_not_agree_are_refused(whole, tmp_path):
     home = str(whole.arrays.markets[0])
     cut = whole.only(home)
     cut = replace(cut, arrays=replace(cut.arrays, creator=cut.arrays.creator[:-1]))
-    save_snapshot(_as_it_is(cut), tmp_path / "snapshot")
+    save_snapshot(_as_it_is(cut), tmp_path / "snapshot", SIGNER)
     with pytest.raises(SnapshotError, match="sizes that do not agree: creator"):
-        load_snapshot(tmp_path / "snapshot").of_market(home)
+        load_snapshot(tmp_path / "snapshot", SIGNER.public_key).of_market(home)
 
 
 def _as_it_is(snapshot):
@@ -240,4 +300,4 @@ def test_some_rows_of_a_sparse_table_are_those_rows(entries, kept):
 
 
 def test_to_frame_is_of_all_markets_by_id(whole, folder):
-    pd.testing.assert_frame_equal(load_snapshot(folder).to_frame(), whole.to_frame())
+    pd.testing.assert_frame_equal(load_snapshot(folder, SIGNER.public_key).to_frame(), whole.to_frame())

@@ -19,6 +19,9 @@ from features.snapshot.parts import load_snapshot
 from features.snapshot.sparse import Sparse
 from features.time.entities import default_as_of
 from marketplace.errors import BriefError, SnapshotError
+from marketplace.signature import Signer
+
+SIGNER = Signer.new()
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def taken(wee, campaign):
 @pytest.fixture(scope="module")
 def folder(taken, tmp_path_factory):
     path = tmp_path_factory.mktemp("snapshot") / "snapshot"
-    save_snapshot(taken, path)
+    save_snapshot(taken, path, SIGNER)
     return path
 
 
@@ -52,7 +55,7 @@ def test_the_matrix_is_build_matrix_bit_for_bit(wee, taken, folder, brief):
     built = build_matrix(wee, pairs)[list(SIGNALS)].to_numpy()
     scores = index_scores(wee, pairs)
     assert np.nansum(built[:, list(SIGNALS).index("brief_products_orders_sum_90d")]) > 0
-    for snapshot in (taken, load_snapshot(folder).of_market(brief.market)):
+    for snapshot in (taken, load_snapshot(folder, SIGNER.public_key).of_market(brief.market)):
         rows, left_out = snapshot.candidates(brief)
         assert snapshot.creator_ids[rows].tolist() == pairs["creator_id"].tolist()
         assert left_out == {"market": len(taken) - len(rows)}
@@ -65,7 +68,7 @@ def test_the_matrix_is_build_matrix_bit_for_bit(wee, taken, folder, brief):
 
 
 def test_what_is_saved_is_loaded(taken, folder):
-    loaded = load_snapshot(folder)
+    loaded = load_snapshot(folder, SIGNER.public_key)
     assert loaded.as_of == taken.as_of
     assert loaded.signal_names == tuple(SIGNALS)
     assert loaded.campaigns.keys() == taken.campaigns.keys()
@@ -78,7 +81,7 @@ def test_what_is_saved_is_loaded(taken, folder):
     assert loaded.card(creator) == taken.card(creator)
     assert loaded.creator_ids.tolist() == taken.creator_ids.tolist()
     pd.testing.assert_frame_equal(loaded.to_frame(), taken.to_frame())
-    assert {file.suffix for file in folder.iterdir()} == {".bin", ".json"}
+    assert {file.suffix for file in folder.iterdir()} == {".bin", ".json", ""}
 
 
 def test_an_unknown_brand_category_or_product_is_one_without_history(wee, taken, brief):

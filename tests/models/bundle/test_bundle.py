@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +13,8 @@ import pytest
 
 import models.bundle.disk as on_disk
 from marketplace.errors import BriefError, BundleError
+from marketplace.signature import Signer
 from models.bundle.disk import load_bundle, save_bundle
-from models.bundle.signature import Signer
 from models.bundle.words import SignalWords, signals_sha256, words_of
 from models.calibration.scale import fit_money
 from models.funnel import APART
@@ -125,6 +126,19 @@ def test_another_key_missing_files_and_files_too_many_are_refused_unparsed(folde
     assert parsed == []
     load_bundle(folder, SIGNER.public_key)
     assert parsed == ["validator", "validator", "lightgbm", "lightgbm"]
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "signature", "golden.json", "heads/lift.txt", "heads"])
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_what_is_no_regular_file_is_refused_at_once_and_unparsed(folder, parsed, tmp_path, name, kind):
+    (folder / name).rename(tmp_path / "aside")
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to(tmp_path / "aside")
+    with pytest.raises(BundleError):
+        load_bundle(folder, SIGNER.public_key)
+    assert parsed == []
 
 
 def test_an_unsafe_head_does_not_reach_lightgbm_even_when_signed(folder, parsed):

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from collabrank.doctor import findings
 from features.signals.build import eligible_pairs
 from marketplace.errors import BundleError, ContractError, TrainingError
+from marketplace.signature import read_signer
 from marketplace.tables import open_marketplace, read_truth
 from models.bundle.disk import bundle_folder, save_bundle
-from models.bundle.signature import read_signer
 from training import pipeline
 from training.commands import app
 from training.evaluation import ceiling as evaluate_ceiling

@@ -8,8 +8,8 @@ import lightgbm
 import numpy as np
 import pytest
 
+from marketplace.signature import Signer
 from models.bundle.disk import load_bundle, save_bundle
-from models.bundle.signature import Signer
 from models.economics import Economics
 from models.funnel import CHAINED
 from models.predict import predict

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from collabrank import cli
 from marketplace.errors import BundleError, GateError
+from marketplace.signature import read_signer
 from marketplace.state import state_folder
 from models.bundle.champion import load_champion
 from models.bundle.disk import save_bundle
-from models.bundle.signature import read_signer
 from training.commands import app
 from training.pipeline import train
 from training.priors.stated import stated_prior

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from marketplace.errors import BundleError, GateError
+from marketplace.errors import BundleError, CollabrankError, GateError
+from marketplace.signature import read_public_key, read_signer
 from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
-from models.bundle.signature import read_public_key, read_signer
 from models.calibration.scale import fit_money, fit_probability
 from models.funnel import APART
 from training.heads.booster import fit_booster
 from training.heads.estimators import CampaignRanker
 from training.tracking import promotion
 from training.tracking.gate import GateEvidence
+from training.tracking.ledger import REGISTERED, Event, Ledger
 from training.tracking.promotion import promote, promotion_text, rollback
 from training.tracking.registry import (
     CHALLENGER,
@@ -69,17 +73,28 @@ def candidate(
     evidence = GateEvidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion)
     with store.run(f"seed {seed}") as run:
         folder = bundle_folder().parent / f"made-{run.id}"
-        save_bundle(small_bundle(seed), folder, read_signer())
+        made = replace(small_bundle(seed), run_id=run.id, as_of=as_of, evidence_sha256=evidence.digest())
+        fingerprint = save_bundle(made, folder, read_signer())
         run.folder(folder, "bundle")
-        run.json(evidence.as_dict(), "evidence.json")
+        run.text(evidence.content().decode(), "evidence.json")
         tags = {"ranker": "lambdarank", "as_of": as_of, HELD_OUT: evidence.held_out}
         version = register(run, description="made by hand", tags=tags)
+        Ledger().append(
+            Event(
+                kind=REGISTERED,
+                version=version.number,
+                run_id=run.id,
+                bundle_sha256=fingerprint,
+                evidence_sha256=made.evidence_sha256,
+                held_out=evidence.held_out,
+            )
+        )
     point_alias(store, CHALLENGER, version)
     return version
 
 
 def artifacts(store: Store, version: Version) -> Path:
-    return Path(store.client.get_run(version.run_id).info.artifact_uri.removeprefix("file://"))
+    return store.fetch(version.run_id, "evidence.json").parent
 
 
 def served() -> Bundle:
@@ -251,19 +266,96 @@ def test_an_altered_artifact_is_refused(store):
     assert not bundle_folder().exists()
 
 
-def test_evidence_changed_after_registering_is_refused(store):
-    evidence = GateEvidence(
-        "f",
-        CAMPAIGNS,
-        {"oracle_gain_share_at_20": {"candidate": list(BASE), "gmv": list(BASE + 0.2)}},
-    )
-    version = candidate(store, 0.1)
-    tag_version(store, version, {"evidence_sha256": evidence.digest()})
-    with pytest.raises(GateError, match="changed since"):
+def rewrite(store, version, evidence):
+    """Put other evidence in the artifacts, as whoever reaches the MLflow store can."""
+    (artifacts(store, version) / "evidence.json").write_bytes(evidence.content())
+    tag_version(store, version, {"evidence_sha256": evidence.digest(), HELD_OUT: evidence.held_out})
+
+
+def glowing(gain=0.5):
+    rankers = {"candidate": list(BASE + gain), "gmv": list(BASE), "champion": list(BASE)}
+    return GateEvidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers})
+
+
+def test_a_refused_model_is_not_promoted_by_whoever_can_change_the_store(store):
+    version = candidate(store, -0.1)
+    with pytest.raises(GateError, match="oracle_gain_share_at_20"):
         promote(store=store)
-    path = artifacts(store, version) / "evidence.json"
-    tag_version(store, version, {"evidence_sha256": GateEvidence.of(json.loads(path.read_text())).digest()})
-    assert promote(store=store).version == version.number
+    rewrite(store, version, glowing())
+    with pytest.raises(GateError, match="changed since, or is another model's"):
+        promote(store=store)
+    (artifacts(store, version) / "evidence.json").unlink()
+    (artifacts(store, version) / "evidence.json").symlink_to("/dev/zero")
+    with pytest.raises(CollabrankError):
+        promote(store=store)
+    assert aliased(store, CHAMPION) is None
+    assert not bundle_folder().exists()
+
+
+def test_evidence_and_bundles_of_another_model_are_refused(store):
+    good, bad = candidate(store, 0.2), candidate(store, -0.1, seed=1)
+    shutil.copy(artifacts(store, good) / "evidence.json", artifacts(store, bad) / "evidence.json")
+    with pytest.raises(GateError, match="is another model's"):
+        promote(bad.number, store=store)
+    # The evidence and the bundle together: a bundle that passes, but none of this version.
+    shutil.rmtree(artifacts(store, bad) / "bundle")
+    shutil.copytree(artifacts(store, good) / "bundle", artifacts(store, bad) / "bundle")
+    with pytest.raises(GateError, match="artifacts were exchanged"):
+        promote(bad.number, store=store)
+    # The other way about: the weak bundle where the good one was registered.
+    assert promote(good.number, store=store).version == good.number
+
+
+def test_a_bundle_signed_here_for_something_else_does_not_take_the_place_of_the_one_registered(store):
+    version = candidate(store, 0.2)
+    evidence = glowing()
+    other = replace(small_bundle(4), run_id=version.run_id, evidence_sha256=evidence.digest())
+    save_bundle(other, artifacts(store, version) / "bundle", read_signer())
+    rewrite(store, version, evidence)
+    with pytest.raises(GateError, match="registered here"):
+        promote(store=store)
+
+
+def test_the_alias_does_not_say_who_is_champion(store):
+    candidate(store, 0.1)
+    candidate(store, 0.2, seed=1)
+    promote(2, store=store)
+    point_alias(store, CHAMPION, find_version(store, 1))
+    candidate(store, 0.15, seed=2)  # better than version 1, worse than version 2, which is served
+    with pytest.raises(GateError, match=r"champion \(version 2\)|version 2"):
+        promote(store=store)
+    point_alias(store, CHAMPION, None)
+    with pytest.raises(GateError, match="version 2"):
+        promote(store=store)
+    shutil.rmtree(bundle_folder())  # the ledger knows it still
+    with pytest.raises(GateError, match="version 2"):
+        promote(store=store)
+
+
+def test_a_rollback_goes_where_the_ledger_says_and_not_where_a_tag_does(store):
+    candidate(store, -0.3)
+    candidate(store, 0.1, seed=1)
+    promote(2, store=store)
+    candidate(store, 0.2, seed=2)
+    promote(3, store=store)
+    tag_version(store, find_version(store, 3), {"previous_champion": 1})
+    assert rollback(store=store).version == 2
+    tag_version(store, find_version(store, 2), {"previous_champion": 1})
+    with pytest.raises(GateError, match="the first"):
+        rollback(store=store)
+    assert served().model_version == "2"
+
+
+def test_tags_cannot_make_the_candidates_fewer_nor_a_candidate_newer(store):
+    for seed in range(3):
+        version = candidate(store, 0.1, seed=seed)
+    tag_version(store, find_version(store, 1), {HELD_OUT: "other"})
+    store.client.delete_model_version("collabrank", "2")
+    assert "3 candidates were measured" in promotion_text(promote(store=store))
+    version = candidate(store, 0.1, seed=4)
+    tag_version(store, version, {"as_of": "2030-01-01", "basis": "nothing"})
+    with pytest.raises(GateError, match="learned from no newer outcomes"):
+        promote(store=store)
 
 
 def test_evidence_that_is_missing_is_an_error_unless_forced(store):
@@ -272,3 +364,24 @@ def test_evidence_that_is_missing_is_an_error_unless_forced(store):
     with pytest.raises(GateError, match="train again"):
         promote(store=store)
     assert promote(store=store, force=True, reason="written by an older collabrank").forced
+    assert Ledger().champion().forced
+
+
+def test_nothing_forces_a_bundle_of_another_run(store):
+    good, bad = candidate(store, 0.2), candidate(store, -0.1, seed=1)
+    shutil.rmtree(artifacts(store, bad) / "bundle")
+    shutil.copytree(artifacts(store, good) / "bundle", artifacts(store, bad) / "bundle")
+    with pytest.raises(GateError, match="exchanged"):
+        promote(bad.number, store=store, force=True, reason="whatever")
+
+
+def test_evidence_signed_but_of_no_use_is_refused(store):
+    version = candidate(store, 0.1)
+    made = load_bundle(artifacts(store, version) / "bundle", read_public_key())
+    for content in (b"[]", b"{", b"null", b'{"fingerprint": "f", "campaigns": 7}', b"[" * 100_000):
+        digest = hashlib.sha256(content).hexdigest()
+        save_bundle(replace(made, evidence_sha256=digest), artifacts(store, version) / "bundle", read_signer())
+        (artifacts(store, version) / "evidence.json").write_bytes(content)
+        Ledger().path.unlink(missing_ok=True)
+        with pytest.raises(GateError, match="train again"):
+            promote(store=store)

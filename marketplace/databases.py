@@ -1,4 +1,4 @@
-"""Databases that training writes to (MLflow's store, Optuna's studies): their addresses, and whether they answer.
+"""Databases that collabrank writes to (MLflow's store, Optuna's studies, the decision log): addresses and answers.
 
 MLflow tries an address that does not answer for minutes, with a stack trace each time. So it is asked here first,
 once, before anything is fitted. An address is told to people without its password.
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-from marketplace.errors import TrainingError
+from marketplace.errors import CollabrankError
 from marketplace.warehouse import redacted, without_secrets
 
 __all__ = ["database_address", "file_of", "require_answer", "sqlite_address", "told"]
@@ -47,7 +47,7 @@ def told(address: str) -> str:
     return f"sqlite {file_of(address)}" if address.startswith("sqlite:") else redacted(address)
 
 
-def require_answer(address: str, *, what: str, look: str) -> None:
+def require_answer(address: str, *, what: str, look: str, error: type[CollabrankError]) -> None:
     """Refuse an address that nothing answers at; a SQLite file, which may be new, is not asked.
 
     Parameters
@@ -56,11 +56,14 @@ def require_answer(address: str, *, what: str, look: str) -> None:
         As SQLAlchemy takes it, or ``http(s)://`` of a server.
     what, look : str
         What is expected there, and where to look, for the error.
+    error : type
+        The error's own kind.
 
     Raises
     ------
-    TrainingError
-        Nothing answers within `PATIENCE` seconds, the driver is not installed, or the database refuses.
+    CollabrankError
+        Of the kind ``error``: nothing answers within `PATIENCE` seconds, the driver is not installed, or the
+        database refuses.
     """
     if address.startswith("sqlite:"):
         return
@@ -68,7 +71,7 @@ def require_answer(address: str, *, what: str, look: str) -> None:
     trouble = _unheard(address) if server else _unconnected(address)
     if trouble is not None:
         words = without_secrets(trouble, address)
-        raise TrainingError(what, received=f"{told(address)}: {words}", look=look)
+        raise error(what, received=f"{told(address)}: {words}", look=look)
 
 
 def _unheard(address: str) -> str | None:

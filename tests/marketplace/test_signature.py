@@ -1,18 +1,19 @@
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from marketplace.errors import BundleError
-from models.bundle.signature import PUBLIC_KEY, SIGNING_KEY, Signer, read_public_key, read_signer
+from marketplace.errors import BundleError, GateError, SnapshotError
+from marketplace.signature import LEDGER, PUBLIC_KEY, SIGNING_KEY, SNAPSHOT, Signer, read_public_key, read_signer
 
 
 def test_keys_are_made_once_on_first_need_and_kept_private(tmp_path, monkeypatch):
     monkeypatch.setenv("COLLABRANK_HOME", str(tmp_path))
-    with pytest.raises(BundleError, match="no such file"):
+    with pytest.raises(BundleError, match="No such file"):
         read_public_key()
     first = read_signer()
     keys = tmp_path / "var" / "keys"
@@ -57,6 +58,43 @@ def test_keys_that_are_none_are_refused(tmp_path):
         (tmp_path / PUBLIC_KEY).write_bytes(content)
         with pytest.raises(BundleError):
             read_public_key(tmp_path / PUBLIC_KEY)
+
+
+def test_keys_are_plain_small_files_or_links_to_such_and_a_pipe_hangs_nobody(tmp_path):
+    signer = read_signer(tmp_path)
+    public = tmp_path / PUBLIC_KEY
+    kept = tmp_path / "mounted.pem"
+    public.rename(kept)
+    public.symlink_to(kept)
+    read_public_key(public).verify(signer.sign(b"x"), b"x")
+    kept.chmod(0o666)
+    with pytest.raises(BundleError, match="0666"):
+        read_public_key(public)
+    public.unlink()
+    os.mkfifo(public, 0o600)
+    with pytest.raises(BundleError, match="plain file"):
+        read_public_key(public)
+    public.unlink()
+    public.write_bytes(b"x" * 100_000)
+    with pytest.raises(BundleError, match="plain file"):
+        read_public_key(public)
+
+
+def test_a_public_key_alone_verifies_and_no_signing_key_is_made_beside_it(tmp_path):
+    read_signer(tmp_path)
+    (tmp_path / SIGNING_KEY).unlink()
+    with pytest.raises(BundleError, match="does not sign"):
+        read_signer(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [PUBLIC_KEY]
+
+
+def test_a_signature_of_one_kind_is_none_of_another():
+    signer = Signer.new()
+    with pytest.raises(SnapshotError):
+        signer.public_key.verify(signer.sign(b"x"), b"x", SNAPSHOT)
+    with pytest.raises(GateError):
+        signer.public_key.verify(signer.sign(b"x", SNAPSHOT), b"x", LEDGER)
+    signer.public_key.verify(signer.sign(b"x", SNAPSHOT), b"x", SNAPSHOT)
 
 
 def test_a_public_key_of_another_is_noticed_and_a_lost_one_written_again(tmp_path):
