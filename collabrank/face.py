@@ -730,27 +730,32 @@ def plan(
     )
 
 
-def card(market: str | Path | Marketplace, creator: str, *, as_of: str | date | None = None) -> ScoreCard:
+def card(
+    market: str | Path | Marketplace, creator: str, *, as_of: str | date | None = None, history: bool = False
+) -> ScoreCard:
     """A creator's score card, as creator and brand both see it: the eight indices, intervals, peers, components.
 
     Parameters
     ----------
     market : path or Marketplace
     creator : str
-        The creator's id.
+        The creator's id or username.
     as_of : date, optional
         By default the day after the last order, invitation or brief.
+    history : bool
+        Also the events that count, those left out and why, and 26 weeks of the indices.
 
     Returns
     -------
     ScoreCard
-        A dict, as JSON has it; ``.to_frame()`` is the table. ``basis`` says what the champion of this home stands on
+        A dict, as JSON has it; ``.to_frame()`` is the table, ``.to_html()`` a page that prints. ``basis`` says what the
+        champion of this home stands on
         where it has no heads of its own; the indices need no model.
 
     Raises
     ------
     DateError, SignalError
-        The date is not in ISO form; the creator was not known by then.
+        The date is not in ISO form; nobody who was known by then is called so, or several are.
 
     Examples
     --------
@@ -758,10 +763,13 @@ def card(market: str | Path | Marketplace, creator: str, *, as_of: str | date | 
     >>> 0 <= shown["indices"]["cooperation"]["value"] <= 100
     True
     """
+    from features.indices import with_history
     from features.snapshot import score_card_of
     from models.bundle import champion_basis
 
-    return score_card_of(open_marketplace(market), creator, as_of).beside(champion_basis())
+    market = open_marketplace(market)
+    found = score_card_of(market, creator, as_of).beside(champion_basis())
+    return with_history(market, found) if history else found
 
 
 def score(

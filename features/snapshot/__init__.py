@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from features.snapshot.build import build_snapshot, score_card_of
 from features.snapshot.disk import save_snapshot
+from features.snapshot.find import creator_called
 from features.snapshot.model import Snapshot
 from features.snapshot.parts import SnapshotParts, load_snapshot
 from features.snapshot.take import take_snapshot
@@ -12,6 +13,7 @@ __all__ = [
     "Snapshot",
     "SnapshotParts",
     "build_snapshot",
+    "creator_called",
     "load_snapshot",
     "save_snapshot",
     "score_card_of",

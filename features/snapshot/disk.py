@@ -47,8 +47,8 @@ __all__ = [
     "told_by",
 ]
 
-FORMAT = 4
-"""Raised whenever the files change their meaning. 4: signed."""
+FORMAT = 5
+"""Raised whenever the files change their meaning. 4: signed. 5: what components were shrunk from."""
 
 MANIFEST = "snapshot.json"
 
@@ -60,7 +60,8 @@ WRITERS = 2
 
 _FRAME = (
     "days", "value", "low", "high", "confidence", "peer_average", "peer_rank", "peer_count", "change_28d",
-    "component_value", "component_percentile", "component_n", "capped", "saturated",
+    "component_value", "component_percentile", "component_n", "component_own", "component_expected",
+    "component_strength", "component_more", "capped", "saturated",
 )  # fmt: skip
 _INSTANTS = ("briefed_at", "starts_at", "ends_at")
 
