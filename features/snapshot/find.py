@@ -30,10 +30,11 @@ def creator_called(creators: pd.DataFrame, asked: str) -> str:
     """
     if (creators["creator_id"] == asked).any():
         return asked
-    names = creators["username"].fillna("").astype("str")
+    known = creators[creators["username"].notna() & (creators["username"] != "")]
+    names = known["username"].astype("str")
     for found in (
-        creators.loc[names == asked.removeprefix("@"), "creator_id"],
-        creators.loc[names.map(_folded) == _folded(asked), "creator_id"],
+        known.loc[names == asked.removeprefix("@"), "creator_id"],
+        known.loc[names.map(_folded) == _folded(asked), "creator_id"],
     ):
         ids = sorted(set(found.astype("str")))
         if len(ids) == 1:
@@ -49,4 +50,4 @@ def creator_called(creators: pd.DataFrame, asked: str) -> str:
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold().removeprefix("@") or "\0"
+    return unicodedata.normalize("NFKC", name).casefold().removeprefix("@")

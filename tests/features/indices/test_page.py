@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.indices import build_card, with_history
+from features.indices.build import cards
 from features.indices.cards import ScoreCard
 from features.indices.evidence import Evidence
 from features.indices.formula import amount, amount_words, component_formula, gains, index_formula
 from features.indices.history import counted_events
 from features.indices.more import with_more
-from features.time import day_number
+from features.time import day_number, default_as_of
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "rect", "line", "polyline"}
 
@@ -77,8 +78,8 @@ def part(**changes):
 def test_the_formula_by_hand():
     # (3 x 0.8 + 4 x 0.45) / (3 + 4) = 0.6: own events count 3 / 7 = 43 %.
     assert component_formula(part()) == (
-        "Own events say 80 % and count 43%; what peers lead one to expect, 45 %, counts 57%. Together: 60 %, better than "
-        "55 % of the peers as they were last frozen (higher is better)."
+        "Own events say 80 % and count 43%; what peers lead one to expect, 45 %, counts 57%. Together: 60 %, better "
+        "than 55 % of the peers as they were last frozen (higher is better)."
     )
     index = {"value": 17.0, "components": [part(percentile=55.0), part(percentile=30.0)]}
     assert index_formula(index) == "17.0 = 0.20 x 55.0 + 0.20 x 30.0"
@@ -98,12 +99,7 @@ def test_what_peers_lead_one_to_expect_is_never_the_creators():
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [
-        (0.449, "fraction", "44.9 %"),
-        (1234.5, "USD", "1,234 USD"),
-        (-0.0001, "USD", "-0.0001 USD"),
-        (0.0, "days", "0 days"),
-    ],
+    [(0.449, "fraction", "44.9 %"), (1234.5, "USD", "1,234 USD"), (-0.5, "USD", "-0.5 USD"), (0.0, "days", "0 days")],
 )
 def test_amounts(value, unit, text):
     assert amount(value, unit) == text
@@ -119,8 +115,10 @@ def test_an_index_at_its_cap_gains_nothing():
 
 def test_no_component_without_evidence_has_a_value(wee):
     unknown = 0
-    for creator in sorted(wee.frame("creators")["creator_id"])[:12]:
-        for _, _, index in build_card(wee, str(creator)).rows():
+    some = sorted(wee.frame("creators")["creator_id"])[:12]
+    for found in cards(wee, default_as_of(wee), some).values():
+        within = found.pop("category_influence")
+        for index in (*found.values(), *within.values()):
             for one in index["components"]:
                 assert (one["value"] is None) == (one["own"] is None)
                 unknown += one["value"] is None

@@ -21,7 +21,6 @@ CREATORS = pd.DataFrame(
         ("Ann", "c1"),
         ("@Ann", "c1"),
         ("STRASSE", "c3"),
-        ("OTHER", "ann"),
         ("ｏｔｈｅｒ", "ann"),
     ],
 )
