@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python $(BIN)/python
 
-.PHONY: install demo test test-all serve ui notebooks bench lint lock docs clean
+.PHONY: install demo test test-all serve ui notebooks bench lint lock sbom audit docs clean
 
 install: $(VENV)/.installed
 
@@ -48,9 +48,26 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# After it: make install, then make docs (the list of licences follows the lock).
 lock:
 	$(COMPILE) --upgrade --extra dev --no-emit-package collabrank pyproject.toml -o requirements.lock
+	$(COMPILE) --extra postgres --no-emit-package collabrank --constraint requirements.lock pyproject.toml -o runtime.lock
 	printf 'uv\nsetuptools>=77\n' | $(COMPILE) --upgrade --constraint requirements.lock - -o bootstrap.lock
+	printf 'pip-audit\n' | $(COMPILE) --upgrade - -o audit.lock
+
+sbom: install
+	$(BIN)/python -m tests.supply sbom build/sbom.json
+
+# Asks a service on the network about every locked package; with ADVISORIES=FOLDER (a clone of the Python Packaging
+# Advisory Database) it asks nobody.
+audit: install
+ifdef ADVISORIES
+	$(BIN)/python -m tests.supply audit $(ADVISORIES)
+else
+	$(BIN)/uv venv --quiet --clear build/audit
+	$(BIN)/uv pip install --quiet --require-hashes --only-binary :all: --python build/audit/bin/python -r audit.lock
+	build/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r bootstrap.lock
+endif
 
 docs: install
 	$(BIN)/python -m marketplace.contract.reference
@@ -59,6 +76,7 @@ docs: install
 	$(BIN)/python -m collabrank.reference
 	$(BIN)/python -m tests.leaks.page
 	$(BIN)/python -m tests.extending --write
+	$(BIN)/python -m tests.supply licences
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

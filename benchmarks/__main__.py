@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("features", "simulate", "serving", "complete_journey", "off_policy", "cache")
+NAMES = ("features", "simulate", "serving", "scoring", "complete_journey", "off_policy", "cache", "decisions")
 
 
 def main(names: list[str]) -> int:

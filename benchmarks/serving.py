@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
-    from features.snapshot import build_snapshot, save_snapshot
+    from features.snapshot import TextColumn, build_snapshot, save_snapshot
     from marketplace.simulator import simulate
     from marketplace.tables import open_marketplace
     from models.bundle import read_signer, save_bundle
@@ -84,7 +84,7 @@ def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     busiest = Counter(np.asarray(snapshot.arrays.markets).tolist()).most_common(1)[0][0]
     brief = [one for one in snapshot.campaigns.values() if one.market == busiest][-1]
-    together = replace(snapshot, arrays=replace(snapshot.arrays, markets=np.full(len(snapshot), busiest)))
+    together = replace(snapshot, arrays=replace(snapshot.arrays, markets=TextColumn.of([busiest] * len(snapshot))))
     home = folder / "home"
     rows = np.arange(len(snapshot), dtype=np.int64)
     matrix, signer = snapshot.matrix(brief, rows), read_signer(home / "var" / "keys")
@@ -95,7 +95,7 @@ def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         ("largest_model", together, LARGEST),
     ):
         save_bundle(made_up_bundle(matrix, trees), home / "var" / "bundle", signer)
-        save_snapshot(served, home / "var" / "snapshot")
+        save_snapshot(served, home / "var" / "snapshot", signer)
         with _service(home) as (url, key):
             figures[name] = _latency(url, key, brief.campaign_id, requests=chosen.requests)
         figures[name]["trees"] = sum(trees.values())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from features.commands import app as features_app
 from marketplace.commands import app as marketplace_app
-from marketplace.errors import CollabrankError
+from marketplace.errors import CollabrankError, Problem
 from marketplace.text import printable
 from serving.commands import app as serving_app
 from training.commands import app as training_app
@@ -71,7 +72,7 @@ def main() -> None:
     try:
         app()
     except CollabrankError as error:
-        _say(type(error).__name__, error.expected, error.received, error.look)
+        _say(type(error).__name__, error.expected, error.received, error.look, also=getattr(error, "problems", ())[1:])
     except OSError as error:
         # A file or folder of the user's that cannot be opened; what has no name is a fault of ours, and shows as one.
         if not error.filename:
@@ -79,9 +80,12 @@ def main() -> None:
         _say(type(error).__name__, "a file or folder that can be used", error.strerror or "", str(error.filename))
 
 
-def _say(kind: str, expected: str, received: str, look: str) -> None:
+def _say(kind: str, expected: str, received: str, look: str, *, also: Sequence[Problem] = ()) -> None:
     print(f"{kind}: expected {printable(expected)}", file=sys.stderr)
     print(f"  received  {printable(received)}", file=sys.stderr)
+    for one in also:
+        print(f"  and       {printable(one.field)}: expected {printable(one.expected)}", file=sys.stderr)
+        print(f"  received  {printable(one.received)}", file=sys.stderr)
     print(f"  see       {printable(look)}", file=sys.stderr)
     sys.exit(2)
 

@@ -51,6 +51,7 @@ def findings() -> list[Finding]:
         _look("mlflow", _store),
         _look("keys", _keys),
         _look("served", _served),
+        _look("arms", _arms),
         _look("decisions", _decisions),
     ]
 
@@ -135,6 +136,19 @@ def _served() -> str:
     served = load_served(bundle, snapshot)
     on = "" if served.bundle.basis is None else f", {served.bundle.basis.text}"
     return f"model {served.bundle.model_version}, as of {served.as_of}{on}"
+
+
+def _arms() -> str:
+    from models.bundle import challenger_folder, load_champion
+    from serving.arms import read_settings
+
+    settings = read_settings()
+    told = [f"{100 * settings.share:g} % of the places explore"]
+    told += [f"{100 * share:g} % of the brands to {arm}" for arm, share in settings.split.items() if share]
+    told += [f"{100 * share:g} % of the requests unseen by {arm}" for arm, share in settings.shadow.items() if share]
+    folder = challenger_folder()
+    there = f"challenger: model {load_champion(folder).model_version}" if folder.exists() else "no challenger"
+    return ", ".join([*told, there])
 
 
 def _decisions() -> str:

@@ -26,6 +26,10 @@ words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
 __all__ = [
     "AccessError",
     "BriefError",
@@ -39,6 +43,7 @@ __all__ = [
     "GateError",
     "HomeError",
     "LogError",
+    "Problem",
     "SignalError",
     "SnapshotError",
     "SourceError",
@@ -67,7 +72,7 @@ class CollabrankError(Exception):
         self.look = look
         super().__init__(f"expected {expected}; received {received}; see {look}")
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """The same words for a program: ``{error, expected, received, look}``."""
         return {
             "error": type(self).__name__,
@@ -115,8 +120,39 @@ class SnapshotError(CollabrankError):
     status = 503
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One field that cannot be taken: its name (dots lead inwards), what it should have been, what came."""
+
+    field: str
+    expected: str
+    received: str
+
+
 class BriefError(CollabrankError):
-    """A brief or a request that cannot be ranked as asked."""
+    """A brief or a request that cannot be ranked as asked.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        All that is wrong with it, field by field, where it is told so; the first is the error's own words.
+    """
+
+    def __init__(self, expected: str, *, received: str, look: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(expected, received=received, look=look)
+        self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem], *, look: str) -> Self:
+        """The error of one problem or more, in the words of the first."""
+        found = tuple(problems)
+        others = f" (and {len(found) - 1} more to put right)" if len(found) > 1 else ""
+        return cls(found[0].expected, received=found[0].received + others, look=look, problems=found)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `CollabrankError.as_dict`, with ``problems`` where they are told: ``[{field, expected, received}]``."""
+        told = {"problems": [asdict(one) for one in self.problems]} if self.problems else {}
+        return super().as_dict() | told
 
 
 class DateError(CollabrankError):

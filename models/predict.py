@@ -34,6 +34,7 @@ from marketplace.errors import BundleError
 from models.calibration import LEVELS, Calibration, MoneySpread
 from models.economics import Economics, Terms
 from models.funnel import STEPS, Expression, evaluate, names_in, slope
+from models.scoring import plain_scorer, worth_compiling
 from models.stage import Stage
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "from_raw",
     "funnel",
     "money",
+    "order_of",
     "predict",
     "probabilities",
     "raw_scores",
@@ -143,6 +145,10 @@ def raw_scores(bundle: FittedModel, X: Many) -> dict[str, Floats]:
     if not len(matrix):
         return {name: np.empty(0) for name in bundle.heads}
     threads = thread_count()
+    trees = sum(int(booster.num_trees()) for booster in bundle.heads.values())
+    scorer = plain_scorer(bundle.heads) if worth_compiling(len(matrix), trees) else None
+    if scorer is not None:
+        return scorer.of_matrix(matrix, threads=threads)
     return {
         name: np.asarray(booster.predict(matrix, raw_score=True, num_threads=threads), dtype=np.float64)
         for name, booster in bundle.heads.items()
@@ -206,6 +212,22 @@ def money(bundle: FittedModel, raw: dict[str, Floats], factor: dict[str, Floats]
         bundle.calibration[name].value(bundle.calibration[name].score(raw), factor.get(name, 1.0)) for name in MONEY
     )
     return lift, attributed
+
+
+def order_of(
+    bundle: FittedModel,
+    raw: dict[str, Floats],
+    factor: dict[str, Floats],
+    economics: Economics,
+    *,
+    applied: bool = False,
+) -> Floats:
+    """`Predictions.order` alone, of what `from_raw` takes: (n,), USD."""
+    accept, deliver, success = funnel(bundle, raw, factor)
+    if applied:
+        accept, success = np.ones_like(deliver), deliver
+    utility = economics.utility(accept, success, *money(bundle, raw, factor))
+    return utility if bundle.stage is None or applied else bundle.stage.order(utility, raw[bundle.stage.head])
 
 
 def from_raw(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketplace.arrays import Flags, Ints, Many, as_floats
+from marketplace.arrays import Flags, Floats, Ints, Many, as_floats
 from marketplace.errors import BriefError
 from marketplace.laps import lap
 from models.bundle import Bundle
@@ -15,9 +15,18 @@ from models.economics import CURRENCY, Economics, Terms
 from models.explain import Reason
 from models.explain import explain as reasons_of
 from models.predict import Predictions, predict
-from models.score import combine, standing
+from models.score import combine
+from models.score import standing as standing_of
 
-__all__ = ["MoneyInterval", "RankedCreator", "differing", "positions", "rank", "top_rows"]
+__all__ = [
+    "MoneyInterval",
+    "RankedCreator",
+    "differing",
+    "positions",
+    "rank",
+    "ranked_creator",
+    "top_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,9 @@ def rank(
     confidence: Many | None = None,
     explain: bool = True,
     applied: bool = False,
+    choose: Callable[[Floats], Ints] | None = None,
 ) -> list[RankedCreator]:
-    """The ``top`` candidates by score, best first.
+    """The ``top`` candidates by score, best first; or those whom ``choose`` names.
 
     Parameters
     ----------
@@ -122,6 +132,8 @@ def rank(
         Whether the returned creators carry reasons.
     applied : bool
         Whether the candidates have asked for the sample themselves: as for `models.predict.predict`.
+    choose : callable, optional
+        Given every candidate's score (n,), the rows to return, in order; the ``top`` best by default.
 
     Raises
     ------
@@ -140,7 +152,7 @@ def rank(
         )
     economics = brief if isinstance(brief, Economics) else Economics.of(brief)
     predictions = predict(bundle, matrix, economics, applied=applied)
-    standings = standing(predictions.order)
+    standings = standing_of(predictions.order)
     score = combine(
         predictions.order,
         values,
@@ -149,37 +161,63 @@ def rank(
         confidence=confidence,
         index_names=bundle.index_names,
     )
-    rows = top_rows(score, ids, top=top)
+    rows = top_rows(score, ids, top=top) if choose is None else choose(score)
     lap("score")
     reasons: Sequence[Sequence[Reason]] = [()] * len(rows)
     if explain and len(rows):
         reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)
         lap("explain")
-    ranked = []
-    for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
-        one = _numbers(predictions, row)
-        ranked.append(
-            RankedCreator(
-                creator_id=str(ids[row]),
-                row=row,
-                position=place,
-                score=float(score[row]),
-                standing=float(standings[row]),
-                utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
-                success_probability=one["success_probability"],
-                accept_probability=one["accept"],
-                deliver_probability=one["deliver"],
-                lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
-                attributed=one["attributed"],
-                indices={
-                    name: None if np.isnan(value) else float(value)
-                    for name, value in zip(bundle.index_names, values[row], strict=True)
-                },
-                reasons=tuple(why),
-                others={name: one[name] for name in predictions.others},
-            )
+    return [
+        ranked_creator(
+            bundle,
+            predictions,
+            row,
+            creator_id=str(ids[row]),
+            row=row,
+            position=place,
+            score=float(score[row]),
+            standing=float(standings[row]),
+            indices=values[row],
+            reasons=why,
         )
-    return ranked
+        for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1)
+    ]
+
+
+def ranked_creator(
+    bundle: Bundle,
+    predictions: Predictions,
+    line: int,
+    *,
+    creator_id: str,
+    row: int,
+    position: int,
+    score: float,
+    standing: float,
+    indices: Floats,
+    reasons: Sequence[Reason],
+) -> RankedCreator:
+    """The creator whose ``predictions`` stand in ``line``, and whose ``indices`` (n_indices,) these are."""
+    one = _numbers(predictions, line)
+    return RankedCreator(
+        creator_id=creator_id,
+        row=row,
+        position=position,
+        score=score,
+        standing=standing,
+        utility=MoneyInterval(one["utility"], one["utility_low"], one["utility_high"]),
+        success_probability=one["success_probability"],
+        accept_probability=one["accept"],
+        deliver_probability=one["deliver"],
+        lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
+        attributed=one["attributed"],
+        indices={
+            name: None if np.isnan(value) else float(value)
+            for name, value in zip(bundle.index_names, indices, strict=True)
+        },
+        reasons=tuple(reasons),
+        others={name: one[name] for name in predictions.others},
+    )
 
 
 def _numbers(predictions: Predictions, row: int) -> dict[str, float]:

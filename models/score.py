@@ -12,7 +12,7 @@ from features.indices import INDEX_NAMES, INDICES
 from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BriefError
 
-__all__ = ["DEFAULT_WEIGHTS", "INDEX_NAMES", "MODEL_WEIGHT", "checked_weights", "combine", "standing"]
+__all__ = ["DEFAULT_WEIGHTS", "INDEX_NAMES", "MODEL_WEIGHT", "blend", "checked_weights", "combine", "standing"]
 
 NEUTRAL = 50.0
 """What an index that is not known counts as."""
@@ -59,11 +59,16 @@ def standing(values: Many) -> Floats:
     x = as_floats(values)
     if x.size == 0:
         return x.copy()
-    ordered = np.sort(x)
-    below = np.searchsorted(ordered, x, side="left")
-    up_to = np.searchsorted(ordered, x, side="right")
-    above = (x.size - up_to) + (up_to - below - 1) / 2.0
-    return as_floats(100.0 * (1.0 - np.log1p(above) / np.log1p(x.size)))
+    # Places by one sort: looking each value up among the sorted ones would jump about in memory.
+    order = np.argsort(x)
+    ordered = x[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    ends = np.append(starts[1:], x.size)
+    above = (x.size - ends) + (ends - starts - 1) / 2.0
+    found = as_floats(100.0 * (1.0 - np.log1p(above) / np.log1p(x.size)))
+    out = np.empty(x.size)
+    out[order] = np.repeat(found, ends - starts)
+    return out
 
 
 def combine(
@@ -107,12 +112,22 @@ def combine(
             received=f"shapes {worth.shape} and {values.shape}",
             look="the candidates",
         )
-    values = np.clip(np.where(np.isnan(values), NEUTRAL, values), 0.0, 100.0)
+    sure = None if confidence is None else as_floats(confidence)
+    model = standing(worth) if standings is None else as_floats(standings)
+    return blend(model, values, shares, confidence=sure)
+
+
+def blend(model: Floats, indices: Floats, shares: Floats, *, confidence: Floats | None = None) -> Floats:
+    """The score of rows whose `standing` is ``model`` (n,); ``indices`` (n, n_indices), ``shares`` of 1 in all.
+
+    Row by row: some rows' scores are the same apart as among others.
+    """
+    values = np.clip(np.where(np.isnan(indices), NEUTRAL, indices), 0.0, 100.0)
     if confidence is not None:
-        sure = np.clip(np.nan_to_num(as_floats(confidence), nan=0.0), 0.0, 100.0) / 100.0
+        sure = np.clip(np.nan_to_num(confidence, nan=0.0), 0.0, 100.0) / 100.0
         values = NEUTRAL + sure * (values - NEUTRAL)
-    score = shares[0] * (standing(worth) if standings is None else as_floats(standings))
+    score = shares[0] * model
     # One column at a time: the sum of a row must not depend on how many rows there are, as a BLAS product's may.
-    for place in range(len(index_names)):
+    for place in range(indices.shape[1]):
         score = score + shares[1 + place] * values[:, place]
     return as_floats(np.clip(np.round(score, 9), 0.0, 100.0))

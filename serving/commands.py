@@ -1,9 +1,10 @@
-"""``collabrank snapshot``, ``card``, ``serve`` and ``keys``: what is served, shown and opened."""
+"""``collabrank snapshot``, ``card``, ``serve``, ``keys`` and ``experiment``: what is served, shown and opened."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,27 @@ import typer
 from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
 from serving.logbook import app as logbook
 
-__all__ = ["app", "card", "create", "keys", "list_keys", "revoke", "serve", "snapshot"]
+__all__ = [
+    "app",
+    "card",
+    "create",
+    "drift",
+    "experiment",
+    "keys",
+    "list_keys",
+    "report",
+    "revoke",
+    "serve",
+    "snapshot",
+]
 
 app = typer.Typer()
 keys = typer.Typer(help="Make, list and revoke the API keys that open the service.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+experiment = typer.Typer(
+    help="Compare the arms of an experiment, slots that explore, and rankings made unseen.", no_args_is_help=True
+)
+app.add_typer(experiment, name="experiment")
 app.add_typer(logbook)
 
 
@@ -95,6 +112,18 @@ def card(
 
 
 @app.command()
+def drift(as_json: AsJson = False) -> None:
+    """Say how far signals and predictions have moved from training, and what may be expected of those shown.
+
+    By the population stability index, for the snapshot's latest briefs and for what the decision log says was scored
+    lately; expected success, before outcomes are known, from the calibrated probabilities.
+    """
+    from serving.drift import drift_at_home
+
+    print_result(drift_at_home(), as_json)
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; the default is reached from this machine only.")] = (
         "127.0.0.1"
@@ -106,39 +135,52 @@ def serve(
     ] = False,
 ) -> None:
     """Start the service on the promoted bundle and the snapshot of this home."""
+    from serving.decisions import require_settings
     from serving.process import run
 
+    require_settings()
     run(host=host, port=port, workers=workers, wait=wait)
 
 
 @keys.command()
 def create(
     name: Annotated[str, typer.Argument(help="Who the key is for.")],
+    *,
+    scope: Annotated[str, typer.Option(help="What it is for: brand, creator, reviewer, admin or metrics.")] = "brand",
+    brand: Annotated[
+        list[str] | None,
+        typer.Option(help="A brand that the key is for; may be given several times. Left out: all brands."),
+    ] = None,
+    creator: Annotated[str | None, typer.Option(help="With scope creator: whose card the key opens.")] = None,
+    expires: Annotated[str | None, typer.Option(help="A day or instant (UTC) from which on it opens nothing.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, once: only its hash is kept."""
     from serving.keys import create_key
 
-    key, secret = create_key(name)
+    key, secret = create_key(name, scope=scope, brands=brand or (), creator=creator, expires=expires)
     if as_json:
         print(json.dumps({**key.as_dict(), "key": secret}))
         return
     print(secret)
-    print(f"key {key.id} for {key.name}: keep it now, it is not shown again", file=sys.stderr)
+    bound = f" ({key.bound_to})" if key.bound_to else ""
+    print(f"key {key.id} for {key.name}, scope {key.scope}{bound}: keep it now, it is not shown again", file=sys.stderr)
 
 
 @keys.command("list")
 def list_keys(as_json: AsJson = False) -> None:
-    """List the keys, valid and revoked; never the secrets."""
+    """List the keys, valid, expired and revoked, with what each opens; never the secrets."""
     from serving.keys import read_keys
 
-    held = [key.as_dict() for key in read_keys()]
+    held = read_keys()
     if as_json:
-        print(json.dumps(held, indent=2))
+        print(json.dumps([key.as_dict() for key in held], indent=2))
         return
+    now = time.time()
     for key in held:
-        state = f"revoked {key['revoked_at']}" if key["revoked_at"] else "valid"
-        print(f"{key['id']}  {key['name']:<24} made {key['created_at']}  {state}")
+        print(
+            f"{key.id}  {key.name:<24} {key.scope:<8} {key.bound_to or '-':<24} made {key.created_at}  {key.state(now)}"
+        )
     if not held:
         print("no keys yet; `collabrank keys create NAME` makes one", file=sys.stderr)
 
@@ -153,3 +195,51 @@ def revoke(
 
     key = revoke_key(identity)
     print(json.dumps(key.as_dict()) if as_json else f"key {key.id} for {key.name} is revoked")
+
+
+@experiment.callback()
+def _group() -> None:
+    """A single command would else take the group's place."""
+
+
+@experiment.command()
+def report(
+    *,
+    name: Annotated[
+        str | None, typer.Option(help="The split's name. Default: that of the latest request that was dealt.")
+    ] = None,
+    days: Annotated[
+        int, typer.Option(help="Outcomes count for so many days, and requests from that age on.", min=0, max=3650)
+    ] = 28,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            help="The chance of a verdict where there is no difference, however often it is read.", min=1e-6, max=0.5
+        ),
+    ] = 0.05,
+    as_of: Annotated[
+        str | None, as_of_option("Read only what was logged before this day. Default: everything.")
+    ] = None,
+    money: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV file with request_id, creator_id and usd: what came of each, to be compared too.",
+            metavar="FILE",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What came of the arms' lists by the feedback in the decision log; it may be read at any time."""
+    from marketplace.instants import read_instant
+    from serving.decisions import read_decisions
+    from serving.experiment import experiment_report, read_money
+
+    found = experiment_report(
+        read_decisions(vectors=False),
+        experiment=name,
+        days=days,
+        alpha=alpha,
+        as_of=None if as_of is None else read_instant(as_of, "--as-of"),
+        money=None if money is None else read_money(money),
+    )
+    print_result(found, as_json)

@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 
 from marketplace.errors import BriefError
 from serving.decisions import DecisionLog, require_log
+from serving.keys import ApiKey
 from serving.problems import refusal
 from serving.schema import FeedbackRequest
 
 __all__ = ["take_feedback"]
 
 
-def take_feedback(log: DecisionLog, request: FeedbackRequest, *, key_id: str) -> bool:
+def take_feedback(log: DecisionLog, request: FeedbackRequest, *, key: ApiKey | None) -> bool:
     """Log the event, on disk when this returns; whether it was there before.
 
     The same request, creator and event is one row, however often it is told and by whatever worker it is taken; the
-    first one stands.
+    first one stands. Of answers for brands that the key is not for there is no such request.
 
     Raises
     ------
@@ -25,7 +26,7 @@ def take_feedback(log: DecisionLog, request: FeedbackRequest, *, key_id: str) ->
     LogError
         The log cannot be kept (507), or its store does not answer (503).
     """
-    shown = log.creators_shown(request.request_id)
+    shown = log.creators_shown(request.request_id, sees=(lambda _: True) if key is None else key.sees)
     if shown is None:
         raise _unknown("a request_id of an answer that was logged", request.request_id)
     if request.creator_id not in shown:
@@ -38,7 +39,7 @@ def take_feedback(log: DecisionLog, request: FeedbackRequest, *, key_id: str) ->
         "creator_id": request.creator_id,
         "event": request.event,
         "at": request.at or datetime.now(UTC),
-        "key_id": key_id,
+        "key_id": "" if key is None else key.id,
     }
     require_log(log.keep(line, seconds=5.0))
     return False

@@ -111,14 +111,17 @@ def erase(
     creator: Annotated[str, typer.Argument(help="The creator's id.", metavar="CREATOR")], as_json: AsJson = False
 ) -> None:
     """Remove every row of one creator, and the id from every request; what is on its way is left out, too."""
-    from serving.decisions import opened_log
+    from serving.decisions import files_naming, opened_log
 
     with opened_log() as store:
         shown, events = store.erase(creator)
+    files = [str(path) for path in files_naming(creator)]
     if as_json:
-        print(json.dumps({"shown": shown, "events": events}))
+        print(json.dumps({"shown": shown, "events": events, "files": files}))
         return
     print(f"removed {shown:,} places in answers and {events:,} events of {creator}")
+    if files:
+        say(f"still named in {', '.join(files)}: take older files in with `collabrank log migrate`, then remove them")
 
 
 @log.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,18 @@ from typing import Any
 from features.snapshot import SnapshotParts, load_snapshot
 from marketplace.errors import SnapshotError
 from models.bundle import Bundle, load_champion
+from serving.lately import Lately
 
 __all__ = ["Served", "check_fit", "load_served", "read_snapshot"]
 
 
 @dataclass(frozen=True)
 class Served:
-    """A bundle and a snapshot that fit each other."""
+    """A bundle and a snapshot that fit each other, and what was lately ranked with them."""
 
     bundle: Bundle
     snapshot: SnapshotParts
+    lately: Lately = field(default_factory=Lately, compare=False, repr=False)
 
     @property
     def as_of(self) -> datetime:

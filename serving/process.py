@@ -4,7 +4,8 @@ BentoML's own supervisor (`bentoml serve`) is not used: it opens a control port
 on loopback that takes commands from any local user without asking who they are,
 and it empties a metrics folder that all services of a user share. `bentoml serve
 serving.app.service:CreatorRanking` works all the same where that does not matter.
-HTTP is parsed by h11, which bounds the header's size; httptools does not.
+HTTP is parsed by h11, which bounds the header's size, with the bounds on time and
+number that `serving.transport` adds; httptools has neither.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
 
 from marketplace.errors import HomeError
 from marketplace.progress import say
 from marketplace.state import state_folder
+from serving.budgets import BUDGETS_FILE, Budget
 from serving.logs import log_format
+from serving.settings import METRICS_KEY, Patience, metrics_need_key, origins_now
+from serving.transport import LARGEST_HEADER, Patient
 
 __all__ = ["bind", "prepare_environment", "run"]
 
@@ -75,26 +82,56 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
     Raises
     ------
     HomeError
-        The address cannot be listened on, or ``COLLABRANK_LOG`` names no format.
+        The address cannot be listened on, ``COLLABRANK_LOG`` names no format, or another setting is none.
     BundleError, SnapshotError
         There is nothing to serve, and ``wait`` is not set.
     """
     log_format()
     metrics = prepare_environment(workers=workers)
     try:
+        _require_sane_settings()
         if not wait:
             _look_first()
-        with bind(host, port) as holder:
+        with bind(host, port) as holder, _shared_budgets(workers):
+            _guard_metrics(holder)
             _listen(holder, workers)
     finally:
         if metrics is not None:
             shutil.rmtree(metrics, ignore_errors=True)
 
 
-def _look_first() -> None:
-    from serving.trial import try_out
+def _require_sane_settings() -> None:
+    """Read every setting once, so that a wrong one is said here and not by each worker."""
+    origins_now()
+    metrics_need_key()
+    for settings in (Budget, Patience, Patient):
+        settings.from_environment()
 
-    try_out(state_folder("bundle"), state_folder("snapshot"))
+
+@contextmanager
+def _shared_budgets(workers: int) -> Iterator[None]:
+    """A file in which the workers keep the keys' budgets together; none where there is one worker alone."""
+    os.environ.pop(BUDGETS_FILE, None)
+    if workers == 1:
+        yield
+        return
+    with tempfile.NamedTemporaryFile(dir=state_folder("budgets").parent, prefix=".budgets.") as file:
+        os.environ[BUDGETS_FILE] = file.name
+        yield
+
+
+def _guard_metrics(holder: socket.socket) -> None:
+    """Where others than this machine can ask, ``/metrics`` needs a key, unless the environment says otherwise."""
+    address = holder.getsockname()[0].partition("%")[0]
+    os.environ.setdefault(METRICS_KEY, "0" if ip_address(address).is_loopback else "1")
+
+
+def _look_first() -> None:
+    from serving.arms import read_settings
+    from serving.trial import note_passed, try_out
+
+    read_settings()
+    note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 
 def _listen(holder: socket.socket, workers: int) -> None:
@@ -106,7 +143,8 @@ def _listen(holder: socket.socket, workers: int) -> None:
         factory=True,
         workers=workers,
         loop="uvloop",
-        http="h11",
+        http="serving.transport:Guarded",
+        h11_max_incomplete_event_size=LARGEST_HEADER,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -1,4 +1,4 @@
-"""One brief's answer: filter the snapshot, gather the candidates' columns, score once, explain those returned."""
+"""One brief's answer: filter the snapshot, score the candidates once, explain those returned."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from features.briefs import Brief
-from marketplace.errors import BriefError
+from marketplace.arrays import Floats, Ints
 from marketplace.laps import lap
-from models.explain import explain
-from models.ranking import RankedCreator, differing, rank
-from serving.problems import refusal
+from models.part import Ranking, rank_part
+from models.ranking import RankedCreator
+from serving.arms import Plan, page_of
+from serving.briefs import Asked, creators_of, understand
+from serving.cursors import Cursor, digest_of
+from serving.exploration import Listing, Mark
 from serving.schema import (
     Amount,
     CreatorAnswer,
@@ -25,36 +28,19 @@ from serving.schema import (
 )
 from serving.store import Served
 
-__all__ = ["brief_of", "explain_creators", "rank_creators"]
+__all__ = ["explain_creators", "rank_creators", "shadow_line"]
 
 Line = dict[str, Any]
+_ALONE = Plan()
 
 
-def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:
-    """The brief that is asked about: the snapshot's own, or the one written out, completed from the snapshot.
-
-    Raises
-    ------
-    BriefError
-        The campaign is not known (404), or the brief cannot be completed (400).
-    """
-    if request.campaign_id is not None:
-        brief = served.snapshot.campaigns.get(request.campaign_id)
-        if brief is None:
-            raise refusal(
-                404,
-                "a campaign that the snapshot knows",
-                received=repr(request.campaign_id),
-                look="`collabrank snapshot DIR` for a newer snapshot, or send the brief itself as `brief`",
-            )
-        return brief
-    if request.brief is None:
-        raise BriefError("exactly one of 'campaign_id' and 'brief'", received="neither", look="/docs.json")
-    return served.snapshot.complete(request.brief.model_dump())
-
-
-def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> tuple[RankAnswer, Line]:
+def rank_creators(
+    served: Served, request: RankRequest, *, request_id: str, plan: Plan = _ALONE
+) -> tuple[RankAnswer, Line]:
     """The answer of ``/rank``, and its line for the decision log with the vectors that were scored.
+
+    ``plan`` says which arm makes the list, whose bundle ``served`` has, and whether slots of it explore; the same
+    request id and plan over the same bundle and snapshot give the same answer.
 
     Raises
     ------
@@ -62,35 +48,52 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         The request cannot be ranked as asked.
     """
     bundle = served.bundle
-    brief = brief_of(served, request)
-    filters = request.filters.model_dump(exclude_none=True)
+    asked = understand(served, request)
+    brief, part = asked.brief, asked.part
     applied = request.applicants is not None
-    unknown: list[str] = []
-    if request.applicants is not None:
-        chosen = set(filters.get("include_only_creator_ids", request.applicants))
-        filters["include_only_creator_ids"] = [one for one in request.applicants if one in chosen]
-        brief = replace(brief, has_free_sample=True)
-        unknown = [one for one in dict.fromkeys(request.applicants) if served.snapshot.market_of(one) is None]
-    part = served.snapshot.of_market(brief.market)
-    rows, filtered_out = part.candidates(brief, filters)
+    world, asks = _world(served, plan), _asks(request, asked)
+    page = Cursor(0, world, asks, first=request_id, size=request.top)
+    if request.cursor is not None:
+        page = Cursor.read(request.cursor, world=world, request=asks)
+    rows, filtered_out = part.candidates(brief, asked.filters)
     lap("filter")
-    matrix = part.matrix(brief, rows)
-    lap("gather")
-    ranked: list[RankedCreator] = []
-    if len(rows):
-        ranked = rank(
+    listing = Listing.empty()
+
+    def choose(score: Floats) -> Ints:
+        nonlocal listing
+        # Creators lie in the order of their ids, so that rows break ties as ids do.
+        listing = page_of(
+            plan, score, rows, top=request.top, shown=page.shown, first=page.first or request_id, size=page.size
+        )
+        return listing.rows
+
+    found = Ranking([], np.zeros((0, len(bundle.signals))))
+    if page.shown < len(rows):
+        found = rank_part(
             bundle,
-            matrix,
-            part.indices(brief, rows),
-            part.creator_ids[rows],
+            part,
             brief,
+            rows,
             top=request.top,
             weights=request.weights,
-            explain=request.explain,
+            why=request.explain,
             applied=applied,
+            choose=choose,
+        )
+    ranked = found.creators
+    if not applied and plan.arm == "champion":
+        # What is told of lately is the champion's: the others' lists are of other creators, or of another model.
+        served.lately.offer(
+            len(rows), lambda some: part.matrix(brief, rows[some]), [one.success_probability for one in ranked]
         )
     usernames = part.usernames
-    creators = [_creator(one, usernames[rows[one.row]], one.position, applied=applied) for one in ranked]
+    marks = listing.marks(plan.arm)
+    ranked = [replace(one, position=page.shown + one.position) for one in ranked]
+    creators = [
+        _creator(one, usernames[rows[one.row]], one.position, applied=applied, mark=mark)
+        for one, mark in zip(ranked, marks, strict=True)
+    ]
+    page = replace(page, shown=page.shown + len(creators))
     answer = RankAnswer(
         request_id=request_id,
         model_version=bundle.model_version,
@@ -98,8 +101,10 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         filtered_out=filtered_out,
-        unknown_applicants=unknown,
+        unknown_applicants=asked.unknown_applicants,
+        warnings=asked.warnings,
         creators=creators,
+        next_cursor=page.text() if creators and page.shown < len(rows) else None,
     )
     line = _line("rank", served, request, brief, request_id=request_id) | {
         "top": request.top,
@@ -107,10 +112,23 @@ def rank_creators(served: Served, request: RankRequest, *, request_id: str) -> t
         "candidates": request.candidates,
         "considered": len(rows),
         "filtered_out": filtered_out,
-        "unknown_applicants": unknown,
-        "creators": _scored(ranked, matrix),
+        "unknown_applicants": asked.unknown_applicants,
+        "creators": [{**one, **mark} for one, mark in zip(_scored(ranked, found.vectors), marks, strict=True)],
+        "shadow": False,
+        **plan.as_dict(),
     }
     return answer, line
+
+
+def shadow_line(served: Served, request: RankRequest, *, request_id: str, arm: str) -> Line:
+    """The log's line of what ``arm`` would have shown: as `rank_creators` gives it, without reasons and vectors.
+
+    Whoever wants the vectors makes them from the snapshot; they are the shown line's own, for the same creators.
+    """
+    asked = request.model_copy(update={"explain": False})
+    _, line = rank_creators(served, asked, request_id=request_id, plan=Plan(arm=arm))
+    creators = [{name: value for name, value in one.items() if name != "vector"} for one in line["creators"]]
+    return {**line, "creators": creators, "shadow": True}
 
 
 def explain_creators(served: Served, request: ExplainRequest, *, request_id: str) -> tuple[ExplainAnswer, Line]:
@@ -122,32 +140,14 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         The request cannot be ranked as asked.
     """
     bundle = served.bundle
-    brief = brief_of(served, request)
-    part = served.snapshot.of_market(brief.market)
+    asked = understand(served, request)
+    brief, part = asked.brief, asked.part
     rows, _ = part.candidates(brief, {})
     lap("filter")
-    matrix = part.matrix(brief, rows)
-    lap("gather")
-    asked_for = list(dict.fromkeys(request.creator_ids))
-    chosen: dict[str, RankedCreator] = {}
-    if len(rows):
-        everyone = rank(
-            bundle,
-            matrix,
-            part.indices(brief, rows),
-            part.creator_ids[rows],
-            brief,
-            top=len(rows),
-            weights=request.weights,
-            explain=False,
-        )
-        wanted = set(asked_for)
-        chosen = {one.creator_id: one for one in everyone if one.creator_id in wanted}
-    shown = [chosen[name] for name in asked_for if name in chosen]
-    places = [one.row for one in shown]
-    reasons = explain(bundle, matrix[places], brief, among=differing(matrix)) if shown else []
-    lap("explain")
-    shown = [replace(one, reasons=tuple(why)) for one, why in zip(shown, reasons, strict=True)]
+    asked_for, unknown = creators_of(part, request.creator_ids)
+    found = rank_part(bundle, part, brief, rows, chosen=asked_for, weights=request.weights)
+    shown = found.creators
+    eligible = {one.creator_id for one in shown}
     usernames = part.usernames
     answer = ExplainAnswer(
         request_id=request_id,
@@ -156,17 +156,46 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
         creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
-        not_eligible=[name for name in asked_for if name not in chosen],
+        not_eligible=[*(name for name in asked_for if name not in eligible), *unknown],
+        warnings=asked.warnings,
     )
-    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, matrix)}
+    line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, found.vectors)}
     return answer, line
 
 
-def _creator(one: RankedCreator, username: str, position: int, *, applied: bool = False) -> CreatorAnswer:
+def _world(served: Served, plan: Plan) -> str:
+    """What decides the order beside what is asked: the model and the snapshot, by their bytes, and who explores."""
+    return digest_of(
+        {
+            "bundle": served.bundle.fingerprint,
+            "snapshot": served.snapshot.fingerprint,
+            "plan": [plan.arm, plan.share, plan.floor],
+        }
+    )
+
+
+def _asks(request: RankRequest, asked: Asked) -> str:
+    """What is asked that decides the order."""
+    return digest_of(
+        {
+            "brief": asked.brief.as_dict(),
+            "filters": asked.filters,
+            "weights": request.weights,
+            "applied": request.applicants is not None,
+            "exploration": request.exploration,
+        }
+    )
+
+
+def _creator(
+    one: RankedCreator, username: str, position: int, *, applied: bool = False, mark: Mark | None = None
+) -> CreatorAnswer:
     return CreatorAnswer(
         creator_id=one.creator_id,
         username=str(username),
         position=position,
+        slot="ranked" if mark is None else mark["slot"],
+        propensity=1.0 if mark is None else mark["propensity"],
         score=one.score,
         utility=Amount(**asdict(one.utility)),
         success_probability=one.success_probability,
@@ -202,8 +231,7 @@ def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brie
     }
 
 
-def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
-    # The rows are copied: the line is written later, when the matrix is gone.
+def _scored(ranked: list[RankedCreator], vectors: Floats) -> list[Line]:
     return [
         {
             "creator_id": one.creator_id,
@@ -215,7 +243,7 @@ def _scored(ranked: list[RankedCreator], matrix: np.ndarray) -> list[Line]:
             "utility": one.utility.expected,
             "standing": one.standing,
             "indices": list(one.indices.values()),
-            "vector": matrix[one.row].copy(),
+            "vector": vector,
         }
-        for one in ranked
+        for one, vector in zip(ranked, vectors, strict=True)
     ]

@@ -25,6 +25,7 @@ from marketplace.state import state_folder
 from models.bundle import Bundle, load_champion
 from models.predict import predict
 from models.score import combine
+from serving.arms import Plan
 from serving.decisions import kept_bundle, logged_request
 from serving.rank import explain_creators, rank_creators
 from serving.schema import ExplainRequest, RankRequest
@@ -213,7 +214,8 @@ def _again(served: Served, line: Mapping[str, Any], said: list[str]) -> list[dic
     if line["kind"] == "explain":
         _, made = explain_creators(served, ExplainRequest.model_validate_json(text), request_id=line["request_id"])
     else:
-        _, made = rank_creators(served, RankRequest.model_validate_json(text), request_id=line["request_id"])
+        request = RankRequest.model_validate_json(text)
+        _, made = rank_creators(served, request, request_id=line["request_id"], plan=Plan.of(line))
     return list(made["creators"])
 
 

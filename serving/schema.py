@@ -25,6 +25,7 @@ from marketplace.contract import Column
 from marketplace.errors import DateError
 from marketplace.instants import read_instant
 from models.score import INDEX_NAMES
+from serving.cursors import LONGEST
 
 __all__ = [
     "Amount",
@@ -33,14 +34,17 @@ __all__ = [
     "ErrorAnswer",
     "ExplainAnswer",
     "ExplainRequest",
+    "FaultAnswer",
     "FeedbackAnswer",
     "FeedbackRequest",
     "Filters",
     "IndexAnswer",
     "Interval",
+    "ProblemAnswer",
     "RankAnswer",
     "RankRequest",
     "Reason",
+    "WarningAnswer",
 ]
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]
@@ -74,10 +78,12 @@ Weights = Annotated[
     Field(
         max_length=16,
         json_schema_extra={"propertyNames": {"enum": ["model", *INDEX_NAMES]}},
-        description="How much the model (`model`) and each index count in the score, 0 or more; what is not named "
-        "counts 0. Left out: the weights that the model was promoted with.",
     ),
 ]
+_WEIGHTS = (
+    "How much the model (`model`) and each index count in the score, 0 or more; what is not named "
+    "counts 0. Left out: the weights that the model was promoted with."
+)
 
 
 class _Body(BaseModel):
@@ -111,19 +117,21 @@ class BriefBody(_OtherTerms):
     """A campaign's brief, written out. Names and units are those of the data contract's `campaigns`."""
 
     brand_id: Identifier | None = Field(None, description="The brand, where it is known to the snapshot.")
-    market: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 alpha-2.")]
+    market: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="Where to sell: ISO 3166 alpha-2.")]
     category_id: Identifier | None = Field(None, description="Left out: the category of the first known product.")
-    product_ids: Annotated[list[Identifier], Field(max_length=100)] = Field(default_factory=list)
-    objective: Literal["SALES", "LAUNCH", "AWARENESS"] = "SALES"
-    collaboration: Literal["TARGET", "OPEN"] = "TARGET"
-    budget: Money | None = Field(None, description="In `currency`.")
+    product_ids: Annotated[list[Identifier], Field(max_length=100)] = Field(
+        default_factory=list, description="What is to be sold; brand, category, price and margin are taken from them."
+    )
+    objective: Literal["SALES", "LAUNCH", "AWARENESS"] = Field("SALES", description="What the campaign is for.")
+    collaboration: Literal["TARGET", "OPEN"] = Field("TARGET", description="By invitation, or open to whoever asks.")
+    budget: Money | None = Field(None, description="Of the whole campaign, in `currency`.")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field("USD", description="ISO 4217, of all money here.")
-    commission_rate: Rate
+    commission_rate: Rate = Field(description="Share of net sales that the creator gets, 0..1: 0.12 is 12 %.")
     flat_fee: Money | None = Field(None, description="Per creator, in `currency`.")
-    has_free_sample: bool = False
+    has_free_sample: bool = Field(False, description="Whether each creator gets the product.")
     briefed_at: Instant | None = Field(None, description="Left out: the snapshot's as-of day.")
-    starts_at: Instant | None = None
-    ends_at: Instant | None = None
+    starts_at: Instant | None = Field(None, description="When content may begin; left out: `briefed_at`.")
+    ends_at: Instant | None = Field(None, description="When it must be there; left out: 21 days after `starts_at`.")
     margin_rate: Rate | None = Field(None, description="Gross margin; left out: the products' or the category's.")
     price: Money | None = Field(None, description="Of the product, in `currency`; left out: the products' own.")
 
@@ -131,21 +139,31 @@ class BriefBody(_OtherTerms):
 class Filters(_Body):
     """Which creators may be ranked at all; each one left out is counted under the filter's name."""
 
-    min_followers: Annotated[int, Field(ge=0, le=10**12)] | None = None
-    max_followers: Annotated[int, Field(ge=0, le=10**12)] | None = None
-    languages: Annotated[list[Identifier], Field(min_length=1, max_length=50)] | None = None
-    agency_status: Literal["AGENCY_MANAGED", "INDEPENDENT"] | None = None
+    min_followers: Annotated[int, Field(ge=0, le=10**12)] | None = Field(
+        None, description="At the latest reading; who has none passes neither this nor `max_followers`."
+    )
+    max_followers: Annotated[int, Field(ge=0, le=10**12)] | None = Field(None, description="See `min_followers`.")
+    languages: Annotated[list[Identifier], Field(min_length=1, max_length=50)] | None = Field(
+        None, description="Any of these, as the marketplace writes them, such as `id`."
+    )
+    agency_status: Literal["AGENCY_MANAGED", "INDEPENDENT"] | None = Field(
+        None, description="Whether an agency stands behind the creator."
+    )
     min_confidence: Annotated[FiniteFloat, Field(ge=0, le=100)] | None = Field(
         None, description="Mean confidence of the creator's indices, 0..100."
     )
-    exclude_creator_ids: Annotated[list[Identifier], Field(max_length=2000)] | None = None
-    include_only_creator_ids: Annotated[list[Identifier], Field(min_length=1, max_length=2000)] | None = None
+    exclude_creator_ids: Annotated[list[Identifier], Field(max_length=2000)] | None = Field(
+        None, description="Not these; ids or usernames."
+    )
+    include_only_creator_ids: Annotated[list[Identifier], Field(min_length=1, max_length=2000)] | None = Field(
+        None, description="These alone; ids or usernames."
+    )
 
 
 class _Asks(_Body):
     campaign_id: Identifier | None = Field(None, description="A campaign that the snapshot knows; or send `brief`.")
     brief: BriefBody | None = Field(None, description="A brief written out; or send `campaign_id`.")
-    weights: Weights | None = None
+    weights: Weights | None = Field(None, description=_WEIGHTS)
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -160,11 +178,18 @@ class RankRequest(_Asks):
     top: Annotated[int, Field(ge=1, le=1000)] = Field(20, description="How many creators to return.")
     filters: Filters = Field(default_factory=Filters)
     explain: bool = Field(True, description="Whether to give reasons.")
+    exploration: bool = Field(
+        True, description="Whether a share of the places may go to creators drawn from those ranked further down."
+    )
     candidates: Literal["everyone", "applicants"] = Field(
         "everyone", description="Whom to rank: all who can be invited, or `applicants`, who asked for a sample."
     )
     applicants: Annotated[list[Identifier], Field(min_length=1, max_length=20_000)] | None = Field(
-        None, description="creator_ids of those who asked for a sample, with `candidates` applicants."
+        None, description="Who asked for a sample, with `candidates` applicants; ids or usernames."
+    )
+
+    cursor: Annotated[str, Field(max_length=LONGEST)] | None = Field(
+        None, description="`next_cursor` of the page before; all but `top` and `explain` must be as it was there."
     )
 
     @model_validator(mode="after")
@@ -177,7 +202,9 @@ class RankRequest(_Asks):
 class ExplainRequest(_Asks):
     """Why these creators stand where they stand among all who are eligible for one brief."""
 
-    creator_ids: Annotated[list[Identifier], Field(min_length=1, max_length=100)]
+    creator_ids: Annotated[list[Identifier], Field(min_length=1, max_length=100)] = Field(
+        description="Ids or usernames."
+    )
 
 
 class FeedbackRequest(_Body):
@@ -206,26 +233,33 @@ class Amount(Interval):
 class IndexAnswer(_Answer):
     """One index, 0..100; for its interval, peers and components see the creator's card."""
 
-    value: float | None
+    value: float | None = Field(description="Null where too little is known.")
 
 
 class Reason(_Answer):
     """One signal's part in a prediction (exact TreeSHAP); a positive contribution speaks for the creator."""
 
-    signal: str
-    value: float | None
+    signal: str = Field(description="The signal's name.")
+    value: float | None = Field(description="Of this creator, in `unit`; null where not known.")
     unit: str
-    head: str
-    contribution: float
-    text: str
+    head: str = Field(description="The part of the model on which it acts most.")
+    contribution: float = Field(description="USD of expected profit that would go if the signal said nothing.")
+    text: str = Field(description="The same in plain words.")
 
 
 class CreatorAnswer(_Answer):
     """One creator in the ranking."""
 
     creator_id: str
-    username: str
-    position: int
+    username: str = Field(description="Empty where not known.")
+    position: int = Field(description="1 is the best.")
+    slot: Literal["ranked", "explored"] = Field(
+        description="Whether the place was filled by the ranking, or drawn from those ranked further down."
+    )
+    propensity: float = Field(
+        description="The chance that this creator would be in this list, given the places that are not drawn for; 1 "
+        "for those ranked."
+    )
     score: float = Field(description="0..100")
     utility: Amount = Field(
         description="Expected profit of inviting this creator, or of sending an applicant the sample, costs taken off."
@@ -237,19 +271,32 @@ class CreatorAnswer(_Answer):
         None, description="Of an applicant: the chance that the sample is sent and nothing is posted, 0..1."
     )
     lift: Amount = Field(description="Net sales that would not have happened otherwise, if content is delivered.")
-    indices: dict[str, IndexAnswer]
-    reasons: list[Reason]
+    indices: dict[str, IndexAnswer] = Field(description="The eight indices by name.")
+    reasons: list[Reason] = Field(description="The strongest first; empty where none were asked for.")
+
+
+class WarningAnswer(_Answer):
+    """Something in the request that may not be what was meant; it was ranked as it stood."""
+
+    field: str = Field(description="As the request calls it; dots lead inwards.")
+    message: str = Field(description="What is odd, and what comes of it.")
+    closest: list[str] = Field(description="Known names that may have been meant, the likeliest first.")
 
 
 class _Ranked(_Answer):
-    request_id: str
+    request_id: str = Field(description="Names this answer, for `/feedback` and the service's logs.")
     model_version: str
-    as_of: datetime
-    considered: int
+    as_of: datetime = Field(description="Nothing that became known after this was used.")
+    considered: int = Field(description="Creators that were ranked.")
     basis: str | None = Field(
         None,
         description="What the model stands on where its marketplace had too few outcomes for heads of its own, and "
         "how many more it takes; null where it had enough.",
+    )
+    warnings: list[WarningAnswer] = Field(
+        default_factory=list,
+        description="Names that the snapshot does not know, with the closest that it does; amounts and dates that are "
+        "unusual.",
     )
 
 
@@ -261,6 +308,9 @@ class RankAnswer(_Ranked):
         default_factory=list, description="Of `applicants`, those whom the snapshot does not know, as they were sent."
     )
     creators: list[CreatorAnswer]
+    next_cursor: str | None = Field(
+        None, description="For the creators after these, as `cursor` of the next request; null where there are none."
+    )
 
 
 class ExplainAnswer(_Ranked):
@@ -278,11 +328,29 @@ class FeedbackAnswer(_Answer):
     repeated: bool = Field(False, description="Whether it was there before: the same request, creator and event.")
 
 
+class ProblemAnswer(_Answer):
+    """One field that cannot be taken."""
+
+    field: str = Field(description="Dots lead inwards, as in `brief.price`; empty where it is the body as a whole.")
+    expected: str
+    received: str
+
+
+class FaultAnswer(_Answer):
+    """A fault of the service itself."""
+
+    error: Literal["InternalError"]
+    request_id: str
+
+
 class ErrorAnswer(_Answer):
     """What went wrong, and what would be right."""
 
-    error: str
-    expected: str
-    received: str
-    look: str
+    error: str = Field(description="The kind of error.")
+    expected: str = Field(description="What should have been there.")
+    received: str = Field(description="What was there instead.")
+    look: str = Field(description="Where the cause or the cure is found.")
     request_id: str
+    problems: list[ProblemAnswer] | None = Field(
+        None, description="All that is wrong with a body, of which `expected` and `received` tell the first."
+    )

@@ -26,7 +26,7 @@ from marketplace.errors import BundleError, CollabrankError, SnapshotError
 from marketplace.state import state_folder
 from models.bundle import load_champion
 from serving.pair import Served, check_fit, load_served, read_snapshot
-from serving.trial import TrialError, try_out
+from serving.trial import TrialError, passed_before, try_out
 
 __all__ = ["Refusal", "Served", "Store", "check_fit", "load_served"]
 
@@ -189,7 +189,9 @@ class Store:
                 load_champion(self._bundle)  # says what to do first
             # Held before the trial, which then shares its memory.
             snapshot = read_snapshot(self._snapshot, None if self._served is None else self._served.snapshot)
-            tried = try_out(self._bundle, self._snapshot, size=snapshot.nbytes)
+            tried = passed_before(self._bundle, snapshot.fingerprint)
+            if tried is None:
+                tried = try_out(self._bundle, self._snapshot, size=snapshot.nbytes)
             served = Served(load_champion(self._bundle), snapshot).checked()
             if (served.bundle.fingerprint, served.snapshot.fingerprint) != (tried.bundle, tried.snapshot):
                 raise BundleError("the pair that was tried out", received="one put there since", look="the next look")

@@ -26,7 +26,7 @@ from typing import Any
 from marketplace import errors
 from marketplace.errors import BundleError, CollabrankError, SnapshotError
 
-__all__ = ["MEMORY", "SECONDS", "TrialError", "Tried", "pass_through", "try_out"]
+__all__ = ["MEMORY", "SECONDS", "TrialError", "Tried", "note_passed", "pass_through", "passed_before", "try_out"]
 
 SECONDS = 120.0
 """Time that a trial may take: of the clock, and of the processor."""
@@ -39,6 +39,7 @@ CREATORS = 500
 
 BRIEFS = 3
 
+_PASSED = "COLLABRANK_PASSED"
 _SAID = 64 * 2**10
 
 
@@ -129,6 +130,31 @@ def try_out(bundle: Path, snapshot: Path, *, size: int = 0, seconds: float = SEC
     if said is None:
         raise _failed(f"no answer within {seconds:g} s")
     return _understood(said, process.returncode)
+
+
+def note_passed(tried: Tried) -> None:
+    """Let the processes that this one starts know of a pair that passed: each need not try it out again."""
+    os.environ[_PASSED] = f"{tried.bundle} {tried.snapshot}"
+
+
+def passed_before(bundle: Path, snapshot: str) -> Tried | None:
+    """The pair, where the process that started this one tried out just these two; None otherwise.
+
+    Parameters
+    ----------
+    snapshot : str
+        The snapshot's fingerprint.
+
+    Raises
+    ------
+    BundleError
+        There is no bundle.
+    """
+    from models.bundle import bundle_sha256
+
+    noted = os.environ.get(_PASSED, "").split(" ")
+    asked = [bundle_sha256(bundle), snapshot]
+    return Tried(*asked) if noted == asked else None
 
 
 def _heard(process: subprocess.Popen[bytes], until: float) -> bytes | None:

@@ -12,6 +12,9 @@ from marketplace.options import AsJson, EngineOption, Folder, as_of_option, prin
 
 __all__ = [
     "app",
+    "challenge",
+    "challenger",
+    "clear",
     "compare",
     "evaluate",
     "lift",
@@ -27,6 +30,11 @@ __all__ = [
 ]
 
 app = typer.Typer()
+challenger = typer.Typer(
+    help="Set or clear the challenger that the service holds against the champion (docs/exploration.md).",
+    no_args_is_help=True,
+)
+app.add_typer(challenger, name="challenger")
 
 
 @app.command()
@@ -225,6 +233,25 @@ def rollback(as_json: AsJson = False) -> None:
     from training.tracking import rollback as run
 
     print_result(run(), as_json)
+
+
+@challenger.command("set")
+def challenge(
+    version: Annotated[int | None, typer.Option(help="Which version; by default the newest candidate.", min=1)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a version beside the champion, signed; var/exploration.toml says what it answers or ranks unseen."""
+    from training.tracking import set_challenger
+
+    print_result(set_challenger(version), as_json)
+
+
+@challenger.command()
+def clear(as_json: AsJson = False) -> None:
+    """Take the challenger away; a running service goes on without it."""
+    from training.tracking import clear_challenger
+
+    print_result(clear_challenger(), as_json)
 
 
 @app.command()

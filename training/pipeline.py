@@ -28,7 +28,7 @@ from marketplace.progress import say, stage, staged
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import Bundle, load_champion, read_signer, save_bundle
 from training.data import Split, TrainingData, build_training_data, split_of
-from training.evaluation import Comparison, HeldOut, gather_held_out
+from training.evaluation import Comparison, HeldOut, gather_held_out, reference_of
 from training.heads import BLOCKS, DEFAULT, DETERMINISTIC, FittedRanker, Hyperparameters, Machines, across, fit_rankers
 from training.priors import fit_small, read_prior
 from training.tracking import (
@@ -347,7 +347,13 @@ def _register(
     with parent.store.run(ranker.name, parent=parent) as run:
         run.params(params)
         metrics = record_ranker(run, ranker, data, held_out, comparison)
-        bundle = dataclasses.replace(ranker.bundle, run_id=run.id, metrics=metrics, evidence_sha256=evidence.digest())
+        bundle = dataclasses.replace(
+            ranker.bundle,
+            run_id=run.id,
+            metrics=metrics,
+            reference=reference_of(ranker, data, held_out),
+            evidence_sha256=evidence.digest(),
+        )
         with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
             fingerprint = save_bundle(bundle, Path(scratch) / "bundle", read_signer())
             run.folder(Path(scratch) / "bundle", "bundle")

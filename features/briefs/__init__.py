@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from features.briefs.brief import OTHER_TERMS, TERMS, Brief, brief_columns, read_briefs
 from features.briefs.catalogue import Catalogue, Product, read_catalogue
+from features.briefs.doubts import Doubt, Known, doubts_of, unknown_names
+from features.briefs.names import Names, folded
 from features.briefs.told import told_campaigns
 
 __all__ = [
@@ -11,9 +13,15 @@ __all__ = [
     "TERMS",
     "Brief",
     "Catalogue",
+    "Doubt",
+    "Known",
+    "Names",
     "Product",
     "brief_columns",
+    "doubts_of",
+    "folded",
     "read_briefs",
     "read_catalogue",
     "told_campaigns",
+    "unknown_names",
 ]

@@ -16,7 +16,7 @@ from features.facts import Windows
 from features.signals.base import declare
 from marketplace.arrays import Floats
 
-__all__ = ["BRIEF_SIGNALS", "PRODUCT_SUMS", "brief_signals", "product_sums"]
+__all__ = ["BRIEF_SIGNALS", "PRODUCT_SUMS", "brief_signals", "one_signal", "product_sums"]
 
 Columns = Mapping[str, Floats]
 
@@ -180,6 +180,32 @@ def brief_signals(columns: Columns, brief_columns: Mapping[str, Floats | float])
     terms = {name: np.ascontiguousarray(np.broadcast_to(np.float64(brief_columns[name]), n)) for name in TERMS}
     arrays = _Contiguous(columns)
     return {signal.name: np.array(signal.expression(arrays, terms), dtype=np.float64) for signal in BRIEF_SIGNALS}
+
+
+def one_signal(name: str, columns: Columns, terms: Mapping[str, Floats], *, n: int) -> Floats:
+    """One of ``BRIEF_SIGNALS`` for n rows of one brief: new float64 (n,), as `brief_signals` has it.
+
+    ``columns`` as there, each contiguous; ``terms`` of the brief, float64 (1,) each.
+    """
+    spread = _Spread(terms, n)
+    return np.array(_BY_NAME[name].expression(columns, spread), dtype=np.float64)
+
+
+_BY_NAME = {signal.name: signal for signal in BRIEF_SIGNALS}
+
+
+class _Spread(dict[str, Floats]):
+    """A brief's terms, each laid out for n rows when it is first read: arithmetic with one number may round alike, but
+    then not by the same loop."""
+
+    def __init__(self, terms: Mapping[str, Floats], n: int) -> None:
+        super().__init__()
+        self._terms = terms
+        self._n = n
+
+    def __missing__(self, name: str) -> Floats:
+        self[name] = np.full(self._n, self._terms[name][0])
+        return self[name]
 
 
 class _Contiguous(dict[str, Floats]):

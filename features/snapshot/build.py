@@ -29,6 +29,7 @@ from features.snapshot.disk import of_parts, parts_of
 from features.snapshot.find import creator_called
 from features.snapshot.model import Snapshot, SnapshotArrays
 from features.snapshot.sparse import Sparse
+from features.snapshot.text import TextColumn
 from features.time import as_of_days, creators_before, day_number, default_as_of, known_ids, midnight_of
 from marketplace.arrays import Floats, Ints
 from marketplace.cache import ARRAYS, recalled, remembered
@@ -200,11 +201,11 @@ def _snapshot(day: Day, home: str | None) -> Snapshot:
     return Snapshot(
         as_of=day.at.to_pydatetime(),
         arrays=SnapshotArrays(
-            creator_ids=ids,
-            usernames=_text(creators["username"]),
-            markets=_text(creators["market"]),
-            languages=_text(creators["language"]),
-            agency_status=_text(creators["agency_status"]),
+            creator_ids=TextColumn.of(ids),
+            usernames=TextColumn.of(creators["username"].fillna("")),
+            markets=TextColumn.of(creators["market"].fillna("")),
+            languages=TextColumn.of(creators["language"].fillna("")),
+            agency_status=TextColumn.of(creators["agency_status"].fillna("")),
             joined_day=as_of_days(creators["joined_at"]),
             creator=_creator(market, ids, number),
             category=_category(day, ids),

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,10 @@ from features.briefs import Brief, Catalogue, Product
 from features.conversion import Conversion
 from features.indices import CATEGORY_INDEX, CREATOR_INDEX_NAMES, INDEX_NAMES, INDICES, IndexFrame
 from features.signals import SIGNALS
-from features.snapshot.model import Snapshot, SnapshotArrays
+from features.snapshot.model import TEXTS, Snapshot, SnapshotArrays
 from features.snapshot.packed import write_arrays
+from features.snapshot.sound import FRAME
+from features.snapshot.text import Chosen, Spread, TextColumn
 from marketplace.errors import SnapshotError
 from marketplace.jsonable import jsonable
 from marketplace.signature import SIGNATURE, SNAPSHOT, Signer, read_signer
@@ -36,19 +38,18 @@ __all__ = [
     "FORMAT",
     "LARGEST_MANIFEST",
     "MANIFEST",
-    "damaged",
     "of_parts",
     "of_shared",
     "parts_of",
-    "require_sizes",
     "save_parts",
     "save_snapshot",
     "shared_as_json",
+    "shared_of",
     "told_by",
 ]
 
 FORMAT = 5
-"""Raised whenever the files change their meaning. 4: signed. 5: what components were shrunk from."""
+"""Raised whenever the files change their meaning. 4: signed; text once, as UTF-8. 5: components unshrunk."""
 
 MANIFEST = "snapshot.json"
 
@@ -58,11 +59,7 @@ LARGEST_MANIFEST = 512 * 2**20
 WRITERS = 2
 """Parts that are written at a time, while the next one is made: what bounds the memory."""
 
-_FRAME = (
-    "days", "value", "low", "high", "confidence", "peer_average", "peer_rank", "peer_count", "change_28d",
-    "component_value", "component_percentile", "component_n", "component_own", "component_expected",
-    "component_strength", "component_more", "capped", "saturated",
-)  # fmt: skip
+_NAMES = tuple(one.name for one in fields(SnapshotArrays))
 _INSTANTS = ("briefed_at", "starts_at", "ends_at")
 
 
@@ -76,8 +73,8 @@ def save_snapshot(snapshot: Snapshot, folder: str | Path, signer: Signer | None 
     BundleError
         There is no key to sign with that can be used.
     """
-    names = np.unique(snapshot.arrays.markets).tolist()
-    save_parts(folder, _shared_of(snapshot), ((name, snapshot.only(name)) for name in names), signer)
+    names = snapshot.arrays.markets.distinct()[0]
+    save_parts(folder, shared_of(snapshot), ((name, snapshot.only(name)) for name in names), signer)
 
 
 def save_parts(
@@ -129,7 +126,7 @@ def _writers() -> Iterator[Callable[..., None]]:
             one.result()
 
 
-def _shared_of(snapshot: Snapshot) -> dict[str, Any]:
+def shared_of(snapshot: Snapshot) -> dict[str, Any]:
     """What the parts of a snapshot share, as JSON takes it."""
     return shared_as_json(
         snapshot.as_of, snapshot.category_ids, snapshot.brand_ids, snapshot.catalogue, snapshot.campaigns
@@ -168,30 +165,46 @@ def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]
         "creators": len(snapshot),
         "elsewhere": snapshot.elsewhere,
         "product_ids": snapshot.product_ids,
-        "peers": sorted({*snapshot.general.peers, *snapshot.influence.peers}),
+        "peers": sorted({*np.asarray(snapshot.general.peers), *np.asarray(snapshot.influence.peers)}),
         "conversion": snapshot.conversion is not None,
     }
-    arrays = {one.name: getattr(snapshot.arrays, one.name) for one in fields(SnapshotArrays)}
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for one in fields(SnapshotArrays):
+        arrays |= _laid_out(one.name, getattr(snapshot.arrays, one.name))
     if snapshot.conversion is not None:
-        arrays |= {f"conversion_{name}": values for name, values in snapshot.conversion.arrays().items()}
+        for name, values in snapshot.conversion.arrays().items():
+            arrays |= _laid_out(f"conversion_{name}", values)
     words = pd.Index(said["peers"], dtype="str")
     for prefix, frame in (("general", snapshot.general), ("influence", snapshot.influence)):
-        arrays |= {f"{prefix}_{name}": getattr(frame, name) for name in _FRAME}
-        codes = words.get_indexer(pd.Index(frame.peers, dtype="str")).astype(np.int32)
+        arrays |= {f"{prefix}_{name}": getattr(frame, name) for name in FRAME}
+        codes = words.get_indexer(pd.Index(np.asarray(frame.peers), dtype="str")).astype(np.int32)
         arrays[f"{prefix}_peers"] = codes
     return said, arrays
+
+
+def _laid_out(name: str, values: Any) -> dict[str, npt.NDArray[Any]]:
+    """An array under its name; text as the arrays of a `TextColumn`."""
+    if isinstance(values, TextColumn) or values.dtype.kind in "UO":
+        return {f"{name}_{part}": array for part, array in TextColumn.of(values).arrays().items()}
+    return {name: values}
+
+
+def _text(read: Callable[[str], npt.NDArray[Any]], name: str) -> TextColumn:
+    return TextColumn.of_arrays({part: read(f"{name}_{part}") for part in ("content", "starts", "codes")})
 
 
 def parts_of(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """The snapshot as what JSON takes, and arrays by name: all that `of_parts` needs."""
     said, arrays = _own(snapshot)
-    return _shared_of(snapshot) | said, arrays
+    return shared_of(snapshot) | said, arrays
 
 
 def _frame(meta: dict[str, Any], read: Callable[[str], npt.NDArray[Any]], prefix: str, creator_ids: Any) -> IndexFrame:
     """One of the two index frames."""
-    numbers = {name: read(f"{prefix}_{name}") for name in _FRAME}
-    codes = read(f"{prefix}_peers")
+    numbers = {name: read(f"{prefix}_{name}") for name in FRAME}
+    codes, words = read(f"{prefix}_peers"), np.array(meta["peers"], dtype=object)
+    if codes.dtype != np.int32 or codes.ndim != 1 or (len(codes) and not 0 <= codes.min() <= codes.max() < len(words)):
+        raise ValueError("peers without words")
     by_category = prefix == "influence"
     categories = np.array(meta["category_ids"], dtype=object)
     repeat = len(categories) if by_category else 1
@@ -199,9 +212,10 @@ def _frame(meta: dict[str, Any], read: Callable[[str], npt.NDArray[Any]], prefix
     return IndexFrame(
         names=names,
         components=tuple(component for name in names for component in INDICES[name].components),
-        creator_ids=np.repeat(np.asarray(creator_ids).astype(object), repeat),
-        categories=np.tile(categories, len(creator_ids)) if by_category else None,
-        peers=np.array(meta["peers"], dtype=object)[codes],
+        # Picked when they are asked for: a million creators in twenty categories have no twenty million objects.
+        creator_ids=cast(Any, Spread(creator_ids, each=repeat, count=len(creator_ids) * repeat)),
+        categories=cast(Any, Spread(categories, each=1, count=len(creator_ids) * repeat)) if by_category else None,
+        peers=cast(Any, Chosen(words, codes)),
         **numbers,
     )
 
@@ -228,7 +242,9 @@ def of_shared(
     read: Callable[[str], npt.NDArray[Any]],
 ) -> Snapshot:
     """`of_parts`, with what `told_by` gave: shared, and not made anew for each part."""
-    arrays = SnapshotArrays(**{one.name: read(one.name) for one in fields(SnapshotArrays)})
+    arrays = SnapshotArrays(
+        **{name: _text(read, name) if name in TEXTS else read(name) for name in _NAMES}  # type: ignore[arg-type]
+    )
     return Snapshot(
         as_of=datetime.fromisoformat(meta["as_of"]).astimezone(UTC),
         arrays=arrays,
@@ -239,40 +255,19 @@ def of_shared(
         campaigns=campaigns,
         general=_frame(meta, read, "general", arrays.creator_ids),
         influence=_frame(meta, read, "influence", arrays.creator_ids),
-        conversion=Conversion.of_arrays({one.name: read(f"conversion_{one.name}") for one in fields(Conversion)})
-        if meta["conversion"]
-        else None,
+        conversion=_conversion(read) if meta["conversion"] else None,
         elsewhere=int(meta["elsewhere"]),
     )
 
 
-def require_sizes(snapshot: Snapshot, where: Path) -> None:
-    """The arrays agree on how many creators, categories, brands and products there are.
-
-    Raises
-    ------
-    SnapshotError
-        They do not.
-    """
-    arrays, n = snapshot.arrays, len(snapshot)
-    counts = {
-        **{name: len(getattr(arrays, name)) == n for name in ("usernames", "markets", "languages", "agency_status")},
-        **{name: len(getattr(arrays, name)) == n for name in ("creator", "category")},
-        **{f"general_{name}": len(getattr(snapshot.general, name)) == n for name in _FRAME},
-        **{
-            f"influence_{name}": len(getattr(snapshot.influence, name)) == n * len(snapshot.category_ids)
-            for name in _FRAME
-        },
-        "category_ids": arrays.category.shape[1] == len(snapshot.category_ids) + 1,
-        "brand_starts": len(arrays.brand_starts) == len(snapshot.brand_ids) + 1,
-        "brand_rows": int(arrays.brand_starts[-1]) == len(arrays.brand_rows) == len(arrays.brand_values),
-        **({} if snapshot.conversion is None else {"conversion": snapshot.conversion.fits()}),
-        "product_starts": len(arrays.product_starts) == len(snapshot.product_ids) + 1,
-        "product_rows": int(arrays.product_starts[-1]) == len(arrays.product_rows) == len(arrays.product_values),
-    }
-    wrong = [name for name, right in counts.items() if not right]
-    if wrong:
-        raise damaged(where, f"sizes that do not agree: {', '.join(wrong)}")
+def _conversion(read: Callable[[str], npt.NDArray[Any]]) -> Conversion:
+    texts = ("creator_ids", "brand_ids", "category_ids")
+    return Conversion.of_arrays(
+        {
+            name: np.asarray(_text(read, f"conversion_{name}")) if name in texts else read(f"conversion_{name}")
+            for name in (one.name for one in fields(Conversion))
+        }
+    )
 
 
 def _measures(values: dict[str, Any]) -> dict[str, Any]:
@@ -283,12 +278,3 @@ def _brief(values: dict[str, Any]) -> Brief:
     instants = {name: pd.Timestamp(values[name]) for name in _INSTANTS}
     brief = Brief.of_dict({**_measures(values), **instants, "product_ids": tuple(values["product_ids"])})
     return replace(brief, campaign_id=values["campaign_id"])
-
-
-def damaged(where: Path, what: str) -> SnapshotError:
-    """The error of a snapshot at ``where`` that cannot be used, and why."""
-    return SnapshotError(
-        "a whole snapshot of this version of collabrank",
-        received=f"{where}: {what}",
-        look="`collabrank snapshot DIR` makes a new one",
-    )

@@ -16,22 +16,27 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from features.briefs import Brief, Catalogue, brief_columns
+from features.briefs import Brief, Catalogue, Known, brief_columns
 from features.conversion import CONVERSION_SIGNALS, Conversion
 from features.facts import FACTS
 from features.indices import CATEGORY_INDEX, INDEX_NAMES, IndexFrame, ScoreCard, score_card
 from features.signals import PRODUCT_SUMS, SIGNALS, brief_signals, names_of
+from features.snapshot.columns import BriefColumns, Tables
+from features.snapshot.handles import Handles
 from features.snapshot.sparse import Sparse
+from features.snapshot.text import Rows, TextColumn
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.display import Shown
 from marketplace.errors import BriefError, SnapshotError
 
-__all__ = ["FILTERS", "UNKNOWN_INFLUENCE", "Snapshot", "SnapshotArrays"]
+__all__ = ["FILTERS", "TEXTS", "UNKNOWN_INFLUENCE", "Snapshot", "SnapshotArrays"]
 
-Text = npt.NDArray[np.str_]
+Text = TextColumn
+"""Taken of it (``column[rows]``) is NumPy's text."""
+
+TEXTS = ("creator_ids", "usernames", "markets", "languages", "agency_status")
 
 FILTERS = (
     "min_followers",
@@ -59,8 +64,8 @@ class SnapshotArrays:
 
     Parameters
     ----------
-    creator_ids, usernames, markets, languages, agency_status : text (n,)
-        Empty where not known.
+    creator_ids, usernames, markets, languages, agency_status : TextColumn (n,)
+        Empty where not known; made of whatever text is given.
     joined_day : int64 (n,)
         Day of joining, from 1970-01-01.
     creator : float64 (n, creator signals)
@@ -85,6 +90,19 @@ class SnapshotArrays:
     product_starts: Ints
     product_rows: Ints
     product_values: Floats
+
+    def __post_init__(self) -> None:
+        for name in TEXTS:
+            given = getattr(self, name)
+            if not isinstance(given, TextColumn):
+                object.__setattr__(self, name, TextColumn.of(given))
+
+    def take(self, rows: Ints) -> dict[str, Any]:
+        """What there is one a creator of, of some ``rows``, by name: new."""
+        return {
+            name: column.take(rows) if isinstance(column := getattr(self, name), TextColumn) else column[rows]
+            for name in _BY_CREATOR
+        }
 
 
 @dataclass(frozen=True, repr=False)
@@ -149,10 +167,10 @@ class Snapshot(Shown):
         """One row a creator: the public fields, then the seven indices that no category enters."""
         arrays = self.arrays
         public = {
-            "username": arrays.usernames,
-            "market": arrays.markets,
-            "language": arrays.languages,
-            "agency_status": arrays.agency_status,
+            "username": np.asarray(arrays.usernames),
+            "market": np.asarray(arrays.markets),
+            "language": np.asarray(arrays.languages),
+            "agency_status": np.asarray(arrays.agency_status),
             "joined_on": np.asarray(arrays.joined_day).astype("datetime64[D]"),
             "follower_count": self._followers,
         }
@@ -163,7 +181,23 @@ class Snapshot(Shown):
     @cached_property
     def rows_of(self) -> Mapping[str, int]:
         """Each creator's row."""
-        return {str(creator): row for row, creator in enumerate(self.arrays.creator_ids)}
+        return Rows(self.arrays.creator_ids)
+
+    @property
+    def followers(self) -> Floats:
+        """Followers at the latest reading, float64 (n,); NaN where not known."""
+        return self._followers
+
+    @cached_property
+    def known(self) -> Known:
+        """What is known by name here, and what is usual: what a brief written out is doubted by."""
+        return Known(self.catalogue, self.category_ids, self.brand_ids, set(self.arrays.languages.tolist()),
+                     self.campaigns)  # fmt: skip
+
+    @cached_property
+    def handles(self) -> Handles:
+        """The creators by username."""
+        return Handles(self.arrays.usernames)
 
     def complete(self, body: Mapping[str, Any]) -> Brief:
         """A brief written out by hand, completed from the catalogue (see `Catalogue.complete` for the errors)."""
@@ -215,7 +249,7 @@ class Snapshot(Shown):
         by_brand = self._brand_sparse.only(rows, len(self))
         by_product = self._product_sparse.only(rows, len(self))
         sold = np.flatnonzero(np.diff(by_product.starts))
-        mine = {name: getattr(arrays, name)[rows] for name in _BY_CREATOR}
+        mine = arrays.take(rows)
         return Snapshot(
             as_of=self.as_of,
             arrays=SnapshotArrays(
@@ -260,6 +294,21 @@ class Snapshot(Shown):
             out[:, stop] = values
             stop += 1
         return out
+
+    def columns(self, brief: Brief, rows: Ints) -> BriefColumns:
+        """The same signals of ``rows`` (ascending), column by column and only as they are asked for."""
+        return BriefColumns(
+            self._tables,
+            brief,
+            rows,
+            category=self._category.get(brief.category_id, len(self.category_ids)),
+            brand=self._brand.get(brief.brand_id),
+            products=self._products(brief),
+        )
+
+    def own(self, places: list[int], first: int, last: int) -> Floats:
+        """Creators' own signals: new float64 (len(places), last - first) of the rows from first to before last."""
+        return np.ascontiguousarray(self._creator[first:last].T[places])
 
     def indices(self, brief: Brief, rows: Ints) -> Floats:
         """The indices of ``rows``: new float64 (len(rows), 8), category_influence for the brief's category.
@@ -313,22 +362,25 @@ class Snapshot(Shown):
         if name == "max_followers":
             return np.asarray(self._followers[rows] <= value)
         if name == "languages":
-            return np.isin(self.arrays.languages[rows], [str(v) for v in value])
+            return self.arrays.languages.among([str(v) for v in value])[rows]
         if name == "agency_status":
-            return np.asarray(self.arrays.agency_status[rows] == str(value))
+            return self.arrays.agency_status.among([str(value)])[rows]
         if name == "min_confidence":
             return np.asarray(self._confidence[rows] >= value)
         named = np.array([self.rows_of[c] for c in value if c in self.rows_of], dtype=np.int64)
         return np.isin(rows, named, invert=name == "exclude_creator_ids")
 
     def _product_sums(self, brief: Brief, rows: Ints) -> dict[str, Floats]:
-        groups = np.array(sorted({self._product[p] for p in brief.product_ids if p in self._product}), dtype=np.int64)
-        sums = self._product_sparse.sum(groups, rows, len(self))
+        sums = self._product_sparse.sum(self._products(brief), rows, len(self))
         scales = (FACTS["brief_orders"].measures[measure].scale for measure, _ in PRODUCT_SUMS.values())
         return {
             name: sums[:, i] / float(scale) if scale != 1 else np.ascontiguousarray(sums[:, i])
             for i, (name, scale) in enumerate(zip(PRODUCT_SUMS, scales, strict=True))
         }
+
+    def _products(self, brief: Brief) -> Ints:
+        """The places of the brief's products that the snapshot knows, ascending."""
+        return np.array(sorted({self._product[p] for p in brief.product_ids if p in self._product}), dtype=np.int64)
 
     def _conversions(self, brief: Brief, rows: Ints) -> dict[str, Floats]:
         if self.conversion is None:
@@ -337,9 +389,21 @@ class Snapshot(Shown):
         return self.conversion.predict(self._fitted_rows[rows], item)
 
     @cached_property
+    def _tables(self) -> Tables:
+        return Tables(
+            creator=self._creator,
+            category=self._categories,
+            brand_default=np.asarray(self.arrays.brand_default),
+            by_brand=self._brand_sparse,
+            by_product=self._product_sparse,
+            conversion=self.conversion,
+            fitted_rows=np.zeros(0, dtype=np.int64) if self.conversion is None else self._fitted_rows,
+        )
+
+    @cached_property
     def _fitted_rows(self) -> Ints:
         assert self.conversion is not None  # only asked where there is one
-        return self.conversion.rows_of(self.arrays.creator_ids)
+        return self.conversion.rows_of(np.asarray(self.arrays.creator_ids))
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -359,11 +423,11 @@ class Snapshot(Shown):
 
     @cached_property
     def _codes(self) -> Mapping[str, int]:
-        return {str(market): code for code, market in enumerate(np.unique(self.arrays.markets))}
+        return {market: code for code, market in enumerate(self.arrays.markets.distinct()[0])}
 
     @cached_property
     def _market_codes(self) -> Ints:
-        return np.unique(self.arrays.markets, return_inverse=True)[1].astype(np.int64)
+        return self.arrays.markets.distinct()[1]
 
     @cached_property
     def _category(self) -> Mapping[str, int]:

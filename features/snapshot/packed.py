@@ -1,7 +1,7 @@
 """Arrays by name in one file, to be used where it lies: a line of JSON that says where each lies, then their bytes.
 
-Nothing is pickled: numbers, flags and NumPy text alone. Every array begins at a multiple of `_STEP` bytes, so that
-what lies there is as fast to compute with as an array of its own.
+Nothing is pickled: numbers and flags alone (text is numbers: `features.snapshot.text`). Every array begins at a
+multiple of `_STEP` bytes, so that what lies there is as fast to compute with as an array of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy.typing as npt
 __all__ = ["read_arrays", "write_arrays"]
 
 _STEP = 64
-_KINDS = "biufU"
+_KINDS = "biuf"
 
 
 def write_arrays(file: Path, arrays: Mapping[str, npt.NDArray[Any]], said: Mapping[str, Any]) -> tuple[int, str]:
@@ -28,13 +28,12 @@ def write_arrays(file: Path, arrays: Mapping[str, npt.NDArray[Any]], said: Mappi
     Raises
     ------
     TypeError
-        An array of objects.
+        An array of objects or text.
     """
-    arrays = {name: _narrow(array) for name, array in arrays.items()}
     places, start = {}, 0
     for name, array in arrays.items():
         if array.dtype.kind not in _KINDS:
-            raise TypeError(f"{name} is of {array.dtype}, and no array of numbers or text")
+            raise TypeError(f"{name} is of {array.dtype}, and no array of numbers")
         places[name] = [array.dtype.str, list(array.shape), start]
         start += -(-array.nbytes // _STEP) * _STEP
     head = json.dumps({"said": said, "arrays": places}, allow_nan=False).encode()
@@ -74,10 +73,3 @@ def read_arrays(content: Any) -> tuple[dict[str, npt.NDArray[Any]], dict[str, An
 
 def _bytes(array: npt.NDArray[Any]) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-
-
-def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Text no wider than its longest, so that the same words are the same bytes whatever stood beside them before."""
-    if array.dtype.kind != "U":
-        return array
-    return array.astype(f"<U{max(1, int(np.strings.str_len(array).max(initial=0)))}", copy=False)

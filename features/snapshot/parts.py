@@ -21,16 +21,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from features.briefs import Brief
 from features.indices import INDEX_NAMES, ScoreCard
 from features.signals import SIGNALS
-from features.snapshot.disk import FORMAT, LARGEST_MANIFEST, MANIFEST, damaged, of_shared, require_sizes, told_by
+from features.snapshot.disk import FORMAT, LARGEST_MANIFEST, MANIFEST, of_shared, told_by
 from features.snapshot.model import Snapshot, Text
 from features.snapshot.packed import read_arrays
 from features.snapshot.sealed import alone_for, sealed
+from features.snapshot.sound import damaged, require_sound
+from features.snapshot.text import TextColumn
 from marketplace.display import Shown
 from marketplace.errors import BriefError
 from marketplace.held import Held, HeldFolder
@@ -133,6 +134,10 @@ class SnapshotParts(Shown):
     def __len__(self) -> int:
         return sum(self._sizes.values())
 
+    def size_of(self, market: str) -> int:
+        """How many creators ``market`` has; reads no part."""
+        return self._sizes.get(market, 0)
+
     @property
     def nbytes(self) -> int:
         """Bytes of all parts: what they take in memory, once for all processes that hold them."""
@@ -163,7 +168,7 @@ class SnapshotParts(Shown):
     @cached_property
     def creator_ids(self) -> Text:
         """Every creator's id, (n,), ascending; reads all parts."""
-        return np.sort(np.concatenate([self.of_market(name).creator_ids for name in self.markets]))
+        return TextColumn.of(sorted(one for name in self.markets for one in self.of_market(name).creator_ids))
 
     def to_frame(self) -> pd.DataFrame:
         """`Snapshot.to_frame` of all markets, by creator_id; reads all parts."""
@@ -203,9 +208,7 @@ class SnapshotParts(Shown):
     def market_of(self, creator_id: str) -> str | None:
         """The creator's market, None where there is no such creator; reads parts until one has the creator."""
         for name in self.markets:
-            ids = self.of_market(name).creator_ids
-            place = int(np.searchsorted(ids, creator_id))
-            if place < len(ids) and ids[place] == creator_id:
+            if self.of_market(name).creator_ids.find(creator_id) >= 0:
                 return name
         return None
 
@@ -228,7 +231,7 @@ class SnapshotParts(Shown):
                 memory = sealed(file, int(stated["bytes"]), str(stated["sha256"]))
             arrays, said = read_arrays(memory)
             part = of_shared({**self._meta, **said}, self.catalogue, self.campaigns, arrays.__getitem__)
-            require_sizes(part, path)
+            require_sound(part, path, name)
         except _UNREADABLE as reason:
             raise damaged(path, f"{type(reason).__name__}: {reason}") from reason
         del self._files[name]

@@ -44,6 +44,10 @@ class Sparse:
         before = np.concatenate([[0], np.cumsum(kept)])
         return Sparse(before[self.starts].astype(np.int64), new[kept], self.values[kept])
 
+    def rows_of(self, group: int) -> Ints:
+        """The rows of the creators with values in ``group``, ascending."""
+        return self.rows[int(self.starts[group]) : int(self.starts[group + 1])]
+
     def fill(self, out: Floats, group: int, rows: Ints) -> None:
         """Write the group's values over the lines of ``out`` (len(rows), k) whose creator has any."""
         first, last = int(self.starts[group]), int(self.starts[group + 1])

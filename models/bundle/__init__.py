@@ -5,7 +5,7 @@ from __future__ import annotations
 from marketplace.signature import read_public_key, read_signer
 from models.bundle.basis import Basis
 from models.bundle.champion import champion_basis, load_champion
-from models.bundle.disk import bundle_folder, load_bundle, save_bundle
+from models.bundle.disk import bundle_folder, bundle_sha256, challenger_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
 from models.bundle.words import SignalWords, signals_sha256, words_of
 
@@ -14,6 +14,8 @@ __all__ = [
     "Bundle",
     "SignalWords",
     "bundle_folder",
+    "bundle_sha256",
+    "challenger_folder",
     "champion_basis",
     "load_bundle",
     "load_champion",

@@ -4,6 +4,7 @@
     signature       Ed25519 over the manifest's bytes, base64
     heads/NAME.txt  LightGBM's model text of each head, up to ``end of trees``
     golden.json     rows with their predictions
+    reference.json  how signals and predictions were distributed (`models.drift`); null where nothing is kept
 
 No pickle, and no path that comes out of a file: names are of the letters that
 `models.bundle.model.head_name` allows. Files are regular ones (`marketplace.held`), and each is read once: what was
@@ -32,17 +33,29 @@ from models.bundle.monotone import check_monotone
 from models.bundle.validate import MAX_BYTES, canonical_text, check_model_text
 from models.bundle.words import SignalWords
 from models.calibration import Calibration
+from models.drift import Reference
 from models.economics import CURRENCY, FORMULA
 from models.quiet import route_log
 from models.stage import Stage
 
-__all__ = ["GOLDEN", "MANIFEST", "SIGNATURE", "bundle_folder", "load_bundle", "save_bundle"]
+__all__ = [
+    "GOLDEN",
+    "MANIFEST",
+    "REFERENCE",
+    "SIGNATURE",
+    "bundle_folder",
+    "bundle_sha256",
+    "challenger_folder",
+    "load_bundle",
+    "save_bundle",
+]
 
 MANIFEST = "bundle.json"
 GOLDEN = "golden.json"
+REFERENCE = "reference.json"
 VERSION = 8
 """Of the layout; a reader refuses another. 5: sums of heads, scales of several signals, a last stage; 6: scaled odds, a
-basis; 7: shares of outcomes that are nothing; 8: the hash of the evidence."""
+basis; 7: shares of outcomes that are nothing; 8: the hash of the evidence, reference distributions."""
 
 _MAX_MANIFEST = 16 * 2**20
 _MAX_FILES = 1_000
@@ -74,6 +87,8 @@ def save_bundle(bundle: Bundle, folder: str | Path, signer: Signer) -> str:
     rows = bundle.golden if bundle.golden is not None and len(bundle.golden) else made_up_rows(shapes)
     files = {_head_file(name): text for name, text in texts.items()}
     files[GOLDEN] = _json(golden_answers(stored, rows))
+    reference = {"reference": None if bundle.reference is None else bundle.reference.as_dict()}
+    files[REFERENCE] = _json(reference, indent=None)
     manifest = _json(
         {
             "version": VERSION,
@@ -148,12 +163,29 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
             weights=content["weights"],
             metrics=content["metrics"],
             index_names=tuple(content["index_names"]),
+            reference=_reference(_parsed(files[REFERENCE], REFERENCE), signals),
             evidence_sha256=content["evidence_sha256"],
             fingerprint=hashlib.sha256(manifest).hexdigest(),
         )
     except (TypeError, AttributeError, ValueError, BriefError, lgb.basic.LightGBMError) as reason:
         raise _wrong(folder, "a manifest whose parts fit", f"{type(reason).__name__}: {reason}") from reason
     return replace(bundle, golden=check_golden(bundle, _parsed(files[GOLDEN], GOLDEN)))
+
+
+def bundle_sha256(folder: str | Path) -> str:
+    """SHA-256 (hex) of the manifest in ``folder``, unverified: the `fingerprint` of what `load_bundle` would read.
+
+    Raises
+    ------
+    BundleError
+        There is no manifest that can be read.
+    """
+    folder = Path(folder)
+    try:
+        with HeldFolder(folder) as held:
+            return hashlib.sha256(held.read(MANIFEST, _MAX_MANIFEST)).hexdigest()
+    except OSError as reason:
+        raise _wrong(folder, f"the file {MANIFEST}", _said(reason)) from reason
 
 
 def _heads_of(content: Mapping[str, Any], folder: Path) -> list[str]:
@@ -170,7 +202,7 @@ def _heads_of(content: Mapping[str, Any], folder: Path) -> list[str]:
 
 def _hashed(held: HeldFolder, folder: Path, stated: Mapping[str, Any], heads: list[str]) -> dict[str, bytes]:
     """The bundle's files, each of the size and hash that the signed manifest states, and no others."""
-    wanted = {GOLDEN, *map(_head_file, heads)}
+    wanted = {GOLDEN, REFERENCE, *map(_head_file, heads)}
     try:
         found = held.names(_MAX_FILES)
     except OSError as reason:
@@ -187,6 +219,12 @@ def _hashed(held: HeldFolder, folder: Path, stated: Mapping[str, Any], heads: li
     return files
 
 
+def _reference(content: Mapping[str, Any], signals: tuple[str, ...]) -> Reference | None:
+    if set(content) != {"reference"}:
+        raise BundleError("a reference", received=", ".join(sorted(content)), look=REFERENCE)
+    return None if content["reference"] is None else Reference.from_dict(content["reference"], signals=signals)
+
+
 def _booster(text: bytes) -> lgb.Booster:
     route_log()
     return lgb.Booster(model_str=text.decode("ascii"))
@@ -196,10 +234,10 @@ def _head_file(name: str) -> str:
     return f"heads/{name}.txt"
 
 
-def _json(content: Mapping[str, Any]) -> bytes:
+def _json(content: Mapping[str, Any], *, indent: int | None = 1) -> bytes:
     # NaN is no JSON: allow_nan=False makes a metric that is not finite an error here and not in the reader.
     try:
-        return (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+        return (json.dumps(content, indent=indent, sort_keys=True, allow_nan=False) + "\n").encode()
     except (ValueError, TypeError) as reason:
         raise BundleError(
             "finite plain numbers and text", received=str(reason), look="the bundle's metrics"
@@ -234,3 +272,8 @@ def _wrong(folder: Path, expected: str, received: str) -> BundleError:
 def bundle_folder() -> Path:
     """Where the served bundle lies: ``var/bundle``."""
     return state_folder("bundle")
+
+
+def challenger_folder() -> Path:
+    """Where the bundle lies that is held against it: ``var/challenger``."""
+    return state_folder("challenger")

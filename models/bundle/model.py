@@ -64,6 +64,7 @@ from marketplace.errors import BundleError
 from models.bundle.basis import Basis
 from models.bundle.words import SignalWords
 from models.calibration import Calibration, MoneySpread, ProbabilitySpread
+from models.drift import Reference
 from models.funnel import STEPS, Expression, expression_of, names_in
 from models.predict import MONEY, Predictions
 from models.score import DEFAULT_WEIGHTS, INDEX_NAMES, checked_weights
@@ -121,6 +122,8 @@ class Bundle:
         The indices that the score combines.
     evidence_sha256 : str
         SHA-256 (hex) of the figures that promotion weighs, so that one signature stands for both; empty without any.
+    reference : Reference, optional
+        How signals and predictions were distributed when it was made, which drift is told by.
 
     Raises
     ------
@@ -146,6 +149,7 @@ class Bundle:
     golden: Floats | None = None
     index_names: tuple[str, ...] = INDEX_NAMES
     evidence_sha256: str = ""
+    reference: Reference | None = None
     fingerprint: str = ""
     """SHA-256 of the manifest on disk; empty until loaded."""
 

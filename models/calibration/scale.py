@@ -103,10 +103,19 @@ class Term:
 
     def of(self, values: Floats) -> Floats:
         """What each row adds to ln of the factor, (n,)."""
+        return self.coefficient * self.read(values)
+
+    def read(self, values: Floats) -> Floats:
+        """What ``coefficient`` multiplies, (n,)."""
         held = np.clip(np.where(np.isnan(values), self.missing, values), self.low, self.high)
         if self.odds:
-            return as_floats(self.coefficient * (np.log(held) - np.log1p(-held)))
-        return self.coefficient * (np.log(held) if self.log else held)
+            return as_floats(np.log(held) - np.log1p(-held))
+        return as_floats(np.log(held)) if self.log else held
+
+    @property
+    def alike(self) -> tuple[object, ...]:
+        """What terms have in common that `read` alike."""
+        return self.signal, self.low, self.high, self.missing, self.log, self.odds
 
     @property
     def usual(self) -> float:
@@ -146,10 +155,16 @@ class Scale:
 
     def of(self, X: Floats, signals: Sequence[str]) -> Floats:
         """The factor of each row of ``X`` (n, k), whose columns are ``signals``: (n,)."""
-        names = list(signals)
-        total = np.zeros(len(X))
+        places = {name: place for place, name in enumerate(signals)}
+        return self.of_columns({term.signal: X[:, places[term.signal]] for term in self.terms}, {})
+
+    def of_columns(self, columns: Mapping[str, Floats], known: dict[tuple[object, ...], Floats]) -> Floats:
+        """The same of columns by name, (n,) each; ``known`` keeps what `Term.read` found, for other scales to take."""
+        total: Floats | float = 0.0
         for term in self.terms:
-            total = total + term.of(X[:, names.index(term.signal)])
+            if term.alike not in known:
+                known[term.alike] = term.read(columns[term.signal])
+            total = total + term.coefficient * known[term.alike]
         return np.asarray(np.exp(total), dtype=np.float64)
 
     @classmethod

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from pydantic import BaseModel
@@ -28,6 +28,8 @@ from marketplace.errors import CollabrankError
 from marketplace.laps import lap, timed
 from serving.app.meters import Meters
 from serving.app.routes import ROUTES, Found, Table
+from serving.audit import AuditLog
+from serving.keys import ApiKey
 from serving.problems import refusal
 
 __all__ = ["Answers", "Asked", "answered", "asked", "error_answer"]
@@ -42,18 +44,24 @@ _LOGGED = b"x-decision-logged"
 
 @dataclass
 class Asked:
-    """One request on its way: its id, what its path means, and the id of the key that opened the door.
+    """One request on its way: its id, what its path means, the key that opened the door, and what came of it.
 
-    ``found`` is None where the path means nothing, ``key_id`` empty before the door and where no key was needed;
-    ``body`` is what the body says, once it has been checked; ``logged`` whether the decision log has its line on disk,
-    None where there is none to keep.
+    ``found`` is None where the path means nothing, ``key`` before the door and where none was needed; ``body`` is
+    what the body says, once it has been checked; ``logged`` whether the decision log has its line on disk, None where
+    there is none to keep; ``told`` goes into the audit log beside all that.
     """
 
     request_id: str
     found: Found | None = None
-    key_id: str = ""
+    key: ApiKey | None = None
     logged: bool | None = None
     body: BaseModel | None = None
+    told: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key that opened the door; empty before that."""
+        return "" if self.key is None else self.key.id
 
     @property
     def pattern(self) -> str:
@@ -109,6 +117,34 @@ def _in_our_words(status: int, scope: Scope) -> JSONResponse:
     return error_answer(refusal(status, expected, received=received))
 
 
+def _headed(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with those of every answer."""
+    kept = [(name, value) for name, value in headers if name not in (b"server", _HEADER)]
+    kept += [(_HEADER, asked().request_id.encode()), (b"cache-control", b"no-store")]
+    logged = asked().logged
+    if logged is not None:
+        kept.append((_LOGGED, b"yes" if logged else b"no"))
+    return kept
+
+
+def _audited(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
+    """The request's line in the audit log: who, what, with which result."""
+    now = asked()
+    client = scope.get("client")
+    line = {
+        "request_id": now.request_id,
+        "key_id": now.key_id,
+        "client": client[0] if client else None,
+        "method": scope["method"][:20],
+        "route": now.pattern,
+        "status": status,
+        "ms": round(1000 * seconds),
+    }
+    if now.found is not None and now.key_id:
+        line |= dict(now.found.parameters)
+    return line | now.told
+
+
 class Answers:
     """ASGI middleware: names every request, words every error, counts every answer.
 
@@ -120,14 +156,21 @@ class Answers:
         Gives the service's meters, or None before the service has started.
     table : callable
         Gives the routes that there are; called once, here.
+    audit : callable
+        Gives the audit log; called once, here.
     """
 
     def __init__(
-        self, app: ASGIApp, meters: Callable[[], Meters | None], table: Callable[[], Table] = lambda: ROUTES
+        self,
+        app: ASGIApp,
+        meters: Callable[[], Meters | None],
+        table: Callable[[], Table] = lambda: ROUTES,
+        audit: Callable[[], AuditLog] = AuditLog,
     ) -> None:
         self._app = app
         self._meters = meters
         self._table = table()
+        self._audit = audit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -145,7 +188,6 @@ class Answers:
             _current.reset(token)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = asked().request_id.encode()
         began = time.perf_counter()
         status = 0
         replaced = False
@@ -163,14 +205,7 @@ class Answers:
                     await answer(scope, receive, send)
                     return
                 status = message["status"]
-                if not ours:
-                    headers.append((_HEADER, request_id))
-                kept = [(name, value) for name, value in headers if name != b"server"]
-                kept.append((b"cache-control", b"no-store"))
-                logged = asked().logged
-                if logged is not None:
-                    kept.append((_LOGGED, b"yes" if logged else b"no"))
-                message = {**message, "headers": kept}
+                message = {**message, "headers": _headed(headers)}
             if not replaced:
                 await send(message)
 
@@ -200,6 +235,7 @@ class Answers:
                         "route": route, "status": status, "ms": round(1000 * seconds, 1),
                     },
                 )  # fmt: skip
+                self._audit.request(_audited(scope, status, seconds))
             meters = self._meters()
             if meters is not None:
                 meters.answered(route, status, seconds, laps)

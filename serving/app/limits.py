@@ -1,7 +1,7 @@
 """What a body may be: JSON, small, sent in reasonable time, and exactly what its route describes.
 
 The body is read here, counted as it comes (a chunked one has no length to
-believe), checked against the route's model, and only then handed on, with what it
+believe), checked against the route's model and the key's brands, and only then handed on, with what it
 says (`serving.app.answers.Asked.body`). A route that takes no body gets none, and
 what is refused before its body has been read is answered with ``Connection: close``,
 so that the rest is never read.
@@ -10,28 +10,34 @@ so that the rest is never read.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marketplace.errors import CollabrankError
 from serving.app.answers import asked, error_answer
-from serving.app.routes import Route
+from serving.app.routes import LARGEST, Route
+from serving.audit import told_of
+from serving.brands import require_own_brands
 from serving.problems import in_plain_words, refusal
 
-__all__ = ["Limits", "unread"]
+__all__ = ["Limits", "Replay", "unread"]
 
 SECONDS = 15.0
 """Time that a client may take to send its body."""
 
-AT_ONCE = 64
-"""Requests with a body that one worker takes at a time; one more is told to come back."""
+AT_ONCE = 256
+"""Bodies of `LARGEST` bytes that one worker holds at a time; one more is told to come back."""
+
+AT_ONCE_A_KEY = 64
+"""Of these, as many as one key may have."""
 
 _NAMED_ONCE = (b"content-type", b"content-length", b"content-encoding", b"transfer-encoding")
 
 
 class Limits:
-    """ASGI middleware: 415, 413, 408, 429 and 400, in plain words.
+    """ASGI middleware: 415, 413, 408, 429, 400 and 403, in plain words.
 
     Parameters
     ----------
@@ -41,7 +47,7 @@ class Limits:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._now = 0
+        self._now: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request's body and pass it on."""
@@ -50,11 +56,14 @@ class Limits:
         if route is None or route.takes is None:
             await self._without(scope, receive, send)
             return
-        if self._now >= AT_ONCE:
-            busy = refusal(429, f"at most {AT_ONCE} requests at a time", received="one more", look="a moment later")
+        key_id, size = asked().key_id, max(1, route.largest // LARGEST)
+        if self._now.total() + size > AT_ONCE or self._now[key_id] + size > AT_ONCE_A_KEY:
+            busy = refusal(
+                429, f"at most {AT_ONCE_A_KEY} requests at a time", received="one more", look="a moment later"
+            )
             await error_answer(busy, {"Retry-After": "1", **unread(scope)})(scope, receive, send)
             return
-        self._now += 1
+        self._now[key_id] += size
         try:
             body = await _checked(scope, receive, route, route.takes)
         except CollabrankError as error:
@@ -62,9 +71,11 @@ class Limits:
             await error_answer(error, close)(scope, receive, send)
         else:
             if body is not None:
-                await self._app(scope, _replay(body, receive), send)
+                await self._app(scope, Replay(body, receive), send)
         finally:
-            self._now -= 1
+            self._now[key_id] -= size
+            if not self._now[key_id]:
+                del self._now[key_id]
 
     async def _without(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and unread(scope):
@@ -110,6 +121,8 @@ async def _checked(scope: Scope, receive: Receive, route: Route, model: type[Bas
         asked().body = model.model_validate_json(body)
     except ValidationError as error:
         raise in_plain_words(error, model) from None
+    asked().told |= told_of(asked().body)
+    require_own_brands(asked().body, asked().key)
     return body
 
 
@@ -133,14 +146,24 @@ async def _read(receive: Receive, route: Route) -> bytes | None:
             return b"".join(chunks)
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    given = False
+class Replay:
+    """``receive`` once more from the start: the body that has been read, then the ``rest``.
 
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
+    Parameters
+    ----------
+    body : bytes
+        What has been read.
+    rest : callable
+        Where it was read from; nothing but the asker's going away comes from there now.
+    """
+
+    def __init__(self, body: bytes, rest: Receive) -> None:
+        self.rest = rest
+        self._body: bytes | None = body
+
+    async def __call__(self) -> Message:
+        """The next message."""
+        if self._body is None:
+            return await self.rest()
+        body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
-
-    return again

@@ -73,6 +73,11 @@ class Meters:
         self.reloads = Counter(
             "collabrank_reloads", "Bundles and snapshots taken from disk", ["outcome"], registry=registry
         )
+        self.arms = Counter("collabrank_arms", "Rankings shown, by the arm that made them", ["arm"], registry=registry)
+        self.challengers = Counter(
+            "collabrank_challenger_loads", "Challengers found on disk", ["outcome"], registry=registry
+        )
+        self.shadows = Counter("collabrank_shadows", "Rankings made unseen", ["outcome"], registry=registry)
         self.logged = Counter("collabrank_decisions", "Lines of the decision log", ["outcome"], registry=registry)
         self.log_kept = Gauge(
             "collabrank_log_kept",

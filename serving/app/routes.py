@@ -17,12 +17,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel
 from starlette.types import Scope
 
+from serving.batch import BatchAnswer, BatchRequest
+from serving.creators import CreatorsAnswer, CreatorsQuery
+from serving.keys import SCOPES
 from serving.schema import (
     ExplainAnswer,
     ExplainRequest,
@@ -31,13 +34,9 @@ from serving.schema import (
     RankAnswer,
     RankRequest,
 )
+from serving.settings import metrics_need_key
 
-__all__ = ["EVERYONE", "LARGEST", "OPEN", "ROUTES", "SCOPES", "Found", "KeyScope", "Route", "Table"]
-
-KeyScope = Literal["brand", "creator", "reviewer", "admin", "metrics"]
-"""What a key is for. ``admin`` opens every route."""
-
-SCOPES: tuple[str, ...] = get_args(KeyScope)
+__all__ = ["EVERYONE", "LARGEST", "OPEN", "ROUTES", "Found", "Route", "Table", "routes_now"]
 
 OPEN: frozenset[str] = frozenset()
 """The scopes of a route that opens without a key."""
@@ -72,6 +71,8 @@ class Route:
         Scopes of the keys that open it, besides ``admin``; `OPEN` needs no key.
     takes, gives : pydantic model, optional
         What the body must be, and what the answer is. Without ``takes`` there is no body.
+    asks : pydantic model, optional
+        What the query may say.
     also : tuple of int
         Refusals of its own, besides those that every route has.
     largest : int
@@ -89,6 +90,7 @@ class Route:
     scopes: frozenset[str]
     takes: type[BaseModel] | None = None
     gives: type[BaseModel] | None = None
+    asks: type[BaseModel] | None = None
     also: tuple[int, ...] = ()
     largest: int = LARGEST
     weight: float = 0.0
@@ -214,7 +216,11 @@ ROUTES = Table(
     (
         Route(
             "POST", "/rank", "rank", "Rank the eligible creators for a brief.", frozenset({"brand"}),
-            takes=RankRequest, gives=RankAnswer, also=(404, 503, 507), weight=1.0,
+            takes=RankRequest, gives=RankAnswer, also=(404, 410, 503, 507), weight=1.0,
+        ),
+        Route(
+            "POST", "/rank/batch", "rank_batch", "Rank for up to 100 briefs, each answered or refused by itself.",
+            frozenset({"brand"}), takes=BatchRequest, gives=BatchAnswer, also=(503,), largest=1024 * 1024, weight=1.0,
         ),
         Route(
             "POST", "/explain", "explain", "Say why creators stand where they stand.", frozenset({"brand", "reviewer"}),
@@ -225,10 +231,16 @@ ROUTES = Table(
             takes=FeedbackRequest, gives=FeedbackAnswer, also=(404, 503, 507),
         ),
         Route(
-            "GET", "/creators/{creator_id}/card", "card", "A creator's score card: the same that the creator sees.",
-            frozenset({"brand", "reviewer", "creator"}), also=(404, 503),
+            "GET", "/creators", "find_creators", "Creators by username, or by how it begins.",
+            frozenset({"brand", "reviewer"}), asks=CreatorsQuery, gives=CreatorsAnswer, also=(400, 410, 503),
         ),
-        Route("GET", "/docs.json", "docs", "The OpenAPI page.", EVERYONE),
+        Route(
+            "GET", "/creators/{creator_id}/card", "card", "A creator's score card: the same that the creator sees.",
+            frozenset({"brand", "reviewer", "creator"}), also=(404, 409, 503),
+        ),
+        Route("GET", "/docs.json", "docs", "This page as OpenAPI.", OPEN),
+        Route("GET", "/docs", "page", "This page, to be read and tried.", OPEN),
+        Route("GET", "/docs/{file}", "asset", "A file of the page.", OPEN, also=(404,)),
         Route("GET", "/", "index", "The routes that there are.", EVERYONE),
         Route("GET", "/healthz", "healthz", "Whether the process is alive.", OPEN, probe=True),
         Route("GET", "/readyz", "readyz", "Whether there is something to rank with.", OPEN, probe=True),
@@ -236,3 +248,8 @@ ROUTES = Table(
     )
 )  # fmt: skip
 """Every route of the service. A new one is a row here, and the code that answers it."""
+
+
+def routes_now() -> Table:
+    """The table, with ``/metrics`` open unless the environment says that it needs a key."""
+    return ROUTES if metrics_need_key() else ROUTES.opened("/metrics")

@@ -1,11 +1,17 @@
 """The BentoML service: three endpoints, a card, the OpenAPI page and three probes behind one door.
 
-A request passes `Answers` (its id, errors in plain words, metrics), `Access` (the
-key) and `Limits` (the body), in this order, before BentoML sees it.
+A request passes `Answers` (its id, errors in plain words, metrics, the audit log),
+`Access` (the route and the key), `Limits` (the body) and `Work` (the key's budget, its
+turn), in this order; then `Direct` hands what has a body to the service's method, and
+BentoML answers the rest. `Cors` stands before all of them where pages of other origins
+may ask.
 """
 
 from __future__ import annotations
 
+import functools
+import os
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -15,17 +21,28 @@ from starlette.types import ASGIApp
 from marketplace.laps import lap
 from models.bundle import bundle_folder
 from serving.app.access import Access
-from serving.app.answers import Answers, answered, asked
+from serving.app.answers import Answers, Asked, answered, asked
+from serving.app.cors import Cors
+from serving.app.direct import Direct
 from serving.app.limits import Limits
 from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
-from serving.app.routes import ROUTES
+from serving.app.routes import routes_now
+from serving.app.watch import DriftWatch
+from serving.app.work import THREADS, Work
+from serving.arms import Arms
+from serving.batch import BatchAnswer, BatchRequest, rank_each
+from serving.brands import seen_by
+from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
+from serving.creators import CreatorsAnswer, CreatorsQuery, creator_named, find_creators
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
+from serving.family import end_with_parent
 from serving.feedback import take_feedback
 from serving.keys import Keyring
 from serving.logs import start_logging
-from serving.rank import explain_creators, rank_creators
+from serving.pair import Served
+from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.rehearsal import Rehearsal
 from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
 from serving.store import Store
@@ -35,7 +52,7 @@ __all__ = ["CreatorRanking", "application"]
 
 @bentoml.service(
     name="collabrank",
-    threads=4,
+    threads=THREADS,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     http={"host": "127.0.0.1", "port": 3000, "cors": {"enabled": False}},
@@ -51,6 +68,12 @@ class CreatorRanking:
         self.rehearsal = Rehearsal()
         self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
+        self.drift = DriftWatch(lambda: self.store.served if self.store.ready else None, self.meters.tells)
+        self.drift.start()
+        self.arms = Arms(
+            on_load=lambda outcome: self.meters.challengers.labels(outcome).inc(),
+            count=lambda outcome: self.meters.shadows.labels(outcome).inc(),
+        )
 
     def _on_load(self, outcome: str) -> None:
         self.meters.reloads.labels(outcome).inc()
@@ -76,6 +99,8 @@ class CreatorRanking:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Stop watching, and write what the decision log still holds."""
+        self.drift.close()
+        self.arms.close()
         self.store.close()
         self.log.close()
         self.meters.close()
@@ -83,29 +108,68 @@ class CreatorRanking:
     async def __is_ready__(self) -> bool:
         return self.store.ready
 
+    @property
+    def seen(self) -> Served:
+        """What is served, as the key that asks now may see it: of a key's own brands alone, where it is bound to some.
+
+        Raises
+        ------
+        BundleError, SnapshotError
+            Nothing usable has been found so far.
+        """
+        return seen_by(self.store.served, asked().key)
+
     @bentoml.api(route="/rank")  # type: ignore[untyped-decorator]
     @answered
     def rank(self, request: RankRequest, /) -> RankAnswer:
         """Rank the eligible creators for a brief."""
         lap("parse")
-        answer, line = rank_creators(self.store.served, request, request_id=asked().request_id)
+        return self._ranked(request, asked().request_id)
+
+    @bentoml.api(route="/rank/batch")  # type: ignore[untyped-decorator]
+    @answered
+    def rank_batch(self, request: BatchRequest, /) -> BatchAnswer:
+        """Rank for many briefs, each answered or refused by itself."""
+        lap("parse")
+        return rank_each(request, self._ranked, request_id=asked().request_id)
+
+    def _ranked(self, request: RankRequest, request_id: str) -> RankAnswer:
+        champion, key_id = self.seen, asked().key_id
+        served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
+        answer, line = rank_creators(seen_by(served, asked().key), request, request_id=request_id, plan=plan)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
+        self.meters.arms.labels(plan.arm).inc()
+        _tell(line, answer)
         self._keep(line)
+        for arm in plan.shadow if request.cursor is None else ():  # a cursor is of one arm's order
+            self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, asked(), arm))
         return answer
+
+    def _shadow(self, champion: Served, request: RankRequest, request_id: str, by: Asked, arm: str) -> None:
+        # As the key sees it, whose answer this stands beside.
+        seen = seen_by(self.arms.served(arm, champion), by.key)
+        line = shadow_line(seen, request, request_id=request_id, arm=arm)
+        self.log.append({**line, "key_id": by.key_id})
 
     @bentoml.api(route="/explain")  # type: ignore[untyped-decorator]
     @answered
     def explain(self, request: ExplainRequest, /) -> ExplainAnswer:
         """Say why creators stand where they stand."""
         lap("parse")
-        answer, line = explain_creators(self.store.served, request, request_id=asked().request_id)
-        self._keep(line)
+        # The arm that answers the brand's rankings explains them, too.
+        served, plan = self.arms.plan(self.seen, request, request_id=asked().request_id, key_id=asked().key_id)
+        answer, line = explain_creators(served, request, request_id=asked().request_id)
+        _tell(line, answer)
+        self._keep({**line, "arm": plan.arm})
         return answer
 
     def _keep(self, line: dict[str, Any]) -> None:
         """Log an answer; whether that worked is in its header, or it is refused where the log is required."""
-        asked().logged = kept = self.log.keep({**line, "key_id": asked().key_id})
+        lap("serialise")
+        now = asked()
+        kept = self.log.keep({**line, "key_id": now.key_id})
+        now.logged = kept and now.logged is not False  # of a batch, all of it
         lap("log")
         if self.log_required:
             require_log(kept)
@@ -114,13 +178,18 @@ class CreatorRanking:
     @answered
     def feedback(self, request: FeedbackRequest, /) -> FeedbackAnswer:
         """Take what came of a creator in an answer; it is in the log when this returns."""
-        repeated = take_feedback(self.log, request, key_id=asked().key_id)
+        repeated = take_feedback(self.log, request, key=asked().key)
         asked().logged = True
         return FeedbackAnswer(request_id=request.request_id, repeated=repeated)
 
+    def find_creators(self, query: CreatorsQuery) -> CreatorsAnswer:
+        """Creators by username, or by how it begins."""
+        return find_creators(self.seen, query, request_id=asked().request_id)
+
     def card(self, creator_id: str) -> dict[str, Any]:
-        """One creator's score card, as plain data."""
-        return self.store.served.card(creator_id)
+        """One creator's score card, as plain data; by id, or else by username."""
+        served = self.seen
+        return served.card(creator_named(served, creator_id))
 
 
 def _running() -> Any:
@@ -130,20 +199,49 @@ def _running() -> Any:
         return None
 
 
+def _tell(line: dict[str, Any], answer: RankAnswer | ExplainAnswer) -> None:
+    """What the audit log says of a ranking; of several, their sums."""
+    told = asked().told
+    told |= {
+        "brand_id": line["brief"]["brand_id"],
+        "considered": told.get("considered", 0) + answer.considered,
+        "returned": told.get("returned", 0) + len(answer.creators),
+    }
+
+
+def _work() -> float:
+    """The work of the request that is being answered; none while there is nothing to rank with."""
+    now, running = asked(), _running()
+    route = None if now.found is None else now.found.route("POST")
+    if route is None or running is None or not running.store.ready:
+        return 0.0
+    return work_of_body(now.body, running.seen, weight=route.weight)
+
+
+def _buckets() -> Buckets:
+    """The keys' budgets: one for all workers where `collabrank serve` has made a file for them."""
+    shared = os.environ.get(BUDGETS_FILE)
+    return Buckets(Budget.from_environment(), Path(shared) if shared else None)
+
+
 def _meters() -> Meters | None:
     running = _running()
     return None if running is None else running.meters
 
 
 _bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
-_bento.add_asgi_middleware(Answers, meters=_meters, table=lambda: ROUTES.opened("/metrics"))
+_bento.add_asgi_middleware(Cors)
+_bento.add_asgi_middleware(Answers, meters=_meters, table=routes_now)
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
 _bento.add_asgi_middleware(Limits)
+_bento.add_asgi_middleware(Work, work=_work, buckets=_buckets)
+_bento.add_asgi_middleware(Direct, service=_running, threads=THREADS)
 _bento.mount_asgi_app(pages(_running), path="/", name="pages")
 
 
 def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
     start_logging()
+    end_with_parent()
     made: ASGIApp = _bento.to_asgi()
     return made

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Gauge
+
+from models.drift import VERDICTS, Expected
+from serving.drift import Population
 
 __all__ = ["ServedMeters"]
 
@@ -37,6 +41,27 @@ class ServedMeters:
             "collabrank_snapshot_creators", "Creators in the snapshot", multiprocess_mode="livemostrecent",
             registry=registry,
         )  # fmt: skip
+        self._psi = Gauge(
+            "collabrank_drift_psi",
+            "Population stability index against training, of each signal and prediction",
+            ["population", "column"],
+            multiprocess_mode="livemostrecent",
+            registry=registry,
+        )
+        self._verdicts = Gauge(
+            "collabrank_drift_columns",
+            "Signals and predictions by verdict: steady, chance, moved, drifted",
+            ["population", "verdict"],
+            multiprocess_mode="livemostrecent",
+            registry=registry,
+        )
+        self._expected = Gauge(
+            "collabrank_expected",
+            "Expected of those shown lately, if the probabilities are calibrated",
+            ["figure"],
+            multiprocess_mode="livemostrecent",
+            registry=registry,
+        )
         self._labels: tuple[str, str, str] | None = None
         self._as_of: float | None = None
 
@@ -49,6 +74,20 @@ class ServedMeters:
         self._labels = labels
         self._as_of = as_of.timestamp()
         self._creators.set(creators)
+
+    def drifted(self, population: str, found: Population) -> None:
+        """How far ``population`` (``snapshot`` or ``scored``) has moved from training."""
+        for column in found.columns:
+            self._psi.labels(population, column.name).set(column.psi)
+        for verdict in VERDICTS if found.columns else ():
+            self._verdicts.labels(population, verdict).set(found.count(verdict))
+
+    def expects(self, found: Expected) -> None:
+        """What is to be expected of those shown lately."""
+        for figure in ("rows", "success", "brier", "roc_auc", "accuracy"):
+            value = float(getattr(found, figure))
+            if found.rows and math.isfinite(value):
+                self._expected.labels(figure).set(value)
 
     def grow_older(self) -> None:
         """Bring the snapshot's age up to now."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from serving.decisions.bundles import drop_bundles, keep_bundle, kept_bundle, kept_bundles
 from serving.decisions.export import Exported, export_log, served_tables
-from serving.decisions.log import DecisionLog, log_required, require_log
+from serving.decisions.log import DecisionLog, log_required, require_log, require_settings
 from serving.decisions.moving import limit_bytes
 from serving.decisions.reading import (
     ahead_bytes,
     daily_files,
+    files_naming,
     logged_request,
     migrate_daily_files,
     opened_log,
@@ -30,6 +31,7 @@ __all__ = [
     "daily_files",
     "drop_bundles",
     "export_log",
+    "files_naming",
     "keep_bundle",
     "kept_bundle",
     "kept_bundles",
@@ -41,5 +43,6 @@ __all__ = [
     "opened_log",
     "read_decisions",
     "require_log",
+    "require_settings",
     "served_tables",
 ]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["AheadFiles", "Segment", "abandoned", "framed", "read_frames", "segments_in"]
+__all__ = ["AheadFiles", "Segment", "abandoned", "framed", "read_frames", "segments_in", "sync_folder"]
 
 LARGEST = 8 * 2**20
 """Bytes after which a new file is begun."""
@@ -66,7 +66,8 @@ def segments_in(folder: Path, name: str = "*") -> list[Path]:
     return sorted(folder.glob(f"{name}-[0-9]*{_ENDING}"))
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names of what is in ``folder``."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -161,7 +162,7 @@ class AheadFiles:
         with self._guard:
             self._segments.append(Segment(path))
         try:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError:
             self._forsake(self._segments[-1])
             raise
@@ -178,6 +179,8 @@ class AheadFiles:
 
     def _take_name(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.folder.parent, self.folder.parent.parent):
+            sync_folder(folder)
         while True:
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(3)}"
             path = self.folder / f"{name}{_LOCK}"

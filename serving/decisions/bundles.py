@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from marketplace.errors import HomeError
 from marketplace.state import state_folder
 from models.bundle import bundle_folder
 
@@ -35,9 +36,9 @@ def keep_bundle(source: Path, fingerprint: str) -> bool:
 
     What cannot be copied is said in the service's log: a ranking is none the worse for it.
     """
-    if kept_bundle(fingerprint) is not None:
-        return True
     try:
+        if kept_bundle(fingerprint) is not None:
+            return True
         kept_bundles().mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = Path(tempfile.mkdtemp(dir=kept_bundles(), prefix=".fresh."))
         try:
@@ -48,17 +49,18 @@ def keep_bundle(source: Path, fingerprint: str) -> bool:
             os.rename(copy, kept_bundles() / fingerprint)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-    except OSError as reason:
-        if kept_bundle(fingerprint) is None:
+    except (OSError, HomeError) as reason:
+        # Another worker may have been faster.
+        if isinstance(reason, HomeError) or kept_bundle(fingerprint) is None:
             _log.warning("decision log: the bundle %s could not be kept: %s", fingerprint[:12], reason)
             return False
     return True
 
 
 def drop_bundles(wanted: set[str]) -> int:
-    """Remove the kept bundles that are not ``wanted``, and not the one that is served now; how many."""
-    served = bundle_folder() / _MANIFEST
-    keep = {*wanted, hashlib.sha256(served.read_bytes()).hexdigest()} if served.is_file() else wanted
+    """Remove the kept bundles that are not ``wanted``, and not those that are in use now; how many."""
+    in_use = (bundle_folder() / _MANIFEST, state_folder("challenger") / _MANIFEST)
+    keep = wanted | {hashlib.sha256(path.read_bytes()).hexdigest() for path in in_use if path.is_file()}
     folders = [one for one in kept_bundles().glob("*") if one.name not in keep]
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

@@ -225,7 +225,7 @@ def export_log(store: DecisionStore, out: Path, *, into: str | None = None, sinc
         ``out`` is the marketplace itself.
     """
     require_replaceable(out)
-    tables = served_tables(store.requests(since), store.events(since))
+    tables = served_tables(store.requests(since, vectors=False), store.events(since))
     if into is None:
         with replace_folder(out) as fresh:
             _write(tables, fresh)

@@ -131,6 +131,6 @@ def line_of(row: Mapping[Any, Any], shown: Sequence[Mapping[Any, Any]]) -> Line:
     line["creators"] = []
     for one in sorted(shown, key=lambda one: (one["position"] is None, one["position"], one["creator_id"])):
         creator = {name: one[name] for name in _OF_CREATOR} | json.loads(one["body"])
-        creator["vector"] = None if one["vector"] is None else _vector(one["vector"])
+        creator["vector"] = None if one.get("vector") is None else _vector(one["vector"])
         line["creators"].append(creator)
     return line

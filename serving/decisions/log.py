@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,10 @@ from marketplace.errors import LogError
 from marketplace.state import state_folder
 from serving.decisions.ahead import AheadFiles
 from serving.decisions.lines import Line, packed
-from serving.decisions.moving import Mover, find_ahead
-from serving.decisions.store import DecisionStore, default_address, open_store
+from serving.decisions.moving import Mover, find_ahead, limit_bytes
+from serving.decisions.store import DecisionStore, default_address, open_store, require_kind
 
-__all__ = ["REQUIRED_VARIABLE", "DecisionLog", "log_required", "require_log"]
+__all__ = ["REQUIRED_VARIABLE", "DecisionLog", "log_required", "require_log", "require_settings"]
 
 _log = logging.getLogger("collabrank.serving")
 
@@ -54,6 +54,20 @@ def log_required() -> bool:
     if asked not in ("", "0", "1", "true", "false", "yes", "no", "on", "off"):
         raise LogError(f"{REQUIRED_VARIABLE} as true or false", received=asked, look="docs/decisions.md")
     return asked in ("1", "true", "yes", "on")
+
+
+def require_settings() -> None:
+    """Refuse settings of the log that cannot be meant, before anything is served.
+
+    Raises
+    ------
+    LogError
+        COLLABRANK_DECISIONS names another database than SQLite or PostgreSQL, COLLABRANK_DECISIONS_LIMIT no size,
+        COLLABRANK_LOG_REQUIRED neither yes nor no.
+    """
+    log_required()
+    limit_bytes()
+    require_kind(default_address())
 
 
 def require_log(kept: bool) -> None:
@@ -106,7 +120,7 @@ class DecisionLog:
         self._ahead = AheadFiles(self.folder / "ahead")
         self._trouble: str | None = None
         self._stalled = False
-        self._shown: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._shown: OrderedDict[str, tuple[str | None, frozenset[str]]] = OrderedDict()
         self._events: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._store: DecisionStore | None = None
         self._opening = threading.Lock()
@@ -143,6 +157,20 @@ class DecisionLog:
                 self._store = open_store(self.address)
             return self._store
 
+    def _answering_store(self) -> DecisionStore:
+        """The store, unless it is known not to answer: a request does not wait to find that out again.
+
+        Raises
+        ------
+        LogError
+            It does not answer; its status is 503.
+        """
+        if self.store_trouble is not None:
+            away = LogError("a store of decisions that answers", received=self.store_trouble, look="/readyz")
+            away.status = 503
+            raise away
+        return self.store()
+
     def _forget_store(self) -> None:
         with self._opening:
             if self._store is not None:
@@ -154,11 +182,17 @@ class DecisionLog:
 
         While the disk does not answer, only the first that meet it wait.
         """
-        done = self._hand_over(line)
-        if done is None:
-            return False
+        return self.keep_all([line], seconds=seconds)[0]
+
+    def keep_all(self, lines: Sequence[Line], *, seconds: float = 2.0) -> list[bool]:
+        """`keep` for several lines at once, which wait for the disk together and no longer than ``seconds`` in all."""
+        handed = [self._hand_over(line) for line in lines]
+        until = time.monotonic() + (0.0 if self._stalled else seconds)
+        return [done is not None and self._arrived(done, until) for done in handed]
+
+    def _arrived(self, done: Future[None], until: float) -> bool:
         try:
-            done.result(timeout=0.0 if self._stalled else seconds)
+            done.result(timeout=max(until - time.monotonic(), 0.0))
         except TimeoutError:
             self._stalled = True
             self._trouble = self._trouble or "the disk does not answer"
@@ -187,8 +221,15 @@ class DecisionLog:
         self._count("refused")
         _log.error("decision log: a line of request %s refused, %s", line.get("request_id"), reason)
 
-    def creators_shown(self, request_id: str) -> frozenset[str] | None:
+    def creators_shown(
+        self, request_id: str, *, sees: Callable[[str | None], bool] = lambda _: True
+    ) -> frozenset[str] | None:
         """Who was in the answer of ``request_id``, by whatever worker and however long ago; None for no such request.
+
+        Parameters
+        ----------
+        sees : callable
+            Whether the asker may know of an answer for this brand (None: for none); of others there is no such request.
 
         Raises
         ------
@@ -197,17 +238,17 @@ class DecisionLog:
         """
         recent = self._shown.get(request_id)
         if recent is not None:
-            return recent
+            return recent[1] if sees(recent[0]) else None
         # A line goes from the files into the store: who looks in this order, and again in the store, finds it.
         away: LogError | None = None
         for ahead in (False, True, False):
             if ahead:
                 line = find_ahead(self._ahead.folder, request_id, kinds=("rank", "explain"))
                 if line is not None:
-                    return _creators(line)
+                    return _creators(line) if sees(_brand(line)) else None
                 continue
             try:
-                found = self.store().creators_shown(request_id)
+                found = self._answering_store().creators_shown(request_id, sees=sees)
             except LogError as error:
                 away = error
             else:
@@ -229,7 +270,7 @@ class DecisionLog:
         if find_ahead(self._ahead.folder, request_id, kinds=("feedback",), also=asked) is not None:
             return True
         try:
-            return self.store().has_event(*key)
+            return self._answering_store().has_event(*key)
         except LogError:
             return False
 
@@ -238,7 +279,7 @@ class DecisionLog:
         if line.get("kind") == "feedback":
             self._events[(request_id, str(line.get("creator_id")), str(line.get("event")))] = None
         elif not line.get("shadow"):
-            self._shown[request_id] = _creators(line)
+            self._shown[request_id] = (_brand(line), _creators(line))
         for held in (self._shown, self._events):
             while len(held) > RECENT:
                 held.popitem(last=False)
@@ -315,6 +356,10 @@ class DecisionLog:
     def said(self) -> dict[str, Any]:
         """What ``/readyz`` tells of it: ``kept`` yes or no, ``behind`` in bytes, ``store`` answering yes or no."""
         return {"kept": self.trouble is None, "behind": self.behind, "store": self.store_trouble is None}
+
+
+def _brand(line: Line) -> str | None:
+    return (line.get("brief") or {}).get("brand_id") or None
 
 
 def _creators(line: Line) -> frozenset[str]:

@@ -28,6 +28,9 @@ BATCH = 4 * 2**20
 LOOK_SECONDS = 30.0
 """Between two looks at the store's size and at the files that others left behind."""
 
+GATHER_SECONDS = 0.1
+"""That lines are gathered before they go into the store together: a commit waits for the disk as well."""
+
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -131,6 +134,7 @@ class Mover:
             if ending:
                 return
             self._work.wait(LOOK_SECONDS)
+            self._ending.wait(GATHER_SECONDS)
             self._work.clear()
 
     def _look(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from serving.decisions.store import DecisionStore, default_address, open_store
 __all__ = [
     "ahead_bytes",
     "daily_files",
+    "files_naming",
     "logged_request",
     "migrate_daily_files",
     "opened_log",
@@ -47,15 +49,18 @@ def opened_log(folder: Path | None = None) -> Iterator[DecisionStore]:
         store.close()
 
 
-def read_decisions(folder: Path | None = None) -> Iterator[Line]:
+def read_decisions(folder: Path | None = None, *, vectors: bool = True) -> Iterator[Line]:
     """Every line of the log, requests and feedback, in the order in which they were logged.
 
-    ``logged_at`` is ISO text in UTC; a creator's ``vector`` float64 (signals,).
+    ``logged_at`` is ISO text in UTC; a creator's ``vector`` float64 (signals,). Without ``vectors``, most of the bytes,
+    those of the store are not read, and are None.
     """
     where = state_folder("decisions") if folder is None else folder
     under_way = {_key(line): line for line in _ahead(where / "ahead")}
     with opened_log(folder) as store:
-        for line in heapq.merge(store.requests(), store.events(), key=lambda line: str(line["logged_at"])):
+        for line in heapq.merge(
+            store.requests(vectors=vectors), store.events(), key=lambda line: str(line["logged_at"])
+        ):
             under_way.pop(_key(line), None)
             yield line
     yield from sorted(under_way.values(), key=lambda line: str(line["logged_at"]))
@@ -102,6 +107,14 @@ def ahead_bytes(folder: Path | None = None) -> int:
 def daily_files(folder: Path | None = None) -> list[Path]:
     """The files that older versions wrote, one a day and process."""
     return sorted((state_folder("decisions") if folder is None else folder).glob("*.jsonl"))
+
+
+def files_naming(creator_id: str, folder: Path | None = None) -> list[Path]:
+    """Files beside the store that name a creator: older daily ones, taken in or not, and lines that were set aside."""
+    where = state_folder("decisions") if folder is None else folder
+    files = [*daily_files(where), *sorted((where / "taken").glob("*.jsonl")), where / "ahead" / "aside"]
+    written = {json.dumps(creator_id, ensure_ascii=ascii_only).encode() for ascii_only in (True, False)}
+    return [path for path in files if path.is_file() and any(one in path.read_bytes() for one in written)]
 
 
 def read_daily_file(path: Path) -> Iterator[Line]:

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,10 +27,11 @@ from marketplace.databases import database_address, file_of, require_answer, sql
 from marketplace.errors import LogError
 from marketplace.state import state_folder
 from marketplace.warehouse import without_secrets
+from serving.decisions.ahead import sync_folder
 from serving.decisions.lines import Line, event_row, instant_of, line_of, micros, request_rows
 from serving.decisions.tables import DECISIONS, ERASURES, EVENTS, SHOWN
 
-__all__ = ["ADDRESS_VARIABLE", "DecisionStore", "default_address", "open_store"]
+__all__ = ["ADDRESS_VARIABLE", "DecisionStore", "default_address", "open_store", "require_kind"]
 
 ADDRESS_VARIABLE = "COLLABRANK_DECISIONS"
 
@@ -49,6 +50,22 @@ def default_address(folder: Path | None = None) -> str:
     return sqlite_address((state_folder("decisions") if folder is None else folder) / "decisions.db")
 
 
+def require_kind(address: str) -> None:
+    """Refuse an address that is neither SQLite's nor PostgreSQL's.
+
+    Raises
+    ------
+    LogError
+        It is another one's.
+    """
+    if not address.startswith(("sqlite:", "postgresql")):
+        raise LogError(
+            "SQLite or PostgreSQL, such as postgres://USER@HOST/DATABASE",
+            received=told(address),
+            look=f"{ADDRESS_VARIABLE}; docs/decisions.md",
+        )
+
+
 def open_store(address: str | None = None) -> DecisionStore:
     """Open the store at ``address`` (`default_address`), made or brought up to date where it must be.
 
@@ -58,12 +75,7 @@ def open_store(address: str | None = None) -> DecisionStore:
         It is neither SQLite nor PostgreSQL, cannot be opened, or was made by a newer version of collabrank.
     """
     address = default_address() if address is None else database_address(address)
-    if not address.startswith(("sqlite:", "postgresql")):
-        raise LogError(
-            "SQLite or PostgreSQL, such as postgres://USER@HOST/DATABASE",
-            received=told(address),
-            look=f"{ADDRESS_VARIABLE}; docs/decisions.md",
-        )
+    require_kind(address)
     file = file_of(address)
     if file is not None:
         _make_file(file)
@@ -81,6 +93,8 @@ def _make_file(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        # A new file must be there after a loss of power, before anything that it holds is removed elsewhere.
+        sync_folder(file.parent)
     except OSError as reason:
         raise LogError(
             "a file for the decision log that can be written", received=f"{file}: {reason.strerror}", look=str(file)
@@ -213,13 +227,15 @@ class DecisionStore:
         with self._answering(), self._engine.connect() as connection:
             return {row.creator_sha256: row.erased_at for row in connection.execute(sa.select(ERASURES))}
 
-    def creators_shown(self, request_id: str) -> frozenset[str] | None:
-        """Who was in the answer of ``request_id``; None where there is no such request."""
+    def creators_shown(
+        self, request_id: str, *, sees: Callable[[str | None], bool] = lambda _: True
+    ) -> frozenset[str] | None:
+        """Who was in the answer of ``request_id``; None where there is no such request, or ``sees`` not its brand."""
         with self._answering(), self._engine.connect() as connection:
             known = connection.execute(
-                sa.select(DECISIONS.c.kind).where(DECISIONS.c.request_id == request_id, DECISIONS.c.unseen == "")
+                sa.select(DECISIONS.c.brand_id).where(DECISIONS.c.request_id == request_id, DECISIONS.c.unseen == "")
             ).first()
-            if known is None:
+            if known is None or not sees(known[0]):
                 return None
             here = (SHOWN.c.request_id == request_id, SHOWN.c.unseen == "")
             found = connection.execute(sa.select(SHOWN.c.creator_id).where(*here))
@@ -235,11 +251,17 @@ class DecisionStore:
         """The line of an answer that went out, None where there is none."""
         return next(self._requests((DECISIONS.c.request_id == request_id) & (DECISIONS.c.unseen == "")), None)
 
-    def requests(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Line]:
-        """The lines of requests logged from ``since`` on and before ``until``, in the order of logging."""
-        return self._requests(_between(DECISIONS, since, until))
+    def requests(
+        self, since: datetime | None = None, until: datetime | None = None, *, vectors: bool = True
+    ) -> Iterator[Line]:
+        """The lines of requests logged from ``since`` on and before ``until``, in the order of logging.
 
-    def _requests(self, wanted: Any) -> Iterator[Line]:
+        Without ``vectors``, most of the bytes, each creator's is None.
+        """
+        return self._requests(_between(DECISIONS, since, until), vectors=vectors)
+
+    def _requests(self, wanted: Any, *, vectors: bool = True) -> Iterator[Line]:
+        creator = [column for column in SHOWN.c if vectors or column.name != "vector"]
         order = (DECISIONS.c.logged_at, DECISIONS.c.request_id, DECISIONS.c.unseen)
         after: Any = sa.true()
         while True:
@@ -251,7 +273,7 @@ class DecisionStore:
                 )
                 ids = sorted({row["request_id"] for row in rows})
                 shown: dict[tuple[str, str], list[Mapping[Any, Any]]] = defaultdict(list)
-                for one in connection.execute(sa.select(SHOWN).where(SHOWN.c.request_id.in_(ids))).mappings():
+                for one in connection.execute(sa.select(*creator).where(SHOWN.c.request_id.in_(ids))).mappings():
                     shown[one["request_id"], one["unseen"]].append(one)
             for row in rows:
                 yield line_of(row, shown[row["request_id"], row["unseen"]])

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import collabrank as cr
 from collabrank.cli import app
+from marketplace.errors import BriefError, Problem
 
 ENVIRONMENT = {"COLUMNS": "200", "TERM": "dumb"}
 
@@ -126,6 +127,25 @@ def test_a_file_that_cannot_be_used_is_said_plainly(tmp_path: Path, monkeypatch:
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 2
+
+
+def test_all_that_is_wrong_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from collabrank import cli
+
+    def wrong() -> None:
+        raise BriefError.of([Problem("market", "a market", "ZZ"), Problem("price", "a price", "0")], look="the brief")
+
+    monkeypatch.setattr(cli, "app", wrong)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "BriefError: expected a market",
+        "  received  ZZ (and 1 more to put right)",
+        "  and       price: expected a price",
+        "  received  0",
+        "  see       the brief",
+    ]
 
 
 def test_a_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,7 +170,7 @@ def started(prepared: Path, home: Path) -> Iterator[Running]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(600):
+        for _ in range(1_800):
             if running.poll() is not None:
                 pytest.fail(f"the service stopped: {log.read_text()}")
             try:

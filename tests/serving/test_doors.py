@@ -22,9 +22,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from marketplace.errors import SnapshotError
 from serving.app.access import Access
 from serving.app.answers import Answers, answered
+from serving.app.cors import Cors
 from serving.app.limits import Limits
 from serving.app.meters import Meters
-from serving.app.routes import EVERYONE, LARGEST, OPEN, Table
+from serving.app.routes import EVERYONE, LARGEST, OPEN, Table, routes_now
 from serving.app.routes import Route as Row
 from serving.keys import Keyring, create_key, revoke_key
 
@@ -195,7 +196,7 @@ def test_bodies(client: TestClient, content: bytes, kind: str, status: int, says
     answer = client.post("/echo", content=content, headers={"Content-Type": kind} if kind else {})
     assert answer.status_code == status, answer.text
     if status != 200:
-        assert set(answer.json()) == PLAIN
+        assert set(answer.json()) == (PLAIN | {"problems"} if status == 400 else PLAIN)
         assert says in answer.json()["expected"]
         assert len(answer.content) < 2000
 
@@ -287,3 +288,53 @@ def test_one_too_many_at_a_time_is_told_to_come_back(client: TestClient, monkeyp
     answer = client.post("/echo", json={"number": 1})
     assert answer.status_code == 429
     assert answer.headers["retry-after"]
+
+
+ORIGIN = "https://tool.example"
+
+
+def test_no_page_of_another_origin_may_ask_unless_configured(door: Any, client: TestClient) -> None:
+    asks = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    assert TestClient(Cors(door)).options("/echo", headers=asks).status_code == 401
+    answer = TestClient(Cors(door), headers=client.headers).post(
+        "/echo", json={"number": 1}, headers={"Origin": ORIGIN}
+    )
+    assert answer.status_code == 200
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_a_configured_origin_may_ask_and_a_preflight_tells_nothing(
+    door: Any, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLLABRANK_CORS_ORIGINS", f"{ORIGIN}, https://b.example:8443")
+    asks = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    nobody, page = TestClient(Cors(door)), TestClient(Cors(door), headers=client.headers)
+    preflights = [nobody.options(path, headers=asks) for path in ("/echo", "/nowhere", "/creators/x/card", "/rank%0A")]
+    assert {answer.status_code for answer in preflights} == {200}
+    assert len({(answer.text, str(answer.headers)) for answer in preflights}) == 1
+    assert preflights[0].headers["access-control-allow-origin"] == ORIGIN
+    assert "access-control-allow-credentials" not in preflights[0].headers
+    assert (
+        "access-control-allow-origin"
+        not in nobody.options("/echo", headers={**asks, "Origin": "https://x.example"}).headers
+    )
+    answer = page.post("/echo", json={"number": 1}, headers={"Origin": ORIGIN})
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert nobody.post("/echo", json={"number": 1}, headers={"Origin": ORIGIN}).status_code == 401
+    other = page.post("/echo", json={"number": 1}, headers={"Origin": "https://x.example"})
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_figures_need_a_key_where_that_is_configured(
+    home: Path, meters: Meters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = Starlette(routes=[Route("/metrics", alive)])
+
+    def status(key: str | None) -> int:
+        doors = Answers(Access(Limits(Starlette()), figures, Keyring), lambda: meters, routes_now)
+        return TestClient(doors, headers={"X-API-Key": key} if key else {}).get("/metrics").status_code
+
+    keys = {scope: create_key("figures", scope=scope)[1] for scope in ("brand", "metrics", "admin")}
+    assert (status(None), status(keys["brand"])) == (200, 200)
+    monkeypatch.setenv("COLLABRANK_METRICS_KEY", "1")
+    assert (status(None), status(keys["brand"]), status(keys["metrics"]), status(keys["admin"])) == (401, 403, 200, 200)

@@ -60,7 +60,10 @@ def test_purge_by_day_and_by_size(logged: Path) -> None:
 
 
 def test_erase_removes_a_creator(logged: Path) -> None:
-    assert run("erase", "cr_1") == {"shown": 60, "events": 0}
+    older = logged / "var" / "decisions" / "2026-01-31-4711.jsonl"
+    older.write_text('{"creator_id": "cr_1"}\n')
+    assert run("erase", "cr_1") == {"shown": 60, "events": 0, "files": [str(older)]}
+    assert run("erase", "cr_12") == {"shown": 0, "events": 0, "files": []}
     assert run("status")["shown"] == 60
 
 

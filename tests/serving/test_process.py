@@ -46,10 +46,12 @@ def test_a_brief_is_ranked(client: httpx.Client, campaign_id: str) -> None:
     assert "server" not in answer.headers
 
 
-def test_without_a_key_nothing_but_the_probes(process: Any) -> None:
+def test_without_a_key_nothing_but_the_probes_and_the_page(process: Any) -> None:
     for path in ("/healthz", "/readyz", "/metrics"):
         assert httpx.get(process.url + path).status_code == 200
-    for path in ("/", "/docs.json", "/schema.json", "/rank", "/creators/x/card", "/static_content/index.css"):
+    for path in ("/docs", "/docs.json"):
+        assert httpx.get(process.url + path).status_code == 200
+    for path in ("/", "/schema.json", "/rank", "/creators/x/card", "/static_content/index.css"):
         assert httpx.get(process.url + path).status_code == 401
 
 
@@ -111,9 +113,9 @@ def test_a_revoked_key_is_refused_while_the_service_runs(process: Any) -> None:
 
     made = keys("create", "short-lived")
     headers = {"X-API-Key": made["key"]}
-    assert [httpx.get(f"{process.url}/docs.json", headers=headers).status_code for _ in range(6)] == [200] * 6
+    assert [httpx.get(f"{process.url}/", headers=headers).status_code for _ in range(6)] == [200] * 6
     keys("revoke", made["id"])
-    assert [httpx.get(f"{process.url}/docs.json", headers=headers).status_code for _ in range(6)] == [401] * 6
+    assert [httpx.get(f"{process.url}/", headers=headers).status_code for _ in range(6)] == [401] * 6
 
 
 def test_many_at_once_over_both_workers(process: Any, client: httpx.Client, campaign_id: str) -> None:

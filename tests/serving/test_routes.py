@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.app.routes import ROUTES, SCOPES, Table
+from serving.app.routes import ROUTES, Table
+from serving.keys import SCOPES
 
 
 def found(raw: str) -> tuple[str, dict[str, str]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from serving.decisions import read_decisions
 from serving.keys import create_key
 from tests.serving.conftest import ROOT, free_port
 
@@ -84,3 +86,46 @@ def test_a_stop_under_load_loses_nothing_that_was_taken(
     assert set(taken) == set(answered)
     assert all(line["key_id"] for line in lines if line.get("route") == "/rank")
     assert key not in text
+    # And what was answered is in the decision log.
+    logged = {line["request_id"] for line in read_decisions(home / "var" / "decisions")}
+    assert set(answered) <= logged
+
+
+@pytest.mark.slow
+def test_workers_do_not_outlive_a_parent_that_was_killed(prepared: Path, home: Path) -> None:
+    shutil.copytree(prepared / "var", home / "var", dirs_exist_ok=True)
+    port, log = free_port(), home / "service.log"
+    command = [sys.executable, "-m", "collabrank", "serve", "--port", str(port), "--workers", "2"]
+    with open(log, "wb") as out:
+        running = subprocess.Popen(
+            command, env={**os.environ, "COLLABRANK_HOME": str(home)}, cwd=ROOT, stdout=out, stderr=out,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}/readyz"
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            try:
+                if httpx.get(url, timeout=2).status_code == 200:
+                    break
+            except httpx.TransportError:
+                assert running.poll() is None, log.read_text()
+            time.sleep(0.1)
+        running.kill()
+        running.wait()
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            try:
+                httpx.get(url, timeout=2)
+            except httpx.ConnectError:
+                break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        else:
+            pytest.fail("somebody still listens")
+        # The resource tracker of multiprocessing ends by itself a moment later.
+        assert "Traceback" not in log.read_text()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)

@@ -130,6 +130,26 @@ def test_a_store_serves_what_passed_and_keeps_it_when_the_next_does_not(
         store.close()
 
 
+def test_a_pair_that_passed_before_the_workers_started_is_not_tried_again_and_another_is(
+    served_home: Path, promoted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, snapshot = served_home / "var" / "bundle", served_home / "var" / "snapshot"
+    monkeypatch.setenv(trial._PASSED, "")
+    trial.note_passed(trial.pass_through(bundle, snapshot))
+    tried: list[object] = []
+    monkeypatch.setattr("serving.store.try_out", lambda *asked, **_: tried.append(asked) or trial.pass_through(*asked))
+    store = Store()
+    try:
+        assert store.look()
+        assert tried == []
+        assert callable(promoted)
+        promoted("2")
+        assert store.look()
+        assert len(tried) == 1
+    finally:
+        store.close()
+
+
 def test_the_trial_takes_the_snapshots_memory_and_not_a_second_copy(pair: tuple[Path, Path]) -> None:
     held = load_snapshot(pair[1]).read_all()
     for file in pair[1].glob("*.bin"):

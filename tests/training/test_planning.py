@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from models.bundle.signature import read_signer
 from typer.testing import CliRunner
 
 from collabrank.cli import app
@@ -17,7 +18,6 @@ from marketplace.simulator import simulate
 from marketplace.state import state_folder
 from marketplace.tables import open_marketplace
 from models.bundle.disk import save_bundle
-from models.bundle.signature import read_signer
 from models.economics import Economics
 from models.predict import predict
 from training.planning import CONTACT_DAYS, plan_brief, read_terms

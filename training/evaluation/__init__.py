@@ -5,6 +5,7 @@ from __future__ import annotations
 from training.evaluation.baselines import BASELINES, baseline_scores
 from training.evaluation.ceiling import fit_ceiling
 from training.evaluation.comparison import Comparison, compare_rankers
+from training.evaluation.distributions import reference_of
 from training.evaluation.evaluate import Evaluation, evaluate_marketplace
 from training.evaluation.figures import save_figures
 from training.evaluation.first import first_lifts
@@ -25,5 +26,6 @@ __all__ = [
     "gather_held_out",
     "print_comparison",
     "print_evaluation",
+    "reference_of",
     "save_figures",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from training.tracking.challenger import ChosenChallenger, clear_challenger, set_challenger
 from training.tracking.compare import ComparedRuns, compare_runs
 from training.tracking.gate import GateEvidence, Judgement, Verdict, check_gate
 from training.tracking.ledger import REGISTERED, Event, Ledger
@@ -35,6 +36,7 @@ __all__ = [
     "HELD_OUT",
     "REGISTERED",
     "Champion",
+    "ChosenChallenger",
     "ComparedRuns",
     "Event",
     "GateEvidence",
@@ -48,6 +50,7 @@ __all__ = [
     "aliased",
     "champion_of",
     "check_gate",
+    "clear_challenger",
     "compare_runs",
     "default_tracking_uri",
     "describe",
@@ -64,4 +67,5 @@ __all__ = [
     "require_store",
     "rollback",
     "serve_pages",
+    "set_challenger",
 ]

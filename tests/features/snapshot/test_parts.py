@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from features.briefs import read_briefs
 from features.snapshot.build import Day, build_part, build_snapshot
-from features.snapshot.disk import MANIFEST, parts_of, save_snapshot
+from features.snapshot.disk import MANIFEST, parts_of, save_parts, save_snapshot, shared_of
 from features.snapshot.packed import read_arrays, write_arrays
 from features.snapshot.parts import load_snapshot
 from features.snapshot.sparse import Sparse
@@ -104,7 +104,9 @@ def test_cards_are_the_same_and_parts_are_read_until_one_has_the_creator(whole, 
     assert parts.card(creator) == whole.card(creator)
     assert parts.opened == parts.markets[:2]
     held = parts.of_market(home).arrays
-    assert all(getattr(held, one.name).flags.aligned for one in fields(held))
+    numbers = [values for one in fields(held) if isinstance(values := getattr(held, one.name), np.ndarray)]
+    assert len(numbers) > 8
+    assert all(values.flags.aligned and not values.flags.writeable for values in numbers)
     for row in range(0, len(whole), 7):
         creator = str(whole.creator_ids[row])
         assert parts.card(creator) == whole.card(creator)
@@ -264,7 +266,6 @@ def test_packed_arrays_come_back_and_objects_do_not_go(tmp_path):
     arrays = {
         "numbers": np.array([[1.5, np.nan], [-0.0, np.inf]]),
         "flags": np.array([True, False, True]),
-        "words": np.array(["", "žluť", "🦜"]),
         "none": np.empty((0, 3)),
         "one": np.array(7),
         "across": np.arange(6).reshape(2, 3).T,
@@ -277,11 +278,14 @@ def test_packed_arrays_come_back_and_objects_do_not_go(tmp_path):
     for name, values in arrays.items():
         np.testing.assert_array_equal(read[name], values)
         assert not read[name].flags.writeable
-    with pytest.raises(TypeError, match="objects"):
-        write_arrays(tmp_path / "b", {"objects": np.array([{}], dtype=object)}, {})
-    crafted = content.replace(b'"|b1"', b'"|O8"')
-    with pytest.raises((ValueError, TypeError)):
-        read_arrays(crafted)
+    for other in (np.array([{}], dtype=object), np.array(["word"])):
+        with pytest.raises(TypeError, match="other"):
+            write_arrays(tmp_path / "b", {"other": other}, {})
+    for old, new in ((b'"|b1"', b'"|O8"'), (b'"|b1"', b'"|S1"'), (b"[4, 3]", b"[-1,3]"), (b"[2, 2]", b"[9, 9]")):
+        crafted = content.replace(old, new)
+        if crafted != content:
+            with pytest.raises((ValueError, TypeError)):
+                read_arrays(crafted)
 
 
 @settings(max_examples=60, deadline=None)
@@ -301,3 +305,43 @@ def test_some_rows_of_a_sparse_table_are_those_rows(entries, kept):
 
 def test_to_frame_is_of_all_markets_by_id(whole, folder):
     pd.testing.assert_frame_equal(load_snapshot(folder, SIGNER.public_key).to_frame(), whole.to_frame())
+
+
+def test_one_long_name_costs_its_own_length(whole, tmp_path):
+    names = whole.usernames.tolist()
+    row = 7
+    names[row] = "ň" * 10_000
+    save_snapshot(whole, tmp_path / "usual", SIGNER)
+    save_snapshot(replace(whole, arrays=replace(whole.arrays, usernames=names)), tmp_path / "long", SIGNER)
+    usual, long = (load_snapshot(tmp_path / one, SIGNER.public_key).read_all() for one in ("usual", "long"))
+    assert 0 < long.nbytes - usual.nbytes < 25_000
+    assert long.card(str(whole.creator_ids[row]))["username"] == names[row]
+    assert long.to_frame()["username"].tolist() == names
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"creator_ids": lambda one: one.creator_ids.tolist()[::-1]},
+        {"markets": lambda one: ["ZZ"] * len(one.creator_ids)},
+        {"creator": lambda one: one.creator.astype(np.float32)},
+        {"category": lambda one: one.category[:, :, :-1]},
+        {"joined_day": lambda one: one.joined_day.astype(np.float64)},
+        {"brand_rows": lambda one: one.brand_rows - 1},
+        {"brand_rows": lambda one: one.brand_rows + 10**6},
+        {"brand_rows": lambda one: one.brand_rows[::-1]},
+        {"brand_starts": lambda one: one.brand_starts[::-1]},
+        {"product_starts": lambda one: one.product_starts + 1},
+        {"product_values": lambda one: one.product_values[:, :-1]},
+        {"brand_default": lambda one: one.brand_default[:-1]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_places_that_point_nowhere_are_refused_though_signed(whole, tmp_path, change):
+    home = max(whole.arrays.markets.distinct()[0], key=lambda name: (whole.arrays.markets == name).sum())
+    cut = whole.only(home)
+    ((name, make),) = change.items()
+    cut = replace(cut, arrays=replace(cut.arrays, **{name: make(cut.arrays)}))
+    save_parts(tmp_path / "snapshot", shared_of(whole), [(home, cut)], SIGNER)
+    with pytest.raises(SnapshotError, match="do not agree"):
+        load_snapshot(tmp_path / "snapshot", SIGNER.public_key).of_market(home)

@@ -17,6 +17,7 @@ from marketplace.signature import Signer
 from models.bundle.disk import load_bundle, save_bundle
 from models.bundle.words import SignalWords, signals_sha256, words_of
 from models.calibration.scale import fit_money
+from models.drift import Reference, Sample
 from models.funnel import APART
 from models.predict import predict
 from models.ranking import rank
@@ -84,6 +85,7 @@ def test_the_manifest_says_what_the_model_is(ranking_bundle, folder):
         "golden.json",
         "heads/lift.txt",
         "heads/success.txt",
+        "reference.json",
         "signature",
     ]
     assert b"parameters" not in contents(folder)["heads/lift.txt"]
@@ -97,7 +99,9 @@ def test_a_new_version_is_a_new_signed_manifest(ranking_bundle, tmp_path):
     assert load_bundle(tmp_path / "2", SIGNER.public_key).model_version == "2"
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "signature", "golden.json", "heads/lift.txt", "heads/success.txt"])
+@pytest.mark.parametrize(
+    "name", ["bundle.json", "signature", "golden.json", "reference.json", "heads/lift.txt", "heads/success.txt"]
+)
 @pytest.mark.parametrize("where", [0.0, 0.5, 0.97])
 def test_one_altered_byte_anywhere_and_nothing_is_parsed(folder, parsed, name, where):
     content = bytearray((folder / name).read_bytes())
@@ -322,3 +326,15 @@ def test_a_bundle_that_weighs_other_indices_is_refused(ranking_bundle):
         bundle = replace(ranking_bundle, contract_sha256="abc", index_names=other, weights={"model": 1.0})
         with pytest.raises(BundleError, match="the indices that the bundle weighs"):
             bundle.check_contract("abc")
+
+
+def test_a_bundle_remembers_distributions_and_refuses_what_is_none(ranking_bundle, world, tmp_path):
+    sample = Sample(world.X, {}, np.arange(len(world.X)) // 10)
+    kept = replace(ranking_bundle, reference=Reference.of(ranking_bundle.signals, sample))
+    save_bundle(kept, tmp_path / "bundle", SIGNER)
+    assert load_bundle(tmp_path / "bundle", SIGNER.public_key).reference == kept.reference
+    for broken in ('{"reference": {"signals": {}}}', '{"reference": 1}', '{"other": null}', "[]"):
+        (tmp_path / "bundle" / "reference.json").write_text(broken)
+        resign(tmp_path / "bundle", lambda _: None)
+        with pytest.raises(BundleError):
+            load_bundle(tmp_path / "bundle", SIGNER.public_key)

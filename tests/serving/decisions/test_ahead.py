@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.decisions.ahead import AheadFiles, abandoned, framed, read_frames, segments_in
+from tests.serving.decisions.conftest import no_file_beyond
 
 
 def written(folder: Path) -> list[bytes]:
@@ -61,17 +59,6 @@ def test_files_are_their_owners_and_begin_anew_when_they_are_large(tmp_path: Pat
     assert written(tmp_path / "ahead") == lines
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
     files.close()
-
-
-@contextmanager
-def no_file_beyond(size: int) -> Iterator[None]:
-    """The kernel refuses (EFBIG) to let any file of this process grow beyond ``size`` bytes, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_takes_back_what_was_begun_and_keeps_what_was_promised(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from serving.decisions import DecisionLog, log_required, opened_log, read_decisi
 from serving.decisions.ahead import framed, segments_in
 from serving.decisions.store import open_store
 from tests.postgres import database
+from tests.serving.decisions.conftest import no_file_beyond
 
 Make = Callable[..., dict[str, Any]]
 
@@ -70,6 +71,20 @@ def test_lines_of_many_threads_are_all_kept_with_few_waits_for_the_disk(
     assert log.settle()
     assert numbers(tmp_path) == list(range(320))
     assert outcomes == {"written": 320, "stored": 320}
+
+
+def test_lines_that_are_handed_over_together_share_one_wait(
+    log: DecisionLog, tmp_path: Path, line: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert log.keep(line(0))
+    assert log.settle()
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), real(handle)))
+    assert log.keep_all([line(number) for number in range(1, 101)]) == [True] * 100
+    assert len(synced) < 10
+    assert log.settle()
+    assert numbers(tmp_path) == list(range(101))
 
 
 def test_infinities_and_strange_text_come_back_as_null_and_as_they_were(log: DecisionLog, tmp_path: Path) -> None:
@@ -158,6 +173,28 @@ def test_a_store_that_is_full_keeps_nothing_more_until_it_is_purged(
         assert log.keep(line(1000))
     finally:
         log.close()
+
+
+def test_on_a_full_disk_what_says_it_is_kept_is_kept_and_the_rest_says_it_is_not(
+    log: DecisionLog, tmp_path: Path, line: Make
+) -> None:
+    assert log.keep(line(0))
+    assert log.settle()
+    with no_file_beyond(150_000):
+        # The store has no room for them, and each write-ahead file for some.
+        kept = [number for number in range(1, 60) if log.keep(line(number, text="x" * 9000))]
+        assert 40 < len(kept) < 59
+        wait_for(lambda: log.store_trouble is not None)
+    with no_file_beyond(4_000):
+        assert not any(log.keep(line(number, text="x" * 9000)) for number in range(60, 70))
+        assert log.trouble == "File too large"
+        assert log.said()["kept"] is False
+        assert log.creators_shown(line(kept[-1])["request_id"]) == {"cr_1", "cr_2", "cr_3"}
+    wait_for(lambda: log.trouble is None)
+    assert log.keep(line(100))
+    assert log.settle(30)
+    with opened_log(tmp_path) as store:
+        assert {int(one["request_id"], 16) for one in store.requests()} == {0, *kept, 100}
 
 
 def test_the_next_start_takes_over_what_a_killed_worker_left(tmp_path: Path, line: Make) -> None:

@@ -41,6 +41,9 @@ def test_a_line_comes_back_to_the_bit(store: DecisionStore, line: Make) -> None:
     assert same(second, odd)
     assert same(store.request(odd["request_id"]) or {}, odd)
     assert store.request("f" * 32) is None
+    without = list(store.requests(vectors=False))
+    assert [one["vector"] for line in without for one in line["creators"]] == [None] * 6
+    assert [one["score"] for one in without[0]["creators"]] == [one["score"] for one in line(0)["creators"]]
 
 
 def test_what_comes_twice_is_there_once_and_the_first_one_stands(store: DecisionStore, line: Make, event: Make) -> None:

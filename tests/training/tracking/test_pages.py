@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 from marketplace.errors import AccessError
 from tests.training.tracking.test_artifacts import one_run
 from training.tracking.pages import PASSWORD, Guard, read_password
+from training.tracking.store import open_store
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "a long pass: word"
@@ -89,7 +90,7 @@ def test_a_password_is_long_and_its_file_private(tmp_path, monkeypatch):
     assert "short" not in str(refusal.value)
 
 
-def test_the_pages_show_a_moved_home_and_end_when_told_to(store, home, tmp_path_factory):
+def test_the_pages_show_a_moved_home_and_end_when_told_to(store, home, tmp_path_factory, monkeypatch):
     run_id = one_run(home)
     moved = tmp_path_factory.mktemp("pages") / "moved"
     os.rename(home / "var", moved.parent / "var")
@@ -97,7 +98,16 @@ def test_the_pages_show_a_moved_home_and_end_when_told_to(store, home, tmp_path_
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {**os.environ, "COLLABRANK_HOME": str(moved.parent), PASSWORD: SECRET}
-    command = [sys.executable, "-m", "collabrank", "ui", "--port", str(port), "--allowed-hosts", "pages.example"]
+    command = [
+        sys.executable,
+        "-m",
+        "collabrank",
+        "ui",
+        "--port",
+        str(port),
+        "--allowed-hosts",
+        f"pages.example,127.0.0.1:{port}",
+    ]
     log = moved.parent / "log"
     with open(log, "wb") as out:
         running = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
@@ -123,6 +133,15 @@ def test_the_pages_show_a_moved_home_and_end_when_told_to(store, home, tmp_path_
             assert asking.put(put, content=b"more").status_code == 200
         assert (moved.parent / "var/mlflow/artifacts" / run_id / "artifacts/notes/more.txt").read_bytes() == b"more"
         assert not list(home.rglob("*.txt"))
+        # Another machine's training tracks there, with the password; artifacts go to the server's home.
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRET)
+        shared = open_store(f"http://127.0.0.1:{port}")
+        with shared.run("from elsewhere") as run:
+            run.text("far", "notes/words.txt")
+        assert shared.fetch(run.id, "notes/words.txt", moved.parent).read_text() == "far"
+        kept = moved.parent / "var/mlflow/artifacts" / run.id / "artifacts/notes/words.txt"
+        assert kept.read_text() == "far"
         running.send_signal(signal.SIGTERM)
         running.wait(timeout=30)
         # No process of its group is left: there is no child that could be.

@@ -1,0 +1,120 @@
+"""Examples on the OpenAPI page: bodies that a simulated marketplace answers as they stand, and what comes back.
+
+The names are those that `collabrank simulate` gives; a test sends every body to a running service.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["ANSWERS", "BODIES", "ERRORS", "PARAMETERS"]
+
+_ID = "bb486e33e253451dba12b38a11fe5540"
+
+_BRIEF = {
+    "brand_id": "br_001", "market": "ID", "category_id": "beauty", "commission_rate": 0.12, "price": 18,
+    "has_free_sample": True,
+}  # fmt: skip
+
+BODIES: dict[str, dict[str, Any]] = {
+    "rank": {
+        "a_brief": {"brief": _BRIEF, "top": 3},
+        "a_brief_with_fee_and_dates": {
+            "brief": {
+                "market": "ID", "category_id": "beauty", "objective": "LAUNCH", "commission_rate": 0.1,
+                "flat_fee": 500000, "budget": 20000000, "price": 280000, "currency": "IDR",
+                "has_free_sample": True,
+            },
+            "filters": {"min_followers": 1000, "languages": ["id"]},
+            "top": 3,
+            "explain": False,
+        },
+        "a_campaign": {"campaign_id": "ca_0002", "top": 5},
+        "those_who_asked_for_a_sample": {
+            "campaign_id": "ca_0002", "candidates": "applicants", "applicants": ["cr_000003", "cr_000007"]
+        },
+        "own_weights": {"brief": _BRIEF, "top": 3, "weights": {"model": 0.5, "cooperation": 0.3, "diligence": 0.2}},
+    },
+    "rank_batch": {"two_briefs": {"requests": [{"brief": _BRIEF, "top": 2}, {"campaign_id": "ca_0002", "top": 2}]}},
+    "explain": {"two_creators": {"campaign_id": "ca_0002", "creator_ids": ["cr_000003", "cr_000007"]}},
+    "feedback": {"invited": {"request_id": _ID, "creator_id": "cr_001313", "event": "INVITED"}},
+}  # fmt: skip
+"""Operation to named bodies. The ``request_id`` of `feedback` is that of an answer before it."""
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "rank": {
+        "the_best": {
+            "request_id": _ID,
+            "model_version": "2",
+            "as_of": "2025-08-29T00:00:00Z",
+            "considered": 720,
+            "basis": None,
+            "warnings": [],
+            "filtered_out": {"market": 2280},
+            "unknown_applicants": [],
+            "creators": [
+                {
+                    "creator_id": "cr_001313",
+                    "username": "limoan.1313",
+                    "position": 1,
+                    "score": 99.12,
+                    "utility": {"expected": 1045.85, "low": -480.13, "high": 3419.94, "currency": "USD"},
+                    "success_probability": 0.807,
+                    "nothing_posted_probability": None,
+                    "lift": {"expected": 3740.6, "low": 163.34, "high": 9307.93, "currency": "USD"},
+                    "indices": {"cooperation": {"value": 82.01}, "diligence": {"value": 96.4}},
+                    "reasons": [
+                        {
+                            "signal": "brief_sales_expected_365d",
+                            "value": 503.04,
+                            "unit": "USD",
+                            "head": "lift",
+                            "contribution": 1453.83,
+                            "text": "Raises the expected extra sales. Sales expected of one post for what the brief "
+                            "sells: 503 USD (+1,453.83 USD of expected profit)",
+                        }
+                    ],
+                }
+            ],
+        }
+    },
+    "feedback": {"logged": {"request_id": _ID, "logged": True}},
+}
+
+ERRORS: dict[int, dict[str, Any]] = {
+    400: {
+        "error": "BriefError",
+        "expected": "'brief.commission_rate' to be at most 1",
+        "received": "12 (and 1 more to put right)",
+        "look": "/docs.json",
+        "problems": [
+            {
+                "field": "brief.commission_rate",
+                "expected": "'brief.commission_rate' to be at most 1",
+                "received": "12",
+            },
+            {"field": "top", "expected": "'top' to be at most 1,000", "received": "5000"},
+        ],
+        "request_id": _ID,
+    },
+    401: {
+        "error": "AccessError",
+        "expected": "a valid key in the X-API-Key header",
+        "received": "no key",
+        "look": "`collabrank keys create NAME` makes one",
+        "request_id": _ID,
+    },
+    404: {
+        "error": "BriefError",
+        "expected": "a campaign that the snapshot knows",
+        "received": "'ca_9999'",
+        "look": "`collabrank snapshot DIR` for a newer snapshot, or send the brief itself as `brief`",
+        "request_id": _ID,
+    },
+}
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "creator_id": {"description": "The creator's id, or their username.", "example": "cr_000003"},
+    "file": {"schema": {"type": "string", "enum": ["start.js", "swagger-ui.css", "swagger-ui-bundle.js"]}},
+}
+"""What is told of a parameter in a path, beside its name."""

@@ -1,0 +1,132 @@
+"""The challenger: a second bundle at ``var/challenger``, held to the same checks as the champion's.
+
+It is written by ``collabrank challenger set`` and taken away by ``collabrank challenger clear``. It ranks from the
+champion's snapshot. One that cannot be used is refused with its reason; the champion answers all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from marketplace.errors import BundleError, CollabrankError
+from models.bundle import Bundle, challenger_folder, load_champion
+from serving.decisions import keep_bundle
+from serving.store import Served, check_fit
+
+__all__ = ["Challenger"]
+
+_log = logging.getLogger("collabrank.serving")
+
+SECONDS = 2.0
+"""Between two looks at the disk."""
+
+
+class Challenger:
+    """The challenger as it lies on disk, kept in step with it by a thread of its own.
+
+    Parameters
+    ----------
+    folder : path, optional
+        `models.bundle.disk.challenger_folder` by default.
+    seconds : float
+        Between two looks at the disk.
+    on_load : callable
+        Called after each attempt with ``"taken"``, ``"refused"`` or ``"gone"``.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, *, seconds: float = SECONDS, on_load: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._folder = challenger_folder() if folder is None else folder
+        self._seconds = seconds
+        self._on_load = on_load
+        self._bundle: Bundle | None = None
+        self._beside: tuple[Served, Bundle, Served | None] | None = None
+        self._seen: object = None
+        self.refused: CollabrankError | None = None
+        self._stop = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="challenger-watcher", daemon=True)
+
+    def start(self) -> None:
+        """Load what is there, then watch for something newer."""
+        self.look()
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+        if self._watcher.is_alive():
+            self._watcher.join(timeout=self._seconds + 5.0)
+
+    def beside(self, champion: Served) -> Served | None:
+        """The challenger over the champion's snapshot; None where there is none, or it is the champion itself."""
+        bundle, known = self._bundle, self._beside
+        if bundle is None:
+            return None
+        if known is None or known[0] is not champion or known[1] is not bundle:
+            known = self._beside = (champion, bundle, self._over(champion, bundle))
+        return known[2]
+
+    def _over(self, champion: Served, bundle: Bundle) -> Served | None:
+        if bundle.fingerprint == champion.bundle.fingerprint:
+            _log.info("the challenger is the champion itself: it takes no part")
+            return None
+        try:
+            check_fit(bundle, champion.snapshot)
+        except CollabrankError as error:
+            self.refused = error
+            _log.error("the challenger takes no part: %s", error)
+            return None
+        self.refused = None
+        return Served(bundle, champion.snapshot)
+
+    def look(self) -> bool:
+        """Look at the disk once; True where something has changed."""
+        seen = tuple(_stat(self._folder / name) for name in ("", "bundle.json", "signature"))
+        if seen == self._seen:
+            return False
+        first, self._seen = self._seen is None, seen
+        if not self._folder.exists():
+            self._bundle, self.refused = None, None
+            if not first:
+                self._on_load("gone")
+                _log.info("there is no challenger any more")
+            return not first
+        try:
+            self._bundle, self.refused = load_champion(self._folder), None
+        except CollabrankError as error:
+            self._refuse(error)
+        except Exception as reason:  # a file vanished while it was read, or worse: the champion must go on
+            _log.exception("the challenger could not be loaded")
+            self._refuse(BundleError("a challenger's bundle", received=type(reason).__name__, look=str(self._folder)))
+        else:
+            # What it ranks, shown or unseen, can then be made once more.
+            keep_bundle(self._folder, self._bundle.fingerprint)
+            self._on_load("taken")
+            _log.info("challenger: model %s", self._bundle.model_version)
+        return True
+
+    def _refuse(self, error: CollabrankError) -> None:
+        # An older challenger does not go on: what it was set for is over.
+        self._bundle, self.refused = None, error
+        self._on_load("refused")
+        _log.error("the challenger on disk is refused: %s", error)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._seconds):
+            try:
+                self.look()
+            except Exception:
+                _log.exception("the watcher could not look at the challenger")
+
+
+def _stat(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size

@@ -1,0 +1,186 @@
+"""One brand never sees another's: not its campaigns, not its products, not what its creators did for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+from features.signals import SIGNALS, names_of
+from features.snapshot.parts import load_snapshot
+from marketplace.tables import open_marketplace
+from serving.brands import seen_by
+from serving.decisions import read_decisions
+from serving.keys import ApiKey, create_key
+from serving.pair import Served
+
+
+@pytest.fixture(scope="module")
+def campaigns(small_market: Path) -> list[dict[str, Any]]:
+    return open_marketplace(small_market).frame("campaigns").to_dict("records")
+
+
+@pytest.fixture(scope="module")
+def brand(campaigns: list[dict[str, Any]]) -> str:
+    """The brand with the most campaigns."""
+    named = [one["brand_id"] for one in campaigns]
+    return str(max(sorted(set(named)), key=named.count))
+
+
+@pytest.fixture(scope="module")
+def asker(prepared: Path, brand: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """The service, asked with a key that is bound to ``brand``."""
+    from serving.app.service import application
+
+    home = tmp_path_factory.mktemp("brands")
+    shutil.copytree(prepared / "var", home / "var")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLLABRANK_HOME", str(home))
+        _, key = create_key("one brand", brands=[brand])
+        _, reviewer = create_key("its reviewer", scope="reviewer", brands=[brand])
+        _, all_brands = create_key("all brands")
+        with TestClient(application(), headers={"X-API-Key": key}, raise_server_exceptions=False) as client:
+            client.all_brands = {"X-API-Key": all_brands}
+            client.reviewer = {"X-API-Key": reviewer}
+            yield client
+
+
+def plain(answer: Any) -> str:
+    return json.dumps({**answer.json(), "request_id": ""})
+
+
+def brief(campaign: dict[str, Any], **more: Any) -> dict[str, Any]:
+    said = {"market": campaign["market"], "category_id": campaign["category_id"], "commission_rate": 0.1, "price": 20.0}
+    return said | more
+
+
+def test_every_campaign_of_another_brand_is_one_that_does_not_exist(
+    asker: TestClient, campaigns: list[dict[str, Any]], brand: str
+) -> None:
+    some_creator = {"creator_ids": ["cr_none"]}
+    for campaign in campaigns:
+        name, mine = campaign["campaign_id"], campaign["brand_id"] == brand
+        for path, body, headers in (
+            ("/rank", {"top": 1, "explain": False}, {}),
+            ("/explain", some_creator, {}),
+            ("/explain", some_creator, asker.reviewer),
+        ):
+            answer = asker.post(path, json={"campaign_id": name, **body}, headers=headers)
+            assert answer.status_code == (200 if mine else 404), (campaign["brand_id"], answer.text)
+            if not mine:
+                nowhere = asker.post(path, json={"campaign_id": "ca_nowhere", **body}, headers=headers)
+                assert plain(answer).replace(name, "NAME") == plain(nowhere).replace("ca_nowhere", "NAME")
+    other = next(one for one in campaigns if one["brand_id"] != brand)
+    body = {"campaign_id": other["campaign_id"], "top": 1, "explain": False}
+    assert asker.post("/rank", json=body, headers=asker.all_brands).status_code == 200
+
+
+def test_a_brief_in_another_brands_name_is_refused_known_or_not(
+    asker: TestClient, campaigns: list[dict[str, Any]], brand: str
+) -> None:
+    other = next(one for one in campaigns if one["brand_id"] != brand)
+    said = []
+    for name in (other["brand_id"], "br_nowhere"):
+        for path, more in (("/rank", {}), ("/explain", {"creator_ids": ["x"]})):
+            answer = asker.post(path, json={"brief": brief(other, brand_id=name), **more})
+            assert answer.status_code == 403, answer.text
+            said.append(plain(answer).replace(name, "NAME"))
+    assert len(set(said)) == 1
+    mine = asker.post("/rank", json={"brief": brief(other, brand_id=brand), "top": 1})
+    assert mine.status_code == 200, mine.text
+
+
+def test_another_brands_product_is_an_unknown_product(
+    asker: TestClient, campaigns: list[dict[str, Any]], brand: str
+) -> None:
+    other = next(one for one in campaigns if one["brand_id"] != brand and len(one["product_ids"]))
+    product = str(other["product_ids"][0])
+    theirs = asker.post("/rank", json={"brief": brief(other, product_ids=[product])})
+    nowhere = asker.post("/rank", json={"brief": brief(other, product_ids=["pr_nowhere"])})
+    assert theirs.status_code == nowhere.status_code == 400
+    assert plain(theirs).replace(product, "NAME") == plain(nowhere).replace("pr_nowhere", "NAME")
+    mine = next(one for one in campaigns if one["brand_id"] == brand and len(one["product_ids"]))
+    own = asker.post("/rank", json={"brief": brief(mine, product_ids=[str(mine["product_ids"][0])]), "top": 1})
+    assert own.status_code == 200, own.text
+
+
+def test_no_signal_of_another_brand_reaches_a_vector_or_a_reason(
+    asker: TestClient, campaigns: list[dict[str, Any]], brand: str
+) -> None:
+    """A brief without a brand has the creator x brand signals of no history, whoever sold for whom."""
+    market = next(one for one in campaigns if one["brand_id"] != brand)
+    answer = asker.post("/rank", json={"brief": brief(market), "top": 1000, "explain": False})
+    assert answer.status_code == 200, answer.text
+    places = [list(SIGNALS).index(name) for name in names_of("creator_brand")]
+    request = answer.json()["request_id"]
+    lines = lambda: [line for line in read_decisions() if line["request_id"] == request]  # noqa: E731
+    for _ in range(100):
+        if lines():
+            break
+        time.sleep(0.05)
+    (line,) = lines()
+    vectors = np.array([[one["vector"][place] for place in places] for one in line["creators"]], dtype=float)
+    assert len(vectors) > 20
+    assert (np.isnan(vectors) | (vectors == vectors[0])).all()
+
+
+def test_feedback_on_another_brands_answer_is_on_one_that_does_not_exist(
+    asker: TestClient, campaigns: list[dict[str, Any]], brand: str
+) -> None:
+    def feedback(campaign: dict[str, Any]) -> Any:
+        body = {"campaign_id": campaign["campaign_id"], "top": 1, "explain": False}
+        answer = asker.post("/rank", json=body, headers=asker.all_brands).json()
+        event = {
+            "request_id": answer["request_id"],
+            "creator_id": answer["creators"][0]["creator_id"],
+            "event": "SHOWN",
+        }
+        return asker.post("/feedback", json=event), event
+
+    theirs, event = feedback(next(one for one in campaigns if one["brand_id"] != brand))
+    nowhere = asker.post("/feedback", json={**event, "request_id": "0" * 32})
+    assert theirs.status_code == nowhere.status_code == 404
+    assert plain(theirs).replace(event["request_id"], "ID") == plain(nowhere).replace("0" * 32, "ID")
+    mine, _ = feedback(next(one for one in campaigns if one["brand_id"] == brand))
+    assert mine.status_code == 200, mine.text
+
+
+@pytest.fixture(scope="module")
+def whole(prepared: Path) -> Served:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLLABRANK_HOME", str(prepared))
+        return Served(None, load_snapshot(prepared / "var" / "snapshot"))  # type: ignore[arg-type]
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_view_holds_the_own_and_nothing_else(data: st.DataObject, whole: Served) -> None:
+    brands = sorted({one.brand_id for one in whole.snapshot.campaigns.values()})
+    chosen = tuple(data.draw(st.lists(st.sampled_from([*brands, "br_nowhere"]), min_size=1, max_size=4, unique=True)))
+    key = ApiKey("1", "n", "s", "0" * 64, "2026-01-01T00:00:00+00:00", brands=chosen)
+    view = seen_by(whole, key).snapshot
+    for seen, everything in (
+        (view.campaigns, whole.snapshot.campaigns),
+        (view.catalogue.products, whole.snapshot.catalogue.products),
+    ):
+        mine = {name for name, one in everything.items() if one.brand_id in chosen}
+        assert set(seen) == mine
+        assert len(seen) == len(mine)
+        for name in everything:
+            assert (name in seen) == (name in mine)
+            assert seen.get(name) is (everything[name] if name in mine else None)
+    assert view.campaigns is not whole.snapshot.campaigns
+    assert len(whole.snapshot.campaigns) >= len(view.campaigns)
