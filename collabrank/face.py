@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from marketplace.sources import IngestReport
     from marketplace.sources.files import Proposal
     from marketplace.tables import Marketplace
+    from models.planning import Plan
     from training.data import TrainingData
     from training.evaluation import Evaluation
     from training.heads import Hyperparameters
@@ -42,6 +43,7 @@ __all__ = [
     "ingest",
     "lift",
     "open_marketplace",
+    "plan",
     "promote",
     "propose",
     "rank",
@@ -655,27 +657,105 @@ def rank(
     return rank_brief(open_marketplace(market), campaign=campaign, brief=brief, top=top, applicants=applicants)
 
 
-def card(market: str | Path | Marketplace, creator: str, *, as_of: str | date | None = None) -> ScoreCard:
+def plan(
+    market: str | Path | Marketplace,
+    *,
+    campaign: str | None = None,
+    brief: str | Path | Mapping[str, Any] | None = None,
+    budget: float | None = None,
+    samples: int | None = None,
+    invitations: int | None = None,
+    per_creator: int | None = None,
+    per_brand: int | None = None,
+    goal: Literal["profit", "sales", "content"] = "profit",
+    spend: Literal["expected", "worst"] = "expected",
+    terms: Sequence[tuple[float, float]] | None = None,
+    lift: float | None = None,
+) -> Plan:
+    """Whom to invite with this money, these samples and these invitations: the choice that is proven best.
+
+    Parameters
+    ----------
+    market, campaign, brief
+        As `rank` takes them.
+    budget : float, optional
+        USD for fees and samples; commission is paid out of sales. By default the brief's own.
+    samples, invitations : int, optional
+        That can be sent; any number by default.
+    per_creator, per_brand : int, optional
+        Invitations of 30 days that one creator may get from all brands, and that the brand may send.
+    goal : {"profit", "sales", "content"}
+        What the plan is to bring the most of.
+    spend : {"expected", "worst"}
+        Whether money and samples are counted as expected, or as if everybody accepted and delivered.
+    terms : sequence of (flat fee in USD, commission rate), optional
+        Other terms to try; by default a few about the brief's own.
+    lift : float, optional
+        The mean lift a partnership, USD, that is to be told from noise; by default the one that the plan expects.
+
+    Returns
+    -------
+    Plan
+        ``.to_frame()`` has whom to invite, ``.outlook`` what may come of it, ``.curve_frame()`` what other budgets
+        bring.
+
+    Raises
+    ------
+    BriefError, BundleError
+        As `rank` raises them; a limit below 0.
+
+    Examples
+    --------
+    >>> plan = cr.plan(market, campaign=last, budget=500, invitations=20)
+    >>> plan.proven, plan.outlook.spend.expected <= 500
+    (True, True)
+    >>> plan.curve_frame()["profit"].is_monotonic_increasing
+    True
+    """
+    from training.planning import plan_brief
+
+    return plan_brief(
+        open_marketplace(market),
+        campaign=campaign,
+        brief=brief,
+        budget=budget,
+        samples=samples,
+        invitations=invitations,
+        per_creator=per_creator,
+        per_brand=per_brand,
+        goal=goal,
+        spend=spend,
+        terms=terms,
+        lift=lift,
+    )
+
+
+def card(
+    market: str | Path | Marketplace, creator: str, *, as_of: str | date | None = None, history: bool = False
+) -> ScoreCard:
     """A creator's score card, as creator and brand both see it: the eight indices, intervals, peers, components.
 
     Parameters
     ----------
     market : path or Marketplace
     creator : str
-        The creator's id.
+        The creator's id or username.
     as_of : date, optional
         By default the day after the last order, invitation or brief.
+    history : bool
+        Also the events that count, those left out and why, and 26 weeks of the indices.
 
     Returns
     -------
     ScoreCard
-        A dict, as JSON has it; ``.to_frame()`` is the table. ``basis`` says what the champion of this home stands on
+        A dict, as JSON has it; ``.to_frame()`` is the table, ``.to_html()`` a page that prints. ``basis`` says what the
+        champion of this home stands on
         where it has no heads of its own; the indices need no model.
 
     Raises
     ------
     DateError, SignalError
-        The date is not in ISO form; the creator was not known by then.
+        The date is not in ISO form; nobody who was known by then is called so, or several are.
 
     Examples
     --------
@@ -683,10 +763,13 @@ def card(market: str | Path | Marketplace, creator: str, *, as_of: str | date | 
     >>> 0 <= shown["indices"]["cooperation"]["value"] <= 100
     True
     """
+    from features.indices import with_history
     from features.snapshot import score_card_of
     from models.bundle import champion_basis
 
-    return score_card_of(open_marketplace(market), creator, as_of).beside(champion_basis())
+    market = open_marketplace(market)
+    found = score_card_of(market, creator, as_of).beside(champion_basis())
+    return with_history(market, found) if history else found
 
 
 def score(

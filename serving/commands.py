@@ -76,17 +76,39 @@ def snapshot(directory: Folder, as_of: AsOf = None, _engine: EngineOption = None
 @app.command()
 def card(
     directory: Folder,
-    creator: Annotated[str, typer.Argument(help="The creator's id.", metavar="CREATOR")],
+    creator: Annotated[str, typer.Argument(help="The creator's id or username.", metavar="CREATOR")],
+    *,
     as_of: AsOf = None,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history", help="Also the events that count, those left out and why, and 26 weeks of the indices."
+        ),
+    ] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write the card, with its history, as a page that prints.", metavar="FILE"),
+    ] = None,
     _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a creator's score card: the eight indices with intervals, peers and components."""
+    from features.indices import with_history
     from features.snapshot import score_card_of
+    from marketplace.progress import say
+    from marketplace.state import write_whole
     from marketplace.tables import open_marketplace
     from models.bundle import champion_basis
 
-    print_result(score_card_of(open_marketplace(directory), creator, as_of).beside(champion_basis()), as_json)
+    market = open_marketplace(directory)
+    found = score_card_of(market, creator, as_of).beside(champion_basis())
+    if history or page is not None:
+        found = with_history(market, found)
+    if page is not None:
+        write_whole(page, found.to_html().encode())
+        say(f"the card of {found.headline}: {page}")
+    if page is None or as_json:
+        print_result(found, as_json)
 
 
 @app.command()

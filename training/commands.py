@@ -1,4 +1,4 @@
-"""The commands of training: train, tune, compare, evaluate, lift, off-policy, promote, rollback, score, rank, ui."""
+"""The commands of training: train, tune, compare, evaluate, lift, off-policy, promote, rollback, score, rank, plan…"""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = [
     "evaluate",
     "lift",
     "off_policy",
+    "plan",
     "promote",
     "rank",
     "rollback",
@@ -299,6 +300,82 @@ def rank(
 
     found = rank_brief(directory, campaign=campaign, brief=brief, top=top, applicants=applicants)
     print_result(found, as_json)
+
+
+@app.command()
+def plan(
+    directory: Folder,
+    *,
+    campaign: Annotated[str | None, typer.Option(help="A campaign of the marketplace, as of its brief.")] = None,
+    brief: Annotated[
+        Path | None, typer.Option(help="A JSON file with an inline brief, as POST /rank takes it.")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            help="USD for fees and samples; commission is paid out of sales. Default: the brief's own budget.", min=0
+        ),
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="Samples that can be sent. Default: any number.", min=0)] = None,
+    invitations: Annotated[
+        int | None, typer.Option(help="Invitations that can be sent. Default: any number.", min=0)
+    ] = None,
+    per_creator: Annotated[
+        int | None,
+        typer.Option(help="Invitations that one creator may get in 30 days, from all brands together.", min=0),
+    ] = None,
+    per_brand: Annotated[
+        int | None, typer.Option(help="Invitations that the brand may send in 30 days, for all its briefs.", min=0)
+    ] = None,
+    goal: Annotated[
+        Literal["profit", "sales", "content"], typer.Option(help="What the plan is to bring the most of.")
+    ] = "profit",
+    spend: Annotated[
+        Literal["expected", "worst"],
+        typer.Option(help="Count money and samples as expected, or as if everybody accepted and delivered."),
+    ] = "expected",
+    terms: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Other terms to try: a flat fee in USD and a commission rate. Repeatable. Default: a few about the "
+            "brief's own.",
+            metavar="FEE:RATE",
+        ),
+    ] = None,
+    lift: Annotated[
+        float | None,
+        typer.Option(
+            help="Say how many partnerships it takes to tell so large a mean lift (USD a partnership) from noise. "
+            "Default: the one that the plan expects.",
+        ),
+    ] = None,
+    _engine: EngineOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose whom to invite with this money, these samples and these invitations, and say what that may come to.
+
+    The choice is proven best for what is expected; beside it stand the 10 % case, a curve over budgets, other terms,
+    and how many partnerships would tell the lift from noise.
+    """
+    from training.planning import plan_brief, read_terms
+
+    print_result(
+        plan_brief(
+            directory,
+            campaign=campaign,
+            brief=brief,
+            budget=budget,
+            samples=samples,
+            invitations=invitations,
+            per_creator=per_creator,
+            per_brand=per_brand,
+            goal=goal,
+            spend=spend,
+            terms=None if terms is None else [read_terms(one) for one in terms],
+            lift=lift,
+        ),
+        as_json,
+    )
 
 
 @app.command()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,13 +29,18 @@ from models.ranking import RankedCreator, rank
 from training.applicants import read_applicants
 from training.shards import SCORES, open_shards, shards_of
 
+if TYPE_CHECKING:
+    from features.snapshot import Snapshot
+
 __all__ = [
     "ENDINGS",
     "SCORES",
     "Ranking",
     "Scores",
+    "briefed",
     "rank_brief",
     "ranking_text",
+    "require_one",
     "score_campaigns",
     "score_marketplace",
 ]
@@ -306,27 +311,11 @@ def rank_brief(
     BundleError
         There is no champion that reads today's signals.
     """
-    from features.snapshot import build_snapshot
-
-    if (campaign is None) == (brief is None):
-        raise BriefError(
-            "one of a campaign and a brief",
-            received="neither" if campaign is None else "both",
-            look="`collabrank rank --help`",
-        )
+    require_one(campaign, brief)
     bundle = load_champion()
     market = open_marketplace(market)
     asking = None if applicants is None else read_applicants(applicants, market)
-    if brief is not None:
-        body = _inner(brief, "the brief") if isinstance(brief, Mapping) else _read_body(Path(brief))
-        snapshot = build_snapshot(market, body.get("briefed_at"))
-        asked = snapshot.complete(body)
-        for doubt in doubts_of(body, asked, snapshot.known):
-            meant = f" (did you mean {' or '.join(doubt.closest)}?)" if doubt.closest else ""
-            say(f"{doubt.field}: {doubt.message}{meant}")
-    else:
-        asked = read_briefs(market, told_campaigns(market, [str(campaign)]))[str(campaign)]
-        snapshot = build_snapshot(market, asked.briefed_at)
+    asked, snapshot = briefed(market, campaign=campaign, brief=brief)
     filters: dict[str, Any] = {}
     if asking is not None:
         asked, filters = replace(asked, has_free_sample=True), {"include_only_creator_ids": asking}
@@ -352,6 +341,48 @@ def rank_brief(
         basis="" if bundle.basis is None else bundle.basis.text,
         applicants=asking is not None,
     )
+
+
+def require_one(campaign: str | None, brief: object) -> None:
+    """A campaign or a brief, and not both.
+
+    Raises
+    ------
+    BriefError
+        Neither or both.
+    """
+    if (campaign is None) == (brief is None):
+        raise BriefError(
+            "one of a campaign and a brief",
+            received="neither" if campaign is None else "both",
+            look="`collabrank rank --help`",
+        )
+
+
+def briefed(
+    market: Marketplace, *, campaign: str | None, brief: str | Path | Mapping[str, Any] | None
+) -> tuple[Brief, Snapshot]:
+    """The brief of ``campaign``, or ``brief`` completed, and the snapshot that it is answered from.
+
+    As of the campaign's brief, or of the newest day.
+
+    Raises
+    ------
+    BriefError
+        An unknown campaign, or a brief that cannot be completed.
+    """
+    from features.snapshot import build_snapshot
+
+    if brief is not None:
+        body = _inner(brief, "the brief") if isinstance(brief, Mapping) else _read_body(Path(brief))
+        snapshot = build_snapshot(market, body.get("briefed_at"))
+        asked = snapshot.complete(body)
+        for doubt in doubts_of(body, asked, snapshot.known):
+            meant = f" (did you mean {' or '.join(doubt.closest)}?)" if doubt.closest else ""
+            say(f"{doubt.field}: {doubt.message}{meant}")
+        return asked, snapshot
+    asked = read_briefs(market, told_campaigns(market, [str(campaign)]))[str(campaign)]
+    return asked, build_snapshot(market, asked.briefed_at)
 
 
 @text_of.register

@@ -282,7 +282,9 @@ def _fill(
     else:
         parts = category_parts(frozen, gathered, keys, columns, ends=True)
     frame.component_value[at], frame.component_percentile[at] = parts.value, parts.percentile
-    frame.component_n[at] = parts.evidence
+    frame.component_n[at], frame.component_strength[at] = parts.evidence, parts.strength
+    frame.component_own[at], frame.component_expected[at] = parts.own, parts.expected
+    frame.component_more[at] = parts.more
     for group, members in grouped(frozen, keys).items():
         frame.peers[at[members]] = " x ".join(group) if group else "all creators"
     for k, name in enumerate(frame.names):

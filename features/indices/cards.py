@@ -17,6 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.indices.declare import CATEGORY_INDEX, HEALTH_CAP, INDEX_NAMES, INDICES, Component
+from features.indices.formula import amount_words
+from features.indices.more import CATEGORY_MORE, MORE
+from features.indices.page import card_fragment, card_page
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.display import Shown, text_of
 from marketplace.errors import SignalError
@@ -24,6 +27,9 @@ from marketplace.text import printable
 
 __all__ = ["PARTS", "IndexFrame", "ScoreCard", "card_from", "card_text", "score_card", "shown_value"]
 
+
+_NESTED = ("category_gmv_30d", "category_gmv_per_1000_views")
+"""Components of one category that are shrunk to what the creator does in all of them, and that to the peers."""
 
 PARTS = ("value", "low", "high", "confidence", "peer_average", "peer_rank", "peer_count", "change_28d")
 """What is told of each index of a row."""
@@ -50,6 +56,12 @@ class IndexFrame(Shown):
     component_value, component_percentile, component_n : float64 (n, c)
         The shrunk value as shrunk (see `shown_value`), ``P``, and the effective amount of evidence.
         NaN value: missing, ``P`` 50.
+    component_own, component_expected : float64 (n, c)
+        As shrunk: what the creator's own evidence says alone (NaN without any), and what is expected without any.
+    component_strength : float64 (n, c)
+        How much evidence that expectation is worth.
+    component_more : float64 (n, c)
+        ``P`` with one more good event (`features.indices.more`); NaN where no single event moves it.
     peers : object (n,)
         Words for the peer group.
     capped, saturated : bool (n,)
@@ -72,6 +84,10 @@ class IndexFrame(Shown):
     component_value: Floats
     component_percentile: Floats
     component_n: Floats
+    component_own: Floats
+    component_expected: Floats
+    component_strength: Floats
+    component_more: Floats
     peers: npt.NDArray[np.object_]
     capped: Flags
     saturated: Flags
@@ -93,6 +109,8 @@ class IndexFrame(Shown):
             confidence=np.zeros((n, k)), peer_average=np.full((n, k), np.nan), peer_rank=np.ones((n, k)),
             peer_count=np.ones((n, k)), change_28d=np.full((n, k), np.nan), component_value=np.full((n, c), np.nan),
             component_percentile=np.full((n, c), 50.0), component_n=np.zeros((n, c)),
+            component_own=np.full((n, c), np.nan), component_expected=np.full((n, c), np.nan),
+            component_strength=np.zeros((n, c)), component_more=np.full((n, c), np.nan),
             peers=np.full(n, "", dtype=object), capped=np.zeros(n, dtype=bool), saturated=np.zeros(n, dtype=bool),
         )  # fmt: skip
 
@@ -175,6 +193,13 @@ class ScoreCard(dict[str, Any], Shown):
                 found.append((name, "", index))
         return found
 
+    def to_html(self) -> str:
+        """The card as a page of its own: printable, without scripts, and with nothing fetched from anywhere."""
+        return card_page(self, self.headline, self.rows())
+
+    def _repr_html_(self) -> str:
+        return card_fragment(self.headline, self.rows()) + super()._repr_html_()
+
     def to_frame(self) -> pd.DataFrame:
         """One row an index (and a category): value, interval, confidence, peers and change; no components."""
         fields = (*PARTS, "peers")
@@ -185,24 +210,26 @@ class ScoreCard(dict[str, Any], Shown):
 
 @text_of.register
 def card_text(card: ScoreCard) -> str:
-    """Every index on a line with its interval, confidence and peers, its components below."""
+    """Every index on a line with its interval, confidence and peers, its components below.
+
+    What peers lead one to expect is told as theirs, not as the creator's.
+    """
     lines = [card.headline]
     for name, category, index in card.rows():
-        lines += _index_lines(f"{name}[{category}]" if category else name, index, components=not category)
+        lines += _index_lines(f"{name}[{category}]" if category else name, index)
     if card.get("basis"):
         lines += ["", f"The indices need no model; rankings beside this card are {card['basis']}"]
     return "\n".join(lines)
 
 
-def _index_lines(name: str, index: Mapping[str, Any], *, components: bool) -> list[str]:
+def _index_lines(name: str, index: Mapping[str, Any]) -> list[str]:
     lines = [
         "",
         f"{name:<32} {index['value']:5.1f}  ({index['low']:.1f} to {index['high']:.1f}, "
         f"confidence {index['confidence']:.0f}; rank {index['peer_rank']} of {index['peer_count']}, {index['peers']})",
     ]
-    for part in index["components"] if components else ():
-        value = "unknown" if part["value"] is None else f"{part['value']:.3g} {part['unit']}"
-        lines.append(f"    {part['weight']:.2f} x {part['percentile']:5.1f}  {part['text']}: {value}")
+    for part in index["components"]:
+        lines.append(f"    {part['weight']:.2f} x {part['percentile']:5.1f}  {part['text']}: {amount_words(part)}")
     if "note" in index:
         lines.append(f"    {index['note']}")
     return lines
@@ -219,7 +246,12 @@ def shown_value(component: Component, value: Any) -> Any:
 
 def card_from(frame: IndexFrame, row: int) -> dict[str, dict[str, Any]]:
     """Row ``row`` of ``frame`` as ``{index: {value, low, high, confidence, peer_average, peer_rank, peer_count,
-    change_28d, says, peers, components: [...]}}``; each component ``{name, value, unit, percentile, weight, n, text}``.
+    change_28d, says, peers, components: [...]}}``; each component ``{name, value, own, expected, unit, percentile,
+    weight, n, expected_from, expected_n, scale, less_is_better, more, text}``.
+
+    ``own`` is what the creator's own ``n`` events (or exposure) say, ``expected`` what peers lead one to expect, worth
+    ``expected_n``, and ``value`` both together: None where nothing of the creator's own is known. ``more``: the points
+    of the index that one more good event would add, everything else as it is.
 
     Plain numbers, strings and None (unknown) only: JSON takes it as it is.
     """
@@ -251,13 +283,24 @@ def card_from(frame: IndexFrame, row: int) -> dict[str, dict[str, Any]]:
 
 def _component(frame: IndexFrame, row: int, column: int) -> dict[str, Any]:
     component = frame.components[column]
+    own = frame.component_own[row, column]
+    more = MORE.get(component.name, CATEGORY_MORE if frame.categories is not None else None)
+    gain = component.weight * (frame.component_more[row, column] - frame.component_percentile[row, column])
     return {
         "name": component.name,
-        "value": _number(shown_value(component, frame.component_value[row, column])),
+        # What peers lead one to expect is no fact about a creator of whom nothing is known.
+        "value": None if np.isnan(own) else _number(shown_value(component, frame.component_value[row, column])),
+        "own": _number(shown_value(component, own)),
+        "expected": _number(shown_value(component, frame.component_expected[row, column])),
         "unit": component.unit,
         "percentile": _number(frame.component_percentile[row, column]),
         "weight": component.weight,
         "n": _number(frame.component_n[row, column]),
+        "expected_from": "other categories and peers" if component.name in _NESTED else "peers",
+        "expected_n": _number(frame.component_strength[row, column]),
+        "scale": component.shown,
+        "less_is_better": component.less_is_better,
+        "more": None if more is None or np.isnan(gain) else {"text": more.text, "points": _number(gain)},
         "text": component.text,
     }
 

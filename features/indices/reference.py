@@ -38,6 +38,7 @@ from features.indices.declare import (
 from features.indices.evidence import CategoryEvidence, Evidence, Gathered
 from features.indices.gather import category_ids, gather_days
 from features.indices.money import LIFT_SE_ONE
+from features.indices.more import in_category, with_more
 from features.indices.shrinkage import Prior, estimate_prior, index_interval, interval, mid_rank, shrink, weighted_index
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.tables import Marketplace
@@ -106,7 +107,10 @@ def peer_keys(gathered: Gathered) -> list[tuple[tuple[str, ...], ...]]:
 
 @dataclass(frozen=True)
 class Shrunk:
-    """A component of some creators against one peer group: shrunk value, ``P``, evidence, and the prior behind them."""
+    """A component of some creators against one peer group: shrunk value, ``P``, evidence, and the prior behind them.
+
+    ``own`` is what the creator's evidence says alone, NaN without any; ``expected`` what is expected without any.
+    """
 
     value: Floats
     percentile: Floats
@@ -114,6 +118,8 @@ class Shrunk:
     strength: Floats
     kind: str
     dispersion: Floats
+    own: Floats
+    expected: Floats
 
 
 @dataclass
@@ -191,6 +197,8 @@ class Reference:
             strength=np.full(size, prior.strength),
             kind=component.kind,
             dispersion=np.full(size, prior.dispersion),
+            own=_ratio(evidence.total, evidence.evidence),
+            expected=np.full(size, prior.mean),
         )
 
     def sorted_values(self, name: str, group: tuple[str, ...], category: int | None = None) -> Floats:
@@ -207,6 +215,9 @@ class Reference:
                 self._sorted[(component.name, group, category)] = np.sort(values[~np.isnan(values)])
         weights = (evidence.exposure, evidence.views[:, category] / 1_000.0, evidence.orders_all)
         size = evidence.exposure.size
+        gmv = evidence.gmv[:, category]
+        alone = (_ratio(gmv, weights[0]), _ratio(gmv, weights[1]), _ratio(gmv, evidence.gmv_all))
+        without = _expected_category(priors, evidence)
         return [
             Shrunk(
                 value=value,
@@ -215,8 +226,12 @@ class Reference:
                 strength=np.full(size, prior.strength),
                 kind=component.kind,
                 dispersion=np.full(size, prior.dispersion),
+                own=mine,
+                expected=told,
             )
-            for component, value, weight, prior in zip(_CATEGORY_COMPONENTS, own, weights, priors, strict=True)
+            for component, value, weight, prior, mine, told in zip(
+                _CATEGORY_COMPONENTS, own, weights, priors, alone, without, strict=True
+            )
         ]
 
     def _category_priors(self, group: tuple[str, ...], category: int) -> tuple[Prior, Prior, Prior]:
@@ -254,6 +269,11 @@ def _shrunk(component: Component, prior: Prior, evidence: Evidence) -> Floats:
     return value if component.ceiling is None else np.minimum(value, component.ceiling)
 
 
+def _ratio(total: Floats, evidence: Floats) -> Floats:
+    found: Floats = np.divide(total, evidence, out=np.full(total.shape, np.nan), where=evidence > 0)
+    return found
+
+
 def _share(sums: CategoryEvidence, category: int) -> Evidence:
     """The category's share of net sales, worth as many trials as the creator had orders."""
     gmv = sums.gmv[:, category]
@@ -265,12 +285,19 @@ def _share(sums: CategoryEvidence, category: int) -> Evidence:
 def _shrunk_category(priors: tuple[Prior, Prior, Prior], sums: CategoryEvidence, category: int) -> tuple[Floats, ...]:
     """Creator x category shrunk to the creator, shrunk to the peers: sales per 30 days, per 1,000 views, and share."""
     level, per_view, shares = priors
-    rate = shrink(level.mean, level.strength, sums.gmv_all, sums.exposure)
-    sales = shrink(rate * shares.mean, level.strength, sums.gmv[:, category], sums.exposure)
-    drawn = shrink(per_view.mean, per_view.strength, sums.gmv_all, sums.views_all / 1_000.0)
+    usual, drawn, _ = _expected_category(priors, sums)
+    sales = shrink(usual, level.strength, sums.gmv[:, category], sums.exposure)
     selling = shrink(drawn, per_view.strength, sums.gmv[:, category], sums.views[:, category] / 1_000.0)
     part = _share(sums, category)
     return sales, selling, shrink(shares.mean, shares.strength, part.total, part.evidence)
+
+
+def _expected_category(priors: tuple[Prior, Prior, Prior], sums: CategoryEvidence) -> tuple[Floats, Floats, Floats]:
+    """What the creator's sales in all categories, shrunk to the peers, lead one to expect of one category."""
+    level, per_view, shares = priors
+    rate = shrink(level.mean, level.strength, sums.gmv_all, sums.exposure)
+    drawn = shrink(per_view.mean, per_view.strength, sums.gmv_all, sums.views_all / 1_000.0)
+    return rate * shares.mean, drawn, np.full(rate.shape, shares.mean)
 
 
 def reference(market: Marketplace, day: int) -> Reference:
@@ -319,11 +346,15 @@ class Parts:
     evidence: Floats
     strength: Floats
     quality: Floats
+    own: Floats
+    expected: Floats
+    more: Floats
 
     @classmethod
     def empty(cls, components: tuple[Component, ...], rows: int) -> Parts:
         blank = [np.zeros((rows, len(components))) for _ in range(7)]
-        return cls(components, *blank)
+        unknown = [np.full((rows, len(components)), np.nan) for _ in range(3)]
+        return cls(components, *blank, *unknown)
 
     def put(self, rows: Ints, column: int, shrunk: Shrunk, ends: tuple[Floats, Floats] | None) -> None:
         """Write one component of some rows."""
@@ -331,6 +362,7 @@ class Parts:
         self.percentile[rows, column] = shrunk.percentile
         self.evidence[rows, column] = shrunk.evidence
         self.strength[rows, column] = shrunk.strength
+        self.own[rows, column], self.expected[rows, column] = shrunk.own, shrunk.expected
         if ends is not None:
             self.low[rows, column], self.high[rows, column] = ends
 
@@ -354,8 +386,12 @@ def creator_parts(
     for group, members in grouped(frozen, keys).items():
         rows = np.asarray(members, dtype=np.int64)
         for column, component in enumerate(CREATOR_COMPONENTS):
-            shrunk = frozen.shrunk(component, group, gathered.evidence[component.name].take(rows))
+            evidence = gathered.evidence[component.name].take(rows)
+            shrunk = frozen.shrunk(component, group, evidence)
             parts.put(rows, column, shrunk, _ends(frozen, component, shrunk, group) if ends else None)
+            better = with_more(component.name, component.kind, evidence) if ends else None
+            if better is not None:
+                parts.more[rows, column] = frozen.shrunk(component, group, better).percentile
     _set_quality(parts, gathered)
     return parts
 
@@ -382,6 +418,10 @@ def category_parts(
             for column, (component, shrunk) in enumerate(zip(CATEGORY_COMPONENTS, results, strict=True)):
                 bounds = _ends(frozen, component, shrunk, group, int(category)) if ends else None
                 parts.put(rows, column, shrunk, bounds)
+            if ends:
+                better = in_category(gathered.category.take(rows), int(category))
+                for column, shrunk in enumerate(frozen.shrunk_category(group, int(category), better)):
+                    parts.more[rows, column] = shrunk.percentile
     _set_quality(parts, gathered)
     return parts
 

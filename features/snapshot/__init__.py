@@ -5,6 +5,7 @@ from __future__ import annotations
 from features.snapshot.build import build_snapshot, score_card_of
 from features.snapshot.columns import BriefColumns
 from features.snapshot.disk import save_snapshot
+from features.snapshot.find import creator_called
 from features.snapshot.model import Snapshot
 from features.snapshot.parts import SnapshotParts, load_snapshot
 from features.snapshot.take import take_snapshot
@@ -16,6 +17,7 @@ __all__ = [
     "SnapshotParts",
     "TextColumn",
     "build_snapshot",
+    "creator_called",
     "load_snapshot",
     "save_snapshot",
     "score_card_of",

@@ -17,9 +17,16 @@ import pyarrow as pa
 from features.briefs import Brief, Catalogue, read_briefs, read_catalogue
 from features.conversion import conversion_of
 from features.facts import FACTS, Windows, fact_table, is_known
-from features.indices import ScoreCard, build_card, build_category_influence, build_indices, gather_everyone
+from features.indices import (
+    ScoreCard,
+    build_card,
+    build_category_influence,
+    build_indices,
+    gather_everyone,
+)
 from features.signals import PRODUCT_SUMS, build_entity, names_of
 from features.snapshot.disk import of_parts, parts_of
+from features.snapshot.find import creator_called
 from features.snapshot.model import Snapshot, SnapshotArrays
 from features.snapshot.sparse import Sparse
 from features.snapshot.text import TextColumn
@@ -70,9 +77,21 @@ def build_part(day: Day, home: str) -> Snapshot:
     return _unpacked(kept)
 
 
-def score_card_of(market: Marketplace, creator_id: str, as_of: Any = None) -> ScoreCard:
-    """`features.indices.build_card`, read off the snapshot of that day where the cache has it: the same card."""
+def score_card_of(market: Marketplace, creator: str, as_of: Any = None) -> ScoreCard:
+    """`features.indices.build_card`, read off the snapshot of that day where the cache has it: the same card.
+
+    Parameters
+    ----------
+    creator : str
+        An id or a username (`features.snapshot.creator_called`).
+
+    Raises
+    ------
+    SignalError
+        Nobody who was known by then is called so, or several are.
+    """
     day = Day.of(market, as_of)
+    creator_id = creator_called(day.creators, creator)
     home = day.creators.loc[day.creators["creator_id"] == creator_id, "market"]
     asked: list[list[object]] = [[day.number], *([day.number, str(one)] for one in home)]
     for parameters in asked:

@@ -20,7 +20,8 @@ __all__ = ["FRAME", "damaged", "require_sound"]
 
 FRAME = (
     "days", "value", "low", "high", "confidence", "peer_average", "peer_rank", "peer_count", "change_28d",
-    "component_value", "component_percentile", "component_n", "capped", "saturated",
+    "component_value", "component_percentile", "component_n", "component_own", "component_expected",
+    "component_strength", "component_more", "capped", "saturated",
 )  # fmt: skip
 """The arrays of an `IndexFrame`, one row a row of it."""
 

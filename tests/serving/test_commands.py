@@ -15,6 +15,7 @@ from marketplace.errors import ContractError, SignalError
 from marketplace.signature import read_signer
 from marketplace.simulator import simulate
 from marketplace.state import state_folder
+from marketplace.tables import open_marketplace
 from models.bundle.basis import Basis
 from models.bundle.champion import champion_basis
 from models.bundle.disk import save_bundle
@@ -82,3 +83,16 @@ def test_a_card_of_nobody_is_refused(home, wee_folder):
 def test_a_folder_that_is_no_marketplace_is_refused(home, tmp_path):
     with pytest.raises(ContractError):
         run("snapshot", tmp_path)
+
+
+@pytest.mark.slow
+def test_a_card_opens_by_username_and_is_written_as_a_page(home, wee_folder, tmp_path):
+    creators = open_marketplace(wee_folder).frame("creators")
+    creator, username = creators.loc[0, ["creator_id", "username"]]
+    file = tmp_path / "card.html"
+    full = json.loads(run("card", wee_folder, username.upper(), "--html", file, "--json"))
+    assert full["creator_id"] == creator
+    assert {"events", "left_out", "history"} <= set(full)
+    page = file.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert username in page

@@ -186,7 +186,7 @@ def test_a_damaged_part_is_refused_and_the_others_are_not(folder, tmp_path, whol
 @pytest.mark.parametrize(
     ("told", "part", "says"),
     [
-        ({"format": 2}, None, "format 2, not 4"),
+        ({"format": 2}, None, "format 2, not 5"),
         ({"signals": ["one"]}, None, "another version"),
         ({"parts": {"ID": {}}}, None, "KeyError"),
         ({"parts": {}}, None, "no creators"),
