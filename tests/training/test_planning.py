@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from models.bundle.signature import read_signer
 from typer.testing import CliRunner
 
 from collabrank.cli import app
 from features.briefs import read_briefs
 from features.snapshot import build_snapshot
 from marketplace.errors import BriefError, BundleError
+from marketplace.signature import read_signer
 from marketplace.simulator import simulate
 from marketplace.state import state_folder
 from marketplace.tables import open_marketplace
