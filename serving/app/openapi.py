@@ -178,7 +178,6 @@ def openapi_page() -> dict[str, Any]:
         "info": {
             "title": "collabrank",
             "version": release,
-            "summary": "Which creators to invite for a brief, what each would bring, and why.",
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

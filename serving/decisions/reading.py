@@ -56,14 +56,22 @@ def read_decisions(folder: Path | None = None, *, vectors: bool = True) -> Itera
     those of the store are not read, and are None.
     """
     where = state_folder("decisions") if folder is None else folder
+
+    def when(line: Line) -> str:
+        return str(line["logged_at"])
+
+    # Read before the store, so that what is moved there meanwhile is in one of the two, or in both.
     under_way = {_key(line): line for line in _ahead(where / "ahead")}
+    told = set()
     with opened_log(folder) as store:
         for line in heapq.merge(
-            store.requests(vectors=vectors), store.events(), key=lambda line: str(line["logged_at"])
+            store.requests(vectors=vectors), store.events(), sorted(under_way.values(), key=when), key=when
         ):
-            under_way.pop(_key(line), None)
+            if (key := _key(line)) in under_way:
+                if key in told:
+                    continue
+                told.add(key)
             yield line
-    yield from sorted(under_way.values(), key=lambda line: str(line["logged_at"]))
 
 
 def logged_request(request_id: str, folder: Path | None = None) -> Line | None:

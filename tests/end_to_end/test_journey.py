@@ -77,6 +77,7 @@ def test_a_creator_sees_the_same_card_as_the_brand(journey, small_market: Path) 
     assert len(card["indices"]) >= 7
 
 
+@pytest.mark.slow
 def test_a_second_training_gives_the_same_figures(
     journey, small_market: Path, tmp_path: Path, shell_at: Callable
 ) -> None:

@@ -43,6 +43,7 @@ def started(home: Path, port: int) -> subprocess.Popen[bytes]:
     pytest.fail("it did not become ready")
 
 
+@pytest.mark.slow
 def test_a_kill_loses_nothing_that_was_acknowledged(prepared: Path, home: Path, campaign: dict[str, Any]) -> None:
     shutil.copytree(prepared / "var", home / "var", dirs_exist_ok=True)
     _, key = create_key("load")
