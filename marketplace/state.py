@@ -18,7 +18,7 @@ from pathlib import Path
 
 from marketplace.errors import CollabrankError, FileError, HomeError
 
-__all__ = ["alone", "ending_of", "replace_folder", "state_folder", "swap_folder", "write_whole"]
+__all__ = ["alone", "ending_of", "replace_folder", "stamp_of", "state_folder", "swap_folder", "write_whole"]
 
 _HERE, _BOTH = -100, 2
 """AT_FDCWD and RENAME_EXCHANGE of Linux."""
@@ -152,3 +152,12 @@ def _exchange(one: Path, other: Path) -> bool:
         return False
     found: int = rename(_HERE, os.fsencode(one.absolute()), _HERE, os.fsencode(other.absolute()), _BOTH)
     return found == 0
+
+
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """What tells that ``path`` was written anew: when it was changed, its inode and its size; None where it is not."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size

@@ -14,7 +14,6 @@ from __future__ import annotations
 import gc
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from marketplace.errors import BundleError, CollabrankError, SnapshotError
-from marketplace.state import state_folder
+from marketplace.state import stamp_of, state_folder
 from models.bundle import load_champion
 from serving.pair import Served, check_fit, load_served, read_snapshot
 from serving.trial import TrialError, passed_before, try_out
@@ -216,7 +215,7 @@ class Store:
 
     def _on_disk(self) -> _Seen:
         return tuple(
-            _stat(path)
+            stamp_of(path)
             for folder, names in (
                 (self._bundle, ("bundle.json", "signature")),
                 (self._snapshot, ("snapshot.json",)),
@@ -230,14 +229,6 @@ class Store:
                 self.look()
             except Exception:
                 _log.exception("the watcher could not look at the disk")
-
-
-def _stat(path: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
 def _settle_memory() -> None:

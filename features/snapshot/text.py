@@ -7,6 +7,7 @@ shared memory as they are. What is taken of it is NumPy's text again: ``column[r
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
@@ -222,15 +223,15 @@ class Rows(Mapping[str, int]):
         return len(self._column)
 
 
-class Objects:
+class Objects(ABC):
     """n objects that are picked when they are asked for: taken of it are arrays of objects, as of an array of them."""
 
     def __init__(self, texts: Any, count: int) -> None:
         self._texts, self.size = texts, count
 
+    @abstractmethod
     def places(self, rows: Ints) -> Ints:
         """Which of the texts those rows have."""
-        raise NotImplementedError
 
     def __len__(self) -> int:
         return self.size

@@ -7,12 +7,12 @@ champion's snapshot. One that cannot be used is refused with its reason; the cha
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from marketplace.errors import BundleError, CollabrankError
+from marketplace.state import stamp_of
 from models.bundle import Bundle, challenger_folder, load_champion
 from serving.decisions import keep_bundle
 from serving.store import Served, check_fit
@@ -96,7 +96,7 @@ class Challenger:
 
     def look(self) -> bool:
         """Look at the disk once; True where something has changed."""
-        seen = tuple(_stat(self._folder / name) for name in ("", "bundle.json", "signature"))
+        seen = tuple(stamp_of(self._folder / name) for name in ("", "bundle.json", "signature"))
         if seen == self._seen:
             return False
         first, self._seen = self._seen is None, seen
@@ -132,11 +132,3 @@ class Challenger:
                 self.look()
             except Exception:
                 _log.exception("the watcher could not look at the challenger")
-
-
-def _stat(path: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size
