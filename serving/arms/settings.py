@@ -40,7 +40,7 @@ from types import MappingProxyType
 from typing import Any
 
 from marketplace.errors import CollabrankError, HomeError
-from marketplace.state import state_folder
+from marketplace.state import stamp_of, state_folder
 from serving.exploration import FLOOR, LARGEST_SHARE
 
 __all__ = ["OTHERS", "SHARE", "Settings", "SettingsFile", "read_settings", "settings_path"]
@@ -230,11 +230,7 @@ class SettingsFile:
         return self._settings
 
     def _look(self) -> None:
-        try:
-            stat = os.stat(self._path)
-            seen: object = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
-        except OSError:
-            seen = None
+        seen = stamp_of(self._path)
         if seen == self._seen:
             return
         self._seen = seen
