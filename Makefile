@@ -51,7 +51,7 @@ lint: install
 # After it: make install, then make docs (the list of licences follows the lock).
 lock:
 	$(COMPILE) --upgrade --extra dev --no-emit-package collabrank pyproject.toml -o requirements.lock
-	$(COMPILE) --extra postgres --no-emit-package collabrank --constraint requirements.lock pyproject.toml -o runtime.lock
+	$(COMPILE) --extra console --extra postgres --no-emit-package collabrank --constraint requirements.lock pyproject.toml -o runtime.lock
 	printf 'uv\nsetuptools>=77\n' | $(COMPILE) --upgrade --constraint requirements.lock - -o bootstrap.lock
 	printf 'pip-audit\n' | $(COMPILE) --upgrade - -o audit.lock
 

@@ -13,7 +13,10 @@ from typing import Any
 from tests.supply.licences import licence_of
 from tests.supply.packages import ROOT, canonical, read_lock
 
-__all__ = ["bill_of_materials", "write_bill"]
+__all__ = ["SERVED", "bill_of_materials", "write_bill"]
+
+SERVED = ("console", "postgres")
+"""The extras that an image has: those that `make lock` gives runtime.lock."""
 
 
 def bill_of_materials() -> dict[str, Any]:
@@ -22,7 +25,8 @@ def bill_of_materials() -> dict[str, Any]:
     locked = {name: one for name, one in sorted(read_lock("runtime.lock").items()) if one.here}
     own = f"pkg:pypi/{project['name']}@{project['version']}"
     address = {name: f"pkg:pypi/{name}@{one.version}" for name, one in locked.items()}
-    direct = sorted({canonical(_name(one)) for one in project["dependencies"]} & set(locked))
+    asked = [*project["dependencies"], *(one for extra in SERVED for one in project["optional-dependencies"][extra])]
+    direct = sorted({canonical(_name(one)) for one in asked} & set(locked))
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

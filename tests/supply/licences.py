@@ -32,7 +32,7 @@ ALLOWED = frozenset(
 )
 """Licences that let a program under Apache-2.0 use a library as it is."""
 
-LOOKED_UP = {"huey": "MIT", "skops": "MIT"}
+LOOKED_UP = {"axe-playwright-python": "MIT", "huey": "MIT", "skops": "MIT"}
 """Of packages that declare nothing that can be read: what their licence file says."""
 
 PAGE = ROOT / "docs" / "licences.md"
@@ -70,7 +70,7 @@ def licences_page() -> str:
             "<!-- Written by `make docs` from the locks and the installed packages. -->",
             "",
             "collabrank is under Apache-2.0. What it is installed with, and the licence that each package declares:",
-            "those marked *development* are for tests, notebooks and lint, and are not in an image (runtime.lock). The",
+            "those marked *development* are for tests, notebooks, pages and lint, and are not in an image (runtime.lock). The",
             "tests refuse a licence that is not one of:",
             f"{', '.join(sorted(ALLOWED))}.",
             "",

@@ -28,6 +28,7 @@ _WRITTEN = {
     "apache 2.0": "Apache-2.0",
     "apache license 2.0": "Apache-2.0",
     "apache license, version 2.0": "Apache-2.0",
+    "apache software license": "Apache-2.0",
     "bsd": "BSD-3-Clause",
     "mit license": "MIT",
 }
