@@ -23,6 +23,7 @@ from collabrank.neighbours import refuse_foreign
 
 if TYPE_CHECKING:
     from collabrank.face import (
+        candidates,
         card,
         check,
         compare,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         ingest,
         lift,
         open_marketplace,
+        open_mlflow,
         plan,
         promote,
         propose,
@@ -58,6 +60,7 @@ __all__ = [
     "CollabrankError",
     "__version__",
     "by_campaign",
+    "candidates",
     "card",
     "check",
     "compare",
@@ -66,6 +69,7 @@ __all__ = [
     "ingest",
     "lift",
     "open_marketplace",
+    "open_mlflow",
     "plan",
     "promote",
     "propose",
