@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from ipaddress import ip_address
 from marketplace.errors import HomeError
 from marketplace.progress import say
 from marketplace.state import state_folder
+from serving.audit import days_kept
 from serving.budgets import BUDGETS_FILE, Budget
 from serving.logs import log_format
 from serving.settings import METRICS_KEY, Patience, metrics_need_key, origins_now
@@ -87,6 +89,7 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
         There is nothing to serve, and ``wait`` is not set.
     """
     log_format()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to look after (serving.hangup)
     metrics = prepare_environment(workers=workers)
     try:
         _require_sane_settings()
@@ -104,6 +107,7 @@ def _require_sane_settings() -> None:
     """Read every setting once, so that a wrong one is said here and not by each worker."""
     origins_now()
     metrics_need_key()
+    days_kept()
     for settings in (Budget, Patience, Patient):
         settings.from_environment()
 
@@ -136,7 +140,8 @@ def _look_first() -> None:
 
 def _listen(holder: socket.socket, workers: int) -> None:
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
+
+    from serving.hangup import Workers
 
     config = uvicorn.Config(
         "serving.app.service:application",
@@ -162,6 +167,6 @@ def _listen(holder: socket.socket, workers: int) -> None:
         if workers == 1:
             uvicorn.Server(config).run(sockets=[holder])
         else:
-            Multiprocess(config, sockets=[holder]).run()
+            Workers(config, sockets=[holder]).run()
     except KeyboardInterrupt:
         say("stopped")
