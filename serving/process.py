@@ -30,6 +30,8 @@ from serving.transport import LARGEST_HEADER, Patient
 
 __all__ = ["bind", "prepare_environment", "run"]
 
+APPLICATION = "serving.app.service:application"
+
 GRACE_SECONDS = 10
 """Time that requests under way have to end when the service is told to stop."""
 
@@ -78,8 +80,8 @@ def bind(host: str, port: int) -> socket.socket:
     return holder
 
 
-def run(*, host: str, port: int, workers: int, wait: bool) -> None:
-    """Serve until told to stop.
+def run(*, host: str, port: int, workers: int, wait: bool, application: str = APPLICATION) -> None:
+    """Serve until told to stop; ``application`` is where the ASGI application is made, as ``module:function``.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
             _look_first()
         with bind(host, port) as holder, _shared_budgets(workers):
             _guard_metrics(holder)
-            _listen(holder, workers)
+            _listen(holder, workers, application)
     finally:
         if metrics is not None:
             shutil.rmtree(metrics, ignore_errors=True)
@@ -138,13 +140,13 @@ def _look_first() -> None:
     note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 
-def _listen(holder: socket.socket, workers: int) -> None:
+def _listen(holder: socket.socket, workers: int, application: str) -> None:
     import uvicorn
 
     from serving.hangup import Workers
 
     config = uvicorn.Config(
-        "serving.app.service:application",
+        application,
         factory=True,
         workers=workers,
         loop="uvloop",
