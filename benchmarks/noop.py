@@ -55,7 +55,8 @@ def application() -> ASGIApp:
     )
     routes.ROUTES = routes.Table([*routes.ROUTES, row])
     made = service.application()
-    service.CreatorRanking.inner.noop = SimpleNamespace(local=lambda _request: Nothing())
+    ranking: Any = service.CreatorRanking
+    ranking.inner.noop = SimpleNamespace(local=lambda _request: Nothing())
     return made
 
 
