@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,18 @@ from marketplace.sources.files.reading import Sheet
 from marketplace.sources.files.ready import Ready
 from marketplace.sources.files.recognising import Profile, Sureness
 
-__all__ = ["EVERYWHERE", "UNDECIDED", "WITHOUT", "Draft", "FileKind", "Line", "fill_gaps", "headers_of", "new_draft"]
+__all__ = [
+    "CONSTANTS",
+    "EVERYWHERE",
+    "UNDECIDED",
+    "WITHOUT",
+    "Draft",
+    "FileKind",
+    "Line",
+    "fill_gaps",
+    "headers_of",
+    "new_draft",
+]
 
 UNDECIDED = "?"
 
@@ -79,12 +90,16 @@ class Line:
 
 @dataclass
 class FileKind:
-    """Files with the same headers, read as one; ``file`` is their name, or the pattern that names them."""
+    """Files with the same headers, read as one; ``file`` is their name, or the pattern that names them.
+
+    ``sheet`` is without rows of sums; ``skip`` says in which column which words tell them.
+    """
 
     file: str
     sheet: Sheet
     profiles: Mapping[str, Profile]
     ready: Ready | None = None
+    skip: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -122,6 +137,8 @@ def new_draft(table: str, kind: FileKind) -> Draft:
     draft = Draft(table, kind.file, kind.sheet, kind.profiles)
     if kind.sheet.told.sheet:
         draft.settings["sheet"] = kind.sheet.told.sheet
+    if kind.skip:
+        draft.settings["skip"] = {name: list(words) for name, words in kind.skip.items()}
     return draft
 
 
