@@ -2,6 +2,7 @@
 
 from serving.console.pieces.bars import confidence_chip, index_meter, interval_bar
 from serving.console.pieces.field import Field, field
+from serving.console.pieces.file import FilePicker
 from serving.console.pieces.layout import (
     button,
     columns,
@@ -29,6 +30,7 @@ from serving.console.pieces.wording import (
 
 __all__ = [
     "Field",
+    "FilePicker",
     "button",
     "columns",
     "confidence_chip",
