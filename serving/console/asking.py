@@ -77,13 +77,9 @@ async def campaigns_of(visit: Visit) -> dict[str, Campaign]:
     """The campaigns that the key may see, the newest first, by id; asked for once a session."""
     held = visit.memory.get(_CAMPAIGNS)
     if held is None:
-        held, cursor = {}, None
-        while True:
-            page = await visit.client.campaigns(top=1000, cursor=cursor)
-            held |= {one.campaign_id: one for one in page.campaigns}
-            cursor = page.next_cursor
-            if cursor is None:
-                break
+        held = {}
+        async for page in (await visit.client.campaigns(top=1000)).pages():
+            held |= {one.campaign_id: one for one in page}
         visit.memory[_CAMPAIGNS] = held
     return dict(held)
 

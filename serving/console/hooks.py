@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import httpx
 
-from marketplace.errors import CollabrankError
+from marketplace.errors import ServiceError
 from marketplace.jsonable import json_text
 from serving.console.settings import ConsoleSettings
 
-__all__ = ["PushError", "push"]
+__all__ = ["push"]
 
 _SECONDS = 15.0
-
-
-class PushError(CollabrankError):
-    """A webhook that does not take what it is sent."""
-
-    status = 502
 
 
 async def push(settings: ConsoleSettings, name: str, body: dict[str, object]) -> None:
@@ -24,19 +18,21 @@ async def push(settings: ConsoleSettings, name: str, body: dict[str, object]) ->
 
     Raises
     ------
-    PushError
+    ServiceError
         There is no webhook of that name, it cannot be reached, or it answers anything but 2xx.
     """
     target = dict(settings.webhooks).get(name)
     if target is None:
-        raise PushError("a webhook that the operator has set up", received=repr(name[:60]), look="docs/console.md")
+        raise ServiceError("a webhook that the operator has set up", received=repr(name[:60]), look="docs/console.md")
     try:
         async with httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False, trust_env=False) as client:
             answer = await client.post(
-                target, content=json_text(body), headers={"Content-Type": "application/json", "User-Agent": "collabrank"}
+                target,
+                content=json_text(body),
+                headers={"Content-Type": "application/json", "User-Agent": "collabrank"},
             )
     except httpx.HTTPError as reason:
         # The address may hold a secret: it is not said.
-        raise PushError(f"an answer of {name}", received=type(reason).__name__, look="docs/console.md") from None
+        raise ServiceError(f"an answer of {name}", received=type(reason).__name__, look="docs/console.md") from None
     if not answer.is_success:
-        raise PushError(f"2xx of {name}", received=str(answer.status_code), look="docs/console.md")
+        raise ServiceError(f"2xx of {name}", received=str(answer.status_code), look="docs/console.md")

@@ -113,7 +113,9 @@ def file_answer(title: str, currency: str, rows: list[Row], ending: str) -> Resp
         content, kind = csv_of(heads, cells), "text/csv; charset=utf-8"
     else:
         content, kind = xlsx_of(heads, cells, title=title), _XLSX
-    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="creators.{ending}"'})
+    return Response(
+        content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="creators.{ending}"'}
+    )
 
 
 def as_message(thing: KeptThing) -> dict[str, Any]:

@@ -149,10 +149,10 @@ class BriefForm:
                     )
                     if part
                 )
-                for one in found.products
+                for one in found
             }
         )
-        return [one.product_id for one in found.products]
+        return [one.product_id for one in found]
 
     def _draw_products(self) -> None:
         self._chips.clear()
@@ -166,5 +166,3 @@ class BriefForm:
         self._products.remove(product_id)
         self._draw_products()
         self._on_change()
-
-

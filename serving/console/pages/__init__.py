@@ -2,8 +2,9 @@
 
 from serving.console.pages.brief import PAGE as BRIEF
 from serving.console.pages.ranking import PAGE as RANKING
+from serving.console.pages.shortlists import PAGE as SHORTLISTS
 from serving.console.registry import Page
 
 __all__ = ["PAGES"]
 
-PAGES: tuple[Page, ...] = (BRIEF, RANKING)
+PAGES: tuple[Page, ...] = (BRIEF, RANKING, SHORTLISTS)

@@ -84,7 +84,11 @@ class _View:
                     for one in list(self.campaigns.values())[:_OFFERED]
                 }
                 chosen = field(
-                    "A campaign", options=offered, placeholder="Its id", hint=f"{len(self.campaigns):,} known", wait=0.15
+                    "A campaign",
+                    options=offered,
+                    placeholder="Its id",
+                    hint=f"{len(self.campaigns):,} known",
+                    wait=0.15,
                 )
                 with ui.element("div").classes("cr-line"):
 

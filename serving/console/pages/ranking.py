@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from marketplace.errors import CollabrankError
-from serving.client import Catalogue, Ranking
+from serving.client import AsyncRanking, Catalogue
 from serving.console.asking import Asking, asking_of, terms_of
 from serving.console.latest import Latest, Settled
 from serving.console.money import Till, till_of
@@ -51,13 +51,11 @@ _SHOWN = "ranking shown"
 class _View:
     """One opened ranking and its controls."""
 
-    def __init__(
-        self, visit: Visit, asking: Asking, catalogue: Catalogue, till: Till, category_id: str | None
-    ) -> None:
+    def __init__(self, visit: Visit, asking: Asking, catalogue: Catalogue, till: Till, category_id: str | None) -> None:
         self.visit, self.asking, self.till = visit, asking, till
         self.top = 100
         self.chosen: list[str] = []
-        self.ranking: Ranking | None = None
+        self.ranking: AsyncRanking | None = None
         self.rows: list[Row] = []
         self.previewed = False
         self._latest = Latest(self._preview)
@@ -69,9 +67,7 @@ class _View:
 
     # What is drawn
 
-    def _draw(
-        self, names: list[str], meanings: dict[str, str], catalogue: Catalogue, category_id: str | None
-    ) -> None:
+    def _draw(self, names: list[str], meanings: dict[str, str], catalogue: Catalogue, category_id: str | None) -> None:
         with ui.element("div").classes("cr-controls"):
             with ui.element("details").classes("cr-panel cr-fold").props("open"):
                 text("Weights", tag="summary")
@@ -142,7 +138,7 @@ class _View:
             explored = sum(one.slot == "explored" for one in ranking.creators)
             if explored:
                 text(f"{explored} drawn to explore", classes="cr-chip cr-chip-accent").props(
-                    'title="Their places were drawn from further down, so that the model learns of those it knows little"'
+                    'title="Their places were drawn from further down, for the model to learn of those it knows little"'
                 )
             lines = left_out_words(ranking.filtered_out)
             if lines:
@@ -162,12 +158,14 @@ class _View:
             if ranking.unknown_applicants:
                 notice(f"Not known to the snapshot: {', '.join(ranking.unknown_applicants[:20])}.", kind="warn")
             if not ranking.creators:
-                with empty_state("Nobody is left to rank", "Loosen the filters, or choose another market in the brief."):
+                with empty_state(
+                    "Nobody is left to rank", "Loosen the filters, or choose another market in the brief."
+                ):
                     button("Clear filters", self.filters.clear)
 
     # What is asked
 
-    async def _ask(self, *, preview: bool, explain: bool) -> Ranking:
+    async def _ask(self, *, preview: bool, explain: bool) -> AsyncRanking:
         applicants = self.asking.applicants
         return await self.visit.client.rank(
             **self.asking.body,
@@ -201,7 +199,7 @@ class _View:
             self._take(await self._ask(preview=True, explain=False), previewed=True)
             self._settled.ask()
 
-    def _take(self, ranking: Ranking, *, previewed: bool, anew: bool = False) -> None:
+    def _take(self, ranking: AsyncRanking, *, previewed: bool, anew: bool = False) -> None:
         self.ranking, self.previewed = ranking, previewed
         self.rows = rows_of(ranking.creators, self.till)
         self.table.fill(self.rows, anew=anew)
@@ -300,7 +298,9 @@ class _View:
                         model_version=self.ranking.model_version,
                     )
                     self._report("SHORTLISTED", [row["id"] for row in rows])
-                    self._say(f"{made.name}: {new} added, {len(made.what['rows'])} in all.", kind="good", target=made.id)
+                    self._say(
+                        f"{made.name}: {new} added, {len(made.what['rows'])} in all.", kind="good", target=made.id
+                    )
 
                 button("Add", keep, kind="primary")
                 button("Cancel", self._between.clear, kind="quiet")
@@ -315,7 +315,7 @@ class _View:
         async def send() -> None:
             with suppress(CollabrankError):
                 for one in ids:
-                    await self.visit.client.feedback(request_id=request_id, creator_id=one, event=event)
+                    await self.visit.client.feedback(request_id, one, event)
 
         background_tasks.create(send(), name="feedback")
 
@@ -371,7 +371,7 @@ async def _draw(visit: Visit) -> None:
     await view.rank()
 
 
-async def _export(ending: str, session: Session, request: Request) -> Response:
+async def _export(ending: str, session: Session, _: Request) -> Response:
     shown = session.memory.get(_SHOWN)
     if shown is None:
         return PlainTextResponse("There is no ranking to export yet.\n", 404)

@@ -28,9 +28,7 @@ class FilePicker(Element, component="file.js"):
         Told the file's name and bytes.
     """
 
-    def __init__(
-        self, label: str, *, accept: str, hint: str, on_pick: Callable[[str, bytes], Awaitable[None]]
-    ) -> None:
+    def __init__(self, label: str, *, accept: str, hint: str, on_pick: Callable[[str, bytes], Awaitable[None]]) -> None:
         super().__init__()
         self._told = on_pick
         self._props |= {"label": label, "accept": accept, "hint": hint, "largest": LARGEST}

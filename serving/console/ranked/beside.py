@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from nicegui import ui
 
 from marketplace.errors import CollabrankError
-from serving.client import AsyncClient, RankedCreator
+from serving.client import AsyncClient, Card, RankedCreator
 from serving.console.asking import Asking
 from serving.console.money import Till
 from serving.console.pieces import (
@@ -108,7 +107,7 @@ class CreatorBeside:
             button("", self.close, kind="quiet", icon="close", title="Close")
         text(creator_id, tag="p", classes="cr-quiet cr-small")
 
-    def _draw(self, one: RankedCreator, card: Any, considered: int) -> None:
+    def _draw(self, one: RankedCreator, card: Card, considered: int) -> None:
         self._head(one.creator_id, one.username or one.creator_id)
         with ui.element("div").classes("cr-line"):
             text(f"Place {one.position} of {count_text(considered)}", classes="cr-chip cr-chip-accent")
@@ -133,9 +132,7 @@ class CreatorBeside:
         text("Predicted", tag="h3")
         with ui.element("div").classes("cr-predicted"):
             for head, amount in (("Expected profit", one.utility), ("Extra sales, if delivered", one.lift)):
-                low, mid, high = (
-                    self._till.of(v, amount.currency) for v in (amount.low, amount.expected, amount.high)
-                )
+                low, mid, high = (self._till.of(v, amount.currency) for v in (amount.low, amount.expected, amount.high))
                 said = interval_text(low, high, self._till.currency)
                 ends = (1.15 * min(0.0, low or 0.0), 1.15 * max(1.0, high or 0.0))
                 with ui.element("div"):
@@ -163,18 +160,17 @@ class CreatorBeside:
                     )
                     text(why.text).props('dir="auto"')
 
-    def _indices(self, one: RankedCreator, card: Any) -> None:
+    def _indices(self, one: RankedCreator, card: Card) -> None:
         with ui.element("div").classes("cr-indices"):
             for name, index in one.indices.items():
-                found = card["indices"].get(name) or {}
-                if name == "category_influence":
-                    found = found.get(self._category or "") or {}
-                low, high = found.get("low"), found.get("high")
-                said = f"{index_name(name)} {score_text(index.value)}"
+                of_category = name == "category_influence"
+                told = card.category_influence.get(self._category or "") if of_category else card.indices.get(name)
+                low, high = (None, None) if told is None else (told.low, told.high)
+                said = f"{index_name(name)} {score_text(index)}"
                 if low is not None and high is not None:
                     said += f", 80 % between {score_text(low)} and {score_text(high)}"
                 text(index_name(name), classes="cr-small")
-                index_meter(index.value, low=low, high=high, label=said)
+                index_meter(index, low=low, high=high, label=said)
 
     def _alike(self, creator_id: str) -> None:
         with ui.element("div") as place:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from nicegui import ui
 
-from serving.client import AsyncClient, RankedCreator
+from serving.client import Amount, AsyncClient, RankedCreator
 from serving.console.asking import Asking
 from serving.console.money import Till
 from serving.console.pieces import (
@@ -68,8 +67,8 @@ def points_of(weights: Mapping[str, float], first: RankedCreator, second: Ranked
     total = sum(weights.values()) or 1.0
     points = {}
     for name, index in first.indices.items():
-        other = second.indices[name].value
-        mine = 50.0 if index.value is None else index.value
+        other = second.indices.get(name)
+        mine = 50.0 if index is None else index
         points[name] = weights.get(name, 0.0) / total * (mine - (50.0 if other is None else other))
     return {"model": first.score - second.score - sum(points.values()), **points}
 
@@ -122,7 +121,7 @@ def _draw(first: RankedCreator, second: RankedCreator, till: Till, points: Mappi
     said += f"; against it, {', '.join(drag)}" if drag else ""
     text(said + ".", tag="p")
 
-    def amounts(amount: Any) -> tuple[str, str]:
+    def amounts(amount: Amount) -> tuple[str, str]:
         low, mid, high = (till.of(v, amount.currency) for v in (amount.low, amount.expected, amount.high))
         return money_text(mid, till.currency), interval_text(low, high)
 
@@ -138,7 +137,7 @@ def _draw(first: RankedCreator, second: RankedCreator, till: Till, points: Mappi
         ["Chance of content", percent_text(first.success_probability), percent_text(second.success_probability)]
     )
     rows += [
-        [index_name(name), score_text(index.value), score_text(second.indices[name].value)]
+        [index_name(name), score_text(index), score_text(second.indices.get(name))]
         for name, index in first.indices.items()
     ]
     plain_table(["", _name(first), _name(second)], rows, caption="The two side by side", numeric=[1, 2])

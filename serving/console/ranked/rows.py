@@ -36,7 +36,7 @@ def _row(one: RankedCreator, till: Till) -> Row:
         "score": round(one.score, 1),
         "p": round(100 * one.success_probability, 1),
         "p_text": percent_text(one.success_probability),
-        "confidence": round(one.confidence, 1),
+        "confidence": _rounded(one.confidence, 1),
         "followers": one.follower_count,
         "followers_text": count_text(one.follower_count),
         "why": reasons_of(one),
@@ -53,7 +53,7 @@ def _row(one: RankedCreator, till: Till) -> Row:
     if one.nothing_posted_probability is not None:
         row["nothing"] = round(100 * one.nothing_posted_probability, 1)
     for name, index in one.indices.items():
-        row[f"i_{name}"] = _rounded(index.value, 1)
+        row[f"i_{name}"] = _rounded(index, 1)
     return row
 
 

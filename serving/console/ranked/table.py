@@ -16,40 +16,40 @@ from serving.console.ranked.rows import Row
 
 __all__ = ["RankingTable"]
 
-_NUMBER = {"filter": "agNumberColumnFilter", "type": "rightAligned"}
-
 
 def _columns(names: Sequence[str], meanings: Mapping[str, str]) -> list[dict[str, Any]]:
     def column(field: str, head: str, width: int, told: str = "", **more: Any) -> dict[str, Any]:
         return {"field": field, "headerName": head, "width": width, "headerTooltip": told or None, **more}
 
-    def told(name: str, otherwise: str) -> str:
+    def number(field: str, head: str, width: int, drawn: str, told: str = "") -> dict[str, Any]:
+        return column(field, head, width, told, filter="agNumberColumnFilter", type="rightAligned", **_by(drawn))
+
+    def told(name: str, otherwise: str = "") -> str:
         return meanings.get(name, otherwise)
 
+    left: dict[str, Any] = {"pinned": "left"}
+    reason = {
+        ":valueGetter": "p => p.data?.why?.[0] ?? ''",
+        ":tooltipValueGetter": "p => collabrank.reasons(p)",
+    }
+    profit = told("utility", "What inviting is expected to add, costs taken off; the bar holds 80 %")
     return [
-        column("place", "#", 66, "Place in the ranking", type="rightAligned", pinned="left", **{":cellRenderer": "collabrank.place"}),
-        column(
-            "name", "Creator", 190, filter="agTextColumnFilter", pinned="left", **{":cellRenderer": "collabrank.name"}
-        ),
-        column("score", "Score", 112, told("score", ""), **_NUMBER, **{":cellRenderer": "collabrank.meter"}),
-        column(
-            "u", "Expected profit", 210, told("utility", "What inviting is expected to add, costs taken off; bar: 80 %"),
-            **_NUMBER, **{":cellRenderer": "collabrank.money"},
-        ),
-        column("p", "Chance of content", 128, told("success_probability", ""), **_NUMBER,
-               **{":valueFormatter": "p => p.data?.p_text ?? ''"}),
-        column("l", "Extra sales", 210, told("lift", ""), **_NUMBER, **{":cellRenderer": "collabrank.money"}),
-        *(
-            column(f"i_{name}", index_name(name), 128, told(name, ""), **_NUMBER, **{":cellRenderer": "collabrank.meter"})
-            for name in names
-        ),
-        column("confidence", "Known", 108, "Mean confidence of the indices, 0 to 100", **_NUMBER,
-               **{":cellRenderer": "collabrank.known"}),
-        column("followers", "Followers", 112, **_NUMBER, **{":valueFormatter": "p => p.data?.followers_text ?? ''"}),
-        column("reason", "Strongest reason", 340, sortable=False, **{
-            ":valueGetter": "p => p.data?.why?.[0] ?? ''", ":tooltipValueGetter": "p => collabrank.reasons(p)",
-        }),
-    ]  # fmt: skip
+        column("place", "#", 66, "Place in the ranking", type="rightAligned", **left, **_by("place")),
+        column("name", "Creator", 190, filter="agTextColumnFilter", **left, **_by("name")),
+        number("score", "Score", 112, "meter", told("score")),
+        number("u", "Expected profit", 210, "money", profit),
+        number("p", "Chance of content", 138, "percent", told("success_probability")),
+        number("l", "Extra sales", 210, "money", told("lift")),
+        *(number(f"i_{name}", index_name(name), 132, "meter", told(name)) for name in names),
+        number("confidence", "Known", 112, "known", "Mean confidence of the indices, 0 to 100"),
+        number("followers", "Followers", 112, "followers"),
+        column("reason", "Strongest reason", 340, sortable=False, **reason),
+    ]
+
+
+def _by(drawn: str) -> dict[str, str]:
+    """What draws the cell: a function of ``static/console.js``."""
+    return {":cellRenderer": f"collabrank.{drawn}"}
 
 
 class RankingTable:
@@ -70,7 +70,12 @@ class RankingTable:
                 {
                     "columnDefs": _columns(names, meanings),
                     "rowData": [],
-                    "defaultColDef": {"sortable": True, "resizable": True, "suppressHeaderMenuButton": True, "suppressHeaderFilterButton": True},
+                    "defaultColDef": {
+                        "sortable": True,
+                        "resizable": True,
+                        "suppressHeaderMenuButton": True,
+                        "suppressHeaderFilterButton": True,
+                    },
                     "rowHeight": 38,
                     "headerHeight": 40,
                     "rowSelection": {

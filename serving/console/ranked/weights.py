@@ -150,5 +150,3 @@ class Filters:
         """How many are set, in words; empty where none is."""
         count = len(self.asked)
         return "" if not count else f"{count} set"
-
-

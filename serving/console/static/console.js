@@ -118,6 +118,10 @@
     return made;
   };
 
+  const percent = (params) => element("span", "cr-cell-value", params.data.p_text);
+
+  const followers = (params) => element("span", "cr-cell-value", params.data.followers_text);
+
   const reasons = (params) => (params.data?.why?.length ? params.data.why.join("\n") : null);
 
   // The table
@@ -211,6 +215,8 @@
     meter,
     money,
     known,
+    percent,
+    followers,
     reasons,
     fill,
     explain,
