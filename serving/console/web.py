@@ -120,5 +120,5 @@ def _ended(session: Session) -> None:
     for view in list(session.views):
         client = Client.instances.get(view)
         if client is not None and client.has_socket_connection:
-            client.open("/sign-in?why=idle")
+            client.open(f"/sign-in?why={session.why}")
     background_tasks.create(session.client.close(), name="close client")

@@ -20,6 +20,7 @@ from serving.console.pieces.layout import (
 from serving.console.pieces.signs import sign
 from serving.console.pieces.wording import (
     count_text,
+    counted_text,
     index_name,
     interval_text,
     money_text,
@@ -35,6 +36,7 @@ __all__ = [
     "columns",
     "confidence_chip",
     "count_text",
+    "counted_text",
     "empty_state",
     "facts",
     "field",
