@@ -157,7 +157,8 @@ def running_service(home: Path) -> Iterator[tuple[str, str, subprocess.Popen[byt
     )  # fmt: skip
     log = home / "service.log"
     with open(log, "wb") as out:
-        running = subprocess.Popen([*COLLABRANK, "serve", "--no-console", "--port", "0"], env=environment, stdout=out, stderr=out)
+        command = [*COLLABRANK, "serve", "--no-console", "--port", "0"]
+        running = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
     try:
         yield _ready(log, running), json.loads(made.stdout)["key"], running
     finally:

@@ -31,8 +31,8 @@ class Session:
     """One signed-in browser.
 
     ``owner`` names what is kept for the key (a digest that does not tell it); ``views`` are the ids of the pages it has
-    open; ``memory`` is what pages want to remember between one another until the session ends; ``why`` is what ended it:
-    ``idle``, or ``out`` where its user signed out.
+    open; ``memory`` is what pages want to remember between one another until the session ends; ``why`` is what ended
+    it: ``idle``, or ``out`` where its user signed out.
     """
 
     client: AsyncClient

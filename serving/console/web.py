@@ -59,6 +59,8 @@ def application(settings: ConsoleSettings, *, port: int) -> ASGIApp:
     for page in PAGES:
         _open(page, settings, health)
     app.config.socket_io_js_transports = ["websocket"]
+    # A bar without a name, shown at each request: what loads says so where it is drawn.
+    app.config.quasar_config["loadingBar"] = {"skipHijack": True}
     ui.run_with(
         shell,
         title="collabrank",
