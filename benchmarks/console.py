@@ -25,7 +25,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -64,13 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
         creators, campaign_id = _prepared(home, Path(folder), chosen.creators)
         with running_service(home) as (api, key, _), running_console(home, api) as url:
             took = moved(browser, url, key, campaign_id, moves=chosen.moves)
-    figures = {
+    figures: dict[str, float] = {
         "creators": creators,
         "moves": len(took),
         "median_ms": round(float(np.median(took)), 1),
         "p90_ms": round(float(np.quantile(took, 0.9)), 1),
         "most_ms": round(max(took), 1),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": os.cpu_count() or 1,
     }
     if chosen.json:
         print(json.dumps(figures))
@@ -146,13 +145,13 @@ def moved(browser: str, url: str, key: str, campaign_id: str, *, moves: int) -> 
         page.fill("#key", key)
         page.click("button[type=submit]")
         page.wait_for_selector("[data-filled='1'] .ag-row", timeout=60_000)
-        took: list[Any] = []
+        took: list[float] = []
         for n in range(moves + 5):
             place = int(rng.integers(1, 100))
-            took.append(page.evaluate(_MOVE, [labels[n % len(labels)], place if place != 50 else 51]))
+            took.append(float(page.evaluate(_MOVE, [labels[n % len(labels)], place if place != 50 else 51])))
             page.wait_for_timeout(float(rng.uniform(100.0, 1500.0)))
         started.close()
-    return [float(one) for one in took[5:]]
+    return took[5:]
 
 
 if __name__ == "__main__":
