@@ -17,7 +17,7 @@ from models.planning import Limits, Noise, Plan, plan_part
 from training.data import build_labels
 from training.scoring import briefed, require_one
 
-__all__ = ["CONTACT_DAYS", "plan_brief", "read_terms"]
+__all__ = ["CONTACT_DAYS", "lift_noise", "plan_brief", "read_terms"]
 
 CONTACT_DAYS = 30
 """Days before the brief whose invitations count against the caps of contacts."""
@@ -81,7 +81,7 @@ def plan_brief(
         spend=spend,
     )
     return plan_part(
-        bundle, snapshot, asked, rows, limits, goal=goal, terms=terms, noise=_noise(market, as_of), lift=lift
+        bundle, snapshot, asked, rows, limits, goal=goal, terms=terms, noise=lift_noise(market, as_of), lift=lift
     )
 
 
@@ -117,7 +117,7 @@ def _contacts(market: Marketplace, as_of: pd.Timestamp) -> tuple[dict[str, int],
     )
 
 
-def _noise(market: Marketplace, as_of: pd.Timestamp) -> Noise | None:
+def lift_noise(market: Marketplace, as_of: pd.Timestamp) -> Noise | None:
     """The noise of one partnership's lift, from those that were ripe by then; None where too few were."""
     try:
         labels = build_labels(market, as_of)
