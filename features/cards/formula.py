@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["amount", "amount_words", "component_formula", "gains", "index_formula"]
+__all__ = ["amount", "amount_words", "component_formula", "gains", "index_formula", "is_guess"]
 
 _SCALES = {
     "expm1": "averaged as logarithms",
@@ -57,6 +57,11 @@ def component_formula(part: Mapping[str, Any]) -> str:
         f"Own events say {own} and count {share:.0%}; what {part['expected_from']} lead one to expect, "
         f"{amount(part['expected'], part['unit'])}, counts {1 - share:.0%}{scale}. Together: {value}, {standing}."
     )
+
+
+def is_guess(index: Mapping[str, Any]) -> bool:
+    """Whether nothing of the creator's own stands behind the index: it is what peers lead one to expect."""
+    return all(part["own"] is None for part in index["components"])
 
 
 def index_formula(index: Mapping[str, Any]) -> str:
