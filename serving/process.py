@@ -14,8 +14,8 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from ipaddress import ip_address
 
 from marketplace.errors import HomeError
@@ -26,7 +26,9 @@ from serving.logs import log_format
 from serving.settings import METRICS_KEY, Patience, metrics_need_key, origins_now
 from serving.transport import LARGEST_HEADER, Patient
 
-__all__ = ["bind", "prepare_environment", "run"]
+__all__ = ["address_of", "bind", "prepare_environment", "run"]
+
+Beside = Callable[[str], AbstractContextManager[str]]
 
 GRACE_SECONDS = 10
 """Time that requests under way have to end when the service is told to stop."""
@@ -76,8 +78,16 @@ def bind(host: str, port: int) -> socket.socket:
     return holder
 
 
-def run(*, host: str, port: int, workers: int, wait: bool) -> None:
-    """Serve until told to stop.
+def address_of(holder: socket.socket, *, here: bool = False) -> str:
+    """The address that ``holder`` holds, as a URL; with ``here``, as it is reached from this machine."""
+    host, port = holder.getsockname()[:2]
+    if here and ip_address(host.partition("%")[0]).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def run(*, host: str, port: int, workers: int, wait: bool, beside: Beside | None = None) -> None:
+    """Serve until told to stop; ``beside`` starts the console for the service's address, and says the console's.
 
     Raises
     ------
@@ -94,7 +104,8 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
             _look_first()
         with bind(host, port) as holder, _shared_budgets(workers):
             _guard_metrics(holder)
-            _listen(holder, workers)
+            with nullcontext() if beside is None else beside(address_of(holder, here=True)) as console:
+                _listen(holder, workers, console)
     finally:
         if metrics is not None:
             shutil.rmtree(metrics, ignore_errors=True)
@@ -134,7 +145,7 @@ def _look_first() -> None:
     note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 
-def _listen(holder: socket.socket, workers: int) -> None:
+def _listen(holder: socket.socket, workers: int, console: str | None) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
@@ -155,9 +166,11 @@ def _listen(holder: socket.socket, workers: int) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    host, port = holder.getsockname()[:2]
-    address = f"[{host}]" if ":" in host else host
-    say(f"listening on http://{address}:{port} ({workers} worker{'s' if workers > 1 else ''}); Ctrl-C stops it")
+    where = f"{workers} worker{'s' if workers > 1 else ''}; Ctrl-C stops it"
+    if console is None:
+        say(f"listening on {address_of(holder)} ({where})")
+    else:
+        say(f"open {console} in a browser; the API listens on {address_of(holder)} ({where})")
     try:
         if workers == 1:
             uvicorn.Server(config).run(sockets=[holder])
