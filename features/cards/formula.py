@@ -79,7 +79,7 @@ def gains(index: Mapping[str, Any]) -> list[tuple[str, float]]:
     """
     parts = index["components"]
     total = sum(part["weight"] * part["percentile"] for part in parts)
-    over = max(0.0, total - index["value"]) if "note" in index else 0.0
+    over = max(0.0, total - index["value"]) if index.get("note") else 0.0
     found: dict[str, float] = {}
     for part in parts:
         if part["more"] is not None and not over:

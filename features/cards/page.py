@@ -159,7 +159,7 @@ def _section(name: str, category: str, index: Mapping[str, Any], days: Sequence[
         f"{index['confidence']:.0f}, {moved}; rank {index['peer_rank']} of {index['peer_count']} among "
         f"{_name(index['peers'])}{_average(index)}.</p>",
     ]
-    if "note" in index:
+    if index.get("note"):
         lines.append(f'<p class="note">{_first_up(index["note"])}.</p>')
     lines.append(_line(days, past))
     lines.append(f'<p class="formula">{_safe(index_formula(index))}</p>')

@@ -12,12 +12,14 @@ from serving.console.pieces.layout import (
     panel,
     plain_table,
     refusal_panel,
+    submit_button,
     text,
     tidy,
     waiting,
 )
 from serving.console.pieces.signs import sign
 from serving.console.pieces.wording import (
+    UNKNOWN,
     count_text,
     index_name,
     interval_text,
@@ -28,6 +30,7 @@ from serving.console.pieces.wording import (
 )
 
 __all__ = [
+    "UNKNOWN",
     "Field",
     "button",
     "columns",
@@ -50,6 +53,7 @@ __all__ = [
     "said_of",
     "score_text",
     "sign",
+    "submit_button",
     "text",
     "tidy",
     "waiting",

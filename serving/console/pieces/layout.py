@@ -23,6 +23,7 @@ __all__ = [
     "panel",
     "plain_table",
     "refusal_panel",
+    "submit_button",
     "text",
     "tidy",
     "waiting",
@@ -56,6 +57,13 @@ def button(
             text(label)
     if on_click is not None:
         made.on("click", on_click, args=[])
+    return made
+
+
+def submit_button(label: str, *, kind: str = "primary") -> ui.element:
+    """The button that sends the form it lies in."""
+    with ui.element("button").props('type="submit"').classes(f"cr-button cr-{kind}") as made:
+        text(label)
     return made
 
 
