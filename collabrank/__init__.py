@@ -44,14 +44,17 @@ if TYPE_CHECKING:
         training_data,
     )
     from marketplace.errors import CollabrankError
+    from serving.client import AsyncClient, Client
     from training.heads import CampaignClassifier, CampaignRanker, CampaignRegressor, by_campaign
 
     __version__: str
 
 __all__ = [
+    "AsyncClient",
     "CampaignClassifier",
     "CampaignRanker",
     "CampaignRegressor",
+    "Client",
     "CollabrankError",
     "__version__",
     "by_campaign",
@@ -78,9 +81,11 @@ __all__ = [
 
 # A name that is not in this table is a function of the face.
 _ELSEWHERE = {
+    "AsyncClient": "serving.client",
     "CampaignClassifier": "training.heads",
     "CampaignRanker": "training.heads",
     "CampaignRegressor": "training.heads",
+    "Client": "serving.client",
     "CollabrankError": "marketplace.errors",
     "by_campaign": "training.heads",
 }

@@ -181,6 +181,11 @@ class RankRequest(_Asks):
     exploration: bool = Field(
         True, description="Whether a share of the places may go to creators drawn from those ranked further down."
     )
+    preview: bool = Field(
+        False,
+        description="Whether the answer is to be looked at alone, as while weights are being set: ranked as ever, "
+        "never logged as shown, open to no feedback, and with no place that explores.",
+    )
     candidates: Literal["everyone", "applicants"] = Field(
         "everyone", description="Whom to rank: all who can be invited, or `applicants`, who asked for a sample."
     )
@@ -303,6 +308,7 @@ class _Ranked(_Answer):
 class RankAnswer(_Ranked):
     """The best creators for a brief, best first."""
 
+    preview: bool = Field(False, description="Whether it was asked for as one: then it is in no log.")
     filtered_out: dict[str, int] = Field(description="Creators left out, by reason.")
     unknown_applicants: list[str] = Field(
         default_factory=list, description="Of `applicants`, those whom the snapshot does not know, as they were sent."
