@@ -157,7 +157,7 @@ def running_service(home: Path) -> Iterator[tuple[str, str, subprocess.Popen[byt
     )  # fmt: skip
     log = home / "service.log"
     with open(log, "wb") as out:
-        running = subprocess.Popen([*COLLABRANK, "serve", "--port", "0"], env=environment, stdout=out, stderr=out)
+        running = subprocess.Popen([*COLLABRANK, "serve", "--no-console", "--port", "0"], env=environment, stdout=out, stderr=out)
     try:
         yield _ready(log, running), json.loads(made.stdout)["key"], running
     finally:

@@ -84,11 +84,11 @@ def signin_routes(settings: ConsoleSettings, sessions: Sessions, names: Names) -
         key = said.get("key", [""])[0].strip()
         if not key or not key.isascii() or not key.isprintable():
             return _page(400, notice="That is no API key: a key is letters and digits alone.", to=to, refused=True)
-        client = AsyncClient(settings.api, key)
+        client = AsyncClient(settings.api, key, retries=1)
         try:
             me = await client.me()
         except CollabrankError as error:
-            await client.aclose()
+            await client.close()
             status = getattr(error, "status", 503)
             if status in (401, 403):
                 notice = "This key does not open anything: it is wrong, was revoked, or has expired."

@@ -121,4 +121,4 @@ def _ended(session: Session) -> None:
         client = Client.instances.get(view)
         if client is not None and client.has_socket_connection:
             client.open("/sign-in?why=idle")
-    background_tasks.create(session.client.aclose(), name="close client")
+    background_tasks.create(session.client.close(), name="close client")

@@ -162,7 +162,7 @@ def started(prepared: Path, home: Path) -> Iterator[Running]:
     log = home / "service.log"
     with open(log, "wb") as out:
         running = subprocess.Popen(
-            [*command, "serve", "--port", str(port), "--workers", "2"],
+            [*command, "serve", "--no-console", "--port", str(port), "--workers", "2"],
             env=environment,
             cwd=ROOT,
             stdout=out,

@@ -17,7 +17,7 @@ from serving.client import Campaign, Catalogue
 from serving.console.asking import asking_of
 from serving.console.pages.plan import draw_plan
 from serving.console.pieces import button, empty_state, field, panel, refusal_panel, submit_button, waiting
-from serving.console.purse import Purse
+from serving.console.money import DOLLARS, Till
 from serving.console.registry import Page, Visit
 
 __all__ = ["PAGE", "Wish"]
@@ -84,7 +84,7 @@ class _Desk:
         self.names = {one.id: one.name for one in visit.kept.all("briefs")}
         kept = visit.memory.get("wish")
         self.wish = kept if isinstance(kept, Wish) else Wish()
-        self.purse = Purse()
+        self.till = DOLLARS
         self.turn = 0
 
     def sources(self) -> dict[str, str]:
@@ -167,7 +167,7 @@ class _Desk:
         submit_button("Plan")
 
     def _pay(self, name: str, value: float | None) -> None:
-        self._put(name, None if value is None else self.purse.dollars(value))
+        self._put(name, None if value is None else self.till.dollars(value))
 
     def _put(self, name: str, value: Any) -> None:
         setattr(self.wish, name, value)
@@ -186,15 +186,16 @@ class _Desk:
         local = next((one.currency for one in self.catalogue.markets if one.market == market), None)
         known = [one for one in ("USD", local) if one in self.catalogue.currencies]
         self.fields["currency"].offer(list(dict.fromkeys(known)) or ["USD"])
-        self._money(self.purse.currency if self.purse.currency in known else "USD")
+        self._money(self.till.currency if self.till.currency in known else "USD")
 
     def _money(self, currency: str | None) -> None:
-        self.purse = Purse.of(currency, self.catalogue.currencies)
-        self.fields["currency"].put(self.purse.currency)
+        rates = dict(self.catalogue.currencies)
+        self.till = Till(currency, rates) if currency in rates else DOLLARS
+        self.fields["currency"].put(self.till.currency)
         for name in ("budget", "lift"):
             dollars = getattr(self.wish, name)
-            self.fields[name]._props["unit"] = self.purse.currency
-            self.fields[name].put(None if dollars is None else round(self.purse.own(dollars), 2))
+            self.fields[name]._props["unit"] = self.till.currency
+            self.fields[name].put(None if dollars is None else round(self.till.own(dollars), 2))
 
     async def plan(self) -> None:
         """Ask for the plan and draw it."""
@@ -221,7 +222,7 @@ class _Desk:
         fee, rate, _ = self.terms()
         self.place.clear()
         with self.place:
-            draw_plan(made, self.purse, fee=fee, rate=rate, try_terms=lambda a, b: self._try(made, a, b))
+            draw_plan(made, self.till, fee=fee, rate=rate, try_terms=lambda a, b: self._try(made, a, b))
 
     async def _try(self, made: Any, fee: float, rate: float) -> None:
         tried = [(one.flat_fee, one.commission_rate) for one in made.what_if]

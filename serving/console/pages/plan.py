@@ -24,7 +24,7 @@ from serving.console.pieces import (
     submit_button,
     text,
 )
-from serving.console.purse import Purse
+from serving.console.money import Till
 
 __all__ = ["break_even_of", "draw_plan", "headline_of", "noise_of"]
 
@@ -48,15 +48,15 @@ _ORDERS: dict[str, tuple[str, Callable[[PlannedCreator], float]]] = {
 }
 
 
-def headline_of(plan: Plan, purse: Purse) -> str:
+def headline_of(plan: Plan, till: Till) -> str:
     """The plan in a sentence."""
     told = plan.outlook
     if not told.invitations:
         return f"None of {plan.candidates:,} candidates is worth inviting within these limits."
     return (
         f"Invite {told.invitations:,} of {plan.candidates:,} candidates: expected profit "
-        f"{purse.text(told.profit.expected)}, in 1 case of 10 below {purse.text(told.profit.low)}, in 1 of 10 above "
-        f"{purse.text(told.profit.high)}."
+        f"{till.text(told.profit.expected)}, in 1 case of 10 below {till.text(told.profit.low)}, in 1 of 10 above "
+        f"{till.text(told.profit.high)}."
     )
 
 
@@ -70,25 +70,25 @@ def break_even_of(plan: Plan, fee: float) -> float | None:
     return fee + plan.outlook.profit.expected / posts if posts > 0 else None
 
 
-def noise_of(plan: Plan, purse: Purse) -> list[str]:
+def noise_of(plan: Plan, till: Till) -> list[str]:
     """How many partnerships it takes before a lift can be told from noise, in sentences."""
     told = plan.power
     if told is None:
         return ["How much single partnerships' lifts scatter is not known here, so nothing is said of noise."]
     posts = plan.outlook.content.expected
     if told.partnerships is None or not math.isfinite(told.partnerships):
-        first = f"A mean lift of {purse.text(told.effect)} a partnership is out of reach: no number of them tells it."
+        first = f"A mean lift of {till.text(told.effect)} a partnership is out of reach: no number of them tells it."
     else:
         first = (
             f"It takes {count_text(told.partnerships)} delivered partnerships to tell a mean lift of "
-            f"{purse.text(told.effect)} a partnership from none, in {10 * told.power:.0f} cases of 10 at the "
+            f"{till.text(told.effect)} a partnership from none, in {10 * told.power:.0f} cases of 10 at the "
             f"{percent_text(told.level)} level. This plan expects {posts:.1f}."
         )
     said = [first]
     if plan.smallest_lift_told is not None:
-        said.append(f"As many as it expects tell a mean lift of {purse.text(plan.smallest_lift_told)} and more.")
+        said.append(f"As many as it expects tell a mean lift of {till.text(plan.smallest_lift_told)} and more.")
     said.append(
-        f"One partnership's estimate scatters by {purse.text(told.noise.deviation)} (standard deviation), as "
+        f"One partnership's estimate scatters by {till.text(told.noise.deviation)} (standard deviation), as "
         f"{count_text(told.noise.partnerships)} past ones did."
     )
     return said
@@ -96,43 +96,43 @@ def noise_of(plan: Plan, purse: Purse) -> list[str]:
 
 def draw_plan(
     plan: Plan,
-    purse: Purse,
+    till: Till,
     *,
     fee: float,
     rate: float,
     try_terms: Callable[[float, float], Any],
 ) -> None:
-    """Draw ``plan`` in ``purse``'s money; ``fee`` (USD) and ``rate`` are the brief's own terms.
+    """Draw ``plan`` in ``till``'s money; ``fee`` (USD) and ``rate`` are the brief's own terms.
 
     ``try_terms`` is told of a fee (USD) and a rate that are to be tried.
     """
     with panel(classes="cr-plan-head"):
-        text(headline_of(plan, purse), tag="p", classes="cr-lead").props('id="headline"')
-        text(_proof(plan, purse), tag="p", classes="cr-quiet")
+        text(headline_of(plan, till), tag="p", classes="cr-lead").props('id="headline"')
+        text(_proof(plan, till), tag="p", classes="cr-quiet")
         for word in _risks(plan):
             notice(word, kind="warn")
     if not plan.creators:
         return
     with ui.element("div").classes("cr-sides"):
         with panel("What may come of it"):
-            _outlook(plan, purse)
-        with panel("Profit over budget", about=_curve_about(plan, purse)):
-            _curve(plan, purse)
+            _outlook(plan, till)
+        with panel("Profit over budget", about=_curve_about(plan, till)):
+            _curve(plan, till)
     with panel(classes="cr-dense"):
-        _chosen(plan, purse)
+        _chosen(plan, till)
     with ui.element("div").classes("cr-sides"):
         with panel("Other fees and commissions", classes="cr-dense"):
-            _terms(plan, purse, fee, rate, try_terms)
+            _terms(plan, till, fee, rate, try_terms)
         with panel("Lift and noise"):
-            for said in noise_of(plan, purse):
+            for said in noise_of(plan, till):
                 text(said, tag="p")
 
 
-def _proof(plan: Plan, purse: Purse) -> str:
+def _proof(plan: Plan, till: Till) -> str:
     of = {"profit": "profit", "sales": "extra sales", "content": "content"}[plan.goal]
     if plan.proven:
         return f"Proven: within these limits no other choice is expected to bring more {of}."
-    bound = f"{plan.bound:,.1f} posts" if plan.goal == "content" else purse.text(plan.bound)
+    bound = f"{plan.bound:,.1f} posts" if plan.goal == "content" else till.text(plan.bound)
     return f"The search was stopped: no choice is expected to bring more than {bound} of {of}."
 
 
@@ -151,13 +151,13 @@ def _risks(plan: Plan) -> list[str]:
     return [" ".join(words)] if words else []
 
 
-def _outlook(plan: Plan, purse: Purse) -> None:
+def _outlook(plan: Plan, till: Till) -> None:
     rows = []
     for name, words in _SUMS:
         sums: Sums = getattr(plan.outlook, name)
         if name in _MONEY:
-            cells = [purse.number(one) for one in (sums.expected, sums.low, sums.high)]
-            rows.append((f"{words}, {purse.currency}", *cells))
+            cells = [till.number(one) for one in (sums.expected, sums.low, sums.high)]
+            rows.append((f"{words}, {till.currency}", *cells))
         else:
             rows.append((words, f"{sums.expected:.1f}", f"{sums.low:.0f}", f"{sums.high:.0f}"))
     plain_table(
@@ -173,12 +173,12 @@ def _outlook(plan: Plan, purse: Purse) -> None:
     )
 
 
-def _curve_about(plan: Plan, purse: Purse) -> str:
+def _curve_about(plan: Plan, till: Till) -> str:
     if not plan.curve:
         return "More money changes nothing here."
     told, idle = _told_curve(plan), plan.limits.budget
     if len(told) < len(plan.curve) and idle is not None:
-        return f"Beyond {purse.text(told[-1].budget)} more money changes nothing; your budget is {purse.text(idle)}."
+        return f"Beyond {till.text(told[-1].budget)} more money changes nothing; your budget is {till.text(idle)}."
     return ""
 
 
@@ -188,10 +188,10 @@ def _told_curve(plan: Plan) -> Sequence[Point]:
     return steps if steps and last.budget > 1.3 * steps[-1].budget else plan.curve
 
 
-def _curve(plan: Plan, purse: Purse) -> None:
+def _curve(plan: Plan, till: Till) -> None:
     if not plan.curve:
         return
-    own, told = purse.own, _told_curve(plan)
+    own, told = till.own, _told_curve(plan)
     points = [
         (own(one.budget), own(one.outlook.profit.expected), own(one.outlook.profit.low), own(one.outlook.profit.high))
         for one in told
@@ -200,24 +200,24 @@ def _curve(plan: Plan, purse: Purse) -> None:
     first, last = told[0], told[-1]
     figure(
         curve_figure(
-            points, currency=purse.currency, budget=None if asked is None or asked > last.budget else own(asked)
+            points, currency=till.currency, budget=None if asked is None or asked > last.budget else own(asked)
         ),
-        label=f"Expected profit grows from {purse.text(first.outlook.profit.expected)} at a budget of "
-        f"{purse.text(first.budget)} to {purse.text(last.outlook.profit.expected)} at {purse.text(last.budget)}",
+        label=f"Expected profit grows from {till.text(first.outlook.profit.expected)} at a budget of "
+        f"{till.text(first.budget)} to {till.text(last.outlook.profit.expected)} at {till.text(last.budget)}",
         tall=17,
     )
     with ui.element("details").classes("cr-more"):
         text("The curve as a table", tag="summary")
         plain_table(
-            (f"Budget, {purse.currency}", "Invited", "Posts", "Profit", "10 % case", "90 % case"),
+            (f"Budget, {till.currency}", "Invited", "Posts", "Profit", "10 % case", "90 % case"),
             [
                 (
-                    purse.number(one.budget),
+                    till.number(one.budget),
                     f"{one.outlook.invitations:,}",
                     f"{one.outlook.content.expected:.1f}",
-                    purse.number(one.outlook.profit.expected),
-                    purse.number(one.outlook.profit.low),
-                    purse.number(one.outlook.profit.high),
+                    till.number(one.outlook.profit.expected),
+                    till.number(one.outlook.profit.low),
+                    till.number(one.outlook.profit.high),
                 )
                 for one in plan.curve
             ],
@@ -226,7 +226,7 @@ def _curve(plan: Plan, purse: Purse) -> None:
         )
 
 
-def _chosen(plan: Plan, purse: Purse) -> None:
+def _chosen(plan: Plan, till: Till) -> None:
     with ui.element("div").classes("cr-line cr-spread") as head:
         text("Whom to invite", tag="h2")
     place = ui.element("div")
@@ -235,7 +235,7 @@ def _chosen(plan: Plan, purse: Purse) -> None:
         place.clear()
         with place:
             chosen = sorted(plan.creators, key=lambda one: (-_ORDERS[order][1](one), one.creator_id))
-            _chosen_table(chosen, purse)
+            _chosen_table(chosen, till)
 
     with head:
         field(
@@ -245,18 +245,18 @@ def _chosen(plan: Plan, purse: Purse) -> None:
     show("profit")
 
 
-def _chosen_table(chosen: Sequence[PlannedCreator], purse: Purse) -> None:
+def _chosen_table(chosen: Sequence[PlannedCreator], till: Till) -> None:
     most = max([one.profit for one in chosen] + [1e-9])
 
     def profit(one: PlannedCreator) -> None:
         with ui.element("span").classes("cr-meter cr-meter-wide"):
-            text(purse.number(one.profit), classes="cr-meter-value")
-            interval_bar(0.0, one.profit, max(one.profit, 0.0), ends=(0.0, most), label=purse.text(one.profit))
+            text(till.number(one.profit), classes="cr-meter-value")
+            interval_bar(0.0, one.profit, max(one.profit, 0.0), ends=(0.0, most), label=till.text(one.profit))
 
     plain_table(
         (
             "Creator",
-            f"Expected profit, {purse.currency}",
+            f"Expected profit, {till.currency}",
             "Accepts",
             "Then delivers",
             "Sales if delivered",
@@ -270,11 +270,11 @@ def _chosen_table(chosen: Sequence[PlannedCreator], purse: Purse) -> None:
                 partial(profit, one),
                 percent_text(one.accept_probability),
                 percent_text(one.deliver_probability),
-                purse.number(one.lift),
-                purse.number(one.spend),
+                till.number(one.lift),
+                till.number(one.spend),
                 "none"
                 if one.break_even_fee is not None and one.break_even_fee < 0
-                else purse.number(one.break_even_fee),
+                else till.number(one.break_even_fee),
                 percent_text(one.break_even_commission),
             )
             for one in chosen
@@ -283,25 +283,25 @@ def _chosen_table(chosen: Sequence[PlannedCreator], purse: Purse) -> None:
         numeric=(2, 3, 4, 5, 6, 7),
     )
     text(
-        f"Money in {purse.currency}. Break-even: the flat fee, or the commission, at which inviting the creator is "
+        f"Money in {till.currency}. Break-even: the flat fee, or the commission, at which inviting the creator is "
         "expected to leave nothing, everything else as it is. None: a loss without any fee.",
         tag="p",
         classes="cr-quiet cr-small",
     )
 
 
-def _terms(plan: Plan, purse: Purse, fee: float, rate: float, try_terms: Callable[[float, float], Any]) -> None:
+def _terms(plan: Plan, till: Till, fee: float, rate: float, try_terms: Callable[[float, float], Any]) -> None:
     together = break_even_of(plan, fee)
     if together is not None:
-        said = f"Together the chosen creators break even at a flat fee of {purse.text(together)} each."
+        said = f"Together the chosen creators break even at a flat fee of {till.text(together)} each."
         text(said, tag="p").props('id="break-even"')
     rows: list[Terms] = sorted(plan.what_if, key=lambda one: (one.flat_fee, one.commission_rate))
     if rows:
         plain_table(
-            (f"Fee, {purse.currency}", "Commission", "Invited", "Posts", "Profit", "8 cases of 10"),
+            (f"Fee, {till.currency}", "Commission", "Invited", "Posts", "Profit", "8 cases of 10"),
             [
                 (
-                    purse.text(one.flat_fee),
+                    till.text(one.flat_fee),
                     percent_text(one.commission_rate, places=1)
                     + (
                         " (yours)"
@@ -310,8 +310,8 @@ def _terms(plan: Plan, purse: Purse, fee: float, rate: float, try_terms: Callabl
                     ),
                     f"{one.outlook.invitations:,}",
                     f"{one.outlook.content.expected:.1f}",
-                    purse.number(one.outlook.profit.expected),
-                    purse.span(one.outlook.profit.low, one.outlook.profit.high),
+                    till.number(one.outlook.profit.expected),
+                    till.span(one.outlook.profit.low, one.outlook.profit.high),
                 )
                 for one in rows
             ],
@@ -324,17 +324,17 @@ def _terms(plan: Plan, purse: Purse, fee: float, rate: float, try_terms: Callabl
         tag="p",
         classes="cr-quiet cr-small",
     )
-    wanted: dict[str, float | None] = {"fee": round(purse.own(fee), 2), "rate": round(100 * rate, 2)}
-    with ui.element("form").classes("cr-line cr-try").on("submit.prevent", lambda: _tried(wanted, purse, try_terms)):
-        field("Fee to try", kind="number", value=wanted["fee"], low=0, unit=purse.currency,
+    wanted: dict[str, float | None] = {"fee": round(till.own(fee), 2), "rate": round(100 * rate, 2)}
+    with ui.element("form").classes("cr-line cr-try").on("submit.prevent", lambda: _tried(wanted, till, try_terms)):
+        field("Fee to try", kind="number", value=wanted["fee"], low=0, unit=till.currency,
               on_change=lambda value: wanted.update(fee=value))  # fmt: skip
         field("Commission to try", kind="number", value=wanted["rate"], low=0, high=100, unit="%",
               on_change=lambda value: wanted.update(rate=value))  # fmt: skip
         submit_button("Try these terms", kind="plain")
 
 
-def _tried(wanted: dict[str, float | None], purse: Purse, try_terms: Callable[[float, float], Any]) -> Any:
+def _tried(wanted: dict[str, float | None], till: Till, try_terms: Callable[[float, float], Any]) -> Any:
     fee, rate = wanted["fee"], wanted["rate"]
     if fee is not None and rate is not None:
-        return try_terms(purse.dollars(fee), rate / 100.0)
+        return try_terms(till.dollars(fee), rate / 100.0)
     return None

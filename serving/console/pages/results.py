@@ -26,7 +26,7 @@ from serving.console.pieces import (
     plain_table,
     text,
 )
-from serving.console.purse import Purse
+from serving.console.money import DOLLARS
 from serving.console.registry import Page, Visit
 from serving.console.sessions import Session
 
@@ -65,7 +65,7 @@ def _against(told: Sequence[ReportEntry]) -> None:
     figure(
         against_figure(
             [(one.expected, one.lift, one.lift_low, one.lift_high, one.campaign_id) for one in told],
-            currency=told[0].currency,
+            currency=DOLLARS.currency,
         ),
         label=f"Added sales against what was foretold of {len(told)} campaigns; {above} came to more",
         tall=18,
@@ -87,9 +87,8 @@ def _reports(reports: Sequence[ReportEntry]) -> None:
             text("not told")
             return
         with ui.element("span").classes("cr-meter cr-meter-wide"):
-            text(Purse(one.currency).number(one.lift), classes="cr-meter-value")
-            purse = Purse(one.currency)
-            said = f"{purse.text(one.lift)}, interval {purse.span(one.lift_low, one.lift_high)}"
+            text(DOLLARS.number(one.lift), classes="cr-meter-value")
+            said = f"{DOLLARS.text(one.lift)}, interval {DOLLARS.span(one.lift_low, one.lift_high)}"
             interval_bar(one.lift_low, one.lift, one.lift_high, ends=scale, label=said)
 
     plain_table(
@@ -98,7 +97,7 @@ def _reports(reports: Sequence[ReportEntry]) -> None:
             "Brief",
             "Where",
             "Verdict",
-            f"Added sales, {reports[0].currency}",
+            f"Added sales, {DOLLARS.currency}",
             "Foretold",
             "Attributed",
             "Profit",
@@ -128,7 +127,7 @@ def _reports(reports: Sequence[ReportEntry]) -> None:
 
 
 def _number(amount: float | None) -> str:
-    return Purse().number(amount)
+    return DOLLARS.number(amount)
 
 
 def _chip(verdict: str) -> None:
@@ -164,32 +163,32 @@ async def _one(visit: Visit) -> None:
             for step in told["next_steps"]:
                 text(str(step), tag="li").props('dir="auto"')
     with panel("By creator", classes="cr-dense"):
-        _creators(told["creators"], str(told["currency"]))
+        _creators(told["creators"])
     with panel("What the checks say"):
         _checks(told["checks"])
         text(str(told["source"]["text"]), tag="p", classes="cr-quiet cr-small")
 
 
 def _sums(told: Mapping[str, Any]) -> None:
-    purse = Purse(str(told["currency"]))
+    till = DOLLARS
     lift, profit, foretold, counts = told["lift"], told["profit"], told["foretold"], told["counts"]
 
     def came(found: Mapping[str, Any] | None) -> tuple[str, str]:
         return (
             (UNKNOWN, UNKNOWN)
             if found is None
-            else (purse.number(found["estimate"]), purse.span(found["low"], found["high"]))
+            else (till.number(found["estimate"]), till.span(found["low"], found["high"]))
         )
 
     def said(name: str) -> tuple[str, str]:
         if foretold is None:
             return UNKNOWN, UNKNOWN
         one = foretold[name]
-        return purse.number(one["expected"]), purse.span(one["low"], one["high"])
+        return till.number(one["expected"]), till.span(one["low"], one["high"])
 
     rows = [
-        (f"Added sales, {purse.currency}", *came(lift), *said("sales")),
-        (f"Profit, {purse.currency}", *came(profit), *said("profit")),
+        (f"Added sales, {till.currency}", *came(lift), *said("sales")),
+        (f"Profit, {till.currency}", *came(profit), *said("profit")),
     ]
     for name, words in (("accepted", "Accepted"), ("posted", "Posted")):
         one = None if foretold is None else foretold["content" if name == "posted" else name]
@@ -206,7 +205,7 @@ def _sums(told: Mapping[str, Any]) -> None:
     if lift is not None:
         facts(
             [
-                ("Attributed sales", purse.text(lift["attributed"])),
+                ("Attributed sales", till.text(lift["attributed"])),
                 (
                     "Attributed over added",
                     UNKNOWN if lift["attributed_over_lift"] is None else f"{lift['attributed_over_lift']:.2f} times",
@@ -216,7 +215,7 @@ def _sums(told: Mapping[str, Any]) -> None:
         )
 
 
-def _creators(creators: Sequence[Mapping[str, Any]], currency: str) -> None:
+def _creators(creators: Sequence[Mapping[str, Any]]) -> None:
     place = ui.element("div")
     orders = {"lift": "Added sales", "profit": "Profit", "foretold": "Foretold profit"}
 
@@ -227,16 +226,15 @@ def _creators(creators: Sequence[Mapping[str, Any]], currency: str) -> None:
     def show(order: str) -> None:
         place.clear()
         with place:
-            _creators_table(
-                sorted(creators, key=lambda one: (-amount(one, order), str(one["creator_id"]))), Purse(currency)
-            )
+            _creators_table(sorted(creators, key=lambda one: (-amount(one, order), str(one["creator_id"]))))
 
     by = field("Order by", kind="select", value="lift", options=orders, on_change=lambda name: show(str(name)))
     by.classes("cr-short").move(target_index=1)
     show("lift")
 
 
-def _creators_table(creators: Sequence[Mapping[str, Any]], purse: Purse) -> None:
+def _creators_table(creators: Sequence[Mapping[str, Any]]) -> None:
+    till = DOLLARS
     ends = [end for one in creators for end in (one["lift_low"], one["lift_high"]) if end is not None]
     scale = (min([0.0, *ends]), max([1.0, *ends]))
 
@@ -245,25 +243,25 @@ def _creators_table(creators: Sequence[Mapping[str, Any]], purse: Purse) -> None
             text(UNKNOWN)
             return
         with ui.element("span").classes("cr-meter cr-meter-wide"):
-            text(purse.number(one["lift"]), classes="cr-meter-value")
-            said = f"{purse.text(one['lift'])}, interval {purse.span(one['lift_low'], one['lift_high'])}"
+            text(till.number(one["lift"]), classes="cr-meter-value")
+            said = f"{till.text(one['lift'])}, interval {till.span(one['lift_low'], one['lift_high'])}"
             interval_bar(one["lift_low"], one["lift"], one["lift_high"], ends=scale, label=said)
 
     def foretold(one: Mapping[str, Any], name: str) -> float | None:
         return None if one["foretold"] is None else one["foretold"][name]
 
     plain_table(
-        ("Creator", "What came", f"Added sales, {purse.currency}", "Profit", "Chance of content", "Lift foretold",
+        ("Creator", "What came", f"Added sales, {till.currency}", "Profit", "Chance of content", "Lift foretold",
          "Profit foretold"),
         [
             (
                 partial(_creator, one),
                 str(one["came"]) + (" (left out)" if one["left_out"] else ""),
                 partial(lift, one),
-                purse.number(one["profit"]),
+                till.number(one["profit"]),
                 percent_text(foretold(one, "success")),
-                purse.number(foretold(one, "lift")),
-                purse.number(foretold(one, "profit")),
+                till.number(foretold(one, "lift")),
+                till.number(foretold(one, "profit")),
             )
             for one in creators
         ],

@@ -2,6 +2,7 @@
 
 from serving.console.pieces.bars import confidence_chip, index_meter, interval_bar
 from serving.console.pieces.field import Field, field
+from serving.console.pieces.file import FilePicker
 from serving.console.pieces.layout import (
     button,
     columns,
@@ -32,6 +33,7 @@ from serving.console.pieces.wording import (
 __all__ = [
     "UNKNOWN",
     "Field",
+    "FilePicker",
     "button",
     "columns",
     "confidence_chip",

@@ -24,6 +24,7 @@ export default {
         </datalist>
       </div>
       <p v-if="fault" :id="me + '-fault'" class="cr-fault">{{ fault }}</p>
+      <p v-else-if="warning" :id="me + '-fault'" class="cr-warned">{{ warning }}</p>
       <p v-else-if="hint" :id="me + '-hint'" class="cr-hint">{{ hint }}</p>
     </div>`,
   props: {
@@ -41,6 +42,7 @@ export default {
     bare: Boolean,
     required: Boolean,
     fault: String,
+    warning: String,
   },
   emits: ["changed"],
   data() {
@@ -51,7 +53,7 @@ export default {
       return this.kind === "text" && this.options.length > 0;
     },
     aria() {
-      const said = this.fault ? `${this.me}-fault` : this.hint ? `${this.me}-hint` : null;
+      const said = this.fault || this.warning ? `${this.me}-fault` : this.hint ? `${this.me}-hint` : null;
       return {
         "aria-invalid": this.fault ? "true" : null,
         "aria-describedby": said,

@@ -72,6 +72,7 @@ class Field(Element, component="field.js"):
             "bare": bare,
             "required": required,
             "fault": "",
+            "warning": "",
         }
         self.on("changed", self._changed)
 
@@ -95,11 +96,10 @@ class Field(Element, component="field.js"):
         self._props["options"] = _pairs(options)
         self.update()
 
-    def say(self, *, fault: str = "", hint: str | None = None) -> None:
-        """A fault in words, or none; and another hint."""
-        hint = self._props["hint"] if hint is None else hint
-        if (fault, hint) != (self._props["fault"], self._props["hint"]):
-            self._props["fault"], self._props["hint"] = fault, hint
+    def say(self, *, fault: str = "", warning: str = "") -> None:
+        """A fault or a warning in words, in the place of the hint; or none."""
+        if (fault, warning) != (self._props["fault"], self._props["warning"]):
+            self._props["fault"], self._props["warning"] = fault, warning
             self.update()
 
 

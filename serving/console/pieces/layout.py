@@ -46,7 +46,7 @@ def text(content: str, *, tag: str = "span", classes: str = "") -> TextElement:
 def button(
     label: str, on_click: Callable[..., Any] | None = None, *, kind: str = "plain", icon: str = "", title: str = ""
 ) -> ui.element:
-    """A button: ``primary``, ``plain`` or ``quiet``; ``title`` is its name where ``label`` is empty."""
+    """A button: ``primary``, ``plain``, ``quiet`` or ``bare``; ``title`` is its name where ``label`` is empty."""
     made = ui.element("button").props('type="button"').classes(f"cr-button cr-{kind}")
     if title:
         made.props(f'aria-label="{tidy(title)}" title="{tidy(title)}"')

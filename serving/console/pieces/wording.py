@@ -78,7 +78,8 @@ def said_of(error: Exception) -> tuple[str, str]:
     """An error for a user: what happened in one line, and what may be done about it."""
     status = getattr(error, "status", None)
     if not isinstance(error, CollabrankError) or status in (502, 503, 504):
-        return "The ranking service does not answer.", "It may be starting. Try again in a moment."
+        said = f"Expected {error.expected}; received {error.received}." if isinstance(error, CollabrankError) else ""
+        return "The ranking service does not answer.", said or "It may be starting. Try again in a moment."
     if status == 401:
         return "Your key no longer opens the service.", "Sign out and in again, or ask your operator for a new key."
     if status == 429:

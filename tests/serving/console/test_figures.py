@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("nicegui")
 
 from serving.console.figures import against_figure, cloud_figure, curve_figure, weeks_figure
-from serving.console.purse import DOLLARS, Purse
+from serving.console.money import Till
 
 
 def series(options, kind):
@@ -58,15 +58,10 @@ def test_names_are_data_and_never_part_of_a_function(name):
 
 
 def test_money_in_another_currency_by_hand():
-    rupiah = Purse.of("IDR", {"USD": 1.0, "IDR": 0.0000625})
+    rupiah = Till("IDR", {"USD": 1.0, "IDR": 0.0000625})
     assert rupiah.own(10.0) == 160_000.0
     assert rupiah.dollars(160_000.0) == 10.0
     assert rupiah.text(10.0) == "160K IDR"
     assert rupiah.number(-10.0) == "\N{MINUS SIGN}160K"
     assert rupiah.span(5.0, 10.0) == "80,000 to 160K"
     assert rupiah.text(None) == "\N{EN DASH}"
-
-
-def test_a_currency_without_a_rate_is_shown_in_dollars():
-    assert Purse.of("XXX", {"USD": 1.0}) == DOLLARS
-    assert Purse.of(None, {}) == DOLLARS
