@@ -15,9 +15,9 @@ from nicegui import ui
 from marketplace.errors import CollabrankError
 from serving.client import Campaign, Catalogue
 from serving.console.asking import asking_of
+from serving.console.money import DOLLARS, Till
 from serving.console.pages.plan import draw_plan
 from serving.console.pieces import button, empty_state, field, panel, refusal_panel, submit_button, waiting
-from serving.console.money import DOLLARS, Till
 from serving.console.registry import Page, Visit
 
 __all__ = ["PAGE", "Wish"]

@@ -181,7 +181,7 @@ def _leaders_table(leaders: Sequence[Any]) -> None:
         index_meter(one.value, low=low, high=high, label=f"{one.value:.0f}, 80 % interval {low:.0f} to {high:.0f}")
 
     plain_table(
-        ("", "Creator", "Value and interval", "Confidence", "Followers"),
+        ("Place", "Creator", "Value and interval", "Confidence", "Followers"),
         [
             (
                 str(one.position),
@@ -192,7 +192,7 @@ def _leaders_table(leaders: Sequence[Any]) -> None:
             )
             for one in leaders
         ],
-        caption="Leaders",
+        caption="The leaders",
         numeric=(3, 4),
     )
 

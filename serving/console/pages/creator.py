@@ -237,7 +237,12 @@ def _overview(rows: list[tuple[str, str, dict[str, Any]]], chosen: _Chosen) -> N
                 f"{index['peer_rank']} of {index['peer_count']}",
             )
         )
-    plain_table(("Index", "Value and interval", "Confidence", "Rank"), body, caption="The indices", numeric=(2, 3))
+    plain_table(
+        ("Index", "Value and interval", "Confidence", "Rank"),
+        body,
+        caption="Every index, its value and interval",
+        numeric=(2, 3),
+    )
 
 
 class _Chosen:

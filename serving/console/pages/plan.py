@@ -12,6 +12,7 @@ from nicegui import ui
 
 from serving.client import Plan, PlannedCreator, Point, Sums, Terms
 from serving.console.figures import curve_figure, figure
+from serving.console.money import Till
 from serving.console.pieces import (
     count_text,
     field,
@@ -24,7 +25,6 @@ from serving.console.pieces import (
     submit_button,
     text,
 )
-from serving.console.money import Till
 
 __all__ = ["break_even_of", "draw_plan", "headline_of", "noise_of"]
 
@@ -161,7 +161,7 @@ def _outlook(plan: Plan, till: Till) -> None:
         else:
             rows.append((words, f"{sums.expected:.1f}", f"{sums.low:.0f}", f"{sums.high:.0f}"))
     plain_table(
-        ("", "Expected", "10 % case", "90 % case"),
+        ("What", "Expected", "10 % case", "90 % case"),
         rows,
         caption="What is expected of the plan, and what may come",
         numeric=(1, 2, 3),

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from serving.client import ReportEntry
 from serving.console.figures import against_figure, figure
+from serving.console.money import DOLLARS
 from serving.console.pieces import (
     UNKNOWN,
     empty_state,
@@ -26,7 +27,6 @@ from serving.console.pieces import (
     plain_table,
     text,
 )
-from serving.console.money import DOLLARS
 from serving.console.registry import Page, Visit
 from serving.console.sessions import Session
 
@@ -197,7 +197,7 @@ def _sums(told: Mapping[str, Any]) -> None:
             expected = (f"{one['expected']:.1f}", f"{one['low']:.0f} to {one['high']:.0f}")
         rows.append((words, f"{counts[name]:,}", f"of {counts['invited']:,}", *expected))
     plain_table(
-        ("", "Came", f"{percent_text(told['level'])} interval", "Foretold", "8 cases of 10"),
+        ("What", "Came", f"{percent_text(told['level'])} interval", "Foretold", "8 cases of 10"),
         rows,
         caption="What came beside what was foretold",
         numeric=(1, 2, 3, 4),
