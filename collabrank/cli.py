@@ -12,12 +12,13 @@ import typer
 
 from features.commands import app as features_app
 from marketplace.commands import app as marketplace_app
-from marketplace.errors import CollabrankError, Problem
+from marketplace.errors import CollabrankError, Problem, SourceError
+from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
 from marketplace.text import printable
 from serving.commands import app as serving_app
 from training.commands import app as training_app
 
-__all__ = ["app", "doctor", "main"]
+__all__ = ["app", "doctor", "main", "report"]
 
 app = typer.Typer(
     name="collabrank",
@@ -63,6 +64,31 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command()
+def report(
+    directory: Folder,
+    *,
+    campaign: Annotated[str | None, typer.Option(help="One campaign.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All campaigns that had invited by then.")] = False,
+    as_of: Annotated[str | None, as_of_option("Read only what was known before this day. Default: everything.")] = None,
+    _engine: EngineOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what came of past campaigns, held against what was foretold; two pages each to print, in var/reports.
+
+    Without --campaign and --all: the newest campaign that is over and of which lift is told. Added sales with their
+    interval beside attributed ones, profit, by creator, what the checks say, and what to do next.
+    """
+    from collabrank.face import report as run
+    from marketplace.progress import say
+    from training.results import page_of
+
+    found = run(directory, campaign=campaign, every=every, as_of=as_of)
+    print_result(found, as_json)
+    pages = [page_of(one.campaign_id) for one in found]
+    say(f"to print: {pages[0]}" if len(pages) == 1 else f"to print: {len(pages)} pages in {pages[0].parent}")
+
+
 def main() -> None:
     """Run the command line; an error of ours is three plain lines and exit code 2, and so is a file's."""
     for stream in (sys.stdout, sys.stderr):
@@ -71,6 +97,8 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
+    except SourceError as error:
+        _say(type(error).__name__, error.expected, error.told, error.look, each=error.each)
     except CollabrankError as error:
         _say(type(error).__name__, error.expected, error.received, error.look, also=getattr(error, "problems", ())[1:])
     except OSError as error:
@@ -80,9 +108,13 @@ def main() -> None:
         _say(type(error).__name__, "a file or folder that can be used", error.strerror or "", str(error.filename))
 
 
-def _say(kind: str, expected: str, received: str, look: str, *, also: Sequence[Problem] = ()) -> None:
+def _say(
+    kind: str, expected: str, received: str, look: str, *, each: Sequence[str] = (), also: Sequence[Problem] = ()
+) -> None:
     print(f"{kind}: expected {printable(expected)}", file=sys.stderr)
     print(f"  received  {printable(received)}", file=sys.stderr)
+    for line in each:
+        print(f"    {printable(line)}", file=sys.stderr)
     for one in also:
         print(f"  and       {printable(one.field)}: expected {printable(one.expected)}", file=sys.stderr)
         print(f"  received  {printable(one.received)}", file=sys.stderr)

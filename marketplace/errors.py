@@ -101,7 +101,18 @@ class ContractError(CollabrankError):
 
 
 class SourceError(CollabrankError):
-    """An ingest source that cannot be read or mapped."""
+    """An ingest source that cannot be read or mapped.
+
+    Parameters
+    ----------
+    each : sequence of str
+        What is wrong, one by one, where there may be more than one thing; ``received`` then says how many.
+    """
+
+    def __init__(self, expected: str, *, received: str, look: str, each: Sequence[str] = ()) -> None:
+        self.each = tuple(each)
+        self.told = received
+        super().__init__(expected, received="\n    ".join([received, *self.each]), look=look)
 
 
 class SignalError(CollabrankError):

@@ -135,8 +135,10 @@ def creators_of(part: Snapshot, names: Sequence[str]) -> tuple[list[str], list[s
 
     Both in the order asked, each once; a username that several creators have names all of them.
     """
-    known = part.rows_of
     asked = list(dict.fromkeys(names))
+    known = {name for name, row in zip(asked, part.find_all(asked).tolist(), strict=True) if row >= 0}
+    if len(known) == len(asked):
+        return asked, []
     by_handle = part.handles.rows_of(name for name in asked if name not in known)
     found: dict[str, None] = {}
     for name in asked:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from ipaddress import ip_address
 from marketplace.errors import HomeError
 from marketplace.progress import say
 from marketplace.state import state_folder
+from serving.audit import days_kept
 from serving.budgets import BUDGETS_FILE, Budget
 from serving.logs import log_format
 from serving.settings import METRICS_KEY, Patience, metrics_need_key, origins_now
@@ -29,6 +31,8 @@ from serving.transport import LARGEST_HEADER, Patient
 __all__ = ["address_of", "bind", "prepare_environment", "run"]
 
 Beside = Callable[[str], AbstractContextManager[str]]
+
+APPLICATION = "serving.app.service:application"
 
 GRACE_SECONDS = 10
 """Time that requests under way have to end when the service is told to stop."""
@@ -86,8 +90,19 @@ def address_of(holder: socket.socket, *, here: bool = False) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def run(*, host: str, port: int, workers: int, wait: bool, beside: Beside | None = None) -> None:
-    """Serve until told to stop; ``beside`` starts the console for the service's address, and says the console's.
+def run(
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    wait: bool,
+    application: str = APPLICATION,
+    beside: Beside | None = None,
+) -> None:
+    """Serve until told to stop.
+
+    ``application`` is where the ASGI application is made, as ``module:function``; ``beside`` starts the console for the
+    service's address, and gives the console's.
 
     Raises
     ------
@@ -97,6 +112,7 @@ def run(*, host: str, port: int, workers: int, wait: bool, beside: Beside | None
         There is nothing to serve, and ``wait`` is not set.
     """
     log_format()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to look after (serving.hangup)
     metrics = prepare_environment(workers=workers)
     try:
         _require_sane_settings()
@@ -105,7 +121,7 @@ def run(*, host: str, port: int, workers: int, wait: bool, beside: Beside | None
         with bind(host, port) as holder, _shared_budgets(workers):
             _guard_metrics(holder)
             with nullcontext() if beside is None else beside(address_of(holder, here=True)) as console:
-                _listen(holder, workers, console)
+                _listen(holder, workers, application, console)
     finally:
         if metrics is not None:
             shutil.rmtree(metrics, ignore_errors=True)
@@ -115,6 +131,7 @@ def _require_sane_settings() -> None:
     """Read every setting once, so that a wrong one is said here and not by each worker."""
     origins_now()
     metrics_need_key()
+    days_kept()
     for settings in (Budget, Patience, Patient):
         settings.from_environment()
 
@@ -145,12 +162,13 @@ def _look_first() -> None:
     note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 
-def _listen(holder: socket.socket, workers: int, console: str | None) -> None:
+def _listen(holder: socket.socket, workers: int, application: str, console: str | None) -> None:
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
+
+    from serving.hangup import Workers
 
     config = uvicorn.Config(
-        "serving.app.service:application",
+        application,
         factory=True,
         workers=workers,
         loop="uvloop",
@@ -175,6 +193,6 @@ def _listen(holder: socket.socket, workers: int, console: str | None) -> None:
         if workers == 1:
             uvicorn.Server(config).run(sockets=[holder])
         else:
-            Multiprocess(config, sockets=[holder]).run()
+            Workers(config, sockets=[holder]).run()
     except KeyboardInterrupt:
         say("stopped")

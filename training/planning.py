@@ -21,7 +21,7 @@ from models.predict import predict
 from training.data import build_labels
 from training.scoring import briefed, require_one
 
-__all__ = ["CONTACT_DAYS", "plan_brief", "read_terms"]
+__all__ = ["CONTACT_DAYS", "lift_noise", "plan_brief", "read_terms"]
 
 CONTACT_DAYS = 30
 """Days before the brief whose invitations count against the caps of contacts."""
@@ -106,7 +106,7 @@ def plan_brief(
         dependence=Dependence.of(bundle.calibration, stands),
         terms=_usual_terms(asked) if terms is None else terms,
         repriced=offers,
-        noise=_noise(market, as_of),
+        noise=lift_noise(market, as_of),
         effect=lift,
         usernames=dict(zip(ids.tolist(), snapshot.usernames[rows].tolist(), strict=True)),
         about={
@@ -158,7 +158,7 @@ def _contacts(market: Marketplace, as_of: pd.Timestamp) -> tuple[dict[str, int],
     )
 
 
-def _noise(market: Marketplace, as_of: pd.Timestamp) -> Noise | None:
+def lift_noise(market: Marketplace, as_of: pd.Timestamp) -> Noise | None:
     """The noise of one partnership's lift, from those that were ripe by then; None where too few were."""
     try:
         labels = build_labels(market, as_of)

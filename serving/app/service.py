@@ -40,6 +40,7 @@ from serving.creators import CreatorsAnswer, CreatorsQuery, find_creators
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
 from serving.family import end_with_parent
 from serving.feedback import take_feedback
+from serving.hangup import look_on_hangup
 from serving.keys import Keyring
 from serving.logs import start_logging
 from serving.lookups import Kept, MeAnswer, me, written
@@ -108,6 +109,14 @@ class CreatorRanking:
         self.store.close()
         self.log.close()
         self.meters.close()
+
+    def hurry(self) -> None:
+        """Look at once for another bundle, snapshot or challenger, and for other settings; keys are always looked at.
+
+        Returns at once.
+        """
+        self.store.hurry()
+        self.arms.hurry()
 
     async def __is_ready__(self) -> bool:
         return self.store.ready
@@ -235,6 +244,12 @@ def _tell(line: dict[str, Any], answer: RankAnswer | ExplainAnswer) -> None:
     }
 
 
+def _hurry() -> None:
+    running = _running()
+    if running is not None:
+        running.hurry()
+
+
 def _work() -> float:
     """The work of the request that is being answered; none while there is nothing to rank with."""
     now, running = asked(), _running()
@@ -268,5 +283,6 @@ def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
     start_logging()
     end_with_parent()
+    look_on_hangup(_hurry)
     made: ASGIApp = _bento.to_asgi()
     return made

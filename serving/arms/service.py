@@ -38,6 +38,11 @@ class Arms:
         self.challenger.close()
         self.shadows.close()
 
+    def hurry(self) -> None:
+        """Look at settings and challenger without waiting for the next look's time; returns at once."""
+        self.settings.hurry()
+        self.challenger.hurry()
+
     def plan(
         self, champion: Served, request: RankRequest | ExplainRequest, *, request_id: str, key_id: str = ""
     ) -> tuple[Served, Plan]:

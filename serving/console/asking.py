@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.client import Campaign
-from serving.console.pieces import money_text, percent_text
+from serving.console.pieces import counted_text, money_text, percent_text
 from serving.console.registry import Visit
 
 __all__ = ["Asking", "Terms", "asking_of", "campaigns_of", "terms_of"]
@@ -69,7 +69,7 @@ class Terms:
         if self.flat_fee:
             parts.append(f"{money_text(self.flat_fee, self.currency)} fee")
         if asking.applicants:
-            parts.append(f"{len(asking.applicants)} applicants")
+            parts.append(counted_text(len(asking.applicants), "applicant"))
         return " · ".join(part for part in parts if part)
 
 

@@ -123,7 +123,7 @@ class Gate:
         if scope["method"] == "GET" and not path.startswith("/_nicegui"):
             query = scope.get("query_string", b"").decode("latin-1")
             asked = quote(f"{path}{f'?{query}' if query else ''}", safe="/")
-            return RedirectResponse(f"/sign-in?next={asked}" if path != "/" else "/sign-in", 303)
+            return RedirectResponse(f"/sign-in?next={asked}" if asked != "/" else "/sign-in", 303)
         return PlainTextResponse("Sign in first.\n", 401)
 
     async def _websocket(

@@ -31,7 +31,8 @@ class Session:
     """One signed-in browser.
 
     ``owner`` names what is kept for the key (a digest that does not tell it); ``views`` are the ids of the pages it has
-    open; ``memory`` is what pages want to remember between one another until the session ends.
+    open; ``memory`` is what pages want to remember between one another until the session ends; ``why`` is what ended
+    it: ``idle``, or ``out`` where its user signed out.
     """
 
     client: AsyncClient
@@ -42,6 +43,7 @@ class Session:
     views: set[str] = field(default_factory=set)
     memory: dict[str, Any] = field(default_factory=dict)
     ended: bool = False
+    why: str = "idle"
 
     @property
     def scope(self) -> str:
@@ -96,7 +98,8 @@ class Sessions:
         session.seen = self._clock()
 
     def end(self, session: Session) -> None:
-        """End a session now."""
+        """End a session now, because its user wants to."""
+        session.why = "out"
         for digest in [digest for digest, held in self._held.items() if held is session]:
             self._drop(digest)
 

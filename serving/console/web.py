@@ -59,6 +59,8 @@ def application(settings: ConsoleSettings, *, port: int) -> ASGIApp:
     for page in PAGES:
         _open(page, settings, health)
     app.config.socket_io_js_transports = ["websocket"]
+    # A bar without a name, shown at each request: what loads says so where it is drawn.
+    app.config.quasar_config["loadingBar"] = {"skipHijack": True}
     ui.run_with(
         shell,
         title="collabrank",
@@ -120,5 +122,5 @@ def _ended(session: Session) -> None:
     for view in list(session.views):
         client = Client.instances.get(view)
         if client is not None and client.has_socket_connection:
-            client.open("/sign-in?why=idle")
+            client.open(f"/sign-in?why={session.why}")
     background_tasks.create(session.client.close(), name="close client")

@@ -10,7 +10,14 @@ from serving.creators import creator_named
 from serving.pair import Served
 from serving.queries import Nothing
 
-__all__ = ["CardAnswer", "card"]
+__all__ = [
+    "CardAnswer",
+    "ComponentAnswer",
+    "IndexCardAnswer",
+    "IndicesCardAnswer",
+    "MoreAnswer",
+    "card",
+]
 
 
 class _Answer(BaseModel):

@@ -13,7 +13,19 @@ from marketplace.contract import MARKETS, REPORTING_CURRENCY
 from serving.pair import Served
 from serving.queries import Nothing, Query
 
-__all__ = ["CatalogueAnswer", "ProductsAnswer", "ProductsQuery", "catalogue", "known_number", "products"]
+__all__ = [
+    "BrandAnswer",
+    "CatalogueAnswer",
+    "CategoryAnswer",
+    "MarketAnswer",
+    "Meaning",
+    "ProductAnswer",
+    "ProductsAnswer",
+    "ProductsQuery",
+    "catalogue",
+    "known_number",
+    "products",
+]
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 

@@ -1,4 +1,4 @@
-"""Target collaborations as campaigns and invitations, sample applications, and the content they led to."""
+"""Target collaborations as campaigns and invitations, samples, and the content they led to."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from marketplace.contract import MARKETS, TABLES
+from marketplace.contract import MARKETS
 from marketplace.sources.tiktok_shop.endpoints import value_at
 from marketplace.sources.tiktok_shop.products import UNKNOWN_CATEGORY, Products
+from marketplace.sources.tiktok_shop.requests import asked_when
 from marketplace.sources.tiktok_shop.store import Store
 from marketplace.sources.tiktok_shop.values import at, of_ten_thousand, whole
 
@@ -134,42 +135,43 @@ class Applications:
     contents : dict of str to dict
         Content that was made for a sample, by id: ``creator_id``, ``format``, ``published_at``, ``live_end_at``,
         ``product_ids``.
-    uninvited : int
-        Applications of creators who had not been invited and that the contract therefore has no place for.
+    unplaced : int
+        Applications of creators who had not been invited, in no open collaboration that is known either.
     """
 
     samples: pd.DataFrame
     deliveries: pd.DataFrame
     contents: dict[str, dict[str, Any]]
-    uninvited: int
+    unplaced: int
 
 
-def read_applications(store: Store, products: Products, invited: frozenset[str]) -> Applications:
-    """Samples and what was delivered for them, of the invitations in ``invited`` (and of all, where the contract
-    takes a sample without an invitation)."""
+def read_applications(
+    store: Store, products: Products, invited: frozenset[str], requests: Mapping[str, tuple[str, str]]
+) -> Applications:
+    """Samples and what was delivered for them, of the invitations in ``invited`` and of ``requests``: invitation and
+    campaign by the sample's id."""
     collaborations = {one.id: one.body["collaboration_id"] for one in store.states("sample_collaborations")}
     orders = {name: body for name, body in store.latest("orders").items() if body.get("is_sample_order")}
-    alone = TABLES["samples"].by_name["invitation_id"].nullable
+    requested = asked_when(store)
     rows: list[dict[str, Any]] = []
-    requested: dict[str, datetime] = {}
-    told: dict[str, tuple[str | None, str, str | None]] = {}
-    uninvited: set[str] = set()
+    told: dict[str, tuple[str, str, str]] = {}
+    unplaced: set[str] = set()
     for state in store.states("samples"):
         body, seen = state.body, at(state.seen)
         creator, product = body["creator"]["creator_open_id"], body["product"]["id"]
-        collaboration = collaborations.get(state.id)
-        invitation = f"{collaboration}:{creator}" if collaboration else None
-        if invitation not in invited:
-            invitation = None
         if seen is None or product not in products:
             continue
-        if invitation is None and not alone:
-            uninvited.add(state.id)
+        campaign = collaborations.get(state.id)
+        invitation = f"{campaign}:{creator}"
+        if campaign is None and state.id in requests:
+            invitation, campaign = requests[state.id]
+        elif invitation not in invited:
+            campaign = None
+        if campaign is None:
+            unplaced.add(state.id)
             continue
         order = orders.get(str(body.get("order_id")), {})
-        asked = min(at(order.get("create_time")) or seen, seen)
-        requested[state.id] = min(asked, requested.get(state.id, asked))
-        told[state.id] = (invitation, creator, collaboration)
+        told[state.id] = (invitation, creator, campaign)
         rows.append(
             {
                 "sample_id": state.id,
@@ -194,11 +196,11 @@ def read_applications(store: Store, products: Products, invited: frozenset[str])
     for name in ("shipped_at", "delivered_at"):
         if name in samples:
             samples[name] = pd.to_datetime(samples[name], utc=True)
-    return Applications(samples, deliveries, contents, len(uninvited))
+    return Applications(samples, deliveries, contents, len(unplaced))
 
 
 def _deliveries(
-    store: Store, told: Mapping[str, tuple[str | None, str, str | None]]
+    store: Store, told: Mapping[str, tuple[str, str, str]]
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
     rows: dict[str, dict[str, Any]] = {}
     contents: dict[str, dict[str, Any]] = {}
@@ -216,14 +218,13 @@ def _deliveries(
             "live_end_at": at(made.get("live_end_time")),
             "product_ids": [product] if product else None,
         }
-        if invitation is not None:
-            rows[state.id] = {
-                "delivery_id": state.id,
-                "invitation_id": invitation,
-                "creator_id": creator,
-                "campaign_id": campaign,
-                "content_id": content,
-                "posted_at": posted,
-                "known_at": posted,
-            }
+        rows[state.id] = {
+            "delivery_id": state.id,
+            "invitation_id": invitation,
+            "creator_id": creator,
+            "campaign_id": campaign,
+            "content_id": content,
+            "posted_at": posted,
+            "known_at": posted,
+        }
     return pd.DataFrame(rows.values()), contents

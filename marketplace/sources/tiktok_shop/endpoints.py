@@ -174,7 +174,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             "open_collaborations",
             ("product.id",),
             ("product.id",),
-            _tree("product.id", *_ranges("product.original_price")),
+            _tree("id", "product.id", "current_commission.rate", *_ranges("product.original_price")),
             page_size=100,
         ),
         Endpoint(
@@ -185,8 +185,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             ("id",),
             ("id", "status", "creator.creator_open_id", "product.id"),
             _tree(
-                "id", "status", "fulfillment_status", "order_id", "product.id", "creator.creator_open_id",
-                "creator.username", "creator.fulfillment_percentage",
+                "id", "status", "fulfillment_status", "order_id", "commission_rate", "product.id",
+                "creator.creator_open_id", "creator.username", "creator.fulfillment_percentage",
             ),
             page_size=50,
         ),

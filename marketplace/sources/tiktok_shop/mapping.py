@@ -15,6 +15,7 @@ from marketplace.sources.tiktok_shop.contents import content_days, content_state
 from marketplace.sources.tiktok_shop.creators import Creators, creator_snapshots
 from marketplace.sources.tiktok_shop.orders import order_lines
 from marketplace.sources.tiktok_shop.products import Products, product_days
+from marketplace.sources.tiktok_shop.requests import read_requests
 from marketplace.sources.tiktok_shop.store import Store
 
 __all__ = ["map_store"]
@@ -40,7 +41,8 @@ def map_store(store: Store, *, brand: str, market: str | None = None) -> Ingeste
     briefs = campaigns(store, products, brand=brand, market=home)
     briefed = _ids(briefs, "campaign_id")
     invited = invitations(store, briefed)
-    applications = read_applications(store, products, _ids(invited, "invitation_id"))
+    requests = read_requests(store, products, brand=brand, market=home)
+    applications = read_applications(store, products, _ids(invited, "invitation_id"), requests.of)
     contents = content_states(store, creators, products, applications.contents)
     orders = order_lines(store, products, creators, campaigns=briefed, contents=_ids(contents, "content_id"))
     first = products.first() or datetime.now(UTC)
@@ -54,8 +56,8 @@ def map_store(store: Store, *, brand: str, market: str | None = None) -> Ingeste
         "content_days": content_days(store, contents),
         "orders": orders,
         "fx_rates": _dollars(orders),
-        "campaigns": briefs,
-        "invitations": invited,
+        "campaigns": pd.concat([briefs, requests.campaigns], ignore_index=True),
+        "invitations": pd.concat([invited, requests.invitations], ignore_index=True),
         "samples": applications.samples,
         "deliveries": applications.deliveries,
     }
@@ -65,8 +67,8 @@ def map_store(store: Store, *, brand: str, market: str | None = None) -> Ingeste
     ]
     if creators.unnamed:
         notes.append(f"{creators.unnamed} usernames of orders and videos are no known creator's: their id is @username")
-    if applications.uninvited:
-        notes.append(f"{applications.uninvited} samples were asked for without an invitation and are left out")
+    if applications.unplaced:
+        notes.append(f"{applications.unplaced} samples belong to no collaboration that is known and are left out")
     currencies = sorted(set(orders["currency"]) - {REPORTING_CURRENCY}) if len(orders) else []
     if currencies:
         notes.append(f"bring fx_rates for {', '.join(currencies)}: the API tells no exchange rates")

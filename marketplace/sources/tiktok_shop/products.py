@@ -68,6 +68,10 @@ class Products:
         """The currency it is priced in."""
         return (self._price.get(product) or self._orders[product])[1]
 
+    def since(self, product: str) -> datetime | None:
+        """When it was first there."""
+        return self._first.get(product)
+
     def first(self) -> datetime | None:
         """When the first of them was first there."""
         return min(self._first.values(), default=None)

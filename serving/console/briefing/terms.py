@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FIELDS", "as_brief", "as_fields", "still_needed"]
+__all__ = ["FIELDS", "as_brief", "as_fields", "faults_of", "still_needed"]
 
 FIELDS = (
     "brand_id", "market", "category_id", "product_ids", "objective", "collaboration", "price", "currency",
@@ -59,3 +59,12 @@ def still_needed(brief: Mapping[str, Any]) -> list[str]:
     if "commission_rate" not in brief:
         needed.append("a commission")
     return needed
+
+
+def faults_of(brief: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong in the form's own units, by field; all else the service says."""
+    rate = brief.get("commission_rate", 0.0)
+    faults = {} if 0 <= rate <= 1 else {"commission_rate": "Between 0 and 100 %."}
+    if {"starts_at", "ends_at"} <= set(brief) and brief["ends_at"] <= brief["starts_at"]:
+        faults["ends_at"] = "After the first day."
+    return faults

@@ -10,13 +10,14 @@ from nicegui import ui
 from marketplace.errors import BriefError, CollabrankError
 from serving.client import Campaign, Catalogue
 from serving.console.asking import asking_of, campaigns_of
-from serving.console.briefing import BriefForm, read_applicants, still_needed
+from serving.console.briefing import BriefForm, faults_of, read_applicants, still_needed
 from serving.console.latest import Settled
 from serving.console.money import till_of
 from serving.console.pieces import (
     FilePicker,
     button,
     count_text,
+    counted_text,
     field,
     link,
     money_text,
@@ -133,12 +134,10 @@ class _View:
     def from_campaign(self, campaign_id: str) -> None:
         """Fill the form in as a campaign was briefed; its dates are left to be chosen."""
         one = self.campaigns[campaign_id]
-        brief = {name: getattr(one, name, None) for name in ("brand_id", "market", "category_id", "product_ids")}
-        brief |= {name: getattr(one, name, None) for name in ("objective", "collaboration", "price", "currency")}
-        brief |= {name: getattr(one, name, None) for name in ("commission_rate", "flat_fee", "budget")}
+        money = {name: round(getattr(one, name) or 0.0, 2) or None for name in ("price", "flat_fee", "budget")}
         self.identity = None
         self.name.put(f"As {campaign_id}")
-        self.form.fill({**brief, "has_free_sample": bool(one.has_free_sample)})
+        self.form.fill({**one.brief(), **money})
         self._check_soon.ask()
 
     def from_kept(self, identity: str) -> None:
@@ -178,7 +177,7 @@ class _View:
         self._asking.clear()
         if found:
             with self._asking:
-                text(f"{len(found):,} applicants", classes="cr-chip cr-chip-accent")
+                text(counted_text(len(found), "applicant"), classes="cr-chip cr-chip-accent")
 
                 def forget() -> None:
                     self._take_applicants([])
@@ -201,6 +200,11 @@ class _View:
             self.form.say({}, {})
             self._draw_needed(needed)
             return
+        faults = faults_of(brief)
+        if faults:
+            self.form.say(faults, {})
+            self._draw_faults([f"{name.replace('_', ' ')}: {fault}" for name, fault in faults.items()])
+            return
         try:
             found = await self.visit.client.rank(
                 brief=brief, top=5, explain=False, preview=True, applicants=self.applicants or None
@@ -209,7 +213,8 @@ class _View:
             if mine == self._round:
                 faults = {_own_field(one.field): _expected(one.expected) for one in error.problems}
                 self.form.say(faults, {})
-                self._draw_refused(error)
+                told = [f"{_own_field(one.field)}: expected {_expected(one.expected)}" for one in error.problems]
+                self._draw_faults(told or [f"Expected {error.expected}; received {error.received}."])
             return
         except CollabrankError as error:
             if mine == self._round:
@@ -226,15 +231,13 @@ class _View:
         with self._checked, panel("Check"):
             text(f"Still needed: {', '.join(needed)}.", tag="p", classes="cr-quiet")
 
-    def _draw_refused(self, error: BriefError) -> None:
+    def _draw_faults(self, lines: list[str]) -> None:
         self._checked.clear()
         with self._checked, panel("Check"):
             notice("Not to be ranked as it stands.", kind="bad")
             with ui.element("ul").classes("cr-lines"):
-                for one in error.problems or ():
-                    text(f"{_own_field(one.field)}: expected {_expected(one.expected)}", tag="li")
-                if not error.problems:
-                    text(f"Expected {error.expected}; received {error.received}.", tag="li")
+                for line in lines:
+                    text(line, tag="li")
 
     def _draw_found(self, found: Any, brief: dict[str, Any]) -> None:
         till = till_of(self.catalogue, brief.get("market"))
@@ -245,8 +248,8 @@ class _View:
             for line in left_out_words(found.filtered_out):
                 text(line, tag="p", classes="cr-quiet cr-small")
             if found.unknown_applicants:
-                notice(f"{len(found.unknown_applicants):,} applicants are not known: "
-                       f"{', '.join(found.unknown_applicants[:5])}.", kind="warn")  # fmt: skip
+                strangers = f"{counted_text(len(found.unknown_applicants), 'applicant')} not known"
+                notice(f"{strangers}: {', '.join(found.unknown_applicants[:5])}.", kind="warn")
             for one in found.warnings:
                 notice(f"{_own_field(one.field)}: {one.message}.", kind="warn")
                 for close in one.closest[:3]:

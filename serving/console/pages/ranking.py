@@ -165,11 +165,11 @@ class _View:
 
     # What is asked
 
-    async def _ask(self, *, preview: bool, explain: bool) -> AsyncRanking:
+    async def _ask(self, *, preview: bool, explain: bool, top: int | None = None) -> AsyncRanking:
         applicants = self.asking.applicants
         return await self.visit.client.rank(
             **self.asking.body,
-            top=self.top,
+            top=top or self.top,
             weights=self.weights.asked,
             filters=self.filters.asked or None,
             applicants=list(applicants) or None,
@@ -213,8 +213,7 @@ class _View:
         if ranking is None or not ranking.creators:
             return
         with suppress(CollabrankError):  # reasons come with the next ranking, too
-            ids = [one.creator_id for one in ranking.creators[:_REASONED]]
-            answer = await self.visit.client.explain(ids, weights=self.weights.asked, **self.asking.body)
+            answer = await self._ask(preview=True, explain=True, top=min(self.top, _REASONED))
             if self.ranking is ranking:
                 reasons = {one.creator_id: reasons_of(one) for one in answer.creators}
                 for row in self.rows:

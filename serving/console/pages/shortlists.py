@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from nicegui import ui
 from starlette.requests import Request
@@ -84,14 +86,14 @@ class _View:
             with ui.element("details").classes("cr-manage"):
                 text("Rename or delete", tag="summary")
                 with ui.element("div").classes("cr-line"):
-                    name = field("Name", value=one.name, wait=0.0)
-                    button("Rename", lambda: self._rename(one, name.value), kind="plain")
+                    called = field("Name", value=one.name, wait=0.0)
+                    button("Rename", lambda: self._rename(one, called.value), kind="plain")
                     button("Delete the list", lambda: self._delete(one), kind="plain")
 
     def _table(self, one: KeptThing, rows: list[Row]) -> None:
         query = one.what["query"]
 
-        def cells(row: Row) -> list[object]:
+        def cells(row: Row) -> list[str | Callable[[], Any]]:
             return [
                 lambda: link(row["name"], f"/creators/{row['id']}?{query}"),
                 score_text(row["score"]),
@@ -106,7 +108,7 @@ class _View:
             ]
 
         heads = ["Creator", "Score", "Expected profit", "80 % between", "Chance of content", "Extra sales", "Added", ""]
-        plain_table(heads, [cells(row) for row in rows], caption=f"Creators on {one.name}", numeric=[1, 2, 3, 4, 5])  # type: ignore[arg-type]
+        plain_table(heads, [cells(row) for row in rows], caption=f"Creators on {one.name}", numeric=[1, 2, 3, 4, 5])
 
     def _remove(self, one: KeptThing, creator_id: str) -> None:
         rows = [row for row in one.what["rows"] if row["id"] != creator_id]

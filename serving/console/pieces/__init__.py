@@ -22,6 +22,7 @@ from serving.console.pieces.signs import sign
 from serving.console.pieces.wording import (
     UNKNOWN,
     count_text,
+    counted_text,
     index_name,
     interval_text,
     money_text,
@@ -38,6 +39,7 @@ __all__ = [
     "columns",
     "confidence_chip",
     "count_text",
+    "counted_text",
     "empty_state",
     "facts",
     "field",

@@ -9,6 +9,7 @@ from marketplace.errors import CollabrankError
 __all__ = [
     "UNKNOWN",
     "count_text",
+    "counted_text",
     "index_name",
     "interval_text",
     "money_text",
@@ -62,6 +63,11 @@ def percent_text(share: float | None, *, places: int = 0) -> str:
 def count_text(count: float | None) -> str:
     """A count: ``418,759``; ``1.2M`` from a hundred thousand on."""
     return UNKNOWN if count is None or not _known(count) else _short(round(count))
+
+
+def counted_text(count: int, what: str) -> str:
+    """So many of something: ``1 applicant``, ``8 applicants``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def score_text(value: float | None) -> str:

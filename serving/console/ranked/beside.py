@@ -14,7 +14,6 @@ from serving.console.pieces import (
     button,
     confidence_chip,
     count_text,
-    field,
     index_meter,
     index_name,
     interval_bar,
@@ -29,8 +28,6 @@ from serving.console.pieces import (
 )
 
 __all__ = ["CreatorBeside"]
-
-_ALIKE = {"audience": "the same audience", "category": "the same categories", "taste": "the same brands' taste"}
 
 
 class CreatorBeside:
@@ -125,8 +122,6 @@ class CreatorBeside:
         self._reasons(one)
         text("Indices", tag="h3")
         self._indices(one, card)
-        text("Look-alikes", tag="h3")
-        self._alike(one.creator_id)
 
     def _predictions(self, one: RankedCreator) -> None:
         text("Predicted", tag="h3")
@@ -171,31 +166,3 @@ class CreatorBeside:
                     said += f", 80 % between {score_text(low)} and {score_text(high)}"
                 text(index_name(name), classes="cr-small")
                 index_meter(index, low=low, high=high, label=said)
-
-    def _alike(self, creator_id: str) -> None:
-        with ui.element("div") as place:
-            pass
-
-        async def fill(by: str) -> None:
-            place.clear()
-            with place:
-                waiting(2, label="Looking for look-alikes")
-            try:
-                found = await self._client.similar(creator_id, by=by, top=6)
-            except CollabrankError as error:
-                place.clear()
-                with place:
-                    refusal_panel(error, again=lambda: fill(by))
-                return
-            place.clear()
-            with place, ui.element("ul").classes("cr-alike"):
-                if not found.similar:
-                    text("Nobody is known to be alike.", tag="li", classes="cr-quiet")
-                for other in found.similar:
-                    with ui.element("li"):
-                        link(other.username or other.creator_id, f"/creators/{other.creator_id}?{self._asking.query}")
-                        text(percent_text(other.similarity), classes="cr-chip")
-                        text(", ".join(other.alike[:3]), classes="cr-quiet cr-small").props('dir="auto"')
-
-        field("Alike by", kind="select", options=_ALIKE, value="audience", on_change=fill, wait=0.0)
-        ui.timer(0.05, lambda: fill("audience"), once=True)

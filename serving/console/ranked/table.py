@@ -84,7 +84,7 @@ class RankingTable:
                         "headerCheckbox": False,
                         "enableClickSelection": False,
                     },
-                    "selectionColumnDef": {"pinned": "left", "width": 44},
+                    "selectionColumnDef": {"pinned": "left", "width": 62, "headerName": "Pick"},
                     "animateRows": True,
                     "tooltipShowDelay": 350,
                     "suppressCellFocus": False,

@@ -371,7 +371,11 @@ class Shop:
 
     def open_collaborations(self, category: str) -> list[Json]:
         return [
-            {"id": f"oc_{one}", "product": {"id": one, "original_price": self._span(one)}}
+            {
+                "id": f"oc_{one}",
+                "product": {"id": one, "original_price": self._span(one)},
+                "current_commission": {"rate": 1500},
+            }
             for one in sorted(self.price)
             if self.category[one] == category
         ]

@@ -296,6 +296,78 @@ def test_a_samples_own_order_dates_it_and_content_delivers_it(fill: Fill) -> Non
     assert (made["creator_id"], made["format"], list(made["product_ids"])) == ("k1", "VIDEO", ["p1"])
 
 
+def application(name: str, who: str, status: str, **more: Any) -> dict[str, Any]:
+    own = {"id": name, "status": status, "product": {"id": "p1"}, "commission_rate": "0.1"}
+    return {**own, "creator": {"creator_open_id": who, "username": f"user {who}"}, **more}
+
+
+OPEN = {**PRODUCT, "id": "oc1", "current_commission": {"rate": 2000}}
+
+
+def test_samples_asked_for_in_the_open_are_requests_of_monthly_rounds(fill: Fill) -> None:
+    sale = order("COMPLETED", T0)
+    sale["line_items"] = [{**one, "original_price": "12"} for one in sale["line_items"]]
+    sample_order = order("DELIVERED", T0 + 8 * DAY, is_sample_order=True, id="o9") | {"create_time": T0 + 5 * DAY}
+    content = {"id": "v1", "format": "VIDEO", "create_time": T0 + 12 * DAY}
+    tables = fill(
+        ("open_collaborations", "p1", OPEN, SEEN + 1),
+        ("orders", "o1", sale, SEEN),
+        # Seen waiting on the 2nd day, approved by an order of the 5th, seen on the 9th.
+        ("samples", "a1", application("a1", "k1", "PENDING"), T0 + 2 * DAY),
+        ("samples", "a1", application("a1", "k1", "SHIPPED", order_id="o9"), T0 + 9 * DAY),
+        ("orders", "o9", sample_order, T0 + 9 * DAY),
+        ("fulfillments", "a1:v1", {"content": content, "product": {"id": "p1"}}, T0 + 13 * DAY),
+        ("samples", "a2", application("a2", "k2", "PENDING"), T0 + 2 * DAY),
+        ("samples", "a2", application("a2", "k2", "REJECT_CANCELLED"), T0 + 3 * DAY),
+        # Who was refused and asked again within the month has made one request.
+        ("samples", "a3", application("a3", "k2", "AWAITING_SHIPMENT"), T0 + 4 * DAY),
+        ("samples", "a4", application("a4", "k4", "OVERDUE_CANCELLED"), T0 + 30 * DAY),
+    )
+    rows = tables["invitations"]
+    got = {
+        name: list(zip(one["decision"], one["known_at"], strict=True)) for name, one in rows.groupby("invitation_id")
+    }
+    assert got == {
+        "oc1:2026-01:k1": [("PENDING", moment(T0 + 2 * DAY)), ("ACCEPT", moment(T0 + 5 * DAY))],
+        "oc1:2026-01:k2": [
+            ("PENDING", moment(T0 + 2 * DAY)),
+            ("DECLINE", moment(T0 + 3 * DAY)),
+            ("ACCEPT", moment(T0 + 4 * DAY)),
+        ],
+        "oc1:2026-02:k4": [("EXPIRED", moment(T0 + 30 * DAY))],
+    }
+    assert rows["origin"].eq("REQUESTED").all()
+    assert rows["commission_rate"].eq(0.1).all()
+    briefs = tables["campaigns"].set_index("campaign_id")
+    assert briefs["collaboration"].eq("OPEN").all()
+    # January's brief waits for its product, which was first sold on the 10th.
+    assert briefs["briefed_at"].to_dict() == {
+        "oc1:2026-01": moment(T0),
+        "oc1:2026-02": pd.Timestamp("2026-02-01", tz="UTC"),
+    }
+    assert briefs["ends_at"].to_dict() == {
+        "oc1:2026-01": pd.Timestamp("2026-03-03", tz="UTC"),
+        "oc1:2026-02": pd.Timestamp("2026-03-31", tz="UTC"),
+    }
+    samples = tables["samples"].drop_duplicates("sample_id", keep="last").set_index("sample_id")["invitation_id"]
+    assert samples.to_dict() == {
+        "a1": "oc1:2026-01:k1", "a2": "oc1:2026-01:k2", "a3": "oc1:2026-01:k2", "a4": "oc1:2026-02:k4",
+    }  # fmt: skip
+    delivered = tables["deliveries"].iloc[0]
+    assert (delivered["invitation_id"], delivered["campaign_id"]) == ("oc1:2026-01:k1", "oc1:2026-01")
+
+
+def test_a_request_takes_its_open_collaborations_rate_and_without_one_is_left_out(fill: Fill, store: Store) -> None:
+    bare = {name: told for name, told in application("a1", "k1", "PENDING").items() if name != "commission_rate"}
+    tables = fill(("samples", "a1", bare, T0 + 2 * DAY))
+    assert "invitations" not in tables
+    assert "samples" not in tables
+    assert any(note.startswith("1 samples belong to no collab") for note in map_store(store, brand="b").notes)
+    tables = fill(("open_collaborations", "p1", OPEN, SEEN + 1))
+    assert tables["invitations"]["commission_rate"].to_list() == [0.2]
+    assert not any("belong to no" in note for note in map_store(store, brand="b").notes)
+
+
 def test_a_days_sales_are_net_and_known_when_they_were_ready(fill: Fill) -> None:
     day = {
         "start_date": "2026-01-12",

@@ -111,7 +111,8 @@ def _readings(market: Path, out: Path, creators: pd.DataFrame) -> None:
 
 def _partnerships(market: Path, out: Path, targets: pd.DataFrame) -> None:
     columns = ["category_id", "product_ids", "commission_rate", "has_free_sample", "currency", "briefed_at", "ends_at"]
-    same(targets, read(out, "campaigns"), ["campaign_id"], columns)
+    told = read(out, "campaigns")
+    same(targets, told[told["collaboration"] == "TARGET"], ["campaign_id"], columns)
 
     invitations = last(read(market, "invitations"), "invitation_id")
     invitations = invitations[invitations["campaign_id"].isin(targets["campaign_id"])].copy()
@@ -120,8 +121,10 @@ def _partnerships(market: Path, out: Path, targets: pd.DataFrame) -> None:
     names = invitations["campaign_id"] + ":" + invitations["creator_id"]
     old = dict(zip(invitations["invitation_id"], names, strict=True))
     invitations["invitation_id"] = names
-    got = last(read(out, "invitations"), "invitation_id")
+    rows = read(out, "invitations")
+    got = last(rows[rows["origin"].isna()], "invitation_id")
     same(invitations, got, ["invitation_id"], ["campaign_id", "creator_id", "decision", "commission_rate"])
+    _requests(market, rows[rows["origin"] == "REQUESTED"], told, frozenset(old))
 
     samples = last(read(market, "samples"), "sample_id")
     samples = samples[samples["invitation_id"].isin(old)].copy()
@@ -129,7 +132,7 @@ def _partnerships(market: Path, out: Path, targets: pd.DataFrame) -> None:
     columns = ["invitation_id", "creator_id", "product_id", "status", "fulfillment_status", "shipped_at"]
     # A sample that was never approved has no order, which is what tells when it was asked for.
     got = last(read(out, "samples"), "sample_id")
-    got = got[got["invitation_id"].notna()]
+    got = got[got["invitation_id"].isin(names)]
     same(samples, got, ["sample_id"], [*columns, "delivered_at"])
     approved = ~samples["status"].isin(["PENDING", "REJECT_CANCELLED"])
     approved_ids = samples.loc[approved, "sample_id"]
@@ -140,4 +143,21 @@ def _partnerships(market: Path, out: Path, targets: pd.DataFrame) -> None:
     deliveries = deliveries[deliveries["invitation_id"].isin(samples["invitation_id"])]
     if len(deliveries):
         columns = ["creator_id", "campaign_id", "posted_at"]
-        same(deliveries, read(out, "deliveries"), ["invitation_id", "content_id"], columns)
+        told = read(out, "deliveries")
+        same(deliveries, told[told["invitation_id"].isin(names)], ["invitation_id", "content_id"], columns)
+
+
+def _requests(market: Path, rows: pd.DataFrame, campaigns: pd.DataFrame, invited: frozenset[str]) -> None:
+    """Whose sample was asked for in the open made a request in that month's round of the product, approved where it has
+    an order."""
+    samples = last(read(market, "samples"), "sample_id")
+    samples = samples[~samples["invitation_id"].isin(invited)]
+    approved = ~samples["status"].isin(["PENDING", "REJECT_CANCELLED"])
+    dated = samples[approved]
+    rounds = "oc_" + dated["product_id"] + ":" + dated["requested_at"].dt.strftime("%Y-%m")
+    got = last(rows, "invitation_id").set_index("invitation_id")["decision"]
+    for name in set(rounds + ":" + dated["creator_id"]):
+        assert got[name] == "ACCEPT", name
+    creators = set(samples["creator_id"])
+    assert set(rows["creator_id"]) == creators
+    assert set(campaigns.loc[campaigns["collaboration"] == "OPEN", "campaign_id"]) == set(rows["campaign_id"])
