@@ -194,7 +194,8 @@ def _print(figures: dict[str, Any]) -> None:
         one = figures[name]
         print(
             f"  {words:<26} rank p50 {one['rank']['p50_ms']:.2f} ms, p99 {one['rank']['p99_ms']:.2f} ms; noop p50 "
-            f"{one['noop']['p50_ms']:.2f} ms, p99 {one['noop']['p99_ms']:.2f} ms: {one['p50']:.2f}x and {one['p99']:.2f}x"
+            f"{one['noop']['p50_ms']:.2f} ms, p99 {one['noop']['p99_ms']:.2f} ms: "
+            f"{one['p50']:.2f}x and {one['p99']:.2f}x"
         )
 
 
