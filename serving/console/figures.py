@@ -226,7 +226,13 @@ def cloud_figure(
                 "z": 5,
                 "emphasis": {"disabled": True},
                 "itemStyle": {"color": _MARK, "borderColor": _BACK, "borderWidth": 2},
-                "label": {"show": True, "position": "top", "formatter": "{b}", "color": _INK, "fontWeight": "bold"},
+                "label": {
+                    "show": True,
+                    "position": _beside(marked[0], points),
+                    "formatter": "{b}",
+                    "color": _INK,
+                    "fontWeight": "bold",
+                },
                 "data": [{"value": list(marked[:2]), "id": marked[2], "name": marked[3]}],
             }
         )
@@ -237,6 +243,12 @@ def cloud_figure(
         "tooltip": _tip(_CLOUD_TIP, trigger="item"),
         "series": series,
     }
+
+
+def _beside(x: float, points: Sequence[tuple[float, float, str, str]]) -> str:
+    """On which side of a point its name has room."""
+    seen = [one[0] for one in points] or [x]
+    return "left" if x > (min(seen) + max(seen)) / 2.0 else "right"
 
 
 _CLOUD_TIP = """(point) => {

@@ -13,7 +13,7 @@ from typing import Any
 from nicegui import ui
 
 from marketplace.errors import CollabrankError
-from serving.client import Campaign, Catalogue
+from serving.client import Campaign, Catalogue, Plan
 from serving.console.asking import asking_of
 from serving.console.money import DOLLARS, Till
 from serving.console.pages.plan import draw_plan
@@ -224,7 +224,7 @@ class _Desk:
         with self.place:
             draw_plan(made, self.till, fee=fee, rate=rate, try_terms=lambda a, b: self._try(made, a, b))
 
-    async def _try(self, made: Any, fee: float, rate: float) -> None:
+    async def _try(self, made: Plan, fee: float, rate: float) -> None:
         tried = [(one.flat_fee, one.commission_rate) for one in made.what_if]
         self.wish.terms = list(dict.fromkeys([*tried, (fee, rate)]))[-_TERMS:]
         await self.plan()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from marketplace.errors import CollabrankError
-from serving.client import Catalogue
+from serving.client import Catalogue, Leader, Scatter
 from serving.console.figures import cloud_figure, figure
 from serving.console.pieces import (
     columns,
@@ -102,7 +102,7 @@ class _Desk:
         with self.leaders:
             where = f" in {self.categories[self.category]}" if self.index == _INFLUENCE else ""
             text(f"{self.indices[self.index]}{where}, {self.market}.", tag="p", classes="cr-quiet cr-small")
-            _leaders_table(found.leaders)
+            _leaders_table(list(found))
 
     async def _show_cloud(self) -> None:
         turn = self._begin("cloud", self.cloud)
@@ -127,7 +127,7 @@ class _Desk:
             waiting(4)
         return self.turn[name]
 
-    def _cloud(self, found: Any) -> None:
+    def _cloud(self, found: Scatter) -> None:
         axes = {**self.indices, _FOLLOWERS: "Followers"}
         marked = self.marked.removeprefix("@").casefold()
         points = [
@@ -161,7 +161,7 @@ class _Desk:
 
 
 def _one_of(known: Any, asked: str | None, otherwise: str) -> str:
-    return asked if asked in known else otherwise
+    return asked if asked is not None and asked in known else otherwise
 
 
 def _refused(place: ui.element, error: Exception, again: Any) -> None:
@@ -170,13 +170,13 @@ def _refused(place: ui.element, error: Exception, again: Any) -> None:
         refusal_panel(error, again=again)
 
 
-def _leaders_table(leaders: Sequence[Any]) -> None:
+def _leaders_table(leaders: Sequence[Leader]) -> None:
     if not leaders:
         with empty_state("No leaders", "Of nobody in this market anything of this is known."):
             pass
         return
 
-    def bar(one: Any) -> None:
+    def bar(one: Leader) -> None:
         low, high = one.interval
         index_meter(one.value, low=low, high=high, label=f"{one.value:.0f}, 80 % interval {low:.0f} to {high:.0f}")
 

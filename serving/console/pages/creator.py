@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from features.cards import (
     is_guess,
 )
 from marketplace.errors import CollabrankError
+from serving.client import FoundCreator, Similar
 from serving.console.figures import figure, weeks_figure
 from serving.console.pieces import (
     button,
@@ -50,7 +50,7 @@ from serving.console.sessions import Session
 __all__ = ["FIND", "PAGE"]
 
 _FOUND = 12
-_ALIKE = {"audience": "Audience", "category": "Category", "taste": "Taste"}
+_ALIKE = {"category": "Category", "audience": "Audience", "taste": "Taste"}
 _RAISE = 6
 _READING = "0 to 100. Light: where the value lies in 8 cases of 10. Hollow: from peers alone."
 
@@ -101,7 +101,7 @@ async def _find(visit: Visit) -> None:
                 link(name, f"/creators/{creator}", kind="plain")
 
 
-def _hits(creators: Any, name: str) -> None:
+def _hits(creators: list[FoundCreator], name: str) -> None:
     if not creators:
         text(f"Nobody's username begins with {name}. An id opens its card too.", tag="p", classes="cr-quiet").props(
             'dir="auto"'
@@ -129,15 +129,13 @@ async def _card(visit: Visit) -> None:
     name = visit.path["creator_id"]
     card = (await visit.client.card(name)).data
     creator = str(card["creator_id"])
-    history, alike = await asyncio.gather(
-        visit.client.history(creator), visit.client.similar(creator, by="audience"), return_exceptions=True
-    )
+    alike = await visit.client.similar(creator)
     rows = card_rows(card)
     _remember(visit, creator, str(card["username"] or creator))
     _head(card)
     with ui.element("div").classes("cr-split cr-split-wide"):
         with panel("The indices", about=_READING, classes="cr-dense"):
-            chosen = _Chosen(rows, None if isinstance(history, BaseException) else history)
+            chosen = _Chosen(rows, None)
             _overview(rows, chosen)
         with panel(classes="cr-detail"):
             chosen.place = ui.element("div").props('aria-live="polite" id="index"')
@@ -150,7 +148,7 @@ async def _card(visit: Visit) -> None:
         with panel("What is not known"):
             _unknown(rows)
     with panel("Alike"):
-        _similar(visit, creator, None if isinstance(alike, BaseException) else alike)
+        _similar(visit, creator, alike)
 
 
 def _remember(visit: Visit, creator: str, name: str) -> None:
@@ -365,7 +363,7 @@ def _unknown(rows: list[tuple[str, str, dict[str, Any]]]) -> None:
             text(f"{index_name(name)}{of}: {parts}", tag="li").props('dir="auto"')
 
 
-def _similar(visit: Visit, creator: str, found: Any) -> None:
+def _similar(visit: Visit, creator: str, found: Similar) -> None:
     place = ui.element("div").props('aria-live="polite"')
 
     async def show(by: str) -> None:
@@ -381,21 +379,17 @@ def _similar(visit: Visit, creator: str, found: Any) -> None:
             return
         place.clear()
         with place:
-            _similar_table(other.similar)
+            _similar_table(other)
 
-    by = field("Alike by", kind="select", value="audience", options=_ALIKE, on_change=lambda name: show(str(name)))
+    by = field("Alike by", kind="select", value=found.by, options=_ALIKE, on_change=lambda name: show(str(name)))
     by.classes("cr-short").move(target_index=1)
     with place:
-        if found is None:
-            with empty_state("Look-alikes are not known here"):
-                pass
-        else:
-            _similar_table(found.similar)
+        _similar_table(found)
 
 
-def _similar_table(similar: Any) -> None:
-    if not similar:
-        with empty_state("Nobody is much alike"):
+def _similar_table(found: Similar) -> None:
+    if not found.similar:
+        with empty_state("Nobody is much alike", found.note or ""):
             pass
         return
     plain_table(
@@ -408,7 +402,7 @@ def _similar_table(similar: Any) -> None:
                 percent_text(one.similarity),
                 "; ".join(one.alike),
             )
-            for one in similar
+            for one in found
         ],
         caption="Creators who are alike",
         numeric=(2, 3),
@@ -418,11 +412,6 @@ def _similar_table(similar: Any) -> None:
 async def _printed(session: Session, request: Request) -> Response:
     """The card as a page that prints; it runs no script."""
     card = dict((await session.client.card(request.path_params["creator_id"])).data)
-    try:
-        history = await session.client.history(str(card["creator_id"]))
-        card["history"] = {"days": list(history.days), "indices": dict(history.indices)}
-    except CollabrankError:
-        pass  # an older snapshot keeps none: the card is whole without
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from serving.client import Plan, PlannedCreator, Point, Sums, Terms
+from serving.client import Plan, PlannedCreator, Point, Sums, WhatIf
 from serving.console.figures import curve_figure, figure
 from serving.console.money import Till
 from serving.console.pieces import (
@@ -29,11 +29,11 @@ from serving.console.pieces import (
 __all__ = ["break_even_of", "draw_plan", "headline_of", "noise_of"]
 
 _SUMS = (
-    ("accepted", "Creators who accept"),
-    ("content", "Creators who deliver content"),
-    ("samples", "Samples sent"),
+    ("accepted", "Accept"),
+    ("content", "Deliver content"),
+    ("samples", "Samples"),
     ("sales", "Extra sales"),
-    ("commission", "Commission, out of sales"),
+    ("commission", "Commission"),
     ("spend", "Fees and samples"),
     ("profit", "Profit"),
 )
@@ -111,16 +111,19 @@ def draw_plan(
         text(_proof(plan, till), tag="p", classes="cr-quiet")
         for word in _risks(plan):
             notice(word, kind="warn")
+        told = [one for one in (plan.basis, *plan.notes, *map(str, plan.warnings)) if one]
+        if told:
+            notice(" ".join(f"{one[:1].upper()}{one[1:].rstrip('.')}." for one in told), kind="info")
     if not plan.creators:
         return
     with ui.element("div").classes("cr-sides"):
-        with panel("What may come of it"):
+        with panel("What may come of it", classes="cr-dense"):
             _outlook(plan, till)
         with panel("Profit over budget", about=_curve_about(plan, till)):
             _curve(plan, till)
     with panel(classes="cr-dense"):
         _chosen(plan, till)
-    with ui.element("div").classes("cr-sides"):
+    with ui.element("div").classes("cr-sides cr-sides-wide"):
         with panel("Other fees and commissions", classes="cr-dense"):
             _terms(plan, till, fee, rate, try_terms)
         with panel("Lift and noise"):
@@ -295,14 +298,14 @@ def _terms(plan: Plan, till: Till, fee: float, rate: float, try_terms: Callable[
     if together is not None:
         said = f"Together the chosen creators break even at a flat fee of {till.text(together)} each."
         text(said, tag="p").props('id="break-even"')
-    rows: list[Terms] = sorted(plan.what_if, key=lambda one: (one.flat_fee, one.commission_rate))
+    rows: list[WhatIf] = sorted(plan.what_if, key=lambda one: (one.flat_fee, one.commission_rate))
     if rows:
         plain_table(
             (f"Fee, {till.currency}", "Commission", "Invited", "Posts", "Profit", "8 cases of 10"),
             [
                 (
-                    till.text(one.flat_fee),
-                    percent_text(one.commission_rate, places=1)
+                    till.number(one.flat_fee),
+                    percent_text(one.commission_rate)
                     + (
                         " (yours)"
                         if math.isclose(one.flat_fee, fee) and math.isclose(one.commission_rate, rate)
