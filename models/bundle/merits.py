@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ class Merits:
     reason : str
     measured : tuple of Measured
         The headline first.
+    noise : mapping of str to float
+        How one partnership's estimated lift scatters (`models.planning.Noise`); empty where it is not known.
     """
 
     evidence_sha256: str
@@ -83,6 +85,7 @@ class Merits:
     forced: bool
     reason: str
     measured: tuple[Measured, ...]
+    noise: Mapping[str, float] = field(default_factory=dict)
 
 
 def _path(evidence_sha256: str) -> Path | None:

@@ -10,13 +10,12 @@ from marketplace.errors import BundleError, GateError, TrainingError
 from marketplace.progress import say
 from models.bundle import Bundle, Measured, Merits, read_merits, write_merits
 from training.stats import METRICS, cluster_bootstrap, sign_of
-from training.tracking.gate import GateEvidence, Judgement
+from training.tracking.gate import CANDIDATE, GateEvidence, Judgement
 from training.tracking.standing import Opened, evidence_of_version
 from training.tracking.store import Store
 
 __all__ = ["keep_merits", "measured_of"]
 
-CANDIDATE = "candidate"
 _NO_SORTS = (CANDIDATE, "champion", "random")
 
 
@@ -56,11 +55,13 @@ def keep_merits(
     Without a judgement, as for a challenger or a champion that comes back, what the gate said before stays. It decides
     nothing, so that what cannot be told stops nothing either: it is said, and left out.
     """
+    noise: dict[str, float] = {}
+    measured: tuple[Measured, ...] = ()
     try:
-        measured = measured_of(evidence_of_version(store, opened))
+        evidence = evidence_of_version(store, opened)
+        measured, noise = measured_of(evidence), dict(evidence.noise)
     except (GateError, TrainingError) as told:
         say(f"how version {opened.version.number} was measured is not kept for the service: {told}")
-        measured = ()
     before = None if forced or judgement is not None else _before(opened.bundle)
     write_merits(
         Merits(
@@ -72,6 +73,7 @@ def keep_merits(
             forced=before.forced if before else forced,
             reason=before.reason if before else reason,
             measured=measured,
+            noise=noise,
         )
     )
 

@@ -17,7 +17,7 @@ from serving.client import Campaign, Catalogue, Plan
 from serving.console.asking import asking_of
 from serving.console.money import DOLLARS, Till
 from serving.console.pages.plan import draw_plan
-from serving.console.pieces import button, empty_state, field, panel, refusal_panel, submit_button, waiting
+from serving.console.pieces import button, empty_state, field, form, panel, refusal_panel, submit_button, waiting
 from serving.console.registry import Page, Visit
 
 __all__ = ["PAGE", "Wish"]
@@ -113,8 +113,7 @@ class _Desk:
     def draw(self) -> None:
         """Form and place of the plan."""
         with ui.element("div").classes("cr-split"):
-            form = ui.element("form").classes("cr-aside").on("submit.prevent", self.plan)
-            with form, panel("What there is"):
+            with form(self.plan, classes="cr-aside"), panel("What there is"):
                 self._form()
             self.place = ui.element("div").classes("cr-body").props('aria-live="polite" id="plan"')
         with (

@@ -31,6 +31,7 @@ from serving.console.pieces import (
     empty_state,
     facts,
     field,
+    form,
     index_meter,
     index_name,
     link,
@@ -84,14 +85,12 @@ async def _find(visit: Visit) -> None:
                 _hits(list(found), name)
 
         asked = field("Username or creator id", kind="search", placeholder="how the username begins", on_change=look)
-        with (
-            ui.element("form")
-            .classes("cr-line")
-            .on(
-                "submit.prevent", lambda: ui.navigate.to(f"/creators/{quote(str(asked.value or '').strip(), safe='')}")
-            ) as form
-        ):
-            asked.move(form)
+
+        def there() -> None:
+            ui.navigate.to(f"/creators/{quote(str(asked.value or '').strip(), safe='')}")
+
+        with form(there, classes="cr-line") as made:
+            asked.move(made)
             submit_button("Open the card")
         place.move(target_index=-1)
     seen = visit.memory.get("creators", {})

@@ -16,6 +16,7 @@ from serving.console.money import Till
 from serving.console.pieces import (
     count_text,
     field,
+    form,
     interval_bar,
     link,
     notice,
@@ -328,7 +329,7 @@ def _terms(plan: Plan, till: Till, fee: float, rate: float, try_terms: Callable[
         classes="cr-quiet cr-small",
     )
     wanted: dict[str, float | None] = {"fee": round(till.own(fee), 2), "rate": round(100 * rate, 2)}
-    with ui.element("form").classes("cr-line cr-try").on("submit.prevent", lambda: _tried(wanted, till, try_terms)):
+    with form(lambda: _tried(wanted, till, try_terms), classes="cr-line cr-try"):
         field("Fee to try", kind="number", value=wanted["fee"], low=0, unit=till.currency,
               on_change=lambda value: wanted.update(fee=value))  # fmt: skip
         field("Commission to try", kind="number", value=wanted["rate"], low=0, high=100, unit="%",

@@ -24,7 +24,9 @@ def merits(**changes):
         Measured("oracle_gain_share_at_20", "share", False, 0.8, 0.7, 0.9, 60, "category_gmv", 0.3),
         Measured("success_brier", "error", True, None, None, None, 0),
     )
-    told = Merits(EVIDENCE, 3, "2026-01-02T03:04:05+00:00", "better", "it earns more", False, "", measured)
+    told = Merits(
+        EVIDENCE, 3, "2026-01-02T03:04:05+00:00", "better", "it earns more", False, "", measured, {"deviation": 9.5}
+    )
     return replace(told, **changes)
 
 

@@ -92,6 +92,7 @@ PLAN = "#plan #headline"
 def planned(browser, console, campaign):
     """A tab with the plan of the latest campaign within 300 USD, 6 samples and 10 invitations, and the API's own."""
     with opened(browser) as page:
+        page.set_default_timeout(60_000)
         sign_in(page, console, f"/budget?campaign={campaign['campaign_id']}")
         page.wait_for_selector(PLAN)
         page.fill("label:text-is('Budget') + div input", "300")

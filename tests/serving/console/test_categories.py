@@ -15,7 +15,7 @@ def page(browser, console, campaign):
     with opened(browser) as made:
         sign_in(made, console, f"/categories?market={campaign['market']}&category={campaign['category_id']}")
         made.wait_for_selector("#leaders tbody tr")
-        made.wait_for_selector("#scatter svg path")
+        made.wait_for_selector("#scatter svg path", state="attached")
         yield made
 
 
@@ -66,4 +66,4 @@ def test_any_two_numbers_can_be_drawn(page, client, campaign):
     page.select_option("label:has-text('Across') + div select", "followers")
     page.select_option("label:has-text('Upwards') + div select", "profitability")
     page.wait_for_selector("[aria-label^='Profitability against Followers of']")
-    page.wait_for_selector("#scatter svg path")
+    page.wait_for_selector("#scatter svg path", state="attached")

@@ -40,7 +40,7 @@ def test_a_username_opens_the_card(page, leader):
 @pytest.mark.parametrize("name", ["diligence", "sales_drive", "profitability"])
 def test_the_formula_has_the_creators_numbers(page, leader, name):
     index = leader.data["indices"][name]
-    page.click(f".cr-pick:text-is('{name.replace('_', ' ').capitalize()}')")
+    page.get_by_role("button", name=name.replace("_", " ").capitalize(), exact=True).click()
     page.wait_for_selector(f"#index h2:text-is('{name.replace('_', ' ').capitalize()}')")
     told = page.inner_text("#index")
     assert index_formula(index) in told

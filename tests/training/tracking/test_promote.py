@@ -71,7 +71,9 @@ def candidate(
 ) -> Version:
     """A registered version whose values lie ``gain`` above the best simple sort's."""
     rankers = {"candidate": list(BASE + gain), "gmv": list(BASE), "champion": list(BASE + 0.05)}
-    evidence = GateEvidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion)
+    evidence = GateEvidence(
+        "f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion, noise={"deviation": 1_200.0}
+    )
     with store.run(f"seed {seed}") as run:
         folder = bundle_folder().parent / f"made-{run.id}"
         made = replace(small_bundle(seed), run_id=run.id, as_of=as_of, evidence_sha256=evidence.digest())
@@ -206,6 +208,7 @@ def test_what_speaks_for_the_champion_is_kept_and_comes_back_with_it(store):
     assert first is not None
     (gain,) = first.measured
     assert (first.version, first.verdict, first.forced) == (1, "better", False)
+    assert first.noise == {"deviation": 1_200.0}
     assert gain.estimate == pytest.approx((BASE + 0.1).mean())
     assert gain.low < gain.estimate < gain.high
     assert (gain.campaigns, gain.best_sort, gain.best_sort_estimate) == (20, "gmv", pytest.approx(BASE.mean()))
