@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from marketplace.errors import BriefError, CollabrankError, Problem
@@ -203,9 +205,14 @@ def _noise(bundle: Bundle) -> Noise | None:
     """How one partnership's lift scattered when the model was trained, where promotion kept it."""
     try:
         merits = read_merits(bundle)
-        return None if merits is None or not merits.noise else Noise(**merits.noise)
-    except (CollabrankError, TypeError):
+        return None if merits is None or not merits.noise else _of(merits.noise)
+    except (CollabrankError, KeyError, TypeError, ValueError):
         return None
+
+
+def _of(kept: Mapping[str, float]) -> Noise:
+    numbers = {name: float(kept[name]) for name in ("deviation", "measured", "together")}
+    return Noise(**numbers, partnerships=int(kept["partnerships"]))
 
 
 def _require_rates(request: PlanRequest) -> None:

@@ -5,10 +5,13 @@ from serving.console.pages.budget import PAGE as BUDGET
 from serving.console.pages.categories import PAGE as CATEGORIES
 from serving.console.pages.creator import FIND
 from serving.console.pages.creator import PAGE as CREATOR
+from serving.console.pages.models import PAGE as MODELS
 from serving.console.pages.ranking import PAGE as RANKING
+from serving.console.pages.results import LIST as RESULTS
+from serving.console.pages.results import PAGE as RESULT
 from serving.console.pages.shortlists import PAGE as SHORTLISTS
 from serving.console.registry import Page
 
 __all__ = ["PAGES"]
 
-PAGES: tuple[Page, ...] = (BRIEF, RANKING, SHORTLISTS, BUDGET, FIND, CREATOR, CATEGORIES)
+PAGES: tuple[Page, ...] = (BRIEF, RANKING, SHORTLISTS, BUDGET, FIND, CREATOR, CATEGORIES, MODELS, RESULTS, RESULT)
