@@ -25,7 +25,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -148,8 +148,10 @@ def made_up_bundle(matrix: np.ndarray, trees: dict[str, int]) -> Any:
 
 
 @contextmanager
-def running_service(home: Path) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
-    """A service of ``home`` on loopback: its address, a key, and its process."""
+def running_service(
+    home: Path, serve: Sequence[str] = (*COLLABRANK, "serve", "--port", "0")
+) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
+    """A service of ``home`` on loopback, started by ``serve``: its address, a key, and its process."""
     environment = {**os.environ, "COLLABRANK_HOME": str(home), "PYTHONPATH": str(ROOT)}
     made = subprocess.run(
         [*COLLABRANK, "keys", "create", "benchmark", "--json"],
@@ -157,7 +159,7 @@ def running_service(home: Path) -> Iterator[tuple[str, str, subprocess.Popen[byt
     )  # fmt: skip
     log = home / "service.log"
     with open(log, "wb") as out:
-        running = subprocess.Popen([*COLLABRANK, "serve", "--port", "0"], env=environment, stdout=out, stderr=out)
+        running = subprocess.Popen([*serve], env=environment, stdout=out, stderr=out)
     try:
         yield _ready(log, running), json.loads(made.stdout)["key"], running
     finally:

@@ -23,6 +23,7 @@ from collabrank.neighbours import refuse_foreign
 
 if TYPE_CHECKING:
     from collabrank.face import (
+        candidates,
         card,
         check,
         compare,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         ingest,
         lift,
         open_marketplace,
+        open_mlflow,
         plan,
         promote,
         propose,
@@ -45,17 +47,21 @@ if TYPE_CHECKING:
         training_data,
     )
     from marketplace.errors import CollabrankError
+    from serving.client import AsyncClient, Client
     from training.heads import CampaignClassifier, CampaignRanker, CampaignRegressor, by_campaign
 
     __version__: str
 
 __all__ = [
+    "AsyncClient",
     "CampaignClassifier",
     "CampaignRanker",
     "CampaignRegressor",
+    "Client",
     "CollabrankError",
     "__version__",
     "by_campaign",
+    "candidates",
     "card",
     "check",
     "compare",
@@ -64,6 +70,7 @@ __all__ = [
     "ingest",
     "lift",
     "open_marketplace",
+    "open_mlflow",
     "plan",
     "promote",
     "propose",
@@ -80,9 +87,11 @@ __all__ = [
 
 # A name that is not in this table is a function of the face.
 _ELSEWHERE = {
+    "AsyncClient": "serving.client",
     "CampaignClassifier": "training.heads",
     "CampaignRanker": "training.heads",
     "CampaignRegressor": "training.heads",
+    "Client": "serving.client",
     "CollabrankError": "marketplace.errors",
     "by_campaign": "training.heads",
 }

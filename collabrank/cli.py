@@ -12,7 +12,7 @@ import typer
 
 from features.commands import app as features_app
 from marketplace.commands import app as marketplace_app
-from marketplace.errors import CollabrankError, Problem
+from marketplace.errors import CollabrankError, Problem, SourceError
 from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
 from marketplace.text import printable
 from serving.commands import app as serving_app
@@ -97,6 +97,8 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
+    except SourceError as error:
+        _say(type(error).__name__, error.expected, error.told, error.look, each=error.each)
     except CollabrankError as error:
         _say(type(error).__name__, error.expected, error.received, error.look, also=getattr(error, "problems", ())[1:])
     except OSError as error:
@@ -106,9 +108,13 @@ def main() -> None:
         _say(type(error).__name__, "a file or folder that can be used", error.strerror or "", str(error.filename))
 
 
-def _say(kind: str, expected: str, received: str, look: str, *, also: Sequence[Problem] = ()) -> None:
+def _say(
+    kind: str, expected: str, received: str, look: str, *, each: Sequence[str] = (), also: Sequence[Problem] = ()
+) -> None:
     print(f"{kind}: expected {printable(expected)}", file=sys.stderr)
     print(f"  received  {printable(received)}", file=sys.stderr)
+    for line in each:
+        print(f"    {printable(line)}", file=sys.stderr)
     for one in also:
         print(f"  and       {printable(one.field)}: expected {printable(one.expected)}", file=sys.stderr)
         print(f"  received  {printable(one.received)}", file=sys.stderr)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from training.tracking import ComparedRuns, Promotion
 
 __all__ = [
+    "candidates",
     "card",
     "check",
     "compare",
@@ -44,6 +46,7 @@ __all__ = [
     "ingest",
     "lift",
     "open_marketplace",
+    "open_mlflow",
     "plan",
     "promote",
     "propose",
@@ -829,6 +832,64 @@ def card(
     market = open_marketplace(market)
     found = score_card_of(market, creator, as_of).beside(champion_basis())
     return with_history(market, found) if history else found
+
+
+def candidates(market: str | Path | Marketplace, *, campaigns: Sequence[str]) -> pd.DataFrame:
+    """Every eligible creator of some campaigns, each as of the brief, with all that the champion reads of them.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    campaigns : sequence of str
+
+    Returns
+    -------
+    DataFrame
+        What a logged model's ``predict`` takes (`open_mlflow`): ``campaign_id``, ``creator_id``, the brief's terms, the
+        indices and the signals, one row a candidate.
+
+    Raises
+    ------
+    BundleError, ContractError
+        There is no champion; there is no such campaign.
+
+    Examples
+    --------
+    >>> frame = cr.candidates(market, campaigns=[last])
+    >>> frame["creator_id"].is_unique
+    True
+    """
+    from training.scoring import candidates_of
+
+    return candidates_of(open_marketplace(market), list(campaigns))
+
+
+def open_mlflow() -> ModuleType:
+    """MLflow, bound to this home's store: its runs, and the registered model to load.
+
+    Returns
+    -------
+    module
+        ``mlflow``, with the tracking and registry address of this home and without telemetry.
+
+    Raises
+    ------
+    TrainingError
+        The store cannot be opened.
+
+    Examples
+    --------
+    The champion as MLflow's own model, with the scores of the service:
+
+    >>> mlflow = cr.open_mlflow()
+    >>> model = mlflow.pyfunc.load_model("models:/collabrank@champion")
+    >>> told = model.predict(frame).sort_values("rank")
+    >>> list(told["creator_id"][:5]) == list(ranking.to_frame().index)
+    True
+    """
+    from training.tracking import open_mlflow as run
+
+    return run()
 
 
 def score(

@@ -14,7 +14,8 @@
     ├── AccessError        a missing, unknown or revoked key
     ├── HomeError          the state folder cannot be used
     ├── LogError           the decision log cannot be kept, opened or read
-    └── EngineError        an engine that cannot be opened, or does not answer
+    ├── EngineError        an engine that cannot be opened, or does not answer
+    └── ServiceError       a service that cannot be reached, or does not answer as it should
 
 Each says what was expected, what was received and where to look. The command
 line prints the three lines and exits 2; the service answers 4xx with the same
@@ -44,6 +45,7 @@ __all__ = [
     "HomeError",
     "LogError",
     "Problem",
+    "ServiceError",
     "SignalError",
     "SnapshotError",
     "SourceError",
@@ -62,9 +64,17 @@ class CollabrankError(Exception):
         What was there instead.
     look : str
         Where the reader finds the cause or the cure: a file, a command, a page.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status that the service answers it with, or has answered with.
+    request_id : str or None
+        Of the request, where a service refused it.
     """
 
     status = 400
+    request_id: str | None = None
 
     def __init__(self, expected: str, *, received: str, look: str) -> None:
         self.expected = expected
@@ -91,7 +101,18 @@ class ContractError(CollabrankError):
 
 
 class SourceError(CollabrankError):
-    """An ingest source that cannot be read or mapped."""
+    """An ingest source that cannot be read or mapped.
+
+    Parameters
+    ----------
+    each : sequence of str
+        What is wrong, one by one, where there may be more than one thing; ``received`` then says how many.
+    """
+
+    def __init__(self, expected: str, *, received: str, look: str, each: Sequence[str] = ()) -> None:
+        self.each = tuple(each)
+        self.told = received
+        super().__init__(expected, received="\n    ".join([received, *self.each]), look=look)
 
 
 class SignalError(CollabrankError):
@@ -181,5 +202,11 @@ class LogError(CollabrankError):
 
 class EngineError(CollabrankError):
     """An engine that is not known, cannot be opened, or does not answer."""
+
+    status = 503
+
+
+class ServiceError(CollabrankError):
+    """A service that cannot be reached, or does not answer as it should."""
 
     status = 503

@@ -55,7 +55,9 @@ def seen_by(served: Served, key: ApiKey | None) -> Served:
     snapshot = copy.copy(served.snapshot)
     snapshot.campaigns = _Only(snapshot.campaigns, lambda campaign: may_see(campaign.brand_id))
     products = _Only(snapshot.catalogue.products, lambda product: may_see(product.brand_id))
-    snapshot.catalogue = replace(snapshot.catalogue, products=products)
+    names = {name: told for name, told in snapshot.catalogue.brand_names.items() if may_see(name)}
+    snapshot.catalogue = replace(snapshot.catalogue, products=products, brand_names=names)
+    snapshot.brand_ids = tuple(name for name in snapshot.brand_ids if may_see(name))
     return replace(served, snapshot=snapshot)
 
 

@@ -12,6 +12,7 @@ from features.snapshot import Snapshot
 from marketplace.arrays import Ints
 from serving.cursors import LONGEST, Cursor, digest_of
 from serving.problems import refusal
+from serving.queries import Query
 from serving.store import Served
 
 __all__ = ["CreatorsAnswer", "CreatorsQuery", "FoundCreator", "creator_named", "find_creators"]
@@ -19,10 +20,8 @@ __all__ = ["CreatorsAnswer", "CreatorsQuery", "FoundCreator", "creator_named", "
 Handle = Annotated[str, Field(min_length=1, max_length=128)]
 
 
-class CreatorsQuery(BaseModel):
+class CreatorsQuery(Query):
     """Whom to look for."""
-
-    model_config = ConfigDict(extra="forbid")
 
     username: Handle | None = Field(
         None, description="The whole username; in another case where nobody has it as it is written. Or `prefix`."

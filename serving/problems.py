@@ -113,4 +113,4 @@ def _known(place: tuple[int | str, ...], model: type[BaseModel]) -> str:
         inner = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
         if inner is None:
             return "see the page"
-    return ", ".join(sorted(inner.model_fields))
+    return ", ".join(sorted(inner.model_fields)) or "none"

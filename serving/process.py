@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -21,12 +22,15 @@ from ipaddress import ip_address
 from marketplace.errors import HomeError
 from marketplace.progress import say
 from marketplace.state import state_folder
+from serving.audit import days_kept
 from serving.budgets import BUDGETS_FILE, Budget
 from serving.logs import log_format
 from serving.settings import METRICS_KEY, Patience, metrics_need_key, origins_now
 from serving.transport import LARGEST_HEADER, Patient
 
 __all__ = ["bind", "prepare_environment", "run"]
+
+APPLICATION = "serving.app.service:application"
 
 GRACE_SECONDS = 10
 """Time that requests under way have to end when the service is told to stop."""
@@ -76,8 +80,8 @@ def bind(host: str, port: int) -> socket.socket:
     return holder
 
 
-def run(*, host: str, port: int, workers: int, wait: bool) -> None:
-    """Serve until told to stop.
+def run(*, host: str, port: int, workers: int, wait: bool, application: str = APPLICATION) -> None:
+    """Serve until told to stop; ``application`` is where the ASGI application is made, as ``module:function``.
 
     Raises
     ------
@@ -87,6 +91,7 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
         There is nothing to serve, and ``wait`` is not set.
     """
     log_format()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to look after (serving.hangup)
     metrics = prepare_environment(workers=workers)
     try:
         _require_sane_settings()
@@ -94,7 +99,7 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
             _look_first()
         with bind(host, port) as holder, _shared_budgets(workers):
             _guard_metrics(holder)
-            _listen(holder, workers)
+            _listen(holder, workers, application)
     finally:
         if metrics is not None:
             shutil.rmtree(metrics, ignore_errors=True)
@@ -104,6 +109,7 @@ def _require_sane_settings() -> None:
     """Read every setting once, so that a wrong one is said here and not by each worker."""
     origins_now()
     metrics_need_key()
+    days_kept()
     for settings in (Budget, Patience, Patient):
         settings.from_environment()
 
@@ -134,12 +140,13 @@ def _look_first() -> None:
     note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 
-def _listen(holder: socket.socket, workers: int) -> None:
+def _listen(holder: socket.socket, workers: int, application: str) -> None:
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
+
+    from serving.hangup import Workers
 
     config = uvicorn.Config(
-        "serving.app.service:application",
+        application,
         factory=True,
         workers=workers,
         loop="uvloop",
@@ -162,6 +169,6 @@ def _listen(holder: socket.socket, workers: int) -> None:
         if workers == 1:
             uvicorn.Server(config).run(sockets=[holder])
         else:
-            Multiprocess(config, sockets=[holder]).run()
+            Workers(config, sockets=[holder]).run()
     except KeyboardInterrupt:
         say("stopped")

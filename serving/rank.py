@@ -102,6 +102,7 @@ def rank_creators(
         as_of=served.as_of,
         considered=len(rows),
         basis=None if bundle.basis is None else bundle.basis.text,
+        preview=request.preview,
         filtered_out=filtered_out,
         unknown_applicants=asked.unknown_applicants,
         warnings=asked.warnings,
@@ -185,6 +186,7 @@ def _asks(request: RankRequest, asked: Asked) -> str:
             "weights": request.weights,
             "applied": request.applicants is not None,
             "exploration": request.exploration,
+            "preview": request.preview,
         }
     )
 

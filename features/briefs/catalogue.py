@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -53,6 +53,8 @@ class Catalogue:
         Each category's median gross margin, and median price in USD.
     shipping : mapping of str to float
         Median cost of shipping a sample to each market that has creators, USD.
+    brand_names : mapping of str to str
+        Public names of the brands that have one.
     """
 
     as_of: pd.Timestamp
@@ -61,6 +63,7 @@ class Catalogue:
     margins: Mapping[str, float]
     prices: Mapping[str, float]
     shipping: Mapping[str, float]
+    brand_names: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> Names:
@@ -187,7 +190,14 @@ def read_catalogue(market: Marketplace, as_of: pd.Timestamp) -> Catalogue:
         margins={str(k): float(v) for k, v in by_category["margin"].median().dropna().items()},
         prices={str(k): float(v) for k, v in by_category["usd"].median().dropna().items()},
         shipping={m: prices.shipping_usd(m, as_of) for m in prices.markets},
+        brand_names=_brand_names(market, as_of),
     )
+
+
+def _brand_names(market: Marketplace, as_of: pd.Timestamp) -> dict[str, str]:
+    brands = market.frame("brands", ["brand_id", "name", "known_at"]).sort_values(["brand_id", "known_at"])
+    brands = brands[(brands["known_at"] < as_of) & brands["name"].notna()].drop_duplicates("brand_id", keep="last")
+    return {str(brand): str(name) for brand, name in zip(brands["brand_id"], brands["name"], strict=True)}
 
 
 class Wrong:

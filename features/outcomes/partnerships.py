@@ -72,7 +72,7 @@ def outcomes_as_of(market: Marketplace, asked: Any) -> Any:
         "briefed_at", "ends_at", "applied", sent_day="event_day",
     )  # fmt: skip
     rows = _with_sample(market, rows, asked)
-    return with_verdict(_with_delivery(market, rows))
+    return with_verdict(_with_delivery(market, rows), told="deliveries" in market.present)
 
 
 def _known(asked: Any, states: Any, key: str) -> Any:

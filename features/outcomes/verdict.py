@@ -15,7 +15,7 @@ DELIVERED = ("on_time", "late", "delivered")
 """Outcomes of a partnership whose content came; the last where nothing tells when."""
 
 
-def with_verdict(rows: Any) -> Any:
+def with_verdict(rows: Any, *, told: bool = True) -> Any:
     """``rows`` with ``outcome``, ``reason``, ``settled`` and ``due_at``, as they stand at the midnight of ``day``.
 
     Parameters
@@ -25,6 +25,9 @@ def with_verdict(rows: Any) -> Any:
         speaks, null without one; ``posted_at`` of the first delivery, null without one; ``delivery_due_at``,
         ``content_due_at``, ``ends_at``: when the content is due, by the delivery, by the sample, by the brief (the
         first that tells).
+    told : bool
+        Whether the source has deliveries at all. Without them a partnership without a sample is open for good:
+        nobody can say whether its content came.
 
     Returns
     -------
@@ -71,6 +74,7 @@ def with_verdict(rows: Any) -> Any:
         (failed & given_up, "failed", "creator_gave_up"),
         (failed, "failed", "content_failed"),
         ((stands == "made") & never, "delivered", "delivery_not_told"),
+        (ibis.literal(not told) & stands.isnull(), "open", "delivery_not_known"),
         (~over, "open", "delivery_open"),
         (stands == "unsent", "excused", "sample_never_shipped"),
         (stands == "sent", "excused", "sample_never_arrived"),

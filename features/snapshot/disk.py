@@ -153,6 +153,7 @@ def shared_as_json(
             "margins": dict(catalogue.margins),
             "prices": dict(catalogue.prices),
             "shipping": dict(catalogue.shipping),
+            "brand_names": dict(catalogue.brand_names),
         },
         "campaigns": [jsonable(brief.as_dict()) for brief in campaigns.values()],
         "index_names": list(INDEX_NAMES),
@@ -230,6 +231,7 @@ def told_by(meta: Mapping[str, Any]) -> tuple[Catalogue, dict[str, Brief]]:
     said = meta["catalogue"]
     products = {name: Product(**_measures(product)) for name, product in said["products"].items()}
     rest = {name: said[name] for name in ("usd_rates", "margins", "prices", "shipping")}
+    rest["brand_names"] = said.get("brand_names", {})  # not in what older versions wrote
     briefs = [_brief(one) for one in meta["campaigns"]]
     as_of = pd.Timestamp(datetime.fromisoformat(meta["as_of"]).astimezone(UTC))
     return Catalogue(as_of=as_of, products=products, **rest), {str(brief.campaign_id): brief for brief in briefs}

@@ -9,7 +9,7 @@ bit what `features.signals.build.build_matrix` gives for the same creators and d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -182,6 +182,10 @@ class Snapshot(Shown):
     def rows_of(self) -> Mapping[str, int]:
         """Each creator's row."""
         return Rows(self.arrays.creator_ids)
+
+    def find_all(self, creator_ids: Iterable[str]) -> Ints:
+        """Each creator's row, int64 (k,); -1 for one who is not here."""
+        return self.arrays.creator_ids.find_all(list(creator_ids))
 
     @property
     def followers(self) -> Floats:
@@ -367,8 +371,12 @@ class Snapshot(Shown):
             return self.arrays.agency_status.among([str(value)])[rows]
         if name == "min_confidence":
             return np.asarray(self._confidence[rows] >= value)
-        named = np.array([self.rows_of[c] for c in value if c in self.rows_of], dtype=np.int64)
-        return np.isin(rows, named, invert=name == "exclude_creator_ids")
+        among = np.zeros(len(rows), dtype=bool)
+        if len(rows):
+            named = self.find_all(value)
+            at = np.minimum(np.searchsorted(rows, named), len(rows) - 1)
+            among[at[rows[at] == named]] = True
+        return ~among if name == "exclude_creator_ids" else among
 
     def _product_sums(self, brief: Brief, rows: Ints) -> dict[str, Floats]:
         sums = self._product_sparse.sum(self._products(brief), rows, len(self))

@@ -98,7 +98,7 @@ class SnapshotParts(Shown):
         What briefs written out by hand are completed from.
     campaigns : mapping of str to Brief
         The marketplace's campaigns known by ``as_of``.
-    category_ids : tuple of str
+    category_ids, brand_ids : tuple of str
     markets : tuple of str
         Those with creators, ascending.
     fingerprint : str
@@ -112,6 +112,7 @@ class SnapshotParts(Shown):
         self.catalogue, campaigns = told_by(meta)
         self.campaigns: Mapping[str, Brief] = campaigns
         self.category_ids: tuple[str, ...] = tuple(meta["category_ids"])
+        self.brand_ids: tuple[str, ...] = tuple(meta["brand_ids"])
         self.markets: tuple[str, ...] = tuple(sorted(meta["parts"]))
         self._sizes = {name: int(part["creators"]) for name, part in meta["parts"].items()}
         self._files = {name: self._file(part, held) for name, part in meta["parts"].items()}

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from marketplace.errors import CollabrankError
 from marketplace.laps import lap, timed
 from serving.app.meters import Meters
-from serving.app.routes import ROUTES, Found, Table
+from serving.app.routes import ROUTES, Found, Route, Table
 from serving.audit import AuditLog
 from serving.keys import ApiKey
 from serving.problems import refusal
@@ -46,13 +46,15 @@ _LOGGED = b"x-decision-logged"
 class Asked:
     """One request on its way: its id, what its path means, the key that opened the door, and what came of it.
 
-    ``found`` is None where the path means nothing, ``key`` before the door and where none was needed; ``body`` is
-    what the body says, once it has been checked; ``logged`` whether the decision log has its line on disk, None where
-    there is none to keep; ``told`` goes into the audit log beside all that.
+    ``found`` is None where the path means nothing, ``route`` where its method does not, ``key`` before the door and
+    where none was needed; ``body`` is what the body says, or the query, once it has been checked; ``logged`` whether
+    the decision log has its line on disk, None where there is none to keep; ``told`` goes into the audit log beside
+    all that.
     """
 
     request_id: str
     found: Found | None = None
+    route: Route | None = None
     key: ApiKey | None = None
     logged: bool | None = None
     body: BaseModel | None = None
@@ -181,7 +183,8 @@ class Answers:
             await self._app(scope, receive, send)
             return
         found = self._table.find(scope)
-        token = _current.set(Asked(uuid.uuid4().hex, found))
+        route = None if found is None else found.route(scope["method"])
+        token = _current.set(Asked(uuid.uuid4().hex, found, route))
         try:
             await self._answer(scope, receive, send)
         finally:

@@ -1,8 +1,8 @@
-"""What a body may be: JSON, small, sent in reasonable time, and exactly what its route describes.
+"""What a body or a query may be: exactly what its route describes; a body JSON, small, sent in reasonable time.
 
 The body is read here, counted as it comes (a chunked one has no length to
 believe), checked against the route's model and the key's brands, and only then handed on, with what it
-says (`serving.app.answers.Asked.body`). A route that takes no body gets none, and
+says (`serving.app.answers.Asked.body`). A query is checked in the same way. A route that takes no body gets none, and
 what is refused before its body has been read is answered with ``Connection: close``,
 so that the rest is never read.
 """
@@ -21,6 +21,7 @@ from serving.app.routes import LARGEST, Route
 from serving.audit import told_of
 from serving.brands import require_own_brands
 from serving.problems import in_plain_words, refusal
+from serving.queries import read_query
 
 __all__ = ["Limits", "Replay", "unread"]
 
@@ -51,10 +52,9 @@ class Limits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request's body and pass it on."""
-        found = asked().found
-        route = None if found is None or scope["type"] != "http" else found.route(scope["method"])
+        route = asked().route if scope["type"] == "http" else None
         if route is None or route.takes is None:
-            await self._without(scope, receive, send)
+            await self._without(route, scope, receive, send)
             return
         key_id, size = asked().key_id, max(1, route.largest // LARGEST)
         if self._now.total() + size > AT_ONCE or self._now[key_id] + size > AT_ONCE_A_KEY:
@@ -77,11 +77,18 @@ class Limits:
             if not self._now[key_id]:
                 del self._now[key_id]
 
-    async def _without(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _without(self, route: Route | None, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and unread(scope):
             many = refusal(400, "no body, which this route does not take", received="one")
             await error_answer(many, unread(scope))(scope, receive, send)
             return
+        if route is not None and route.asks is not None:
+            try:
+                asked().body = read_query(scope.get("query_string", b""), route.asks)
+            except CollabrankError as error:
+                await error_answer(error)(scope, receive, send)
+                return
+            asked().told |= told_of(asked().body)
         await self._app(scope, receive, send)
 
 

@@ -39,8 +39,6 @@ _REFUSALS = {
 
 _TITLES = {
     "rank": "The creators, best first.",
-    "card": "Eight indices with intervals, peers and components; `basis` says what the model stands on that ranks "
-    "beside them, null where it has heads of its own.",
     "docs": "OpenAPI 3.1",
     "page": "HTML",
     "asset": "A script or a style of the page.",
@@ -55,7 +53,7 @@ _HEADERS = {
 }
 _LOGGED = {
     "X-Decision-Logged": {
-        "description": "`yes` once the decision log has the answer on disk, else `no`.",
+        "description": "`yes` once the decision log has the answer on disk, else `no`; `no` of a preview.",
         "schema": {"type": "string", "enum": ["yes", "no"]},
     },
 }
@@ -114,7 +112,7 @@ def _answer(route: Route) -> dict[str, Any]:
     content = _content(schema, kind, ANSWERS.get(route.name))
     if route.name == "asset":
         content |= _content(schema, "text/css")
-    headers = _HEADERS | (_LOGGED if route.takes is not None else {})
+    headers = _HEADERS | (_LOGGED if route.logs else {})
     return {"description": about, "headers": headers, "content": content}
 
 
@@ -154,7 +152,11 @@ def _operation(route: Route) -> dict[str, Any]:
 def _tag(route: Route) -> str:
     if route.probe:
         return "operation"
-    return "creators" if route.pattern.startswith("/creators") else "ranking" if route.takes is not None else "pages"
+    if route.takes is not None:
+        return "ranking"
+    if route.pattern.startswith("/creators"):
+        return "creators"
+    return "pages" if route.gives is None else "looking up"
 
 
 def openapi_page() -> dict[str, Any]:
@@ -185,6 +187,7 @@ def openapi_page() -> dict[str, Any]:
         "tags": [
             {"name": "ranking", "description": "Briefs, and what came of them."},
             {"name": "creators", "description": "Who they are, and what their score cards say."},
+            {"name": "looking up", "description": "What a brief can name, and what is known without ranking."},
             {"name": "operation", "description": "For whoever keeps the service running."},
             {"name": "pages", "description": "This page."},
         ],

@@ -1,4 +1,4 @@
-"""The routes that are no BentoML endpoints: creators and their cards, which are got, and the pages to read.
+"""The pages to read: what the service describes itself with.
 
 ``/docs`` is Swagger UI on ``/docs.json``, from the files that come with BentoML: nothing is fetched from elsewhere, and
 the page's policy lets nothing else run.
@@ -7,26 +7,20 @@ the page's policy lets nothing else run.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
 
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from marketplace.errors import BriefError, Problem
-from marketplace.jsonable import jsonable
-from serving.app.answers import answered, error_answer
+from serving.app.answers import error_answer
 from serving.app.openapi import openapi_page
-from serving.creators import CreatorsAnswer, CreatorsQuery
-from serving.problems import LOOK, in_plain_words, refusal
+from serving.problems import refusal
 
-__all__ = ["Carded", "pages", "read_asset"]
+__all__ = ["pages", "read_asset"]
 
 _KINDS = {"start.js": "text/javascript", "swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
@@ -67,18 +61,6 @@ _POLICY = {
 }
 
 
-class Carded(Protocol):
-    """The part of the service that the pages ask."""
-
-    def card(self, creator_id: str) -> dict[str, Any]:
-        """One creator's score card."""
-        ...
-
-    def find_creators(self, query: CreatorsQuery) -> CreatorsAnswer:
-        """Creators by username."""
-        ...
-
-
 @functools.cache
 def read_asset(name: str) -> bytes | None:
     """A file of the page; None where there is none of this name."""
@@ -92,46 +74,12 @@ def read_asset(name: str) -> bytes | None:
     return None
 
 
-def _query(request: Request) -> CreatorsQuery:
-    """What the query asks for.
-
-    Raises
-    ------
-    BriefError
-        A field that is not known, that is told twice, or that cannot be taken; all of them at once.
-    """
-    said = request.query_params.multi_items()
-    names = [name for name, _ in said]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise BriefError.of((Problem(name[:80], f"one '{name[:80]}'", "several") for name in twice), look=LOOK)
-    try:
-        return CreatorsQuery.model_validate(dict(said))
-    except ValidationError as error:
-        raise in_plain_words(error, CreatorsQuery) from None
-
-
-def pages(service: Callable[[], Carded]) -> Starlette:
-    """An ASGI application with ``/creators/{creator_id}/card``, ``/docs``, its files, ``/docs.json`` and ``/``."""
+def pages() -> Starlette:
+    """An ASGI application with ``/docs``, its files, ``/docs.json`` and ``/``."""
 
     @functools.cache
     def page() -> bytes:
         return bytes(JSONResponse(openapi_page()).body)
-
-    async def card(request: Request) -> Response:
-        @answered
-        def work() -> Response:
-            return JSONResponse(jsonable(service().card(request.path_params["creator_id"])))
-
-        return await run_in_threadpool(work)
-
-    async def creators(request: Request) -> Response:
-        @answered
-        def work() -> Response:
-            answer = service().find_creators(_query(request))
-            return Response(answer.model_dump_json(), media_type="application/json")
-
-        return await run_in_threadpool(work)
 
     async def document(_: Request) -> Response:
         return Response(page(), media_type="application/json")
@@ -152,8 +100,6 @@ def pages(service: Callable[[], Carded]) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/creators", creators, methods=["GET"]),
-            Route("/creators/{creator_id:path}/card", card, methods=["GET"]),
             Route("/docs.json", document, methods=["GET"]),
             Route("/docs", docs, methods=["GET"]),
             Route("/docs/{file:path}", asset, methods=["GET"]),

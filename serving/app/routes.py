@@ -15,9 +15,9 @@ the path again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel
@@ -26,11 +26,36 @@ from starlette.types import Scope
 from serving.batch import BatchAnswer, BatchRequest
 from serving.creators import CreatorsAnswer, CreatorsQuery
 from serving.keys import SCOPES
+from serving.lookups import (
+    CampaignsAnswer,
+    CampaignsQuery,
+    CardAnswer,
+    CatalogueAnswer,
+    LeadersAnswer,
+    LeadersQuery,
+    MeAnswer,
+    ProductsAnswer,
+    ProductsQuery,
+    ScatterAnswer,
+    ScatterQuery,
+    SimilarAnswer,
+    SimilarQuery,
+    campaigns,
+    card,
+    catalogue,
+    leaders,
+    products,
+    scatter,
+    similar,
+)
+from serving.plan import PlanAnswer
+from serving.queries import Nothing, Query
 from serving.schema import (
     ExplainAnswer,
     ExplainRequest,
     FeedbackAnswer,
     FeedbackRequest,
+    PlanRequest,
     RankAnswer,
     RankRequest,
 )
@@ -43,6 +68,8 @@ OPEN: frozenset[str] = frozenset()
 
 EVERYONE = frozenset(SCOPES)
 """The scopes of a route that any key opens."""
+
+_LOOKERS = frozenset({"brand", "reviewer"})
 
 LARGEST = 256 * 1024
 """Bytes that a body may have, where its route says nothing else."""
@@ -71,14 +98,19 @@ class Route:
         Scopes of the keys that open it, besides ``admin``; `OPEN` needs no key.
     takes, gives : pydantic model, optional
         What the body must be, and what the answer is. Without ``takes`` there is no body.
-    asks : pydantic model, optional
+    asks : Query, optional
         What the query may say.
+    finds : callable, optional
+        What answers it from the snapshot alone: (what is served as the key sees it, query, ids by name) -> ``gives``.
+        Such an answer is kept until a newer pair is served.
     also : tuple of int
         Refusals of its own, besides those that every route has.
     largest : int
         Bytes that the body may have.
     weight : float
-        What one creator scored counts in the budget of work; 0 for a route that scores none.
+        What one creator scored, or looked at, counts in the budget of work; 0 for a route that scores none.
+    logs : bool
+        Whether its answers are kept in the decision log, and say so.
     probe : bool
         Whether it is answered in front of everything else, and asked too often to be logged.
     """
@@ -90,10 +122,12 @@ class Route:
     scopes: frozenset[str]
     takes: type[BaseModel] | None = None
     gives: type[BaseModel] | None = None
-    asks: type[BaseModel] | None = None
+    asks: type[Query] | None = None
+    finds: Callable[..., BaseModel | dict[str, Any]] | None = None
     also: tuple[int, ...] = ()
     largest: int = LARGEST
     weight: float = 0.0
+    logs: bool = False
     probe: bool = False
 
     def opens_to(self, scope: str) -> bool:
@@ -216,27 +250,60 @@ ROUTES = Table(
     (
         Route(
             "POST", "/rank", "rank", "Rank the eligible creators for a brief.", frozenset({"brand"}),
-            takes=RankRequest, gives=RankAnswer, also=(404, 410, 503, 507), weight=1.0,
+            takes=RankRequest, gives=RankAnswer, also=(404, 410, 503, 507), weight=1.0, logs=True,
         ),
         Route(
             "POST", "/rank/batch", "rank_batch", "Rank for up to 100 briefs, each answered or refused by itself.",
             frozenset({"brand"}), takes=BatchRequest, gives=BatchAnswer, also=(503,), largest=1024 * 1024, weight=1.0,
+            logs=True,
         ),
         Route(
             "POST", "/explain", "explain", "Say why creators stand where they stand.", frozenset({"brand", "reviewer"}),
-            takes=ExplainRequest, gives=ExplainAnswer, also=(404, 503, 507), weight=1.0,
+            takes=ExplainRequest, gives=ExplainAnswer, also=(404, 503, 507), weight=1.0, logs=True,
         ),
         Route(
             "POST", "/feedback", "feedback", "Report what came of a creator in an answer.", frozenset({"brand"}),
-            takes=FeedbackRequest, gives=FeedbackAnswer, also=(404, 503, 507),
+            takes=FeedbackRequest, gives=FeedbackAnswer, also=(404, 503, 507), logs=True,
+        ),
+        Route(
+            "POST", "/plan", "plan", "Whom to invite with so much money, so many samples and invitations.",
+            frozenset({"brand"}), takes=PlanRequest, gives=PlanAnswer, also=(404, 503), weight=1.0,
         ),
         Route(
             "GET", "/creators", "find_creators", "Creators by username, or by how it begins.",
-            frozenset({"brand", "reviewer"}), asks=CreatorsQuery, gives=CreatorsAnswer, also=(400, 410, 503),
+            _LOOKERS, asks=CreatorsQuery, gives=CreatorsAnswer, also=(400, 410, 503),
         ),
         Route(
             "GET", "/creators/{creator_id}/card", "card", "A creator's score card: the same that the creator sees.",
-            frozenset({"brand", "reviewer", "creator"}), also=(404, 409, 503),
+            _LOOKERS | {"creator"}, asks=Nothing, gives=CardAnswer, finds=card, also=(400, 404, 409, 503),
+        ),
+        Route(
+            "GET", "/creators/{creator_id}/similar", "similar", "Creators who are like one.", _LOOKERS,
+            asks=SimilarQuery, gives=SimilarAnswer, finds=similar, also=(400, 404, 409, 503), weight=0.2,
+        ),
+        Route(
+            "GET", "/leaders", "leaders", "Creators by one index, the highest first.", _LOOKERS,
+            asks=LeadersQuery, gives=LeadersAnswer, finds=leaders, also=(400, 503), weight=0.1,
+        ),
+        Route(
+            "GET", "/indices", "indices", "Two numbers of every creator, to be drawn against each other.", _LOOKERS,
+            asks=ScatterQuery, gives=ScatterAnswer, finds=scatter, also=(400, 503), weight=0.2,
+        ),
+        Route(
+            "GET", "/me", "me", "Whose key it is that asks, and what answers.", EVERYONE, asks=Nothing, gives=MeAnswer,
+            also=(400, 503),
+        ),
+        Route(
+            "GET", "/catalogue", "catalogue", "What a brief can name, and what an answer's numbers mean.", _LOOKERS,
+            asks=Nothing, gives=CatalogueAnswer, finds=catalogue, also=(400, 503),
+        ),
+        Route(
+            "GET", "/products", "products", "Products by their ids.", _LOOKERS,
+            asks=ProductsQuery, gives=ProductsAnswer, finds=products, also=(400, 503),
+        ),
+        Route(
+            "GET", "/campaigns", "campaigns", "Campaigns as briefs to begin from, the newest first.", _LOOKERS,
+            asks=CampaignsQuery, gives=CampaignsAnswer, finds=campaigns, also=(400, 410, 503),
         ),
         Route("GET", "/docs.json", "docs", "This page as OpenAPI.", OPEN),
         Route("GET", "/docs", "page", "This page, to be read and tried.", OPEN),

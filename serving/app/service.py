@@ -1,9 +1,9 @@
-"""The BentoML service: three endpoints, a card, the OpenAPI page and three probes behind one door.
+"""The BentoML service: rankings, feedback, look-ups, the OpenAPI page and three probes behind one door.
 
 A request passes `Answers` (its id, errors in plain words, metrics, the audit log),
 `Access` (the route and the key), `Limits` (the body) and `Work` (the key's budget, its
-turn), in this order; then `Direct` hands what has a body to the service's method, and
-BentoML answers the rest. `Cors` stands before all of them where pages of other origins
+turn), in this order; then `Direct` hands what has a body or a query to the service's
+method, and BentoML answers the rest. `Cors` stands before all of them where pages of other origins
 may ask.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +29,35 @@ from serving.app.limits import Limits
 from serving.app.meters import Meters
 from serving.app.pages import pages
 from serving.app.probes import probes
-from serving.app.routes import routes_now
+from serving.app.routes import Route, routes_now
 from serving.app.watch import DriftWatch
 from serving.app.work import THREADS, Work
 from serving.arms import Arms
 from serving.batch import BatchAnswer, BatchRequest, rank_each
-from serving.brands import seen_by
+from serving.brands import forbidden, seen_by
 from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
-from serving.creators import CreatorsAnswer, CreatorsQuery, creator_named, find_creators
+from serving.creators import CreatorsAnswer, CreatorsQuery, find_creators
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
 from serving.family import end_with_parent
 from serving.feedback import take_feedback
+from serving.hangup import look_on_hangup
 from serving.keys import Keyring
 from serving.logs import start_logging
+from serving.lookups import Kept, MeAnswer, me, written
 from serving.pair import Served
+from serving.plan import PlanAnswer, plan_creators
+from serving.queries import Nothing, Query
 from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.rehearsal import Rehearsal
-from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
+from serving.schema import (
+    ExplainAnswer,
+    ExplainRequest,
+    FeedbackAnswer,
+    FeedbackRequest,
+    PlanRequest,
+    RankAnswer,
+    RankRequest,
+)
 from serving.store import Store
 
 __all__ = ["CreatorRanking", "application"]
@@ -68,6 +81,7 @@ class CreatorRanking:
         self.rehearsal = Rehearsal()
         self.store = Store(on_load=self._on_load, rehearse=self.rehearsal)
         self.store.start()
+        self.kept = Kept()
         self.drift = DriftWatch(lambda: self.store.served if self.store.ready else None, self.meters.tells)
         self.drift.start()
         self.arms = Arms(
@@ -105,6 +119,14 @@ class CreatorRanking:
         self.log.close()
         self.meters.close()
 
+    def hurry(self) -> None:
+        """Look at once for another bundle, snapshot or challenger, and for other settings; keys are always looked at.
+
+        Returns at once.
+        """
+        self.store.hurry()
+        self.arms.hurry()
+
     async def __is_ready__(self) -> bool:
         return self.store.ready
 
@@ -138,11 +160,17 @@ class CreatorRanking:
         champion, key_id = self.store.served, asked().key_id
         served, plan = self.arms.plan(champion, request, request_id=request_id, key_id=key_id)
         seen = seen_by(served, asked().key)
-        answer, line = rank_creators(seen, request, request_id=request_id, plan=plan, lately=served.lately)
+        if request.preview:
+            plan = replace(plan, share=0.0, shadow=())
+        lately = None if request.preview else served.lately
+        answer, line = rank_creators(seen, request, request_id=request_id, plan=plan, lately=lately)
         self.rehearsal.note(request)
         self.meters.considered.observe(answer.considered)
-        self.meters.arms.labels(plan.arm).inc()
         _tell(line, answer)
+        if request.preview:
+            asked().logged = False
+            return answer
+        self.meters.arms.labels(plan.arm).inc()
         self._keep(line)
         for arm in plan.shadow if request.cursor is None else ():  # a cursor is of one arm's order
             self.arms.shadows.offer(functools.partial(self._shadow, champion, request, request_id, asked(), arm))
@@ -176,6 +204,14 @@ class CreatorRanking:
         if self.log_required:
             require_log(kept)
 
+    @bentoml.api(route="/plan")  # type: ignore[untyped-decorator]
+    @answered
+    def plan(self, request: PlanRequest, /) -> PlanAnswer:
+        """Whom to invite with so much money, so many samples and invitations."""
+        # By the arm that answers the brand's rankings, so that a plan and a ranking are of one model.
+        served, _ = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
+        return plan_creators(seen_by(served, asked().key), request, request_id=asked().request_id)
+
     @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
     @answered
     def feedback(self, request: FeedbackRequest, /) -> FeedbackAnswer:
@@ -184,14 +220,28 @@ class CreatorRanking:
         asked().logged = True
         return FeedbackAnswer(request_id=request.request_id, repeated=repeated)
 
+    @answered
     def find_creators(self, query: CreatorsQuery) -> CreatorsAnswer:
         """Creators by username, or by how it begins."""
         return find_creators(self.seen, query, request_id=asked().request_id)
 
-    def card(self, creator_id: str) -> dict[str, Any]:
-        """One creator's score card, as plain data; by id, or else by username."""
-        served = self.seen
-        return served.card(creator_named(served, creator_id))
+    @answered
+    def me(self, _: Nothing) -> MeAnswer:
+        """Whose key it is that asks, and what answers."""
+        key = asked().key
+        if key is None:  # none gets here without one
+            raise forbidden("a key", received="none")
+        return me(self.store.served, key)
+
+    @answered
+    def find(self, route: Route, query: Query, **ids: str) -> bytes:
+        """What ``route`` finds in the snapshot, as JSON; once found, it is kept for all keys that see the same."""
+        served, key, finds = self.store.served, asked().key, route.finds
+        if finds is None:
+            raise TypeError(f"{route.name} is nothing to be found in a snapshot")
+        brands = None if key is None else key.brands
+        about = (route.name, brands, query.model_dump_json(), tuple(sorted(ids.items())))
+        return self.kept.answer(served, about, lambda: written(finds(seen_by(served, key), query, **ids)))
 
 
 def _running() -> Any:
@@ -211,13 +261,18 @@ def _tell(line: dict[str, Any], answer: RankAnswer | ExplainAnswer) -> None:
     }
 
 
+def _hurry() -> None:
+    running = _running()
+    if running is not None:
+        running.hurry()
+
+
 def _work() -> float:
     """The work of the request that is being answered; none while there is nothing to rank with."""
     now, running = asked(), _running()
-    route = None if now.found is None else now.found.route("POST")
-    if route is None or running is None or not running.store.ready:
+    if now.route is None or running is None or not running.store.ready:
         return 0.0
-    return work_of_body(now.body, running.seen, weight=route.weight)
+    return work_of_body(now.body, running.seen, weight=now.route.weight)
 
 
 def _buckets() -> Buckets:
@@ -238,12 +293,13 @@ _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
 _bento.add_asgi_middleware(Limits)
 _bento.add_asgi_middleware(Work, work=_work, buckets=_buckets)
 _bento.add_asgi_middleware(Direct, service=_running, threads=THREADS)
-_bento.mount_asgi_app(pages(_running), path="/", name="pages")
+_bento.mount_asgi_app(pages(), path="/", name="pages")
 
 
 def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
     start_logging()
     end_with_parent()
+    look_on_hangup(_hurry)
     made: ASGIApp = _bento.to_asgi()
     return made

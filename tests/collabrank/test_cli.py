@@ -167,3 +167,17 @@ def test_the_command_line_imports_nothing_heavy() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_each_trouble_of_files_has_a_line_of_its_own(tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "orders.csv").write_text("Order ID,Date\n7\u200b,x\x1b[31m\n", encoding="utf-8")
+    (files / "mapping.toml").write_text('[[orders]]\nfile = "orders.csv"\norder_id = "Order ID"\nordered_at = "Date"\n')
+    result = run("ingest", str(files), str(tmp_path / "market"), home=tmp_path, code=2)
+    lines = result.stderr.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("  received  "))
+    end = next(at for at, line in enumerate(lines) if line.startswith("  see  "))
+    assert len(lines[start + 1 : end]) == int(lines[start].split()[1]) > 3
+    assert all(line.startswith("    ") for line in lines[start + 1 : end])
+    assert "\x1b" not in result.stderr

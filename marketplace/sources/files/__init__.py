@@ -46,11 +46,11 @@ def read(folder: Path | None, mapping: Path | None = None) -> Ingested:
         return build_tables(folder, load_mapping(chosen))
     proposal = propose(folder)
     if proposal.decisions:
-        shown = "\n    ".join(proposal.decisions[:10])
         raise SourceError(
             f"{MAPPING} in {folder}, for its files alone do not tell everything",
-            received=f"none, and {len(proposal.decisions)} things to decide:\n    {shown}",
+            received=f"none, and {len(proposal.decisions)} things to decide:",
             look=f"`collabrank ingest propose {folder}`, which writes it",
+            each=proposal.decisions[:10],
         )
     return build_tables(folder, parse_mapping(proposal.text, name="the proposed mapping"))
 

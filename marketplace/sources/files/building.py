@@ -6,6 +6,7 @@ is told at once, before anything is written.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -23,8 +24,9 @@ from marketplace.errors import SourceError
 from marketplace.sources.base import Ingested
 from marketplace.sources.files.cells import distinct, text_of_cell
 from marketplace.sources.files.converting import Converter
+from marketplace.sources.files.delivering import NEEDS, deliveries_of
 from marketplace.sources.files.identities import plain_username, spelt_differently
-from marketplace.sources.files.mapping import FileSetting, Mapped, Origin, Part
+from marketplace.sources.files.mapping import FROM_PRODUCTS, FileSetting, Mapped, Origin, Part
 from marketplace.sources.files.reading import Sheet, Told, data_files, join_sheets, read_sheet
 from marketplace.sources.files.texts import plain_word
 from marketplace.sources.files.troubles import Troubles
@@ -63,17 +65,22 @@ class _Building:
         self.notes: list[str] = []
         self.files = data_files(folder)
         self.accounts: Mapping[str, str] = {}
+        self.of_products: dict[str, dict[str, str]] = {}
         self.read = cache(self._read)
 
     def run(self) -> Ingested:
         built: dict[str, list[_Built]] = {}
         for name in TABLES:
-            parts = [part for part in self.mapped.parts if part.table == name and not part.each_day]
+            parts = [
+                part for part in self.mapped.parts if part.table == name and not (part.each_day or part.from_contents)
+            ]
             built_parts = [one for one in map(self._part, parts) if one is not None]
             if built_parts:
                 built[name] = built_parts
                 if name == "creators":
                     self._learn_accounts(built_parts)
+                if name == "products":
+                    self._learn_products(built_parts)
         self.troubles.stop()
         self._fill_start(built)
         for name, each in built.items():
@@ -85,8 +92,30 @@ class _Building:
                 self._add_days(part, built)
         self.troubles.stop()
         tables = {name: self._table(TABLES[name], parts) for name, parts in built.items()}
+        if any(part.from_contents for part in self.mapped.parts):
+            self._deliver(tables)
         self.troubles.stop()
         return Ingested(tables, list(dict.fromkeys(self.notes)))
+
+    def _deliver(self, tables: dict[str, pd.DataFrame]) -> None:
+        """Deliveries made of what was posted, beside those that a file tells."""
+        lacking = [name for name in NEEDS if name not in tables]
+        if lacking:
+            self.troubles.say(
+                self.mapped.name, "", f"{' and '.join(NEEDS)}", f"[[deliveries]] from_contents needs {lacking[0]}"
+            )
+            return
+        declared = TABLES["deliveries"]
+        told = tables.get("deliveries")
+        made = _typed(deliveries_of(tables), declared)
+        if told is not None:
+            made = made[~made["invitation_id"].isin(told["invitation_id"])]
+        self.notes.append(
+            f"deliveries: {len(made):,} are what creators who had accepted then posted of a brief's products; "
+            "no file tells them"
+        )
+        both = made if told is None else pd.concat([told, made], ignore_index=True)
+        tables["deliveries"] = both.sort_values(list(declared.key), kind="stable", ignore_index=True)
 
     # Files
 
@@ -142,11 +171,17 @@ class _Building:
                 waiting[column.name] = origin.from_start
                 values[column.name] = pd.Series(pd.NaT, index=range(len(sheet.cells)), dtype="datetime64[us, UTC]")
                 continue
+            if origin.from_products:
+                continue
             series = converter.convert(column, origin, where)
             if column.refers_to == "creators.creator_id" and origin.spelling == "username":
                 known = series.map(dict(self.accounts))
                 series = known.where(known.notna(), series)
             values[column.name] = series
+        for name, origin in part.origins.items():
+            if origin.from_products:
+                told = values.get("product_ids", [None] * len(sheet.cells))
+                values[name] = pd.Series([self._by_products(name, ids) or origin.default for ids in told], dtype=object)
         frame = pd.DataFrame(values, index=range(len(sheet.cells)))
         built = _Built(part, frame, sheet, waiting)
         if part.distinct:
@@ -178,7 +213,8 @@ class _Building:
                 told = {plain_word(word) for word in words}
                 cells = distinct(sheet, column)
                 chosen = [plain_word(text_of_cell(value)) in told for value in cells.values]
-                sheet = sheet.keep(cells.spread(chosen, False).astype(bool) == wanted)
+                # An empty word means the empty cells.
+                sheet = sheet.keep(cells.spread(chosen, "" in told).astype(bool) == wanted)
         return sheet
 
     # Rows
@@ -187,6 +223,13 @@ class _Building:
         """The first row of each key, and none without a key: the file repeats what is a row here."""
         key = [name for name in _thing(table) if name in built.frame and name not in built.waiting]
         first = ~built.frame.duplicated(key).to_numpy() & built.frame[key].notna().all(axis=1).to_numpy()
+        if table.name == "campaigns":
+            # What each row says of its own begins the campaign with the earliest, and ends it with the latest.
+            groups = built.frame.groupby(key, dropna=False, sort=False)
+            for name in ("briefed_at", "starts_at", "known_at", "ends_at"):
+                if name in built.frame and name not in built.waiting:
+                    each = groups[name]
+                    built.frame[name] = each.transform("max") if name == "ends_at" else each.transform("min")
         return _Built(built.part, built.frame[first].reset_index(drop=True), built.sheet.keep(first), built.waiting)
 
     def _refuse_nulls(self, table: Table, part: Part, built: _Built) -> None:
@@ -251,6 +294,20 @@ class _Building:
                         f"{first} and {one}"
                     )
         self.accounts = ids
+
+    def _learn_products(self, parts: list[_Built]) -> None:
+        """The category and the brand of each product, by its id."""
+        for name in FROM_PRODUCTS:
+            frames = [one.frame[["product_id", name]].dropna() for one in parts if name in one.frame]
+            self.of_products[name] = {
+                str(one): str(of) for frame in frames for one, of in frame.itertuples(index=False)
+            }
+
+    def _by_products(self, name: str, products: Any) -> str | None:
+        """What most of ``products`` have, the first named of equals; None where none is known."""
+        known = self.of_products.get(name, {})
+        found = Counter(known[one] for one in (products or ()) if one in known)
+        return found.most_common(1)[0][0] if found else None
 
     def _times(self, built: Mapping[str, list[_Built]]) -> list[pd.Timestamp]:
         """The first and the last of every column that tells when something happened."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,18 @@ from marketplace.sources.files.reading import Sheet
 from marketplace.sources.files.ready import Ready
 from marketplace.sources.files.recognising import Profile, Sureness
 
-__all__ = ["EVERYWHERE", "UNDECIDED", "WITHOUT", "Draft", "FileKind", "Line", "fill_gaps", "headers_of", "new_draft"]
+__all__ = [
+    "CONSTANTS",
+    "EVERYWHERE",
+    "UNDECIDED",
+    "WITHOUT",
+    "Draft",
+    "FileKind",
+    "Line",
+    "fill_gaps",
+    "headers_of",
+    "new_draft",
+]
 
 UNDECIDED = "?"
 
@@ -79,12 +90,16 @@ class Line:
 
 @dataclass
 class FileKind:
-    """Files with the same headers, read as one; ``file`` is their name, or the pattern that names them."""
+    """Files with the same headers, read as one; ``file`` is their name, or the pattern that names them.
+
+    ``sheet`` is without rows of sums; ``skip`` says in which column which words tell them.
+    """
 
     file: str
     sheet: Sheet
     profiles: Mapping[str, Profile]
     ready: Ready | None = None
+    skip: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -122,6 +137,8 @@ def new_draft(table: str, kind: FileKind) -> Draft:
     draft = Draft(table, kind.file, kind.sheet, kind.profiles)
     if kind.sheet.told.sheet:
         draft.settings["sheet"] = kind.sheet.told.sheet
+    if kind.skip:
+        draft.settings["skip"] = {name: list(words) for name, words in kind.skip.items()}
     return draft
 
 
@@ -170,7 +187,8 @@ def _stand_in(draft: Draft, column: Column) -> Line | None:  # noqa: PLR0911 - t
     if name in CONSTANTS:
         value, why = CONSTANTS[name]
         return Line({"value": value}, "guess", why, True)
-    return Line(UNDECIDED, "guess", f"{column.doc}: no column was found, and nothing stands in", True)
+    hint = '; the same for all: { value = ["ID", "ID"] }' if column.type == "ids" else ""
+    return Line(UNDECIDED, "guess", f"{column.doc}: no column was found, and nothing stands in{hint}", True)
 
 
 def _made_id(draft: Draft, column: Column) -> Line:
@@ -188,7 +206,10 @@ def _made_id(draft: Draft, column: Column) -> Line:
     if not column.refers_to or column.refers_to.startswith("invitations."):
         wanted = ("campaign_id", "creator_id") if column.name == "invitation_id" else parts
         made = [header for part in wanted if part != column.name and (header := draft.header(part))]
-        if made and (column.name != "invitation_id" or len(made) == 2):
+        sent = draft.header("sent_at")
+        if column.name == "invitation_id" and sent and draft.sheet.cells.duplicated(made).any():
+            made.append(sent)  # somebody was invited twice
+        if made and (column.name != "invitation_id" or len(made) >= 2):
             return Line({"made_of": list(dict.fromkeys(made))}, "guess", "no file has such an id", False)
     return Line(UNDECIDED, "guess", f"{column.doc}: no column was found", True)
 

@@ -46,7 +46,7 @@ class Guesses:
         guesses = {
             "market": (market or next(iter(MARKETS)), why),
             "currency": (currency, "the money of the exports"),
-            "brand_id": ("my_brand", "no file names the brand: any id will do"),
+            "brand_id": self._brand(),
         }
         for name in EVERYWHERE:
             lacking = [
@@ -57,6 +57,15 @@ class Guesses:
                 lines[name] = Line(guesses[name][0], "guess", guesses[name][1], True)
         self._rates(currency)
         return lines
+
+    def _brand(self) -> tuple[str, str]:
+        named: Counter[str] = Counter()
+        for draft in self.drafts:
+            if (header := draft.header("brand_id")) in draft.profiles:
+                named.update(draft.profiles[str(header)].texts)
+        if not named:
+            return "my_brand", "no file names the brand: any id will do"
+        return named.most_common(1)[0][0], "the brand that most files name"
 
     def _rates(self, currency: str) -> None:
         """A rate that is always the same, where no file has rates and the money is of one kind."""

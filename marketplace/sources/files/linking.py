@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from marketplace.contract import TABLES, Column
 from marketplace.sources.files.cells import distinct, text_of_cell
-from marketplace.sources.files.drafting import Draft, FileKind, Line, fill_gaps, headers_of, new_draft
+from marketplace.sources.files.delivering import NEEDS
+from marketplace.sources.files.drafting import CONSTANTS, Draft, FileKind, Line, fill_gaps, headers_of, new_draft
 from marketplace.sources.files.identities import plain_name, plain_username
+from marketplace.sources.files.mapping import FROM_PRODUCTS
 from marketplace.sources.files.reading import Sheet
 from marketplace.sources.files.recognising import Match, recognise_as
 
-__all__ = ["derive", "resolve_accounts"]
+__all__ = ["derive", "resolve_accounts", "tell_by_products", "tell_deliveries"]
 
 LineOf = Callable[[Column, Match, FileKind], Line]
 
@@ -47,6 +51,43 @@ def resolve_accounts(drafts: Sequence[Draft]) -> None:
             elif by_id >= max(by_name, 0.5) and "spelling" in told and not ids <= names:
                 told.pop("spelling")
                 draft.lines[column.name] = Line(told, line.sureness, f"{line.why}; {by_id:.0%} are ids of creators")
+
+
+def tell_by_products(drafts: Sequence[Draft]) -> None:
+    """A campaign whose file tells no category or no brand has that of its products, where they have some."""
+    told: dict[str, Counter[str]] = {
+        name: Counter(
+            text
+            for draft in drafts
+            if draft.table == "products" and (header := draft.header(name)) in draft.profiles
+            for text in draft.profiles[str(header)].texts
+        )
+        for name in FROM_PRODUCTS
+    }
+    default: dict[str, Any] = {"category_id": CONSTANTS["category_id"][0]}
+    for draft in drafts:
+        if draft.table != "campaigns" or not draft.header("product_ids"):
+            continue
+        for name, values in told.items():
+            if values and draft.header(name) is None:
+                value: dict[str, Any] = {"from_products": True}
+                if name in default:
+                    value["default"] = default[name]
+                draft.lines[name] = Line(value, "likely", "no file tells it: that of most of its products")
+        fill_gaps(draft)
+
+
+def tell_deliveries(drafts: list[Draft]) -> None:
+    """Where no file tells deliveries they are made of what was posted, if posts and briefs tell their products."""
+    if any(draft.table == "deliveries" for draft in drafts):
+        return
+    for table, columns in NEEDS.items():
+        if not any(draft.table == table and all(draft.header(one) for one in columns) for draft in drafts):
+            return
+    draft = Draft("deliveries", "", Sheet.nothing(), {})
+    draft.about = "No file tells deliveries: what creators who had accepted then posted of a brief's products"
+    draft.settings["from_contents"] = True
+    drafts.append(draft)
 
 
 def _creators(drafts: Sequence[Draft]) -> tuple[set[str], set[str]]:
@@ -115,8 +156,19 @@ def _repeat(table: str, reference: str, draft: Draft, kind: FileKind, *, count: 
         if name in TABLES[table].by_name and name in draft.lines and name not in one.lines:
             one.lines[name] = Line(draft.lines[name].value, "guess", "of the first row that names it")
     if table == "campaigns":
+        if sent := draft.lines.get("sent_at"):
+            # Of all that name a campaign the earliest begins it, and the latest ends it (`building`).
+            for name in ("briefed_at", "starts_at"):
+                one.lines[name] = Line(sent.value, "guess", "no file tells it: when the first was invited", True)
+            last = sent.value if isinstance(sent.value, dict) else {"column": sent.value}
+            one.lines["ends_at"] = Line(
+                {**last, "plus_days": 30}, "guess", "no file tells it: 30 days after the last was invited", True
+            )
+            one.lines["known_at"] = Line(sent.value, "likely", "when the first was invited")
         found = recognise_as(TABLES[table], kind.sheet, kind.profiles)
         for name, match in found.matches.items():
+            if TABLES[table].by_name[name].type == "instant" and match.score >= 0.55:
+                one.lines.pop(name, None)
             one.lines.setdefault(name, line_of(TABLES[table].by_name[name], match, kind))
     fill_gaps(one)
     used = {header for line in one.lines.values() for header in headers_of(line.value)}

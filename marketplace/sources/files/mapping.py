@@ -19,10 +19,13 @@ from marketplace.errors import SourceError
 from marketplace.sources.files.dates import KINDS
 from marketplace.sources.files.identities import SPELLINGS
 
-__all__ = ["UNITS", "FileSetting", "Mapped", "Origin", "Part", "load_mapping", "parse_mapping"]
+__all__ = ["FROM_PRODUCTS", "UNITS", "FileSetting", "Mapped", "Origin", "Part", "load_mapping", "parse_mapping"]
 
 UNITS = {"percent": -2, "basis_points": -4, "per_mille": -3, "fraction": 0, "minor": -2, "thousands": 3, "millions": 6}
 """A unit as a mapping says it, to the power of ten that turns its numbers into the contract's."""
+
+FROM_PRODUCTS = ("category_id", "brand_id")
+"""Columns of campaigns that their products tell where no file does."""
 
 UNDECIDED = "?"
 LOOK = "docs/ingest.md, The mapping file"
@@ -65,6 +68,8 @@ class Origin:
         The last instant of the whole marketplace: what the export tells of the time it was made.
     from_file_name : bool
         The last date that the file's name holds.
+    from_products : bool
+        A campaign's category or brand (`FROM_PRODUCTS`): that of most of its products.
     clock : str
         The column with the time of day, where ``column`` holds the date alone.
     divided_by : str
@@ -96,6 +101,7 @@ class Origin:
     from_start: bool = False
     from_end: bool = False
     from_file_name: bool = False
+    from_products: bool = False
     clock: str = ""
     divided_by: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
@@ -125,6 +131,8 @@ class Part:
         Whether the file repeats what a row here is (the creators of an orders file): the first row of a key counts.
     each_day : bool
         One row for every day of the data, without a file: an exchange rate that is always the same.
+    from_contents : bool
+        Deliveries that no file tells, of what was posted (`marketplace.sources.files.delivering`).
     only, skip : mapping of str to tuple of str
         Column to the words of the rows that are taken, or left out.
     opening : mapping of str to object, or None
@@ -138,6 +146,7 @@ class Part:
     sheet: str = ""
     distinct: bool = False
     each_day: bool = False
+    from_contents: bool = False
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     skip: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     opening: Mapping[str, Any] | None = None
@@ -166,7 +175,7 @@ SETTINGS = tuple(f.name for f in fields(FileSetting))
 ORIGIN_WORDS = tuple(f.name for f in fields(Origin))
 PART_WORDS = tuple(f.name for f in fields(Part) if f.name not in ("table", "origins"))
 TUPLES = ("column", "made_of", "latest_of", "empty")
-SOURCES = ("column", "value", "made_of", "latest_of", "from_start", "from_end", "from_file_name")
+SOURCES = ("column", "value", "made_of", "latest_of", "from_start", "from_end", "from_file_name", "from_products")
 
 
 def load_mapping(file: Path) -> Mapped:
@@ -197,8 +206,9 @@ def parse_mapping(text: str, *, name: str) -> Mapped:
     if reader.faults:
         raise SourceError(
             "a mapping whose every word is known and decided",
-            received=f"{name} with {len(reader.faults)} faults:\n    " + "\n    ".join(reader.faults),
+            received=f"{name} with {len(reader.faults)} faults:",
             look=LOOK,
+            each=reader.faults,
         )
     return mapped
 
@@ -277,6 +287,8 @@ class _Reader:
         self.known(opening or {}, tuple(declared), f"{where} opening")
         if opening is not None and not TABLES[table].event:
             self.faults.append(f"{where} opening: {table} have no beginning of their own, so no state before the first")
+        if told.get("from_contents") and table != "deliveries":
+            self.faults.append(f"{where} from_contents: it makes [[deliveries]] alone")
         rows = {
             key: {column: _several(words) for column, words in dict(told.get(key, {})).items()}
             for key in ("only", "skip")
@@ -288,6 +300,7 @@ class _Reader:
             sheet=str(told.get("sheet", "")),
             distinct=told.get("distinct", False) is True,
             each_day=told.get("each_day", False) is True,
+            from_contents=told.get("from_contents", False) is True,
             only=rows["only"],
             skip=rows["skip"],
             opening=opening,
@@ -307,6 +320,8 @@ class _Reader:
         said = [key for key in SOURCES if key in kept]
         if len(said) != 1:
             self.faults.append(f"{where}: say one of {', '.join(SOURCES)}; it says {', '.join(said) or 'none'}")
+        if "from_products" in kept and where not in {f"[[campaigns]] {name}" for name in FROM_PRODUCTS}:
+            self.faults.append(f"{where}: from_products tells {' and '.join(FROM_PRODUCTS)} of [[campaigns]] alone")
         for key, value in kept.items():
             self.one(key, value, f"{where} {key}")
         if isinstance(kept.get("value"), str) and kept["value"] == "":
@@ -314,6 +329,13 @@ class _Reader:
         for key in TUPLES:
             if key in kept:
                 kept[key] = _several(kept[key])
+        self.words(kept, where)
+        if "otherwise" in kept:
+            kept["otherwise"] = self.origin(kept["otherwise"], f"{where} otherwise")
+        return Origin(**kept)
+
+    def words(self, kept: dict[str, Any], where: str) -> None:
+        """Hold a line's words against what they may be."""
         if "words" in kept and not isinstance(kept["words"], dict):
             self.faults.append(f'{where} words: write {{ "their word" = "OURS" }}')
             kept["words"] = {}
@@ -322,9 +344,6 @@ class _Reader:
                 self.faults.append(
                     f'{where}: the word {theirs!r} is not decided yet: put one of the contract\'s instead of "?"'
                 )
-        if "otherwise" in kept:
-            kept["otherwise"] = self.origin(kept["otherwise"], f"{where} otherwise")
-        return Origin(**kept)
 
 
 def _several(told: Any) -> tuple[str, ...]:

@@ -25,11 +25,19 @@ from marketplace.sources.files.drafting import (
     new_draft,
 )
 from marketplace.sources.files.guessing import Guesses
-from marketplace.sources.files.linking import derive, resolve_accounts
+from marketplace.sources.files.linking import derive, resolve_accounts, tell_by_products, tell_deliveries
 from marketplace.sources.files.proposal import Proposal
 from marketplace.sources.files.reading import Sheet, data_files, join_sheets, read_sheets
 from marketplace.sources.files.ready import Ready, find_ready
-from marketplace.sources.files.recognising import Match, Profile, profile_sheet, recognise, recognise_as, word_of
+from marketplace.sources.files.recognising import (
+    Match,
+    Profile,
+    profile_sheet,
+    recognise,
+    recognise_as,
+    sums_of,
+    word_of,
+)
 from marketplace.sources.files.texts import FLAGS, own_word, own_words
 from marketplace.sources.files.writing import inline, mapping_text
 
@@ -60,6 +68,8 @@ class _Proposing:
             self._draft(source)
         resolve_accounts(self.drafts)
         derive(self.drafts, self.kinds, self._line)
+        tell_by_products(self.drafts)
+        tell_deliveries(self.drafts)
         guesses = Guesses(self.drafts, self.kinds)
         everywhere = guesses.everywhere()
         for source in self.kinds:
@@ -94,8 +104,15 @@ class _Proposing:
         return found
 
     def _source(self, name: str, sheet: Sheet) -> FileKind:
+        sums, column, words = sums_of(sheet)
+        if words:
+            sheet = sheet.keep(~sums)
         return FileKind(
-            name.split(" [", maxsplit=1)[0], sheet, profile_sheet(sheet), find_ready(map(str, sheet.cells.columns))
+            name.split(" [", maxsplit=1)[0],
+            sheet,
+            profile_sheet(sheet),
+            find_ready(map(str, sheet.cells.columns)),
+            {column: words} if words else {},
         )
 
     def _draft(self, source: FileKind) -> None:
@@ -122,6 +139,25 @@ class _Proposing:
         self.drafts.append(draft)
         if found.table == "creators":
             self._read_profile(source, draft)
+        if found.table == "invitations":
+            self._read_posts(source, draft)
+
+    def _read_posts(self, source: FileKind, invited: Draft) -> None:
+        """A list of whom one has written to may say who posted, too: its rows with a post are deliveries."""
+        found = recognise_as(TABLES["deliveries"], source.sheet, source.profiles).matches
+        posted = found.get("posted_at")
+        if posted is None or posted.header not in invited.unused or posted.score < 0.55:
+            return
+        draft = new_draft("deliveries", source)
+        draft.about = f"What {source.file} tells of posts"
+        draft.settings["skip"] = {**draft.settings.get("skip", {}), posted.header: [""]}
+        draft.lines["posted_at"] = self._line(draft.declared.by_name["posted_at"], posted, source)
+        for name in ("invitation_id", "creator_id", "campaign_id"):
+            draft.lines[name] = invited.lines[name]
+        draft.lines["delivery_id"] = Line(invited.lines["invitation_id"].value, "likely", "one a partnership")
+        fill_gaps(draft)
+        invited.unused = [header for header in invited.unused if header != posted.header]
+        self.drafts.append(draft)
 
     def _read_profile(self, source: FileKind, creators: Draft) -> None:
         """What a creators' file tells besides, such as followers, is a reading of profiles at the export's time."""
@@ -204,6 +240,9 @@ class _Proposing:
         missing = {name: WITHOUT.get(name, "null throughout") for name in TABLES if name not in there}
         for name in TABLES:
             if name not in there:
+                continue
+            if any(draft.settings.get("from_contents") for draft in self.drafts if draft.table == name):
+                missing[name] = "no file tells them: they are made of what was posted"
                 continue
             for column in TABLES[name].columns:
                 if column.nullable and not any(column.name in d.lines for d in self.drafts if d.table == name):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from marketplace.contract import TABLES, Column, Table
 from marketplace.sources.files.cells import distinct, text_of_cell
@@ -35,6 +36,7 @@ __all__ = [
     "profile_sheet",
     "recognise",
     "recognise_as",
+    "sums_of",
     "word_of",
 ]
 
@@ -120,7 +122,7 @@ def plain_header(text: str) -> str:
 
 @cache
 def _names(kind: str, key: str) -> tuple[str, ...]:
-    own = [key.replace("_", " ")] if kind != "totals" else []
+    own = [key.replace("_", " ")] if kind in ("tables", "columns") else []
     return tuple(dict.fromkeys(plain_header(one) for one in (*own, *_vocabulary()[kind].get(key, ()))))
 
 
@@ -137,6 +139,28 @@ def word_of(column: str, text: str) -> str | None:
         ):
             return str(ours)
     return None
+
+
+def sums_of(sheet: Sheet) -> tuple[npt.NDArray[np.bool_], str, tuple[str, ...]]:
+    """Rows of sums, which exports put below what they sum: whose first cell says so, and is alone in saying it.
+
+    Returns
+    -------
+    (bool (n,), str, tuple of str)
+        Which rows; the column that says it; its words. Nothing where half of the rows or more would be sums.
+    """
+    nothing = np.zeros(len(sheet.cells), dtype=bool)
+    if len(sheet.cells) < 2 or not len(sheet.cells.columns):
+        return nothing, "", ()
+    first = str(sheet.cells.columns[0])
+    cells = distinct(sheet, first)
+    names = _names("footers", "total")
+    said = [isinstance(value, str) and plain_header(value) in names for value in cells.values]
+    rows = cells.spread(said, False).astype(bool)
+    if not rows.any() or rows.mean() >= 0.5:
+        return nothing, "", ()
+    words = tuple(text_of_cell(value) for value, one in zip(cells.values, said, strict=True) if one)
+    return rows, first, words
 
 
 def profile_sheet(sheet: Sheet) -> dict[str, Profile]:
@@ -265,8 +289,20 @@ def _by_name(table: Table, column: Column, header: str) -> tuple[float, str]:
 
 @cache
 def _named(names: tuple[str, ...], header: str) -> tuple[float, str]:
-    """How well a header is one of the ``names``."""
+    """How well a header is one of the ``names``: as it stands, with its abbreviations written out, or, of a name that
+    leads inwards (``profile.followers``), by its end."""
     plain = plain_header(header)
+    short = _vocabulary()["abbreviations"]
+    full = " ".join(plain_header(short.get(word, word)) for word in plain.split())
+    found = [_alike(names, one) for one in dict.fromkeys((plain, full))]
+    outer, dot, inner = header.rpartition(".")
+    if dot and outer and " " not in header:
+        score, why = _alike(names, plain_header(inner))
+        found.append((score * 0.9, why))
+    return max(found, key=lambda told: told[0])
+
+
+def _alike(names: tuple[str, ...], plain: str) -> tuple[float, str]:
     if not plain:
         return 0.0, ""
     if plain in names:

@@ -88,6 +88,7 @@ class Troubles:
         more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
         raise SourceError(
             "files that read as the mapping says",
-            received=f"{len(lines)} troubles:\n    " + "\n    ".join([*lines[:MOST], *more]),
+            received=f"{len(lines)} troubles:",
             look=f"{self.mapping} and docs/ingest.md",
+            each=[*lines[:MOST], *more],
         )

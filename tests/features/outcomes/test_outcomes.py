@@ -291,3 +291,19 @@ def test_every_invitation_has_one_answer_a_day(wee: Marketplace) -> None:
     assert (states["until_day"] <= following.fillna(FOREVER)).all()
     assert (states.groupby("invitation_id")["until_day"].max() == FOREVER).all()
     assert fact_table(wee, "invitations", ("creator_id",)).count().execute() > 0
+
+
+def without(source: Marketplace, *tables: str) -> Marketplace:
+    return Marketplace.from_frames({name: source.frame(name) for name in source.present if name not in tables})
+
+
+def test_without_deliveries_nobody_says_that_nothing_came() -> None:
+    bare = without(market(), "deliveries", "samples")
+    assert tuple(judged(bare)[["outcome", "reason"]]) == ("open", "delivery_not_known")
+    assert tuple(judged(market())[["outcome", "reason"]]) == ("failed", "not_delivered")
+    # A refusal needs no deliveries, and a sample's own states say what came of it.
+    refused = without(market(invited("DECLINE")), "deliveries", "samples")
+    assert judged(refused)["outcome"] == "declined"
+    for status, content, outcome in (("COMPLETED", "SUCCEED", "delivered"), ("CONTENT_PENDING", "FAILED", "failed")):
+        told = without(market(samples=[sample(status, content)]), "deliveries")
+        assert judged(told)["outcome"] == outcome

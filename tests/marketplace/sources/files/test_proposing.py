@@ -304,3 +304,93 @@ def test_requests_for_samples_are_known_by_their_words(tmp_path: Path) -> None:
     assert {word: words.get(word, plain_word(word)) for word in states} == states
     # Which request it was, and of which campaign, no such list tells.
     assert any("[[samples]] invitation_id" in one and one.startswith("?") for one in proposal.decisions)
+
+
+BRAZIL = {
+    "produtos.csv": "ID do produto;Preço;Categoria;Marca\nP1;R$ 10,50;Beleza;Minha Loja\nP2;R$ 7,25;Moda;Minha Loja\n",
+    "criadores.csv": "Nome de usuário;Seguidores\n@ana;1,2 mil\n@bia;900\nTotal;\n",
+    "campanhas.csv": "Campanha;Produtos;Início;Fim;Comissão\nC1;P2,P1,P2;01/03/2025;31/03/2025;12%\n",
+    "convites.csv": (
+        "Convite;Campanha;Criador;Enviado em;Respondido em;Resposta\n"
+        "I1;C1;ana;01/03/2025;03/03/2025;Aceito\nI2;C1;bia;01/03/2025;02/03/2025;Recusado\n"
+    ),
+    "videos.csv": (
+        "ID do vídeo;Criador;Publicado em;Produto\nV1;ana;02/03/2025;P1\nV2;ana;10/03/2025;P1\nV3;bia;10/03/2025;P1\n"
+    ),
+    "pedidos.csv": (
+        "ID do pedido;Data do pedido;Criador;ID do produto;Qtd.;Preço unitário;Status;Qtd. reembolsada\n"
+        "O1;20/03/2025;ana;P1;2;R$ 10,50;Concluído;1\n"
+    ),
+}
+
+
+def brazil(folder: Path, **other: str) -> Path:
+    """The files of a small Brazilian shop, each in its place taken by one of ``other``."""
+    folder.mkdir(exist_ok=True)
+    for name, text in (BRAZIL | {f"{stem}.csv": text for stem, text in other.items()}).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def ingested(folder: Path) -> Mapping[str, pd.DataFrame]:
+    """The tables of the proposed mapping, the money's rate put in."""
+    file = folder / "mapping.toml"
+    file.write_text(propose(folder).text.replace('usd_rate = { value = "?" }', "usd_rate = { value = 0.2 }"), "utf-8")
+    return read(folder, file).tables
+
+
+def test_a_campaign_has_the_brand_and_the_category_of_most_of_its_products(tmp_path: Path) -> None:
+    (brief,) = ingested(brazil(tmp_path / "shop"))["campaigns"].to_dict("records")
+    # P2 is named twice, and counts once as an id: of equals the first named.
+    assert (brief["brand_id"], brief["category_id"]) == ("Minha Loja", "Moda")
+    assert brief["commission_rate"] == pytest.approx(0.12)
+
+
+def test_sums_below_a_table_and_abbreviations_are_understood(tmp_path: Path) -> None:
+    tables = ingested(brazil(tmp_path / "shop"))
+    assert sorted(tables["creators"]["creator_id"]) == ["ana", "bia"]
+    last = tables["orders"].sort_values("known_at").iloc[-1]
+    assert (last["quantity"], last["refunded_quantity"]) == (2, 1)
+    # A creator may be called so: where half of the rows would be sums, none is.
+    tables = ingested(brazil(tmp_path / "shop", criadores="Nome de usuário;Seguidores\n@total;5\n"))
+    assert "total" in set(tables["creators"]["creator_id"])
+
+
+def test_what_was_posted_after_accepting_is_delivered_where_no_file_tells_it(tmp_path: Path) -> None:
+    tables = ingested(brazil(tmp_path / "shop"))
+    # V1 came before the answer, V3 from who declined.
+    (one,) = tables["deliveries"].to_dict("records")
+    assert (one["invitation_id"], one["content_id"], one["campaign_id"]) == ("I1", "V2", "C1")
+    assert one["posted_at"] == pd.Timestamp("2025-03-10", tz="UTC") + pd.Timedelta(hours=3)
+    late = BRAZIL["videos.csv"].replace("10/03/2025", "10/05/2025")
+    assert not len(ingested(brazil(tmp_path / "shop", videos=late)).get("deliveries", ()))
+
+
+def test_a_list_of_whom_one_wrote_to_is_invitations_posts_and_campaigns(tmp_path: Path) -> None:
+    (tmp_path / "outreach.csv").write_text(
+        "Creator handle,Campaign name,Contacted,Status,Agreed rate,Posted on\n"
+        'mia,Spring,"Mar 20, 2025",Posted,15%,"Apr 02, 2025"\n'
+        'tom,Spring,"Mar 05, 2025",Ghosted,15%,\n'
+        'tom,Spring,"Mar 25, 2025",Declined,15%,\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "orders.csv").write_text(
+        "Name,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Currency\n"
+        "#1,refunded,2025-03-01 10:00:00 -0500,2,Oil,9.50,S1,USD\n#1,,2025-03-01 10:00:00 -0500,1,Set,5,,USD\n",
+        encoding="utf-8",
+    )
+    text = propose(tmp_path).text.replace('product_ids = "?"', 'product_ids = { value = ["S1"] }')
+    file = tmp_path / "mapping.toml"
+    file.write_text(text.replace('time_zone = "America/New_York"', 'time_zone = "UTC"'), "utf-8")
+    tables = read(tmp_path, file).tables
+    sent = tables["invitations"].sort_values("known_at").drop_duplicates("invitation_id", keep="last")
+    assert sorted(sent["decision"]) == ["ACCEPT", "DECLINE", "EXPIRED"]
+    (post,) = tables["deliveries"].to_dict("records")
+    assert post["invitation_id"] == sent.set_index("decision")["invitation_id"]["ACCEPT"]
+    (brief,) = tables["campaigns"].to_dict("records")
+    # A day without a clock counts from its beginning where it plans, and the first of all who were written to begins.
+    assert f"{brief['briefed_at']:%Y-%m-%d}" == "2025-03-05"
+    assert f"{brief['ends_at']:%Y-%m-%d}" == "2025-04-24"
+    lines = tables["orders"].sort_values("known_at").drop_duplicates(["order_id", "sku_id"], keep="last")
+    assert lines.set_index("sku_id")["status"].to_dict() == {"S1": "CANCELLED", "Set": "COMPLETED"}
+    assert lines["ordered_at"].eq(pd.Timestamp("2025-03-01 15:00", tz="UTC")).all()

@@ -1,0 +1,41 @@
+"""What is looked up and not ranked: who asks, what a brief can name, campaigns, cards, and how creators compare.
+
+Each is a function of what is served, as the key sees it, and of a checked query; the table of routes
+(``serving/app/routes.py``) names it, and its answers are kept until a newer pair is served.
+"""
+
+from __future__ import annotations
+
+from serving.lookups.campaigns import CampaignsAnswer, CampaignsQuery, campaigns
+from serving.lookups.cards import CardAnswer, card
+from serving.lookups.catalogue import CatalogueAnswer, ProductsAnswer, ProductsQuery, catalogue, products
+from serving.lookups.identity import MeAnswer, me
+from serving.lookups.kept import Kept, written
+from serving.lookups.leaders import LeadersAnswer, LeadersQuery, ScatterAnswer, ScatterQuery, leaders, scatter
+from serving.lookups.similar import SimilarAnswer, SimilarQuery, similar
+
+__all__ = [
+    "CampaignsAnswer",
+    "CampaignsQuery",
+    "CardAnswer",
+    "CatalogueAnswer",
+    "Kept",
+    "LeadersAnswer",
+    "LeadersQuery",
+    "MeAnswer",
+    "ProductsAnswer",
+    "ProductsQuery",
+    "ScatterAnswer",
+    "ScatterQuery",
+    "SimilarAnswer",
+    "SimilarQuery",
+    "campaigns",
+    "card",
+    "catalogue",
+    "leaders",
+    "me",
+    "products",
+    "scatter",
+    "similar",
+    "written",
+]
