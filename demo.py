@@ -149,7 +149,7 @@ def main() -> None:
     url = f"http://127.0.0.1:{port}"
     print(f"\n$ collabrank serve --port {port}")
     with open(home / "service.log", "wb") as log:
-        server = subprocess.Popen([*COLLABRANK, "serve", "--port", str(port)], stdout=log, stderr=log)
+        server = subprocess.Popen([*COLLABRANK, "serve", "--no-console", "--port", str(port)], stdout=log, stderr=log)
     try:
         wait_until_ready(url, server, home / "service.log")
         body = {"campaign_id": latest_campaign(Path(market))["campaign_id"], "top": 5}

@@ -1,15 +1,15 @@
 """A newcomer's ten tasks, each from the console's start page: clicks, seconds (``python -m benchmarks.newcomer``).
 
 A real browser goes the way that a person would, by what is written on the page, and reads the answer off it. Two
-times are told: what the machine took, and what a person would take, by the keystroke-level model with its usual
-operators: 1.35 s to think before each action, 1.1 s to point, 0.2 s to press, 0.28 s a character typed, and the machine's
-own on top. The line is one minute a task. Reading what is found is not in it.
+times are told: what the machine took, and what a person would take, by the keystroke-level model: 1.35 s to think
+before each action, 1.1 s to point, 0.2 s to press, 0.28 s a character typed, and the machine's own on top. The line is
+one minute a task. Reading what is found is not in it.
 
 Source: Card, Moran and Newell (1980), The keystroke-level model for user performance time with interactive systems,
 Communications of the ACM 23 (7).
 
-Needs ``make demo`` (or another home with a champion, a snapshot and reports), a running ``collabrank serve`` of that
-home, and Chromium::
+Needs ``make demo`` (or another home with a champion, a snapshot and reports), a running ``collabrank serve`` of it,
+and Chromium::
 
     export COLLABRANK_HOME=var/demo
     collabrank report var/demo/market --all
@@ -236,7 +236,7 @@ TASKS = (
 
 
 def measure(console: str, key: str, asked: Asked, *, tasks: tuple[Task, ...] = TASKS) -> list[Took]:
-    """Every task from the start page, signed in; one that cannot be done has ``inf`` seconds and the reason as found."""
+    """Every task from the start page, signed in; one that cannot be done has ``inf`` seconds, and why as ``found``."""
     from playwright.sync_api import Error, sync_playwright
 
     browser = shutil.which("chromium") or shutil.which("google-chrome")
@@ -255,6 +255,7 @@ def measure(console: str, key: str, asked: Asked, *, tasks: tuple[Task, ...] = T
             page.goto(console)
             page.wait_for_selector(".cr-nav")
             page.wait_for_load_state("networkidle")
+            page.wait_for_function("() => window.socket?.connected")
             hand, began = Hand(page), time.perf_counter()
             try:
                 found = task.way(hand, asked)

@@ -192,11 +192,10 @@ def _print(figures: dict[str, Any]) -> None:
     said = {"one_client": "one client", "open_loop": f"{CLIENTS} clients, {figures['rate']:g} a second"}
     for name, words in said.items():
         one = figures[name]
-        print(
-            f"  {words:<26} rank p50 {one['rank']['p50_ms']:.2f} ms, p99 {one['rank']['p99_ms']:.2f} ms; noop p50 "
-            f"{one['noop']['p50_ms']:.2f} ms, p99 {one['noop']['p99_ms']:.2f} ms: "
-            f"{one['p50']:.2f}x and {one['p99']:.2f}x"
-        )
+        times = [
+            f"{path} p50 {one[path]['p50_ms']:.2f} ms, p99 {one[path]['p99_ms']:.2f} ms" for path in ("rank", "noop")
+        ]
+        print(f"  {words:<26} {'; '.join(times)}: {one['p50']:.2f}x and {one['p99']:.2f}x")
 
 
 if __name__ == "__main__":

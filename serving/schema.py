@@ -307,6 +307,8 @@ class CreatorAnswer(_Answer):
     )
     lift: Amount = Field(description="Net sales that would not have happened otherwise, if content is delivered.")
     indices: dict[str, IndexAnswer] = Field(description="The eight indices by name.")
+    confidence: float = Field(description="Mean confidence of the creator's indices, 0..100.")
+    follower_count: int | None = Field(description="At the latest reading; null where not known.")
     reasons: list[Reason] = Field(description="The strongest first; empty where none were asked for.")
 
 
@@ -323,6 +325,7 @@ class _Ranked(_Answer):
     model_version: str
     as_of: datetime = Field(description="Nothing that became known after this was used.")
     considered: int = Field(description="Creators that were ranked.")
+    weights: dict[str, float] = Field(description="What the score was made by: those asked for, or the model's own.")
     basis: str | None = Field(
         None,
         description="What the model stands on where its marketplace had too few outcomes for heads of its own, and "

@@ -78,6 +78,10 @@ class RankedCreator:
         Of an applicant: the chance that the sample is sent and nothing is posted.
     indices : dict of str to float or None
         The eight indices, 0..100.
+    confidence : float or None
+        Mean confidence of the indices, 0..100.
+    follower_count : int or None
+        At the latest reading.
     reasons : tuple of Reason
         The strongest first.
     """
@@ -93,6 +97,8 @@ class RankedCreator:
     lift: Amount
     nothing_posted_probability: float | None = None
     indices: dict[str, Any] = field(default_factory=dict)
+    confidence: float | None = None
+    follower_count: int | None = None
     reasons: tuple[Reason, ...] = ()
 
     def __post_init__(self) -> None:
@@ -117,6 +123,8 @@ class RankedCreator:
             "lift_high": self.lift.high,
             "currency": self.utility.currency,
             **self.indices,
+            "confidence": self.confidence,
+            "follower_count": self.follower_count,
             "reasons": [one.text for one in self.reasons],
         }
 
@@ -184,6 +192,7 @@ class _Ranked:
     as_of: datetime
     considered: int
     creators: tuple[RankedCreator, ...]
+    weights: dict[str, float] = field(default_factory=dict)
     basis: str | None = None
     warnings: tuple[Notice, ...] = ()
     logged: bool | None = None
@@ -226,6 +235,8 @@ class Ranking(_Listed, _Now):
     considered : int
         Creators that were ranked.
     creators : tuple of RankedCreator
+    weights : dict of str to float
+        What the score was made by: those asked for, or the model's own.
     basis : str or None
         What the model stands on where its marketplace had too few outcomes; None where it had enough.
     warnings : tuple of Notice
