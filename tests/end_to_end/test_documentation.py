@@ -88,7 +88,7 @@ def test_the_commands_of_a_page_work_in_order(page: str, folder: Path, ids: dict
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/tutorials/scientist.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/newcomer.md", "docs/tutorials/scientist.md"])
 def test_the_python_of_a_page_works(page: str, folder: Path, ids: dict[str, str]) -> None:
     text = "\n".join(re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S))
     for name, stands in ids.items():
