@@ -8,7 +8,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("features", "simulate", "serving", "scoring", "complete_journey", "off_policy", "cache", "decisions")
+NAMES = (
+    "features",
+    "simulate",
+    "serving",
+    "scoring",
+    "complete_journey",
+    "off_policy",
+    "cache",
+    "decisions",
+    "noop",
+    "feedback",
+)
 
 
 def main(names: list[str]) -> int:
