@@ -113,7 +113,7 @@ def main() -> None:
     url = f"http://127.0.0.1:{port}"
     print(f"\n$ collabrank serve --port {port}")
     with open(HOME / "service.log", "wb") as log:
-        server = subprocess.Popen([*COLLABRANK, "serve", "--port", str(port)], stdout=log, stderr=log)
+        server = subprocess.Popen([*COLLABRANK, "serve", "--no-console", "--port", str(port)], stdout=log, stderr=log)
     try:
         wait_until_ready(url, server)
         body = {"campaign_id": latest_campaign()["campaign_id"], "top": 5}

@@ -151,7 +151,7 @@ def made_up_bundle(matrix: np.ndarray, trees: dict[str, int]) -> Any:
 
 @contextmanager
 def running_service(
-    home: Path, serve: Sequence[str] = (*COLLABRANK, "serve", "--port", "0")
+    home: Path, serve: Sequence[str] = (*COLLABRANK, "serve", "--no-console", "--port", "0")
 ) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
     """A service of ``home`` on loopback, started by ``serve``: its address, a key, and its process."""
     environment = {**os.environ, "COLLABRANK_HOME": str(home), "PYTHONPATH": str(ROOT)}

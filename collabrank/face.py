@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from training.heads import Hyperparameters
     from training.lift import LiftResult
     from training.pipeline import TrainResult
+    from training.results import Reports
     from training.scoring import Ranking, Scores
     from training.tracking import ComparedRuns, Promotion
 
 __all__ = [
+    "candidates",
     "card",
     "check",
     "compare",
@@ -43,10 +46,12 @@ __all__ = [
     "ingest",
     "lift",
     "open_marketplace",
+    "open_mlflow",
     "plan",
     "promote",
     "propose",
     "rank",
+    "report",
     "rollback",
     "score",
     "signals",
@@ -586,6 +591,63 @@ def lift(market: str | Path | Marketplace, *, as_of: str | date | None = None, s
     return measure_lift(open_marketplace(market), as_of=as_of, sample=sample)
 
 
+def report(
+    market: str | Path | Marketplace,
+    *,
+    campaign: str | None = None,
+    every: bool = False,
+    as_of: str | date | None = None,
+) -> Reports:
+    """What came of past campaigns, held against what was foretold of them; kept in ``var/reports`` too.
+
+    Sales that a campaign added (lift) with their interval beside attributed sales, profit, by creator, what the checks
+    say, and what to do next. What was foretold is what the decision log holds, where it was logged before the
+    invitation, else what the champion says as of the brief.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    campaign : str, optional
+        One campaign.
+    every : bool
+        All campaigns that had invited by then. Neither: the newest that is over and of which lift is told.
+    as_of : date, optional
+        Read only what was known before that day. By default everything.
+
+    Returns
+    -------
+    Reports
+        One row a campaign by ``.to_frame()``; ``reports["ca_1"]`` is that campaign's: ``.to_frame()`` by creator,
+        ``.to_html()`` two pages to print.
+
+    Raises
+    ------
+    DateError, ContractError, TrainingError
+        The date is not in ISO form; the tables cannot be read; nobody had been invited by then.
+    BriefError
+        Both ``campaign`` and ``every``; no such campaign, or its money cannot be told.
+    LogError, HomeError
+        The decision log cannot be opened; the reports cannot be kept.
+
+    Examples
+    --------
+    >>> reports = cr.report(market)
+    >>> one = next(iter(reports))
+    >>> one.lift.low <= one.lift.estimate <= one.lift.high
+    True
+    >>> one.to_html().startswith("<!DOCTYPE html>")
+    True
+    """
+    from serving.foretold import logged_predictions
+    from training.results import report_campaigns, shelve
+
+    found = report_campaigns(
+        open_marketplace(market), campaign=campaign, every=every, as_of=as_of, logged=logged_predictions
+    )
+    shelve(found)
+    return found
+
+
 def snapshot(market: str | Path | Marketplace, *, as_of: str | date | None = None) -> SnapshotParts:
     """Take the snapshot of all creators that the service ranks from, and keep it in ``var/snapshot``.
 
@@ -770,6 +832,64 @@ def card(
     market = open_marketplace(market)
     found = score_card_of(market, creator, as_of).beside(champion_basis())
     return with_history(market, found) if history else found
+
+
+def candidates(market: str | Path | Marketplace, *, campaigns: Sequence[str]) -> pd.DataFrame:
+    """Every eligible creator of some campaigns, each as of the brief, with all that the champion reads of them.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    campaigns : sequence of str
+
+    Returns
+    -------
+    DataFrame
+        What a logged model's ``predict`` takes (`open_mlflow`): ``campaign_id``, ``creator_id``, the brief's terms, the
+        indices and the signals, one row a candidate.
+
+    Raises
+    ------
+    BundleError, ContractError
+        There is no champion; there is no such campaign.
+
+    Examples
+    --------
+    >>> frame = cr.candidates(market, campaigns=[last])
+    >>> frame["creator_id"].is_unique
+    True
+    """
+    from training.scoring import candidates_of
+
+    return candidates_of(open_marketplace(market), list(campaigns))
+
+
+def open_mlflow() -> ModuleType:
+    """MLflow, bound to this home's store: its runs, and the registered model to load.
+
+    Returns
+    -------
+    module
+        ``mlflow``, with the tracking and registry address of this home and without telemetry.
+
+    Raises
+    ------
+    TrainingError
+        The store cannot be opened.
+
+    Examples
+    --------
+    The champion as MLflow's own model, with the scores of the service:
+
+    >>> mlflow = cr.open_mlflow()
+    >>> model = mlflow.pyfunc.load_model("models:/collabrank@champion")
+    >>> told = model.predict(frame).sort_values("rank")
+    >>> list(told["creator_id"][:5]) == list(ranking.to_frame().index)
+    True
+    """
+    from training.tracking import open_mlflow as run
+
+    return run()
 
 
 def score(

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Floats, Many, as_floats
+from marketplace.errors import BundleError
 from models.bundle import Bundle
 from models.economics import Economics, Terms
 from models.predict import Predictions, predict
 from models.score import combine
 
-__all__ = ["SCORE_COLUMNS", "score_pairs", "scores_of"]
+__all__ = ["SCORE_COLUMNS", "frame_of", "score_frame", "score_pairs", "scores_of"]
 
 SCORE_COLUMNS = ("campaign_id", "creator_id", "rank", "score", "utility_usd", "success_probability", "lift_usd")
+
+_KEYS = ("campaign_id", "creator_id")
+_TERMS = tuple(one.name for one in fields(Economics))
+_ENDS = ("utility_low", "utility_high", "lift_low", "lift_high")
 
 
 def scores_of(
@@ -40,7 +46,7 @@ def score_pairs(
     *,
     X: Many,
     indices: Many,
-    briefs: Mapping[str, Terms],
+    briefs: Mapping[str, Terms] | Economics,
     weights: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, Predictions]:
     """Score and rank the candidates of every campaign in ``pairs``.
@@ -54,7 +60,8 @@ def score_pairs(
         In ``bundle.signals`` order, as of each brief.
     indices : float64 (n, n_indices)
         In ``bundle.index_names`` order, as of each brief.
-    briefs : mapping of campaign_id to Brief
+    briefs : mapping of campaign_id to Brief, or Economics
+        Each campaign's terms, or each row's (n,).
     weights : mapping, optional
         The bundle's own by default.
 
@@ -72,7 +79,8 @@ def score_pairs(
         A campaign has no brief, or the weights cannot be used.
     """
     campaigns = pairs["campaign_id"].to_numpy(dtype=object)
-    predictions = predict(bundle, X, Economics.of_many(briefs, campaigns))
+    economics = briefs if isinstance(briefs, Economics) else Economics.of_many(briefs, campaigns)
+    predictions = predict(bundle, X, economics)
     score = scores_of(
         campaigns,
         predictions.order,
@@ -94,3 +102,63 @@ def score_pairs(
     order = frame.sort_values(["campaign_id", "score", "creator_id"], ascending=[True, False, True], kind="stable")
     frame.loc[order.index, "rank"] = order.groupby("campaign_id").cumcount().to_numpy(dtype=np.int64) + 1
     return frame, predictions
+
+
+def frame_of(
+    bundle: Bundle, pairs: pd.DataFrame, *, X: Many, indices: Many, briefs: Mapping[str, Terms]
+) -> pd.DataFrame:
+    """All that `score_frame` reads of the candidates, n rows in one frame; the arguments are those of `score_pairs`.
+
+    Returns
+    -------
+    DataFrame
+        ``campaign_id`` and ``creator_id``; the terms ``margin_rate``, ``commission_rate``, ``flat_fee_usd`` and
+        ``sample_cost_usd``; the indices, 0..100, and the signals, float64, NaN where not known.
+
+    Raises
+    ------
+    BriefError
+        A campaign has no brief.
+    """
+    campaigns = pairs["campaign_id"].to_numpy(dtype=object)
+    economics = Economics.of_many(briefs, campaigns)
+    keys = pd.DataFrame({name: pairs[name].astype("str").to_numpy() for name in _KEYS})
+    terms = pd.DataFrame({name: getattr(economics, name) for name in _TERMS})
+    known = pd.DataFrame(as_floats(indices), columns=list(bundle.index_names))
+    return pd.concat([keys, terms, known, pd.DataFrame(as_floats(X), columns=list(bundle.signals))], axis=1)
+
+
+def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
+    """Score and rank the candidates of every campaign in ``frame``, whose columns `frame_of` names, in any order.
+
+    All candidates of a campaign belong into one frame: a score is relative to them.
+
+    Returns
+    -------
+    DataFrame
+        `SCORE_COLUMNS`, then the ends of the 80 % intervals ``utility_low``, ``utility_high``, ``lift_low`` and
+        ``lift_high``, USD; rows as in ``frame``.
+
+    Raises
+    ------
+    BundleError
+        Columns are missing.
+    BriefError
+        Terms that are not finite, negative, or rates above 1.
+    """
+    wanted = [*_KEYS, *_TERMS, *bundle.index_names, *bundle.signals]
+    missing = [name for name in wanted if name not in frame]
+    if missing:
+        raise BundleError(
+            f"{len(wanted)} columns: {', '.join((*_KEYS, *_TERMS))}, the indices and the signals",
+            received=f"a frame without {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}",
+            look="`help(collabrank.candidates)`, which makes one",
+        )
+    told, predictions = score_pairs(
+        bundle,
+        frame,
+        X=frame[list(bundle.signals)].to_numpy(dtype=np.float64),
+        indices=frame[list(bundle.index_names)].to_numpy(dtype=np.float64),
+        briefs=Economics(*(frame[name].to_numpy(dtype=np.float64) for name in _TERMS)),
+    )
+    return told.assign(**{name: getattr(predictions, name) for name in _ENDS}).set_axis(frame.index)

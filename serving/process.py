@@ -15,8 +15,8 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from ipaddress import ip_address
 
 from marketplace.errors import HomeError
@@ -28,7 +28,9 @@ from serving.logs import log_format
 from serving.settings import METRICS_KEY, Patience, metrics_need_key, origins_now
 from serving.transport import LARGEST_HEADER, Patient
 
-__all__ = ["bind", "prepare_environment", "run"]
+__all__ = ["address_of", "bind", "prepare_environment", "run"]
+
+Beside = Callable[[str], AbstractContextManager[str]]
 
 APPLICATION = "serving.app.service:application"
 
@@ -80,8 +82,27 @@ def bind(host: str, port: int) -> socket.socket:
     return holder
 
 
-def run(*, host: str, port: int, workers: int, wait: bool, application: str = APPLICATION) -> None:
-    """Serve until told to stop; ``application`` is where the ASGI application is made, as ``module:function``.
+def address_of(holder: socket.socket, *, here: bool = False) -> str:
+    """The address that ``holder`` holds, as a URL; with ``here``, as it is reached from this machine."""
+    host, port = holder.getsockname()[:2]
+    if here and ip_address(host.partition("%")[0]).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def run(
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    wait: bool,
+    application: str = APPLICATION,
+    beside: Beside | None = None,
+) -> None:
+    """Serve until told to stop.
+
+    ``application`` is where the ASGI application is made, as ``module:function``; ``beside`` starts the console for the
+    service's address, and gives the console's.
 
     Raises
     ------
@@ -99,7 +120,8 @@ def run(*, host: str, port: int, workers: int, wait: bool, application: str = AP
             _look_first()
         with bind(host, port) as holder, _shared_budgets(workers):
             _guard_metrics(holder)
-            _listen(holder, workers, application)
+            with nullcontext() if beside is None else beside(address_of(holder, here=True)) as console:
+                _listen(holder, workers, application, console)
     finally:
         if metrics is not None:
             shutil.rmtree(metrics, ignore_errors=True)
@@ -140,7 +162,7 @@ def _look_first() -> None:
     note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 
-def _listen(holder: socket.socket, workers: int, application: str) -> None:
+def _listen(holder: socket.socket, workers: int, application: str, console: str | None) -> None:
     import uvicorn
 
     from serving.hangup import Workers
@@ -162,9 +184,11 @@ def _listen(holder: socket.socket, workers: int, application: str) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    host, port = holder.getsockname()[:2]
-    address = f"[{host}]" if ":" in host else host
-    say(f"listening on http://{address}:{port} ({workers} worker{'s' if workers > 1 else ''}); Ctrl-C stops it")
+    where = f"{workers} worker{'s' if workers > 1 else ''}; Ctrl-C stops it"
+    if console is None:
+        say(f"listening on {address_of(holder)} ({where})")
+    else:
+        say(f"open {console} in a browser; the API listens on {address_of(holder)} ({where})")
     try:
         if workers == 1:
             uvicorn.Server(config).run(sockets=[holder])

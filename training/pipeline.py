@@ -34,6 +34,7 @@ from training.priors import fit_small, read_prior
 from training.tracking import (
     BASIS,
     CHALLENGER,
+    EXAMPLE_ROWS,
     HELD_OUT,
     REGISTERED,
     Event,
@@ -45,9 +46,12 @@ from training.tracking import (
     champion_of,
     describe,
     evidence_of,
+    logged_model,
     open_store,
     point_alias,
+    ranker_metrics,
     record_conversion,
+    record_data,
     record_parent,
     record_ranker,
     register,
@@ -183,8 +187,7 @@ def train(
     folder = market.path or Path("memory")
     before = None if prior is None else read_prior(prior)
     fingerprint = market.fingerprint()
-    store = (store or open_store()).of_marketplace(folder, fingerprint)
-    store.require_experiment()
+    store = (store or open_store()).of_marketplace(market)
     split = split_of(market, as_of)
     say(f"{len(split.train)} campaigns to learn from, {len(split.held_out)} held out from {split.cutoff:%Y-%m-%d} on")
     stage("invitations")
@@ -209,7 +212,8 @@ def train(
     notes = VersionNotes.begin(store, market, split, hyperparameters, fingerprint=fingerprint)
     with store.run(f"train {split.cutoff:%Y-%m-%d} seed {seed}") as parent:
         parent.params(_params(folder, split, data, seed=seed, fingerprint=fingerprint) | hyperparameters.as_dict())
-        record_parent(parent, data, held_out, comparison, source=str(folder), fingerprint=fingerprint)
+        record_data(parent, data, held_out, source=str(folder), fingerprint=fingerprint)
+        record_parent(parent, comparison, source=str(folder), fingerprint=fingerprint)
         if conversion is not None:
             record_conversion(parent, conversion)
         done = [
@@ -220,6 +224,7 @@ def train(
                 held_out,
                 comparison,
                 notes=notes,
+                source=str(folder),
                 params={
                     "ranker": ranker.name,
                     **hyperparameters.as_dict(),
@@ -236,6 +241,9 @@ def train(
             )
             for ranker in rankers
         ]
+        # Those of the challenger, whose run lies beneath: the same name is the same number.
+        parent.metrics(ranker_metrics(rankers[-1], comparison))
+        parent.tags({"ranker": rankers[-1].name, "model_version": done[-1].version})
     seconds = time.perf_counter() - started
     on = "" if basis is None else basis.text
     return TrainResult(tuple(done), done[-1].version, comparison, split.cutoff, seconds, on, conversion)
@@ -341,25 +349,31 @@ def _register(
     comparison: Comparison,
     *,
     notes: VersionNotes,
+    source: str,
     params: Mapping[str, object],
     evidence: GateEvidence,
 ) -> TrainedRanker:
     with parent.store.run(ranker.name, parent=parent) as run:
         run.params(params)
-        metrics = record_ranker(run, ranker, data, held_out, comparison)
-        bundle = dataclasses.replace(
-            ranker.bundle,
-            run_id=run.id,
-            metrics=metrics,
-            reference=reference_of(ranker, data, held_out),
-            evidence_sha256=evidence.digest(),
-        )
-        with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
-            fingerprint = save_bundle(bundle, Path(scratch) / "bundle", read_signer())
-            run.folder(Path(scratch) / "bundle", "bundle")
+        record_data(run, data, held_out, source=source, fingerprint=evidence.fingerprint)
+        with logged_model(run, ranker.name, params=params) as model:
+            metrics = record_ranker(run, ranker, data, held_out, comparison, model=model.id)
+            bundle = dataclasses.replace(
+                ranker.bundle,
+                run_id=run.id,
+                metrics=metrics,
+                reference=reference_of(ranker, data, held_out),
+                evidence_sha256=evidence.digest(),
+            )
+            with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
+                folder = Path(scratch) / "bundle"
+                fingerprint = save_bundle(bundle, folder, read_signer())
+                run.folder(folder, "bundle")
+                model.keep(folder, bundle, held_out.example(bundle, EXAMPLE_ROWS))
         run.text(evidence.content().decode(), "evidence.json")
         version = register(
             run,
+            model=model,
             description=describe(ranker, comparison, data) + "\n" + notes.text(ranker.name, comparison),
             tags={
                 "ranker": ranker.name,

@@ -23,7 +23,7 @@ from marketplace.progress import say, track
 from marketplace.state import ending_of
 from marketplace.tables import Marketplace, open_marketplace
 from marketplace.text import printable
-from models.batch import score_pairs
+from models.batch import frame_of, score_pairs
 from models.bundle import Bundle, load_champion
 from models.ranking import RankedCreator, rank
 from training.applicants import read_applicants
@@ -38,6 +38,7 @@ __all__ = [
     "Ranking",
     "Scores",
     "briefed",
+    "candidates_of",
     "rank_brief",
     "ranking_text",
     "require_one",
@@ -203,6 +204,36 @@ def score_campaigns(bundle: Bundle, market: Marketplace, campaign_ids: Sequence[
     )
     place = frame["campaign_id"].map({name: i for i, name in enumerate(campaign_ids)})
     return frame.iloc[np.lexsort((frame["rank"], place))].reset_index(drop=True)
+
+
+def candidates_of(market: str | Path | Marketplace, campaigns: Sequence[str]) -> pd.DataFrame:
+    """Every eligible creator of ``campaigns``, each as of the brief, with all that the champion reads of them.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `models.batch.frame_of`, by campaign in the order asked, then creator.
+
+    Raises
+    ------
+    BundleError
+        There is no champion that reads today's signals.
+    ContractError
+        A campaign is not among the marketplace's.
+    """
+    from features.indices import index_scores
+
+    bundle = load_champion()
+    market = open_marketplace(market)
+    _in_order(market, campaigns)
+    pairs = eligible_pairs(market, campaigns)
+    return frame_of(
+        bundle,
+        pairs,
+        X=build_matrix(market, pairs)[list(bundle.signals)].to_numpy(dtype=np.float64),
+        indices=index_scores(market, pairs),
+        briefs=read_briefs(market, campaigns),
+    )
 
 
 def score_marketplace(

@@ -360,6 +360,11 @@ class Snapshot(Shown):
             category_ids=self.category_ids,
         )
 
+    def known_of(self, row: int) -> tuple[int | None, float]:
+        """The followers of ``row`` at the latest reading (None: not known), and the mean confidence of its indices."""
+        followers = float(self._followers[row])
+        return None if np.isnan(followers) else int(followers), float(self._confidence[row])
+
     def _passes(self, name: str, value: Any, rows: Ints) -> Flags:
         if name == "min_followers":
             return np.asarray(self._followers[rows] >= value)

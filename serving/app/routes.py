@@ -31,20 +31,31 @@ from serving.lookups import (
     CampaignsQuery,
     CardAnswer,
     CatalogueAnswer,
+    LeadersAnswer,
+    LeadersQuery,
     MeAnswer,
     ProductsAnswer,
     ProductsQuery,
+    ScatterAnswer,
+    ScatterQuery,
+    SimilarAnswer,
+    SimilarQuery,
     campaigns,
     card,
     catalogue,
+    leaders,
     products,
+    scatter,
+    similar,
 )
+from serving.plan import PlanAnswer
 from serving.queries import Nothing, Query
 from serving.schema import (
     ExplainAnswer,
     ExplainRequest,
     FeedbackAnswer,
     FeedbackRequest,
+    PlanRequest,
     RankAnswer,
     RankRequest,
 )
@@ -255,12 +266,28 @@ ROUTES = Table(
             takes=FeedbackRequest, gives=FeedbackAnswer, also=(404, 503, 507), logs=True,
         ),
         Route(
+            "POST", "/plan", "plan", "Whom to invite with so much money, so many samples and invitations.",
+            frozenset({"brand"}), takes=PlanRequest, gives=PlanAnswer, also=(404, 503), weight=1.0,
+        ),
+        Route(
             "GET", "/creators", "find_creators", "Creators by username, or by how it begins.",
             _LOOKERS, asks=CreatorsQuery, gives=CreatorsAnswer, also=(400, 410, 503),
         ),
         Route(
             "GET", "/creators/{creator_id}/card", "card", "A creator's score card: the same that the creator sees.",
             _LOOKERS | {"creator"}, asks=Nothing, gives=CardAnswer, finds=card, also=(400, 404, 409, 503),
+        ),
+        Route(
+            "GET", "/creators/{creator_id}/similar", "similar", "Creators who are like one.", _LOOKERS,
+            asks=SimilarQuery, gives=SimilarAnswer, finds=similar, also=(400, 404, 409, 503), weight=0.2,
+        ),
+        Route(
+            "GET", "/leaders", "leaders", "Creators by one index, the highest first.", _LOOKERS,
+            asks=LeadersQuery, gives=LeadersAnswer, finds=leaders, also=(400, 503), weight=0.1,
+        ),
+        Route(
+            "GET", "/indices", "indices", "Two numbers of every creator, to be drawn against each other.", _LOOKERS,
+            asks=ScatterQuery, gives=ScatterAnswer, finds=scatter, also=(400, 503), weight=0.2,
         ),
         Route(
             "GET", "/me", "me", "Whose key it is that asks, and what answers.", EVERYONE, asks=Nothing, gives=MeAnswer,

@@ -45,10 +45,19 @@ from serving.keys import Keyring
 from serving.logs import start_logging
 from serving.lookups import Kept, MeAnswer, me, written
 from serving.pair import Served
+from serving.plan import PlanAnswer, plan_creators
 from serving.queries import Nothing, Query
 from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.rehearsal import Rehearsal
-from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
+from serving.schema import (
+    ExplainAnswer,
+    ExplainRequest,
+    FeedbackAnswer,
+    FeedbackRequest,
+    PlanRequest,
+    RankAnswer,
+    RankRequest,
+)
 from serving.store import Store
 
 __all__ = ["CreatorRanking", "application"]
@@ -194,6 +203,14 @@ class CreatorRanking:
         lap("log")
         if self.log_required:
             require_log(kept)
+
+    @bentoml.api(route="/plan")  # type: ignore[untyped-decorator]
+    @answered
+    def plan(self, request: PlanRequest, /) -> PlanAnswer:
+        """Whom to invite with so much money, so many samples and invitations."""
+        # By the arm that answers the brand's rankings, so that a plan and a ranking are of one model.
+        served, _ = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
+        return plan_creators(seen_by(served, asked().key), request, request_id=asked().request_id)
 
     @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
     @answered

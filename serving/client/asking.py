@@ -84,9 +84,9 @@ class Client:
 
     Examples
     --------
-        with cr.Client(key=KEY) as client:
-            ranking = client.rank(campaign_id="ca_0179", top=5)
-            ranking.to_frame()
+    >>> with cr.Client("http://127.0.0.1:1", key="crk_0_not_a_key") as client:
+    ...     client.ready()
+    False
     """
 
     def __init__(self, url: str = URL, key: str | None = None, *, timeout: float = 30.0, retries: int = 4) -> None:
@@ -102,6 +102,10 @@ class Client:
     catalogue = _now(calls.catalogue)
     products = _now(calls.products)
     campaigns = _now(calls.campaigns)
+    leaders = _now(calls.leaders)
+    indices = _now(calls.indices)
+    similar = _now(calls.similar)
+    plan = _now(calls.plan)
     me = _now(calls.me)
 
     def ready(self) -> bool:
@@ -154,7 +158,13 @@ class Client:
 
 
 class AsyncClient:
-    """As `Client`, with every answer awaited, and ``async with``."""
+    """As `Client`, with every answer awaited, and ``async with``.
+
+    Examples
+    --------
+    >>> cr.AsyncClient("http://127.0.0.1:3000", key="crk_0_not_a_key")
+    AsyncClient('http://127.0.0.1:3000')
+    """
 
     def __init__(self, url: str = URL, key: str | None = None, *, timeout: float = 30.0, retries: int = 4) -> None:
         self._to = Connection.to(url, key, timeout=timeout, retries=retries)
@@ -169,6 +179,10 @@ class AsyncClient:
     catalogue = _later(calls.catalogue)
     products = _later(calls.page_later(calls.products))
     campaigns = _later(calls.page_later(calls.campaigns))
+    leaders = _later(calls.page_later(calls.leaders))
+    indices = _later(calls.indices)
+    similar = _later(calls.similar)
+    plan = _later(calls.plan)
     me = _later(calls.me)
 
     async def ready(self) -> bool:

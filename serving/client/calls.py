@@ -17,21 +17,20 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from marketplace.errors import BriefError, CollabrankError
-from serving.client.answers import (
-    AsyncPage,
-    AsyncRanking,
+from serving.client.answers import AsyncPage, AsyncRanking, Explanation, Feedback, Page, Ranking
+from serving.client.looked_up import (
     Campaign,
     Card,
     Catalogue,
-    Explanation,
-    Feedback,
     FoundCreator,
     IndexCard,
+    Leader,
     Me,
-    Page,
     Product,
-    Ranking,
+    Scatter,
+    Similar,
 )
+from serving.client.plans import Plan
 from serving.client.reading import of_json
 from serving.client.refusals import error_of
 
@@ -44,12 +43,16 @@ __all__ = [
     "creators",
     "explain",
     "feedback",
+    "indices",
+    "leaders",
     "me",
     "page_later",
+    "plan",
     "products",
     "rank",
     "rank_all",
     "ranking_later",
+    "similar",
 ]
 
 P = ParamSpec("P")
@@ -290,6 +293,87 @@ def campaigns(*, brand_id: str | None = None, top: int = 50, cursor: str | None 
     """Campaigns that the snapshot knows, the newest first."""
     query = {"brand_id": brand_id, "top": top, "cursor": cursor}
     return Call("GET", "/campaigns", Page, _items(Campaign, "campaigns"), query)
+
+
+def leaders(
+    *, index: str = "category_influence", category_id: str | None = None, market: str | None = None, top: int = 50
+) -> Call[Page[Leader]]:
+    """Creators by one index, the highest first; ``category_influence`` is of a category."""
+    query = {"index": index, "category_id": category_id, "market": market, "top": top}
+    return Call("GET", "/leaders", Page, _items(Leader, "leaders"), query)
+
+
+def indices(
+    *,
+    x: str,
+    y: str,
+    market: str | None = None,
+    category_id: str | None = None,
+    highlight: Sequence[str] | str | None = None,
+) -> Call[Scatter]:
+    """Two numbers of every creator, to be drawn against each other.
+
+    Parameters
+    ----------
+    x, y : str
+        Indices, or ``followers``, ``posts``, ``views``, ``engagement``.
+    highlight : sequence of str, optional
+        Ids or usernames that must be in the answer.
+    """
+    lit = [highlight] if isinstance(highlight, str) else highlight
+    query = {"x": x, "y": y, "market": market, "category_id": category_id, "highlight": list(lit) if lit else None}
+    return Call("GET", "/indices", Scatter, _whole, query)
+
+
+def similar(creator: str, *, by: str = "category", market: str | None = None, top: int = 12) -> Call[Similar]:
+    """Creators who are like one (an id or a username), by ``category``, ``audience`` or ``taste``."""
+    query = {"by": by, "market": market, "top": top}
+    return Call("GET", f"/creators/{_part(creator)}/similar", Similar, _whole, query)
+
+
+def plan(
+    *,
+    brief: Mapping[str, Any] | None = None,
+    campaign_id: str | None = None,
+    budget: float | None = None,
+    samples: int | None = None,
+    invitations: int | None = None,
+    goal: str = "profit",
+    spend: str = "expected",
+    terms: Sequence[tuple[float, float]] | None = None,
+    lift: float | None = None,
+    filters: Mapping[str, Any] | None = None,
+) -> Call[Plan]:
+    """Whom to invite with so much money, so many samples and invitations; money in USD.
+
+    Parameters
+    ----------
+    brief, campaign_id
+        As `rank` takes them.
+    budget, samples, invitations : optional
+        What there is; ``budget`` is the brief's own where it is left out.
+    goal : str
+        ``profit``, ``sales`` or ``content``.
+    spend : str
+        ``expected``, or ``worst``: as if everybody delivered.
+    terms : sequence of (flat fee, commission rate), optional
+        Other terms to try.
+    lift : float, optional
+        The lift a partnership that is to be told from noise.
+    filters : mapping, optional
+        As `rank` takes them.
+    """
+    body = _asks(brief, campaign_id) | {
+        "budget": budget,
+        "samples": samples,
+        "invitations": invitations,
+        "goal": goal,
+        "spend": spend,
+        "terms": None if terms is None else [list(one) for one in terms],
+        "lift": lift,
+        "filters": dict(filters or {}),
+    }
+    return Call("POST", "/plan", Plan, _whole, body=_told(body))
 
 
 def me() -> Call[Me]:

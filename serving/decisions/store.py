@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ __all__ = ["ADDRESS_VARIABLE", "DecisionStore", "default_address", "open_store",
 ADDRESS_VARIABLE = "COLLABRANK_DECISIONS"
 
 _BATCH = 200
+_NAMED = 500  # campaigns in one statement
 """Requests read or removed at a time."""
 
 _LOCK_NUMBER = 0x636F6C6C61
@@ -252,13 +254,25 @@ class DecisionStore:
         return next(self._requests((DECISIONS.c.request_id == request_id) & (DECISIONS.c.unseen == "")), None)
 
     def requests(
-        self, since: datetime | None = None, until: datetime | None = None, *, vectors: bool = True
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        vectors: bool = True,
+        campaigns: Sequence[str] | None = None,
     ) -> Iterator[Line]:
         """The lines of requests logged from ``since`` on and before ``until``, in the order of logging.
 
-        Without ``vectors``, most of the bytes, each creator's is None.
+        Without ``vectors``, most of the bytes, each creator's is None. With ``campaigns``, those about them alone.
         """
-        return self._requests(_between(DECISIONS, since, until), vectors=vectors)
+        wanted = _between(DECISIONS, since, until)
+        if campaigns is None:
+            return self._requests(wanted, vectors=vectors)
+        # A statement takes so many values and no more; campaigns keep the order of logging within a part.
+        parts = [list(campaigns[first : first + _NAMED]) for first in range(0, len(campaigns), _NAMED)]
+        return chain.from_iterable(
+            self._requests(sa.and_(wanted, DECISIONS.c.campaign_id.in_(part)), vectors=vectors) for part in parts
+        )
 
     def _requests(self, wanted: Any, *, vectors: bool = True) -> Iterator[Line]:
         creator = [column for column in SHOWN.c if vectors or column.name != "vector"]

@@ -11,6 +11,8 @@ from serving.lookups.cards import CardAnswer, card
 from serving.lookups.catalogue import CatalogueAnswer, ProductsAnswer, ProductsQuery, catalogue, products
 from serving.lookups.identity import MeAnswer, me
 from serving.lookups.kept import Kept, written
+from serving.lookups.leaders import LeadersAnswer, LeadersQuery, ScatterAnswer, ScatterQuery, leaders, scatter
+from serving.lookups.similar import SimilarAnswer, SimilarQuery, similar
 
 __all__ = [
     "CampaignsAnswer",
@@ -18,13 +20,22 @@ __all__ = [
     "CardAnswer",
     "CatalogueAnswer",
     "Kept",
+    "LeadersAnswer",
+    "LeadersQuery",
     "MeAnswer",
     "ProductsAnswer",
     "ProductsQuery",
+    "ScatterAnswer",
+    "ScatterQuery",
+    "SimilarAnswer",
+    "SimilarQuery",
     "campaigns",
     "card",
     "catalogue",
+    "leaders",
     "me",
     "products",
+    "scatter",
+    "similar",
     "written",
 ]

@@ -162,7 +162,7 @@ def started(prepared: Path, home: Path, *, workers: int = 2) -> Iterator[Running
     log = home / "service.log"
     with open(log, "wb") as out:
         running = subprocess.Popen(
-            [*command, "serve", "--port", str(port), "--workers", str(workers)],
+            [*command, "serve", "--no-console", "--port", str(port), "--workers", str(workers)],
             env=environment,
             cwd=ROOT,
             stdout=out,

@@ -20,6 +20,7 @@ from training.pipeline import TrainResult, train
 from training.scoring import SCORES, rank_brief, score_marketplace
 from training.stats.significance import paired_randomisation_test
 from training.tracking.compare import compare_runs
+from training.tracking.experiment import DATA
 from training.tracking.ledger import Ledger
 from training.tracking.registry import CHALLENGER, aliased, find_version
 from training.tracking.standing import evidence_of_version, open_version
@@ -97,11 +98,35 @@ def test_runs_belong_to_the_marketplace_and_carry_its_shape(trained, small_marke
     fingerprint = open_marketplace(small_market).fingerprint()
     for ranker in result.rankers:
         run = store.client.get_run(ranker.run_id)
-        assert store.client.get_experiment(run.info.experiment_id).name == f"small-{fingerprint[:8]}"
+        experiment = store.client.get_experiment(run.info.experiment_id)
+        assert (experiment.name, experiment.tags[DATA]) == (small_market.name, fingerprint)
         assert run.info.run_name == f"{ranker.name} v{ranker.version}"
         assert {name: run.data.params[name] for name in DEFAULT.as_dict()} == {
             name: str(value) for name, value in DEFAULT.as_dict().items()
         }
+
+
+def test_the_parent_carries_the_headline_metrics_of_the_challenger_and_the_same_name_is_the_same_number(trained):
+    store, result = trained
+    runs = {ranker.version: store.client.get_run(ranker.run_id) for ranker in result.rankers}
+    challenger = runs[result.challenger]
+    parent = store.client.get_run(challenger.data.tags["mlflow.parentRunId"])
+    assert set(parent.data.metrics) >= {*METRICS, "validation_share"}
+    shared = set(parent.data.metrics) & set(challenger.data.metrics)
+    assert {name: parent.data.metrics[name] for name in shared} == {
+        name: challenger.data.metrics[name] for name in shared
+    }
+    for ranker in result.rankers:
+        logged = runs[ranker.version].data.metrics
+        for row in result.comparison.rows:
+            if row.ranker == ranker.name:
+                assert logged[row.metric] == row.estimate
+        (output,) = runs[ranker.version].outputs.model_outputs
+        model = store.client.get_logged_model(output.model_id)
+        assert model.status.value == "READY"
+        assert {one.key: one.value for one in model.metrics}.items() <= logged.items()
+        assert "ndcg_at_10" in {one.key for one in model.metrics}
+        assert store.client.get_model_version("collabrank", ranker.version).source == model.artifact_location
 
 
 def test_compare_reads_what_train_recorded(trained):
@@ -124,7 +149,11 @@ def test_runs_hold_what_a_reader_looks_for(trained):
         parent = store.client.get_run(run.data.tags["mlflow.parentRunId"])
         assert parent.data.params["seed"] == "7"
         assert len(parent.data.params["data_fingerprint"]) == 64
-        assert {i.dataset.name for i in parent.inputs.dataset_inputs} == {"training invitations", "held-out pairs"}
+        for one in (parent, run):
+            seen = {i.dataset.name: i.dataset.digest for i in one.inputs.dataset_inputs}
+            assert set(seen) == {"training invitations", "held-out candidates"}
+            assert len(set(seen.values())) == 2
+            assert {len(digest) for digest in seen.values()} == {12}
         for path in ("calibration", "gain", "importance", "by_market", "by_follower_tier"):
             assert store.fetch(ranker.run_id, f"figures/{path}.png").stat().st_size > 2_000
         assert store.fetch(ranker.run_id, "heads/lift.txt").read_text().startswith("tree")

@@ -13,7 +13,7 @@ from features.signals import build_matrix, eligible_pairs
 from features.time import known_until
 from marketplace.arrays import Floats
 from marketplace.tables import Marketplace, read_truth
-from models.batch import score_pairs
+from models.batch import frame_of, score_pairs
 from models.bundle import Bundle
 from models.economics import Economics
 from models.predict import Predictions, predict
@@ -63,6 +63,18 @@ class HeldOut:
             self.pairs,
             X=np.ascontiguousarray(self.X[list(bundle.signals)].to_numpy(dtype=np.float64)),
             indices=self.indices,
+            briefs=self.briefs,
+        )
+
+    def example(self, bundle: Bundle, rows: int) -> pd.DataFrame:
+        """The first ``rows`` candidates of the first campaign that has any, as `models.batch.frame_of` gives them."""
+        some = np.flatnonzero((self.pairs["campaign_id"] == self.pairs["campaign_id"].head(1).squeeze()).to_numpy())
+        some = some[:rows]
+        return frame_of(
+            bundle,
+            self.pairs.iloc[some],
+            X=self.X[list(bundle.signals)].iloc[some].to_numpy(dtype=np.float64),
+            indices=self.indices[some],
             briefs=self.briefs,
         )
 

@@ -19,7 +19,7 @@ from typing import Any
 from marketplace.databases import told
 from marketplace.errors import AccessError, HomeError, TrainingError
 from marketplace.progress import say
-from training.tracking.artifacts import artifacts_folder
+from training.artifacts import artifacts_folder
 from training.tracking.store import default_tracking_uri, open_store
 
 __all__ = ["PASSWORD", "Guard", "read_password", "serve_pages"]

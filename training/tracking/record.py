@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from features.conversion import ConversionCheck, check_text
+from features.signals import SIGNALS
 from marketplace.arrays import Floats
 from marketplace.jsonable import jsonable
+from models.bundle import signals_sha256
 from training.data import TrainingData
 from training.evaluation import Comparison, HeldOut, comparison_text
 from training.figures import calibration_figure, gain_figure, importance_figure, slice_figure
@@ -24,7 +27,9 @@ __all__ = [
     "describe",
     "evidence_of",
     "head_metrics",
+    "ranker_metrics",
     "record_conversion",
+    "record_data",
     "record_parent",
     "record_ranker",
     "record_shares",
@@ -37,25 +42,41 @@ CURVE_DEPTH = 30
 CURVE_RANKERS = ("category_gmv", "gmv", "followers", "random")
 
 
-def record_parent(
-    run: Run,
-    data: TrainingData,
-    held_out: HeldOut,
-    comparison: Comparison,
-    *,
-    source: str,
-    fingerprint: str,
-) -> None:
-    """The parent run: both data sets and the whole comparison."""
+def record_data(run: Run, data: TrainingData, held_out: HeldOut | None, *, source: str, fingerprint: str) -> None:
+    """What a run learned from, and what it was measured on: names, schemas, rows and digests, not the rows.
+
+    A digest is of the marketplace's contents, the signals and the campaigns: two runs with the same one saw the same
+    rows.
+    """
     learned = pd.DataFrame(data.X, columns=list(data.signals)).assign(grade=data.column("grade"))
     run.dataset(
-        learned, source=source, name="training invitations", digest=fingerprint, context="training", target="grade"
+        learned,
+        source=source,
+        name="training invitations",
+        digest=_digest(fingerprint, data.signals, data.campaign),
+        context="training",
+        target="grade",
     )
+    if held_out is None:
+        return
     measured = held_out.X[list(data.signals)].assign(incremental_profit=np.nan)
     run.dataset(
-        measured, source=source, name="held-out pairs", digest=fingerprint, context="evaluation",
+        measured,
+        source=source,
+        name="held-out candidates",
+        digest=_digest(fingerprint, data.signals, held_out.pairs["campaign_id"]),
+        context="evaluation",
         target="incremental_profit",
-    )  # fmt: skip
+    )
+
+
+def _digest(fingerprint: str, signals: Iterable[str], campaigns: Iterable[object]) -> str:
+    told = [fingerprint, signals_sha256(SIGNALS[name] for name in signals), *sorted({str(one) for one in campaigns})]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+
+
+def record_parent(run: Run, comparison: Comparison, *, source: str, fingerprint: str) -> None:
+    """The parent run: the whole comparison."""
     run.text(comparison_text(comparison) + "\n", "comparison.txt")
     run.json(comparison.as_dict(), "comparison.json")
     run.tags({"data_fingerprint": fingerprint, "data_source": source})
@@ -68,10 +89,8 @@ def record_conversion(run: Run, found: ConversionCheck) -> None:
     run.json(found.as_dict(), "conversion.json")
 
 
-def record_ranker(
-    run: Run, ranker: FittedRanker, data: TrainingData, held_out: HeldOut, comparison: Comparison
-) -> dict[str, float]:
-    """One ranker's run, all but its bundle; the metrics that the bundle carries along are returned."""
+def ranker_metrics(ranker: FittedRanker, comparison: Comparison) -> dict[str, float]:
+    """The headline metrics of one ranker, by name, finite: those of its run, its bundle and, if chosen, the parent."""
     metrics = {
         row.metric: row.estimate for row in comparison.rows if row.ranker == ranker.name and np.isfinite(row.estimate)
     }
@@ -79,12 +98,21 @@ def record_ranker(
     calibration = comparison.calibration.get(ranker.name)
     if calibration is not None and np.isfinite(calibration["error"]):
         metrics["success_calibration_error"] = float(calibration["error"])
+    return metrics
+
+
+def record_ranker(
+    run: Run, ranker: FittedRanker, data: TrainingData, held_out: HeldOut, comparison: Comparison, *, model: str
+) -> dict[str, float]:
+    """One ranker's run, all but its bundle; the metrics that the bundle carries along are returned.
+
+    They are the logged ``model``'s too.
+    """
+    metrics = ranker_metrics(ranker, comparison)
+    run.metrics(metrics, model=model)
     effects = comparison.effects.get(ranker.name)
     run.metrics(
-        metrics
-        | head_metrics(ranker)
-        | _slice_metrics(ranker, comparison)
-        | ({} if effects is None else effects.metrics())
+        head_metrics(ranker) | _slice_metrics(ranker, comparison) | ({} if effects is None else effects.metrics())
     )
     run.params({f"head.{name}.feature_set": head.feature_set for name, head in ranker.heads.items()})
     run.params({f"head.{name}.rounds": head.rounds for name, head in ranker.heads.items()})

@@ -10,12 +10,14 @@ artifact ``evidence.json``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from marketplace.errors import GateError
+from training.tracking.logged_model import LoggedModel
 from training.tracking.store import Run, Store
 
 __all__ = [
@@ -44,6 +46,19 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 BUNDLE_ARTIFACT = "bundle"
 EVIDENCE_ARTIFACT = "evidence.json"
+_ABOUT = """Ranks the creators that a brand could invite for a brief, by what inviting each would add.
+
+`@champion` is what is served, `@challenger` the newest candidate; `collabrank promote` moves them, through a gate, and
+nothing that is changed here does. To ask one:
+
+```python
+import collabrank as cr
+
+mlflow = cr.open_mlflow()
+model = mlflow.pyfunc.load_model("models:/collabrank@champion")
+model.predict(cr.candidates(market, campaigns=["ca_1"]))
+```
+"""
 HELD_OUT = "held_out"
 """Tag of a version: on which data and campaigns it was measured (`training.tracking.gate.GateEvidence.held_out`)."""
 
@@ -75,22 +90,27 @@ class Version:
         return cls(int(raw.version), str(raw.run_id), str(raw.description or ""), dict(raw.tags))
 
 
-def register(run: Run, *, description: str, tags: Mapping[str, object]) -> Version:
-    """Make the next version of the model out of the bundle that ``run`` has stored."""
+def register(run: Run, *, description: str, tags: Mapping[str, object], model: LoggedModel | None = None) -> Version:
+    """Make the next version of the model out of the bundle that ``run`` has stored, and of its logged ``model``."""
     client = run.store.client
     from mlflow.exceptions import MlflowException
 
     try:
         client.get_registered_model(MODEL_NAME)
     except MlflowException:
-        client.create_registered_model(MODEL_NAME, description="Ranks creators for a brand's brief; see collabrank.")
+        client.create_registered_model(MODEL_NAME, description=_ABOUT)
     raw = client.create_model_version(
         MODEL_NAME,
-        source=f"{run.artifact_uri}/{BUNDLE_ARTIFACT}",
+        source=f"{run.artifact_uri}/{BUNDLE_ARTIFACT}" if model is None else model.location,
         run_id=run.id,
+        model_id=None if model is None else model.id,
         tags={name: str(value) for name, value in tags.items()},
         description=description,
     )
+    if model is not None:
+        # What leads from the logged model's page to the version's.
+        versions = json.dumps([{"name": MODEL_NAME, "version": int(raw.version)}])
+        client.set_logged_model_tags(model.id, {"mlflow.modelVersions": versions})
     return Version.of(raw)
 
 

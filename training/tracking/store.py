@@ -5,9 +5,7 @@ depends on MLflow's process-wide "active run". MLflow is imported here and
 nowhere else in the package, after its telemetry has been switched off.
 
 The store is SQLite under ``var/mlflow`` unless ``MLFLOW_TRACKING_URI`` names
-another. Every marketplace has an experiment of its own, so that runs that lie
-side by side were measured on the same data (``MLFLOW_EXPERIMENT_NAME`` names one
-for all).
+another. Every marketplace has an experiment of its own (`training.tracking.experiment`).
 """
 
 from __future__ import annotations
@@ -27,6 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,10 +35,12 @@ from marketplace.databases import database_address, file_of, require_answer, sql
 from marketplace.errors import TrainingError
 from marketplace.jsonable import json_text
 from marketplace.state import state_folder
+from marketplace.tables import Marketplace
 from marketplace.warehouse import without_secrets
-from training.tracking.artifacts import LOCATION, artifacts_folder, below, copied, make_relative
+from training.artifacts import LOCATION, artifacts_folder, below, copied, make_relative, repository
+from training.tracking.experiment import Experiment, named, of_marketplace, require_active, write_tags
 
-__all__ = ["Run", "Store", "default_tracking_uri", "open_store", "require_store"]
+__all__ = ["Run", "Store", "default_tracking_uri", "open_mlflow", "open_store", "require_store"]
 
 _QUIET = ("mlflow", "alembic")
 _LOOK = "MLFLOW_TRACKING_URI; unset it to use var/mlflow/mlflow.db"
@@ -51,9 +52,12 @@ def _mlflow() -> Any:
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
+    from mlflow.store.artifact.artifact_repository_registry import get_registered_artifact_repositories
 
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # As the plug-in that pyproject.toml declares, where this package is not installed but run from its folder.
+    get_registered_artifact_repositories()["mlflow-artifacts"] = repository
     return mlflow
 
 
@@ -119,12 +123,16 @@ class Run:
         for start in range(0, len(rows), 100):
             self.store.client.log_batch(self.id, params=rows[start : start + 100])
 
-    def metrics(self, values: Mapping[str, float]) -> None:
-        """Log metrics; a value that is not finite is left out, for MLflow's stores differ on NaN."""
+    def metrics(self, values: Mapping[str, float], *, model: str | None = None) -> None:
+        """Log metrics, those of the logged ``model`` where it is named.
+
+        A value that is not finite is left out, for MLflow's stores differ on NaN.
+        """
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        rows = [Metric(_key(n), float(v), now, 0) for n, v in values.items() if math.isfinite(float(v))]
+        finite = {name: float(value) for name, value in values.items() if math.isfinite(float(value))}
+        rows = [Metric(_key(name), value, now, 0, model_id=model) for name, value in finite.items()]
         for start in range(0, len(rows), 1000):
             self.store.client.log_batch(self.id, metrics=rows[start : start + 1000])
 
@@ -202,75 +210,63 @@ class Store:
         The tracking URI, its password included: `told` is for people.
     client : mlflow.MlflowClient
         Bound to ``uri`` (and ``MLFLOW_REGISTRY_URI`` where it is set).
-    experiment : str
-        Name of the experiment that new runs belong to; made with the first of them.
+    experiment : Experiment
+        That new runs belong to; made with the first of them.
     """
 
     uri: str
     client: Any
-    experiment: str
+    experiment: Experiment
 
     @property
     def told(self) -> str:
         """Where it is, without its password."""
         return told(self.uri)
 
-    def of_marketplace(self, folder: str | Path, fingerprint: str) -> Store:
-        """The same store, for runs on the marketplace in ``folder`` with that `Marketplace.fingerprint`.
+    def of_marketplace(self, market: Marketplace) -> Store:
+        """The same store, for runs on ``market``: in its own experiment (`training.tracking.experiment`).
 
-        Its experiment is named after the folder and the first 8 characters of the fingerprint, unless
-        ``MLFLOW_EXPERIMENT_NAME`` names one.
+        Raises
+        ------
+        TrainingError
+            ``MLFLOW_EXPERIMENT_NAME`` names an experiment that was deleted.
         """
-        return self.of_experiment(f"{Path(folder).resolve().name}-{fingerprint[:8]}")
+        return dataclasses.replace(self, experiment=of_marketplace(self.client, market))
 
     def of_experiment(self, name: str) -> Store:
         """The same store, for runs of the experiment ``name``, unless ``MLFLOW_EXPERIMENT_NAME`` names one for all."""
-        return self if os.environ.get("MLFLOW_EXPERIMENT_NAME") else dataclasses.replace(self, experiment=name)
-
-    def require_experiment(self) -> None:
-        """Refuse before any work an experiment that takes no runs; one that is not there yet is made with the first.
-
-        Raises
-        ------
-        TrainingError
-            It was deleted.
-        """
-        found = self.client.get_experiment_by_name(self.experiment)
-        if found is not None and found.lifecycle_stage != "active":
-            raise TrainingError(
-                f"an MLflow experiment {self.experiment}",
-                received="one that was deleted",
-                look="`collabrank ui` restores it; MLFLOW_EXPERIMENT_NAME names another",
-            )
+        return dataclasses.replace(self, experiment=_asked(name))
 
     @cached_property
     def experiment_id(self) -> str:
-        """MLflow's id of the experiment, which is made where it is new.
+        """MLflow's id of the experiment, which is made where it is new, and says what it holds.
 
         Raises
         ------
         TrainingError
-            It cannot be made, such as where one of this name was deleted and not purged.
+            It cannot be made, or was deleted since the store was opened.
         """
         from mlflow.exceptions import MlflowException
 
-        # A server keeps artifacts itself; beside a database they lie where `training.tracking.artifacts` says.
-        artifacts = None if artifacts_folder(self.uri) is None else LOCATION
-        found = self.client.get_experiment_by_name(self.experiment)
-        if found is None:
+        name, tags = self.experiment.name, self.experiment.tags
+        found = self.experiment.id or named(self.client, name).id
+        if not found:
+            # A server keeps artifacts itself; beside a database they lie where `training.artifacts` says.
+            artifacts = None if artifacts_folder(self.uri) is None else LOCATION
             try:
-                return str(self.client.create_experiment(self.experiment, artifact_location=artifacts))
+                found = self.client.create_experiment(name, artifact_location=artifacts, tags=dict(tags))
             except MlflowException as reason:
                 # Another process may have made it in the meantime.
-                found = self.client.get_experiment_by_name(self.experiment)
-                if found is None:
+                found = named(self.client, name).id
+                if not found:
                     raise TrainingError(
-                        f"an MLflow experiment {self.experiment}",
+                        f"an MLflow experiment {name}",
                         received=str(reason).splitlines()[0],
                         look="`collabrank ui`; MLFLOW_EXPERIMENT_NAME names another",
                     ) from reason
-        self.require_experiment()
-        return str(found.experiment_id)
+        require_active(self.client, found)
+        write_tags(self.client, found, tags)
+        return str(found)
 
     @contextmanager
     def run(
@@ -389,7 +385,32 @@ def open_store(uri: str | None = None) -> Store:
             received=f"{told(uri)}: {without_secrets(str(reason).splitlines()[0], uri)}",
             look=_LOOK,
         ) from reason
-    return Store(uri, client, os.environ.get("MLFLOW_EXPERIMENT_NAME") or "collabrank")
+    return Store(uri, client, _asked("collabrank"))
+
+
+def _asked(name: str) -> Experiment:
+    return Experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or name)
+
+
+def open_mlflow(uri: str | None = None) -> ModuleType:
+    """MLflow, bound to the store at ``uri`` (default: `default_tracking_uri`) for this process, telemetry off.
+
+    Raises
+    ------
+    TrainingError
+        The store cannot be opened.
+    """
+    store = open_store(uri)
+    mlflow: ModuleType = _mlflow()
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+    mlflow.set_tracking_uri(store.uri)
+    mlflow.set_registry_uri(before["MLFLOW_REGISTRY_URI"] or store.uri)
+    # MLflow writes both into the environment, where they would outlive a change of the home.
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    return mlflow
 
 
 def _sweep(folder: Path) -> None:

@@ -143,8 +143,7 @@ def tune(
         with tuning_lock():
             # Under the lock: of two processes that begin at once, one makes the stores, the parent run and the
             # default's measurement, the other finds them.
-            store = (store or open_store()).of_marketplace(market.path or Path("marketplace"), fingerprint)
-            store.require_experiment()
+            store = (store or open_store()).of_marketplace(market)
             fail_dead(study, store)
             known = study.user_attrs
             parent = stack.enter_context(

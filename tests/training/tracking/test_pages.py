@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from marketplace.errors import AccessError
-from tests.training.tracking.test_artifacts import one_run
+from tests.training.test_artifacts import one_run
 from training.tracking.pages import PASSWORD, Guard, read_password
 from training.tracking.store import open_store
 

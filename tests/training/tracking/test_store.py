@@ -128,23 +128,6 @@ def test_versions_aliases_and_tags(tmp_path):
     assert (fetch_bundle(store, made[1], tmp_path / "copy") / "bundle.json").read_text() == "{}"
 
 
-def test_every_marketplace_has_an_experiment_of_its_own(store, monkeypatch, tmp_path):
-    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
-    one, other = (store.of_marketplace(tmp_path / "shop", digit * 64) for digit in "ab")
-    names = [store.client.get_experiment(each.experiment_id).name for each in (one, other)]
-    assert names == ["shop-aaaaaaaa", "shop-bbbbbbbb"]
-    assert store.of_marketplace(tmp_path / "shop", "a" * 64).experiment_id == one.experiment_id
-    with one.run("a") as run:
-        pass
-    assert store.client.get_run(run.id).info.experiment_id == one.experiment_id
-    store.client.delete_experiment(other.experiment_id)
-    with pytest.raises(TrainingError, match="deleted"):
-        _ = store.of_marketplace(tmp_path / "shop", "b" * 64).experiment_id
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
-    mine = open_store(store.uri)
-    assert mine.of_marketplace(tmp_path / "shop", "a" * 64).experiment == "mine"
-
-
 def test_a_run_is_gone_on_with(store):
     with pytest.raises(ZeroDivisionError), store.run("broken") as run:
         _ = 1 / 0

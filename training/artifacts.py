@@ -4,7 +4,8 @@ MLflow keeps an absolute path for each experiment and run, so that a copied home
 went on writing into the one it was copied from. Here the store keeps
 ``mlflow-artifacts:/RUN/artifacts``, which `collabrank ui` (MLflow's own server)
 resolves below the folder it is told, and what reads and writes without a server
-resolves here, below the same folder.
+resolves here, below the same folder. `repository` is what MLflow itself asks (``mlflow.pyfunc.load_model``, ``mlflow
+models serve``): pyproject.toml declares it as MLflow's plug-in, so that it is found in every process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
@@ -21,7 +23,7 @@ from marketplace.databases import file_of
 from marketplace.errors import TrainingError
 from marketplace.state import state_folder
 
-__all__ = ["LOCATION", "artifacts_folder", "below", "copied", "make_relative"]
+__all__ = ["LOCATION", "artifacts_folder", "below", "copied", "make_relative", "repository"]
 
 LOCATION = "mlflow-artifacts:/"
 """Where experiments of a database keep their artifacts, as MLflow writes it."""
@@ -120,3 +122,24 @@ def make_relative(uri: str) -> None:
                 sqlalchemy.text("UPDATE experiments SET artifact_location = :new WHERE artifact_location = :absolute"),
                 {"new": LOCATION, "absolute": absolute},
             )
+
+
+def repository(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> Any:
+    """What MLflow reads and writes ``artifact_uri`` by: the folder beside a database, for a server MLflow's own client.
+
+    ``tracking_uri`` is MLflow's own setting by default.
+
+    Raises
+    ------
+    TrainingError
+        It leads out of the store's artifacts.
+    """
+    import mlflow
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+    from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
+
+    store = tracking_uri or mlflow.get_tracking_uri()
+    place = below(artifacts_folder(store), artifact_uri)
+    if place is None:
+        return MlflowArtifactsRepository(artifact_uri, tracking_uri=tracking_uri, registry_uri=registry_uri)
+    return LocalArtifactRepository(place.as_uri())

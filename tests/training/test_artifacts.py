@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.errors import TrainingError
-from training.tracking.artifacts import LOCATION, below, copied
+from training.artifacts import LOCATION, below, copied
 from training.tracking.registry import fetch_bundle, register
 from training.tracking.store import open_store
 
