@@ -14,13 +14,18 @@ __all__ = ["Drift", "Metric", "Model", "Models", "Moved", "Outcome", "Outcomes",
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric on held-out campaigns; ``low`` and ``high`` end its 95 % interval, None where that is not known."""
+    """One metric on held-out campaigns, None what is not known.
+
+    ``low`` and ``high`` end its 95 % interval; ``best_sort`` is the best simple sort on the same campaigns.
+    """
 
     name: str
     value: float | None
     low: float | None = None
     high: float | None = None
     meaning: str | None = None
+    best_sort: str | None = None
+    best_sort_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,8 @@ class Model:
     heads : tuple of str
     metrics : tuple of Metric
         What is told first in front.
-    verdict, promoted_at : str or None
-        How and when it was promoted.
+    verdict, gate, promoted_at : str or None
+        How it was promoted, what the gate found (``better``, …), and when.
     """
 
     version: str
@@ -48,6 +53,7 @@ class Model:
     metrics: tuple[Metric, ...]
     basis: str | None = None
     verdict: str | None = None
+    gate: str | None = None
     promoted_at: str | None = None
     run_id: str | None = None
 
@@ -92,7 +98,7 @@ class Models:
 
 @dataclass(frozen=True)
 class ReportEntry:
-    """One campaign's report, in short: lift and profit with what was foretold of them."""
+    """One report, in short: lift and profit with what was foretold of them; ``over``: nothing is waited for."""
 
     campaign_id: str
     brand_id: str
@@ -110,6 +116,7 @@ class ReportEntry:
     profit: float | None = None
     expected_profit: float | None = None
     currency: str = "USD"
+    over: bool | None = None
     verdict: str | None = None
 
 

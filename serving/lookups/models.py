@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from marketplace.errors import CollabrankError
+from marketplace.errors import BundleError, CollabrankError
 from marketplace.held import read_file
 from marketplace.jsonable import json_text
 from marketplace.signature import LEDGER, read_public_key
 from marketplace.state import state_folder
-from models.bundle import Bundle
+from models.bundle import Bundle, Merits, read_merits
 from serving.drift import Population
 from serving.lookups.catalogue import known_number
 from serving.pair import Served
@@ -30,6 +31,8 @@ __all__ = [
     "models",
     "promotion_of",
 ]
+
+_log = logging.getLogger("collabrank.serving")
 
 MLFLOW = "COLLABRANK_MLFLOW_URL"
 """Environment variable with the address at which people open MLflow, for whoever looks at the models."""
@@ -59,9 +62,11 @@ class MetricAnswer(_Answer):
 
     name: str = Field(description="As everywhere.")
     value: float | None = Field(description="Null where it is not defined.")
-    low: float | None = Field(description="Lower end of its 95 % interval; null where the bundle does not hold it.")
+    low: float | None = Field(description="Lower end of its 95 % interval; null where promotion kept none.")
     high: float | None = Field(description="Upper end; null likewise.")
     meaning: str | None = Field(description="What it says; null for those that are not told first.")
+    best_sort: str | None = Field(None, description="The best simple sort on the same campaigns; null where not kept.")
+    best_sort_value: float | None = Field(None, description="What that reaches.")
 
 
 class ModelAnswer(_Answer):
@@ -76,6 +81,9 @@ class ModelAnswer(_Answer):
     weights: dict[str, float] = Field(description="Of the score, where a request sets none.")
     metrics: list[MetricAnswer] = Field(description="On held-out campaigns, what is told first in front.")
     verdict: str | None = Field(description="How it was promoted; null where it was not, or not in this home.")
+    gate: str | None = Field(
+        None, description="What the gate found: better, not worse, cannot tell or worse; null where it is not kept."
+    )
     promoted_at: str | None = Field(description="When, ISO 8601; null likewise.")
     run_id: str | None = Field(description="Of MLflow; null where not known.")
 
@@ -128,8 +136,7 @@ def _address(text: str) -> str | None:
 
 def _model(bundle: Bundle) -> ModelAnswer:
     promoted = promotion_of(bundle.run_id, bundle.model_version)
-    first = [name for name in HEADLINE if name in bundle.metrics]
-    rest = sorted(set(bundle.metrics) - set(first))
+    merits = _merits(bundle)
     forced = f"promoted by force: {promoted.get('reason')}" if promoted and promoted.get("forced") else None
     return ModelAnswer(
         version=bundle.model_version,
@@ -139,16 +146,49 @@ def _model(bundle: Bundle) -> ModelAnswer:
         heads=sorted(bundle.heads),
         basis=None if bundle.basis is None else bundle.basis.text,
         weights=dict(bundle.weights),
-        metrics=[
-            MetricAnswer(
-                name=name, value=known_number(bundle.metrics[name]), low=None, high=None, meaning=HEADLINE.get(name)
-            )
-            for name in (*first, *rest)
-        ],
-        verdict=None if promoted is None else forced or "promoted through the gate",
+        metrics=_metrics(bundle, merits),
+        verdict=None if promoted is None else forced or _words(merits) or "promoted through the gate",
+        gate=None if merits is None else merits.verdict or None,
         promoted_at=None if promoted is None else str(promoted.get("at")),
         run_id=bundle.run_id or None,
     )
+
+
+def _merits(bundle: Bundle) -> Merits | None:
+    try:
+        return read_merits(bundle)
+    except BundleError as error:
+        _log.warning("how model %s was measured cannot be told: %s", bundle.model_version, error)
+        return None
+
+
+def _words(merits: Merits | None) -> str | None:
+    return None if merits is None or not merits.words else merits.words
+
+
+def _metrics(bundle: Bundle, merits: Merits | None) -> list[MetricAnswer]:
+    """What promotion kept of the evidence, with intervals, in its order; then what the bundle holds beside it."""
+    found = [
+        MetricAnswer(
+            name=one.name,
+            value=one.estimate,
+            low=one.low,
+            high=one.high,
+            meaning=one.says,
+            best_sort=one.best_sort,
+            best_sort_value=one.best_sort_estimate,
+        )
+        for one in (() if merits is None else merits.measured)
+    ]
+    told = {one.name for one in found}
+    first = [name for name in HEADLINE if name in bundle.metrics and name not in told]
+    rest = sorted(set(bundle.metrics) - set(first) - told)
+    return found + [
+        MetricAnswer(
+            name=name, value=known_number(bundle.metrics[name]), low=None, high=None, meaning=HEADLINE.get(name)
+        )
+        for name in (*first, *rest)
+    ]
 
 
 def promotion_of(run_id: str, version: str, path: Path | None = None) -> dict[str, Any] | None:

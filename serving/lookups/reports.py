@@ -44,6 +44,7 @@ class ReportEntry(BaseModel):
     profit: float | None = Field(None, description="What was left of the margin.")
     expected_profit: float | None = Field(None, description="Of `profit`, what was foretold.")
     currency: str = Field("USD", description="Of all money here.")
+    over: bool | None = Field(None, description="Whether nothing of the campaign is waited for; null where not told.")
     verdict: str | None = Field(None, description="What came of it, in a sentence.")
 
 
