@@ -17,6 +17,7 @@ NAMES = (
     "off_policy",
     "cache",
     "decisions",
+    "planning",
     "noop",
     "feedback",
 )
