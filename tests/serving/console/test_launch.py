@@ -53,6 +53,7 @@ def test_the_console_ends_with_its_parent(tmp_path: Path, how: signal.Signals) -
         parent.wait(timeout=60)
     finally:
         parent.kill()
+        parent.wait()
     until = time.monotonic() + 30
     while listens(port) and time.monotonic() < until:
         time.sleep(0.1)
