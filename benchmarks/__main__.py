@@ -18,6 +18,8 @@ NAMES = (
     "cache",
     "decisions",
     "planning",
+    "noop",
+    "feedback",
 )
 
 

@@ -134,6 +134,7 @@ def test_a_preview_is_the_ranking_and_leaves_no_trace(
     asker: TestClient, campaigns: list[dict[str, Any]], brand: str
 ) -> None:
     body = {"campaign_id": campaigns[0]["campaign_id"], "top": 8, "weights": {"model": 0.3, "diligence": 0.7}}
+    body["exploration"] = False
     shown = asker.post("/rank", json=body)
     looked_at = asker.post("/rank", json={**body, "preview": True})
     assert (shown.headers["x-decision-logged"], looked_at.headers["x-decision-logged"]) == ("yes", "no")
@@ -231,7 +232,7 @@ def test_looking_up_and_planning_cost_work(prepared: Path, asker: TestClient, ca
         for path in (asker.home / "var" / "audit").glob("*.jsonl")
         for text in path.read_text().splitlines()
     ]
-    work = {line["route"]: line.get("work") for line in lines if line.get("kind") == "request"}
+    work = {line["route"]: line["work"] for line in lines if line.get("status") == 200 and "work" in line}
     assert work["/leaders"] > 0
     assert work["/plan"] >= 20 * work["/leaders"]
     assert work["/me"] == 0

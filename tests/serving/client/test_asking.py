@@ -82,7 +82,7 @@ def test_what_is_looked_up_is_the_services_answer_in_both(client: Any, process: 
 
 
 def test_a_ranking_is_its_creators_a_table_and_pages(client: Any, process: Any) -> None:
-    found = client.rank(brief=BRIEF, top=4)
+    found = client.rank(brief=BRIEF, top=4, exploration=False)
     assert isinstance(found, Ranking)
     assert [one.position for one in found] == [1, 2, 3, 4]
     assert (len(found), found[0], found.logged, found.preview) == (4, found.creators[0], True, False)
@@ -95,7 +95,7 @@ def test_a_ranking_is_its_creators_a_table_and_pages(client: Any, process: Any) 
     assert len(ids) == len(set(ids)) == found.considered
 
     async def walk(c: Any) -> list[str]:
-        page = await c.rank(brief=BRIEF, top=50, explain=False)
+        page = await c.rank(brief=BRIEF, top=50, explain=False, exploration=False)
         assert isinstance(page, AsyncRanking)
         return [one.creator_id async for some in page.pages() for one in some]
 
