@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python $(BIN)/python
 
-.PHONY: install demo test test-all serve ui notebooks bench lint lock sbom audit docs clean
+.PHONY: install demo test test-all serve ui notebooks bench lint lock sbom audit docs site clean
 
 install: $(VENV)/.installed
 
@@ -77,6 +77,10 @@ docs: install
 	$(BIN)/python -m tests.leaks.page
 	$(BIN)/python -m tests.extending --write
 	$(BIN)/python -m tests.supply licences
+
+# The documentation as a site: python -m http.server --bind 127.0.0.1 --directory build/site shows it, with its search.
+site: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

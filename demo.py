@@ -1,11 +1,15 @@
 """`make demo`: the whole product at work, one command after another, in a home of its own.
 
 Every step is a command that you can type yourself; the demo only prints it, runs
-it and times it. State goes to ``var/demo``, which is made anew each time.
+it and times it. State goes to ``var/demo``. A demo that is there already is
+replaced: on a terminal after asking (``--yes`` answers beforehand), elsewhere at
+once. A folder of that name that no demo made is never touched: the demo goes to
+``var/demo-2``, or the next name that is free or a demo's.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -19,9 +23,37 @@ from pathlib import Path
 from typing import Any
 
 HOME = Path("var/demo")
-MARKET = HOME / "market"
+MADE = "made-by-demo.json"
+"""Stands in a home that the demo made, from before anything else does: only such a home is ever replaced."""
+SIZE = ("--creators", "3000", "--campaigns", "180", "--days", "240", "--seed", "7")
 COLLABRANK = [sys.executable, "-m", "collabrank"]
 STARTED = time.perf_counter()
+
+
+def home_for(home: Path, *, yes: bool, terminal: bool) -> Path:
+    """An empty folder that is marked as the demo's: ``home``, or one beside it where ``home`` holds something else.
+
+    Raises
+    ------
+    SystemExit
+        Somebody at a terminal does not want the earlier demo replaced.
+    """
+    number, chosen = 1, home
+    while chosen.exists() and any(chosen.iterdir()) and not (chosen / MADE).is_file():
+        number += 1
+        chosen = home.with_name(f"{home.name}-{number}")
+    if chosen != home:
+        print(f"{home} holds something that no demo made, and is left alone: this demo goes to {chosen}")
+    if (chosen / MADE).is_file():
+        if terminal and not yes:
+            told = input(f"{chosen} holds an earlier demo, with whatever was added to it. Replace it? [y/N] ")
+            if told.strip().lower() not in ("y", "yes"):
+                sys.exit(f"{chosen} is as it was; `python demo.py --yes` replaces it without asking")
+        print(f"the earlier demo in {chosen} is replaced")
+        shutil.rmtree(chosen)
+    chosen.mkdir(parents=True, exist_ok=True)
+    (chosen / MADE).write_text(json.dumps({"made_by": "demo.py", "size": SIZE}) + "\n")
+    return chosen
 
 
 def run(*words: str, show: bool = True) -> str:
@@ -54,23 +86,23 @@ def call(url: str, key: str | None = None, body: dict[str, Any] | None = None) -
         return json.loads(answer.read() or b"{}")
 
 
-def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(600):
         if server.poll() is not None:
-            sys.exit(f"the service stopped with exit code {server.returncode}; see {HOME / 'service.log'}")
+            sys.exit(f"the service stopped with exit code {server.returncode}; see {log}")
         try:
             urllib.request.urlopen(f"{url}/readyz", timeout=2).close()
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    sys.exit(f"the service did not become ready; see {HOME / 'service.log'}")
+    sys.exit(f"the service did not become ready; see {log}")
 
 
-def latest_campaign() -> dict[str, Any]:
+def latest_campaign(market: Path) -> dict[str, Any]:
     """The newest brief of the marketplace: its creators have not been chosen by the model before."""
     import collabrank as cr
 
-    campaigns = cr.open_marketplace(MARKET).frame("campaigns").sort_values(["briefed_at", "campaign_id"])
+    campaigns = cr.open_marketplace(market).frame("campaigns").sort_values(["briefed_at", "campaign_id"])
     row: dict[str, Any] = campaigns.iloc[-1].to_dict()
     return row
 
@@ -95,28 +127,32 @@ def show(reply: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the demo from an empty home to a ranked answer of the service."""
-    shutil.rmtree(HOME, ignore_errors=True)
-    HOME.mkdir(parents=True)
-    os.environ["COLLABRANK_HOME"] = str(HOME.resolve())
+    asked = argparse.ArgumentParser(prog="demo.py", description="The whole product at work in a home of its own.")
+    asked.add_argument("--yes", action="store_true", help="replace an earlier demo without asking")
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
+    home = home_for(HOME, yes=asked.parse_args().yes, terminal=terminal)
+    market = str(home / "market")
+    os.environ["COLLABRANK_HOME"] = str(home.resolve())
     os.environ["COLUMNS"] = os.environ.get("COLUMNS", "140")
 
-    run("simulate", str(MARKET), "--creators", "3000", "--campaigns", "180", "--days", "240", "--seed", "7")
-    run("check", str(MARKET))
-    run("train", str(MARKET))
+    run("simulate", market, *SIZE)
+    run("check", market)
+    run("train", market)
     run("promote")
-    run("evaluate", str(MARKET))
-    run("snapshot", str(MARKET))
+    run("evaluate", market)
+    run("snapshot", market)
+    run("report", market)
     key = json.loads(run("keys", "create", "demo", "--json", show=False))["key"]
     print("a key for the brand's tool was made; the service stores only its hash")
 
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     print(f"\n$ collabrank serve --port {port}")
-    with open(HOME / "service.log", "wb") as log:
-        server = subprocess.Popen([*COLLABRANK, "serve", "--port", str(port)], stdout=log, stderr=log)
+    with open(home / "service.log", "wb") as log:
+        server = subprocess.Popen([*COLLABRANK, "serve", "--no-console", "--port", str(port)], stdout=log, stderr=log)
     try:
-        wait_until_ready(url, server)
-        body = {"campaign_id": latest_campaign()["campaign_id"], "top": 5}
+        wait_until_ready(url, server, home / "service.log")
+        body = {"campaign_id": latest_campaign(Path(market))["campaign_id"], "top": 5}
         print(
             f"\n$ curl -X POST {url}/rank -H 'X-API-Key: …' -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
         )
@@ -125,11 +161,15 @@ def main() -> None:
         server.terminate()
         server.wait(timeout=30)
 
+    # A key in a build's log would be read by others; on a terminal it is what one needs next.
+    sign_in = f"sign in with {key}" if terminal else "sign in with a key of `.venv/bin/collabrank keys create me`"
     print(
-        f"\nDone in {time.perf_counter() - STARTED:.0f} s. Look around:\n"
-        f"  COLLABRANK_HOME={HOME} make ui       compare the runs in MLflow\n"
-        f"  COLLABRANK_HOME={HOME} make serve    start the service\n"
-        f"  COLLABRANK_HOME={HOME} .venv/bin/collabrank card {MARKET} CREATOR_ID"
+        f"\nDone in {time.perf_counter() - STARTED:.0f} s. All of it is in {home}; look around:\n"
+        f"  export COLLABRANK_HOME={home}\n"
+        f"  make serve    prints the console's address: open it in a browser, {sign_in}\n"
+        f"  make ui       compares the runs in MLflow\n"
+        f"  .venv/bin/collabrank rank {market} --campaign {body['campaign_id']} --top 5\n"
+        f"The report of the newest campaign that is over is in {home / 'var' / 'reports'}: open the page, or print it."
     )
 
 

@@ -25,7 +25,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +41,8 @@ TREES = {"accept": 220, "deliver": 100, "lift": 240, "attributed": 240}
 """Trees of the demo's champion, head by head."""
 LARGEST = dict.fromkeys(TREES, 240)
 """Trees of the largest model that training makes."""
+READY_SECONDS = 900.0
+"""A million creators are read, tried out and given their masks before the first answer."""
 ROOT = Path(__file__).resolve().parents[1]
 COLLABRANK = [sys.executable, "-m", "collabrank"]
 
@@ -148,8 +150,10 @@ def made_up_bundle(matrix: np.ndarray, trees: dict[str, int]) -> Any:
 
 
 @contextmanager
-def running_service(home: Path) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
-    """A service of ``home`` on loopback: its address, a key, and its process."""
+def running_service(
+    home: Path, serve: Sequence[str] = (*COLLABRANK, "serve", "--no-console", "--port", "0")
+) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
+    """A service of ``home`` on loopback, started by ``serve``: its address, a key, and its process."""
     environment = {**os.environ, "COLLABRANK_HOME": str(home), "PYTHONPATH": str(ROOT)}
     made = subprocess.run(
         [*COLLABRANK, "keys", "create", "benchmark", "--json"],
@@ -157,7 +161,7 @@ def running_service(home: Path) -> Iterator[tuple[str, str, subprocess.Popen[byt
     )  # fmt: skip
     log = home / "service.log"
     with open(log, "wb") as out:
-        running = subprocess.Popen([*COLLABRANK, "serve", "--port", "0"], env=environment, stdout=out, stderr=out)
+        running = subprocess.Popen([*serve], env=environment, stdout=out, stderr=out)
     try:
         yield _ready(log, running), json.loads(made.stdout)["key"], running
     finally:
@@ -166,7 +170,8 @@ def running_service(home: Path) -> Iterator[tuple[str, str, subprocess.Popen[byt
 
 
 def _ready(log: Path, running: subprocess.Popen[bytes]) -> str:
-    for _ in range(1200):
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
         if running.poll() is not None:
             sys.exit(f"the service stopped:\n{log.read_text()}")
         said = [line for line in log.read_text().splitlines() if line.startswith("listening on ")]

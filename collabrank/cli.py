@@ -13,11 +13,12 @@ import typer
 from features.commands import app as features_app
 from marketplace.commands import app as marketplace_app
 from marketplace.errors import CollabrankError, Problem, SourceError
+from marketplace.options import AsJson, EngineOption, Folder, as_of_option, print_result
 from marketplace.text import printable
 from serving.commands import app as serving_app
 from training.commands import app as training_app
 
-__all__ = ["app", "doctor", "main"]
+__all__ = ["app", "doctor", "main", "report"]
 
 app = typer.Typer(
     name="collabrank",
@@ -61,6 +62,31 @@ def doctor(
         print(*found, sep="\n")
     if not all(finding.ok for finding in found):
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    directory: Folder,
+    *,
+    campaign: Annotated[str | None, typer.Option(help="One campaign.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All campaigns that had invited by then.")] = False,
+    as_of: Annotated[str | None, as_of_option("Read only what was known before this day. Default: everything.")] = None,
+    _engine: EngineOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what came of past campaigns, held against what was foretold; two pages each to print, in var/reports.
+
+    Without --campaign and --all: the newest campaign that is over and of which lift is told. Added sales with their
+    interval beside attributed ones, profit, by creator, what the checks say, and what to do next.
+    """
+    from collabrank.face import report as run
+    from marketplace.progress import say
+    from training.results import page_of
+
+    found = run(directory, campaign=campaign, every=every, as_of=as_of)
+    print_result(found, as_json)
+    pages = [page_of(one.campaign_id) for one in found]
+    say(f"to print: {pages[0]}" if len(pages) == 1 else f"to print: {len(pages)} pages in {pages[0].parent}")
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from training.heads import Hyperparameters
     from training.lift import LiftResult
     from training.pipeline import TrainResult
+    from training.results import Reports
     from training.scoring import Ranking, Scores
     from training.tracking import ComparedRuns, Promotion
 
@@ -51,6 +52,7 @@ __all__ = [
     "promote",
     "propose",
     "rank",
+    "report",
     "rollback",
     "score",
     "serve",
@@ -591,6 +593,63 @@ def lift(market: str | Path | Marketplace, *, as_of: str | date | None = None, s
     from training.lift import measure_lift
 
     return measure_lift(open_marketplace(market), as_of=as_of, sample=sample)
+
+
+def report(
+    market: str | Path | Marketplace,
+    *,
+    campaign: str | None = None,
+    every: bool = False,
+    as_of: str | date | None = None,
+) -> Reports:
+    """What came of past campaigns, held against what was foretold of them; kept in ``var/reports`` too.
+
+    Sales that a campaign added (lift) with their interval beside attributed sales, profit, by creator, what the checks
+    say, and what to do next. What was foretold is what the decision log holds, where it was logged before the
+    invitation, else what the champion says as of the brief.
+
+    Parameters
+    ----------
+    market : path or Marketplace
+    campaign : str, optional
+        One campaign.
+    every : bool
+        All campaigns that had invited by then. Neither: the newest that is over and of which lift is told.
+    as_of : date, optional
+        Read only what was known before that day. By default everything.
+
+    Returns
+    -------
+    Reports
+        One row a campaign by ``.to_frame()``; ``reports["ca_1"]`` is that campaign's: ``.to_frame()`` by creator,
+        ``.to_html()`` two pages to print.
+
+    Raises
+    ------
+    DateError, ContractError, TrainingError
+        The date is not in ISO form; the tables cannot be read; nobody had been invited by then.
+    BriefError
+        Both ``campaign`` and ``every``; no such campaign, or its money cannot be told.
+    LogError, HomeError
+        The decision log cannot be opened; the reports cannot be kept.
+
+    Examples
+    --------
+    >>> reports = cr.report(market)
+    >>> one = next(iter(reports))
+    >>> one.lift.low <= one.lift.estimate <= one.lift.high
+    True
+    >>> one.to_html().startswith("<!DOCTYPE html>")
+    True
+    """
+    from serving.foretold import logged_predictions
+    from training.results import report_campaigns, shelve
+
+    found = report_campaigns(
+        open_marketplace(market), campaign=campaign, every=every, as_of=as_of, logged=logged_predictions
+    )
+    shelve(found)
+    return found
 
 
 def snapshot(market: str | Path | Marketplace, *, as_of: str | date | None = None) -> SnapshotParts:

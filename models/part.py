@@ -205,8 +205,8 @@ def _scores(order: Floats, part: Snapshot, brief: Brief, rows: Ints, shares: Flo
 
 def _places_of(chosen: Sequence[str], score: Floats, part: Snapshot, rows: Ints) -> tuple[Ints, Ints]:
     """The places in ``rows`` of those of ``chosen`` who are candidates, in the order asked; and their positions."""
-    found = (part.rows_of.get(one, -1) for one in dict.fromkeys(chosen))
-    at = np.array([row for row in found if row >= 0], dtype=np.int64)
+    found = part.find_all(dict.fromkeys(chosen))
+    at = found[found >= 0]
     line = np.minimum(np.searchsorted(rows, at), len(rows) - 1)
     candidates = rows[line] == at
     shown = line[candidates].astype(np.int64)

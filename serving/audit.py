@@ -4,8 +4,10 @@ Append-only JSON lines under ``var/audit``, one file a day (``2026-01-31.jsonl``
 mode 0600, the folder 0700), written by all workers and by the commands. Each line
 is one write to a file opened for appending, so that lines of several processes do
 not mix. Everything outside ASCII and every control character is escaped; keys are
-told by their id alone. Nothing here is ever deleted: move old days away when they
-are no longer needed.
+told by their id alone. Nothing here is deleted by itself, unless
+``COLLABRANK_AUDIT_DAYS`` says how many days are kept: then whoever writes the first
+line of a day removes the older ones. ``collabrank audit purge`` does so by hand, and
+leaves a line that it did.
 """
 
 from __future__ import annotations
@@ -16,17 +18,17 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from marketplace.errors import FileError
+from marketplace.errors import FileError, HomeError
 from marketplace.jsonable import jsonable
 from marketplace.state import state_folder
 
-__all__ = ["AuditLog", "read_audit", "told_of"]
+__all__ = ["AuditLog", "audit_files", "days_kept", "purge_audit", "read_audit", "told_of"]
 
 _log = logging.getLogger("collabrank.serving")
 
@@ -34,6 +36,8 @@ STRANGERS_A_MINUTE = 60
 """Refusals of askers without a key that get a line each in a minute; further ones are counted in the next line."""
 
 _WORD_LONGEST = 300
+
+_DAYS = "COLLABRANK_AUDIT_DAYS"
 
 _ABOUT = ("campaign_id", "brand_id", "creator_id", "event", "top")
 
@@ -129,9 +133,19 @@ class AuditLog:
         if self._file is None or not path.exists():
             self._close()
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not path.exists():
+                self._begin_day(date.fromisoformat(path.stem))
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             self._open_as = path
         return self._file
+
+    def _begin_day(self, today: date) -> None:
+        try:
+            kept = days_kept()
+            if kept is not None:
+                _remove_before(self._folder, today - timedelta(days=kept - 1))
+        except (OSError, HomeError) as reason:
+            _log.error("old days of the audit log in %s are not removed: %s", self._folder, reason)
 
     def _close(self) -> None:
         if self._file is not None:
@@ -164,6 +178,70 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # no name for this user in a container
         return f"uid {os.getuid()}"
+
+
+def days_kept() -> int | None:
+    """How many days the log keeps, today among them: ``COLLABRANK_AUDIT_DAYS``; None where all are kept.
+
+    Raises
+    ------
+    HomeError
+        It is no whole number above 0.
+    """
+    text = os.environ.get(_DAYS, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 100_000):
+        raise HomeError(
+            f"{_DAYS} as a whole number of days, 1 or more", received=repr(text[:50]), look="docs/access.md"
+        )
+    return int(text)
+
+
+def audit_files(folder: Path | None = None) -> dict[date, Path]:
+    """The log's files by their days, the first one first; a file of another name is none of them."""
+    folder = state_folder("audit") if folder is None else folder
+    found = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        try:
+            found[date.fromisoformat(path.stem)] = path
+        except ValueError:
+            continue
+    return found
+
+
+def _remove_before(folder: Path, first: date) -> list[Path]:
+    """Remove the days before ``first``; the files that this process removed."""
+    gone = []
+    for day, path in audit_files(folder).items():
+        if day < first:
+            try:
+                path.unlink()
+            except FileNotFoundError:  # another worker was quicker
+                continue
+            gone.append(path)
+    return gone
+
+
+def purge_audit(first: date, folder: Path | None = None) -> list[str]:
+    """Remove the days before ``first`` (UTC), and leave a line that says so; the names of the files.
+
+    Raises
+    ------
+    FileError
+        A file cannot be removed, or the line cannot be written.
+    """
+    folder = state_folder("audit") if folder is None else folder
+    try:
+        gone = [path.name for path in _remove_before(folder, first)]
+    except OSError as reason:
+        raise FileError(
+            "an audit log whose files can be removed",
+            received=f"{folder}: {reason.strerror or reason}",
+            look="the owner of the folder",
+        ) from reason
+    AuditLog(folder).command("audit.purge", {"before": first.isoformat(), "files": len(gone)})
+    return gone
 
 
 def read_audit(folder: Path | None = None) -> Iterator[dict[str, Any]]:

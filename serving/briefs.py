@@ -14,7 +14,7 @@ from features.snapshot import Snapshot
 from marketplace.errors import BriefError, Problem
 from models.score import checked_weights
 from serving.problems import LOOK, inside, refusal
-from serving.schema import ExplainRequest, RankRequest, WarningAnswer
+from serving.schema import ExplainRequest, PlanRequest, RankRequest, WarningAnswer
 from serving.store import Served
 
 __all__ = ["Asked", "brief_of", "creators_of", "understand"]
@@ -46,7 +46,7 @@ class Asked:
     warnings: list[WarningAnswer]
 
 
-def understand(served: Served, request: RankRequest | ExplainRequest) -> Asked:
+def understand(served: Served, request: RankRequest | ExplainRequest | PlanRequest) -> Asked:
     """What ``request`` asks for.
 
     Raises
@@ -74,7 +74,7 @@ def understand(served: Served, request: RankRequest | ExplainRequest) -> Asked:
             brief = replace(brief, product_ids=tuple(one for one in brief.product_ids if one in own))
     filters: dict[str, Any] = {}
     strangers: list[str] = []
-    if isinstance(request, RankRequest):
+    if isinstance(request, RankRequest | PlanRequest):
         filters = request.filters.model_dump(exclude_none=True)
         doubts += unknown_names(
             "filters.languages", filters.get("languages", ()), part.known.spoken, f"no creator in {brief.market} speaks"
@@ -83,7 +83,7 @@ def understand(served: Served, request: RankRequest | ExplainRequest) -> Asked:
             if field in filters:
                 filters[field], unknown = creators_of(part, filters[field])
                 doubts += _strangers(served, f"filters.{field}", unknown)
-        if request.applicants is not None:
+        if isinstance(request, RankRequest) and request.applicants is not None:
             applicants, unknown = creators_of(part, request.applicants)
             chosen = set(filters.get("include_only_creator_ids", applicants))
             filters["include_only_creator_ids"] = [one for one in applicants if one in chosen]
@@ -101,7 +101,7 @@ def _known(served: Served, part: Snapshot) -> Known:
     return replace(part.known, catalogue=seen.catalogue, campaigns=seen.campaigns, private=True)
 
 
-def brief_of(served: Served, request: RankRequest | ExplainRequest) -> Brief:
+def brief_of(served: Served, request: RankRequest | ExplainRequest | PlanRequest) -> Brief:
     """The brief that is asked about: the snapshot's own, or the one written out, completed from the snapshot.
 
     Raises
@@ -135,8 +135,10 @@ def creators_of(part: Snapshot, names: Sequence[str]) -> tuple[list[str], list[s
 
     Both in the order asked, each once; a username that several creators have names all of them.
     """
-    known = part.rows_of
     asked = list(dict.fromkeys(names))
+    known = {name for name, row in zip(asked, part.find_all(asked).tolist(), strict=True) if row >= 0}
+    if len(known) == len(asked):
+        return asked, []
     by_handle = part.handles.rows_of(name for name in asked if name not in known)
     found: dict[str, None] = {}
     for name in asked:
@@ -147,15 +149,15 @@ def creators_of(part: Snapshot, names: Sequence[str]) -> tuple[list[str], list[s
     return list(found), [name for name in asked if name not in known and name not in by_handle]
 
 
-def _problems_beside(served: Served, request: RankRequest | ExplainRequest) -> list[Problem]:
+def _problems_beside(served: Served, request: RankRequest | ExplainRequest | PlanRequest) -> list[Problem]:
     """What is wrong with a request beside its brief."""
     found = []
-    if request.weights is not None:
+    if not isinstance(request, PlanRequest) and request.weights is not None:
         try:
             checked_weights(request.weights, tuple(served.bundle.index_names))
         except BriefError as error:
             found.append(Problem("weights", error.expected, error.received))
-    if isinstance(request, RankRequest):
+    if isinstance(request, RankRequest | PlanRequest):
         low, high = request.filters.min_followers, request.filters.max_followers
         if low is not None and high is not None and low > high:
             found.append(Problem("filters.min_followers", "at most max_followers", f"{low} and {high}"))

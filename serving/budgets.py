@@ -23,8 +23,9 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from serving.pair import Served
+from serving.plan import work_of_plan
 from serving.queries import Query
-from serving.schema import ExplainRequest, RankRequest
+from serving.schema import ExplainRequest, PlanRequest, RankRequest
 from serving.settings import positive
 
 __all__ = [
@@ -97,6 +98,8 @@ def work_of(ask: RankRequest | ExplainRequest, creators: int, *, weight: float =
 
 def work_of_body(body: object, served: Served, *, weight: float) -> float:
     """The work of all rankings that a body asks for, or of a query; one of a campaign that is not known is none."""
+    if isinstance(body, PlanRequest):
+        return weight * work_of_plan(served, body)
     work = weight * body.goes_over(served) if isinstance(body, Query) else 0.0
     for ask in asks_in(body) if weight > 0 else ():
         known = served.snapshot.campaigns.get(ask.campaign_id) if ask.campaign_id is not None else ask.brief

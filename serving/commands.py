@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from serving.logbook import app as logbook
 __all__ = [
     "app",
     "card",
+    "console",
     "create",
     "drift",
     "experiment",
@@ -37,6 +39,8 @@ app.add_typer(experiment, name="experiment")
 app.add_typer(logbook)
 
 
+CONSOLE_PORT = 3100
+
 AsOf = Annotated[
     str | None,
     as_of_option(
@@ -47,14 +51,27 @@ AsOf = Annotated[
 
 
 @app.command()
-def snapshot(directory: Folder, as_of: AsOf = None, _engine: EngineOption = None, as_json: AsJson = False) -> None:
+def snapshot(
+    directory: Folder,
+    as_of: AsOf = None,
+    weeks: Annotated[
+        int | None,
+        typer.Option(
+            help="Weeks of the indices' history that it keeps; left out: 26 of up to 20,000 creators, none of more.",
+            min=0,
+            max=520,
+        ),
+    ] = None,
+    _engine: EngineOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Take the snapshot of all creators that the service ranks from, and keep it in var/snapshot."""
     from features.snapshot import take_snapshot
     from marketplace.state import state_folder
     from marketplace.tables import open_marketplace
     from models.bundle import champion_basis
 
-    taken = take_snapshot(open_marketplace(directory), as_of)
+    taken = take_snapshot(open_marketplace(directory), as_of, weeks=weeks)
     folder = state_folder("snapshot")
     basis = champion_basis()
     if as_json:
@@ -125,6 +142,7 @@ def drift(as_json: AsJson = False) -> None:
 
 @app.command()
 def serve(
+    *,
     host: Annotated[str, typer.Option(help="Address to listen on; the default is reached from this machine only.")] = (
         "127.0.0.1"
     ),
@@ -133,13 +151,48 @@ def serve(
     wait: Annotated[
         bool, typer.Option("--wait", help="Start although there is nothing to serve yet; /readyz says when there is.")
     ] = False,
+    with_console: Annotated[
+        bool, typer.Option("--console/--no-console", help="Whether to start the web console beside it.")
+    ] = True,
+    console_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the console; 0 takes a free one.")
+    ] = CONSOLE_PORT,
 ) -> None:
-    """Start the service on the promoted bundle and the snapshot of this home."""
+    """Start the service on the promoted bundle and the snapshot of this home, and the web console beside it."""
     from serving.decisions import require_settings
     from serving.process import run
 
     require_settings()
-    run(host=host, port=port, workers=workers, wait=wait)
+    beside = None
+    if with_console:
+        from serving.console import ConsoleSettings, console_beside
+
+        ConsoleSettings.from_environment("")  # what is wrong there is said before anything starts
+
+        def beside(api: str) -> AbstractContextManager[str]:
+            return console_beside(ConsoleSettings.from_environment(api), host=host, port=console_port)
+
+    run(host=host, port=port, workers=workers, wait=wait, beside=beside)
+
+
+@app.command()
+def console(
+    api: Annotated[str, typer.Option(help="Address of the service that it asks.", metavar="URL")] = (
+        "http://127.0.0.1:3000"
+    ),
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is reached from this machine only.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = CONSOLE_PORT,
+) -> None:
+    """Start the web console alone, for a service that runs elsewhere; `collabrank serve` starts both."""
+    from marketplace.progress import say
+    from serving.console import ConsoleSettings, run_console
+    from serving.process import address_of, bind
+
+    with bind(host, port) as holder:
+        say(f"console at {address_of(holder)}, for the service at {api}; Ctrl-C stops it")
+        run_console(ConsoleSettings.from_environment(api), holder)
 
 
 @keys.command()

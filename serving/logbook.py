@@ -1,4 +1,4 @@
-"""``collabrank log`` and ``collabrank replay``: what is in the decision log, out of it, and made once more from it."""
+"""``collabrank log``, ``replay`` and ``audit``: what is in the logs, out of them, and made once more from them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,25 @@ from marketplace.instants import read_instant
 from marketplace.options import AsJson, print_result
 from marketplace.progress import say
 
-__all__ = ["app", "erase", "export", "log", "migrate", "purge", "replay_request", "status"]
+__all__ = [
+    "app",
+    "audit",
+    "audit_purge",
+    "audit_status",
+    "erase",
+    "export",
+    "log",
+    "migrate",
+    "purge",
+    "replay_request",
+    "status",
+]
 
 app = typer.Typer()
 log = typer.Typer(help="Look at, export, purge and mend the decision log.", no_args_is_help=True)
 app.add_typer(log, name="log")
+audit = typer.Typer(help="Look at the audit log, and remove its old days.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]B)", re.IGNORECASE)
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -148,3 +162,37 @@ def replay_request(
     print_result(made, as_json)
     if not made.identical:
         raise typer.Exit(1)
+
+
+@audit.command("status")
+def audit_status(as_json: AsJson = False) -> None:
+    """Say which days the audit log has, how large they are, and how many are kept."""
+    from serving.audit import audit_files, days_kept
+
+    files, kept = audit_files(), days_kept()
+    days = [day.isoformat() for day in files]
+    told = {
+        "days": len(days),
+        "first": days[0] if days else None,
+        "last": days[-1] if days else None,
+        "bytes": sum(path.stat().st_size for path in files.values()),
+        "days_kept": kept,
+    }
+    if as_json:
+        print(json.dumps(told))
+        return
+    span = f", {days[0]} to {days[-1]}" if days else ""
+    print(f"{told['days']} days{span}; {told['bytes']:,} bytes")
+    print("all are kept" if kept is None else f"{kept} days are kept")
+
+
+@audit.command("purge")
+def audit_purge(
+    before: Annotated[str, typer.Option(help="Remove the days before this one (UTC).", metavar="YYYY-MM-DD")],
+    as_json: AsJson = False,
+) -> None:
+    """Remove old days of the audit log; that they were removed, and by whom, is a line of it."""
+    from serving.audit import purge_audit
+
+    gone = purge_audit(read_instant(before, "--before").date())
+    print(json.dumps({"files": gone}) if as_json else f"removed {len(gone)} days")

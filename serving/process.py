@@ -12,21 +12,30 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from ipaddress import ip_address
 
 from marketplace.errors import HomeError
 from marketplace.progress import say
 from marketplace.state import state_folder
+from serving.audit import days_kept
 from serving.budgets import BUDGETS_FILE, Budget
 from serving.logs import log_format
 from serving.settings import METRICS_KEY, Patience, metrics_need_key, origins_now
 from serving.transport import LARGEST_HEADER, Patient
 
-__all__ = ["bind", "prepare_environment", "run"]
+__all__ = ["address_of", "bind", "prepare_environment", "run"]
+
+Beside = Callable[[str], AbstractContextManager[str]]
+
+APPLICATION = "serving.app.service:application"
+
+HUNG_SECONDS = 15
+"""After which a worker that does not answer its parent is taken to hang; a busy machine may let one wait."""
 
 GRACE_SECONDS = 10
 """Time that requests under way have to end when the service is told to stop."""
@@ -76,8 +85,27 @@ def bind(host: str, port: int) -> socket.socket:
     return holder
 
 
-def run(*, host: str, port: int, workers: int, wait: bool) -> None:
+def address_of(holder: socket.socket, *, here: bool = False) -> str:
+    """The address that ``holder`` holds, as a URL; with ``here``, as it is reached from this machine."""
+    host, port = holder.getsockname()[:2]
+    if here and ip_address(host.partition("%")[0]).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def run(
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    wait: bool,
+    application: str = APPLICATION,
+    beside: Beside | None = None,
+) -> None:
     """Serve until told to stop.
+
+    ``application`` is where the ASGI application is made, as ``module:function``; ``beside`` starts the console for the
+    service's address, and gives the console's.
 
     Raises
     ------
@@ -87,6 +115,7 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
         There is nothing to serve, and ``wait`` is not set.
     """
     log_format()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to look after (serving.hangup)
     metrics = prepare_environment(workers=workers)
     try:
         _require_sane_settings()
@@ -94,7 +123,8 @@ def run(*, host: str, port: int, workers: int, wait: bool) -> None:
             _look_first()
         with bind(host, port) as holder, _shared_budgets(workers):
             _guard_metrics(holder)
-            _listen(holder, workers)
+            with nullcontext() if beside is None else beside(address_of(holder, here=True)) as console:
+                _listen(holder, workers, application, console)
     finally:
         if metrics is not None:
             shutil.rmtree(metrics, ignore_errors=True)
@@ -104,6 +134,7 @@ def _require_sane_settings() -> None:
     """Read every setting once, so that a wrong one is said here and not by each worker."""
     origins_now()
     metrics_need_key()
+    days_kept()
     for settings in (Budget, Patience, Patient):
         settings.from_environment()
 
@@ -134,12 +165,13 @@ def _look_first() -> None:
     note_passed(try_out(state_folder("bundle"), state_folder("snapshot")))
 
 
-def _listen(holder: socket.socket, workers: int) -> None:
+def _listen(holder: socket.socket, workers: int, application: str, console: str | None) -> None:
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
+
+    from serving.workers import Workers
 
     config = uvicorn.Config(
-        "serving.app.service:application",
+        application,
         factory=True,
         workers=workers,
         loop="uvloop",
@@ -154,14 +186,17 @@ def _listen(holder: socket.socket, workers: int) -> None:
         date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=HUNG_SECONDS,
     )
-    host, port = holder.getsockname()[:2]
-    address = f"[{host}]" if ":" in host else host
-    say(f"listening on http://{address}:{port} ({workers} worker{'s' if workers > 1 else ''}); Ctrl-C stops it")
+    where = f"{workers} worker{'s' if workers > 1 else ''}; Ctrl-C stops it"
+    if console is None:
+        say(f"listening on {address_of(holder)} ({where})")
+    else:
+        say(f"open {console} in a browser; the API listens on {address_of(holder)} ({where})")
     try:
         if workers == 1:
             uvicorn.Server(config).run(sockets=[holder])
         else:
-            Multiprocess(config, sockets=[holder]).run()
+            Workers(config, sockets=[holder]).run()
     except KeyboardInterrupt:
         say("stopped")

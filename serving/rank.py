@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from features.briefs import Brief
+from features.snapshot import Snapshot
 from marketplace.arrays import Floats, Ints
 from marketplace.laps import lap
 from models.part import Ranking, rank_part
@@ -88,12 +89,10 @@ def rank_creators(
         lately.offer(
             len(rows), lambda some: part.matrix(brief, rows[some]), [one.success_probability for one in ranked]
         )
-    usernames = part.usernames
     marks = listing.marks(plan.arm)
     ranked = [replace(one, position=page.shown + one.position) for one in ranked]
     creators = [
-        _creator(one, usernames[rows[one.row]], one.position, applied=applied, mark=mark)
-        for one, mark in zip(ranked, marks, strict=True)
+        _creator(one, part, rows[one.row], applied=applied, mark=mark) for one, mark in zip(ranked, marks, strict=True)
     ]
     page = replace(page, shown=page.shown + len(creators))
     answer = RankAnswer(
@@ -101,6 +100,7 @@ def rank_creators(
         model_version=bundle.model_version,
         as_of=served.as_of,
         considered=len(rows),
+        weights=_weights(served, request),
         basis=None if bundle.basis is None else bundle.basis.text,
         preview=request.preview,
         filtered_out=filtered_out,
@@ -151,14 +151,14 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     found = rank_part(bundle, part, brief, rows, chosen=asked_for, weights=request.weights)
     shown = found.creators
     eligible = {one.creator_id for one in shown}
-    usernames = part.usernames
     answer = ExplainAnswer(
         request_id=request_id,
         model_version=bundle.model_version,
         as_of=served.as_of,
         considered=len(rows),
+        weights=_weights(served, request),
         basis=None if bundle.basis is None else bundle.basis.text,
-        creators=[_creator(one, usernames[rows[one.row]], one.position) for one in shown],
+        creators=[_creator(one, part, rows[one.row]) for one in shown],
         not_eligible=[*(name for name in asked_for if name not in eligible), *unknown],
         warnings=asked.warnings,
     )
@@ -191,21 +191,28 @@ def _asks(request: RankRequest, asked: Asked) -> str:
     )
 
 
+def _weights(served: Served, request: RankRequest | ExplainRequest) -> dict[str, float]:
+    return dict(served.bundle.weights if request.weights is None else request.weights)
+
+
 def _creator(
-    one: RankedCreator, username: str, position: int, *, applied: bool = False, mark: Mark | None = None
+    one: RankedCreator, part: Snapshot, row: int, *, applied: bool = False, mark: Mark | None = None
 ) -> CreatorAnswer:
+    followers, confidence = part.known_of(row)
     return CreatorAnswer(
         creator_id=one.creator_id,
-        username=str(username),
-        position=position,
+        username=str(part.usernames[row]),
+        position=one.position,
         slot="ranked" if mark is None else mark["slot"],
         propensity=1.0 if mark is None else mark["propensity"],
         score=one.score,
-        utility=Amount(**asdict(one.utility)),
+        utility=Amount(**vars(one.utility)),
         success_probability=one.success_probability,
         nothing_posted_probability=1.0 - one.success_probability if applied else None,
-        lift=Amount(**asdict(one.lift)),
+        lift=Amount(**vars(one.lift)),
         indices={name: IndexAnswer(value=value) for name, value in one.indices.items()},
+        confidence=confidence,
+        follower_count=followers,
         reasons=[
             Reason(
                 signal=why.signal,
@@ -231,7 +238,7 @@ def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brie
         "signals_sha256": served.bundle.contract_sha256,
         "request": request.model_dump(mode="json", exclude_none=True),
         "brief": brief.as_dict(),
-        "weights": dict(served.bundle.weights if request.weights is None else request.weights),
+        "weights": _weights(served, request),
     }
 
 

@@ -31,7 +31,7 @@ from serving.rank import explain_creators, rank_creators
 from serving.schema import ExplainRequest, RankRequest
 from serving.store import Served, check_fit
 
-__all__ = ["Compared", "Replay", "replay"]
+__all__ = ["Compared", "Replay", "logged_brief", "replay"]
 
 _INSTANTS = ("briefed_at", "starts_at", "ends_at")
 
@@ -228,7 +228,7 @@ def _from_vectors(bundle: Bundle, line: Mapping[str, Any]) -> list[tuple[float, 
         return []
     matrix = np.vstack([one["vector"] for one in rows])
     values = [[np.nan if index is None else index for index in one["indices"]] for one in rows]
-    predictions = predict(bundle, matrix, _brief(line["brief"]), applied=line.get("candidates") == "applicants")
+    predictions = predict(bundle, matrix, logged_brief(line["brief"]), applied=line.get("candidates") == "applicants")
     score = combine(
         predictions.order,
         np.array(values),
@@ -239,7 +239,7 @@ def _from_vectors(bundle: Bundle, line: Mapping[str, Any]) -> list[tuple[float, 
     return list(zip(score.tolist(), predictions.utility.tolist(), strict=True))
 
 
-def _brief(told: Mapping[str, Any]) -> Brief:
+def logged_brief(told: Mapping[str, Any]) -> Brief:
     """The brief as it was completed; JSON's null is NaN of a number."""
     values: dict[str, Any] = {}
     for name, value in told.items():

@@ -40,6 +40,7 @@ __all__ = [
     "Filters",
     "IndexAnswer",
     "Interval",
+    "PlanRequest",
     "ProblemAnswer",
     "RankAnswer",
     "RankRequest",
@@ -50,6 +51,8 @@ __all__ = [
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]
 Money = Annotated[FiniteFloat, Field(ge=0, le=1e12)]
 Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Terms = Annotated[list[Money], Field(min_length=2, max_length=2)]
 
 
 def _written_out(value: object) -> object:
@@ -160,16 +163,19 @@ class Filters(_Body):
     )
 
 
-class _Asks(_Body):
+class _Briefed(_Body):
     campaign_id: Identifier | None = Field(None, description="A campaign that the snapshot knows; or send `brief`.")
     brief: BriefBody | None = Field(None, description="A brief written out; or send `campaign_id`.")
-    weights: Weights | None = Field(None, description=_WEIGHTS)
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.campaign_id is None) == (self.brief is None):
             raise ValueError("exactly one of 'campaign_id' and 'brief'")
         return self
+
+
+class _Asks(_Briefed):
+    weights: Weights | None = Field(None, description=_WEIGHTS)
 
 
 class RankRequest(_Asks):
@@ -202,6 +208,30 @@ class RankRequest(_Asks):
         if (self.candidates == "applicants") != (self.applicants is not None):
             raise ValueError("'applicants' with 'candidates': 'applicants', and not without")
         return self
+
+
+class PlanRequest(_Briefed):
+    """Whom to invite with so much money, so many samples and invitations; all money here is in USD."""
+
+    budget: Money | None = Field(
+        None, description="USD for fees and samples; commission is paid out of sales. Left out: the brief's own."
+    )
+    samples: Count | None = Field(None, description="Samples that can be sent; left out: as many as it takes.")
+    invitations: Count | None = Field(
+        None, description="Invitations that can be sent; left out: as many as are worth it."
+    )
+    goal: Literal["profit", "sales", "content"] = Field("profit", description="What is to be the most, in expectation.")
+    spend: Literal["expected", "worst"] = Field(
+        "expected", description="Whether money and samples are counted on average, or as if everybody delivered."
+    )
+    terms: Annotated[list[Terms], Field(max_length=12)] | None = Field(
+        None,
+        description="Other terms to try: a flat fee (USD) and a commission rate each; left out: some near the brief's.",
+    )
+    lift: Annotated[FiniteFloat, Field(gt=0, le=1e9)] | None = Field(
+        None, description="The lift a partnership that is to be told from noise, USD; left out: the one expected."
+    )
+    filters: Filters = Field(default_factory=Filters, description="Who may be invited at all.")
 
 
 class ExplainRequest(_Asks):
@@ -277,6 +307,8 @@ class CreatorAnswer(_Answer):
     )
     lift: Amount = Field(description="Net sales that would not have happened otherwise, if content is delivered.")
     indices: dict[str, IndexAnswer] = Field(description="The eight indices by name.")
+    confidence: float = Field(description="Mean confidence of the creator's indices, 0..100.")
+    follower_count: int | None = Field(description="At the latest reading; null where not known.")
     reasons: list[Reason] = Field(description="The strongest first; empty where none were asked for.")
 
 
@@ -293,6 +325,7 @@ class _Ranked(_Answer):
     model_version: str
     as_of: datetime = Field(description="Nothing that became known after this was used.")
     considered: int = Field(description="Creators that were ranked.")
+    weights: dict[str, float] = Field(description="What the score was made by: those asked for, or the model's own.")
     basis: str | None = Field(
         None,
         description="What the model stands on where its marketplace had too few outcomes for heads of its own, and "

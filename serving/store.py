@@ -77,6 +77,10 @@ class _Again:
     def due(self) -> bool:
         return time.monotonic() >= self._at
 
+    def now(self) -> None:
+        """Whatever it was refused for."""
+        self._at = -math.inf
+
     def wait(self, again: bool) -> None:
         self._pause = min(max(2 * self._pause, _PAUSE), 32 * _PAUSE) if again else 0.0
         self._at = time.monotonic() + self._pause if again else math.inf
@@ -116,6 +120,7 @@ class Store:
         self._seen: _Seen = ()
         self._again = _Again()
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="bundle-watcher", daemon=True)
 
     @property
@@ -154,15 +159,21 @@ class Store:
     def close(self) -> None:
         """Stop watching, and give the garbage collector its sight back, so that the process ends in order."""
         self._stop.set()
+        self._wake.set()
         if self._watcher.is_alive():
             self._watcher.join(timeout=self._seconds + 5.0)
         gc.unfreeze()
         gc.set_threshold(*_USUAL)
 
+    def hurry(self) -> None:
+        """Have the watcher look now, and try once more what was refused; returns at once."""
+        self._again.now()
+        self._wake.set()
+
     def look(self) -> bool:
         """Look at the disk once; True where something new has been put in place."""
         seen = self._on_disk()
-        if seen == self._seen and not self._again.due:
+        if seen == self._seen and not (self._again.due and self._refusal is not None):
             return False
         self._seen = seen
         error = self._attempt()
@@ -224,7 +235,11 @@ class Store:
         )
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._seconds):
+        while True:
+            self._wake.wait(self._seconds)
+            if self._stop.is_set():
+                return
+            self._wake.clear()
             try:
                 self.look()
             except Exception:

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.briefs import Brief
 from marketplace.errors import BriefError, TrainingError
 from marketplace.progress import say
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import load_champion
-from models.economics import Economics
-from models.planning import Dependence, Limits, Noise, Offers, Plan, make_plan
-from models.predict import predict
+from models.planning import Limits, Noise, Plan, plan_part
 from training.data import build_labels
 from training.scoring import briefed, require_one
 
-__all__ = ["CONTACT_DAYS", "plan_brief", "read_terms"]
+__all__ = ["CONTACT_DAYS", "lift_noise", "plan_brief", "read_terms"]
 
 CONTACT_DAYS = 30
 """Days before the brief whose invitations count against the caps of contacts."""
-
-_STEP = 0.05  # of the commission rate, either way, in the terms that are tried unasked
-_FEES = (25.0, 100.0)  # USD, tried unasked where the brief has none
 
 
 def plan_brief(
@@ -75,22 +68,11 @@ def plan_brief(
     market = open_marketplace(market)
     asked, snapshot = briefed(market, campaign=campaign, brief=brief)
     rows, _ = snapshot.candidates(asked)
-    ids = snapshot.creator_ids[rows]
-    own = float(asked.budget_usd)
-    if budget is None and np.isfinite(own) and own > 0:
-        budget = own
-
-    def offers(fee: float, rate: float) -> Offers:
-        under = replace(asked, flat_fee_usd=fee, commission_rate=rate)
-        economics = Economics.of(under)
-        told = predict(bundle, snapshot.matrix(under, rows), economics)
-        return Offers.of(told, economics, ids, brand_id=asked.brand_id, has_sample=asked.has_free_sample)
-
     as_of = pd.Timestamp(snapshot.as_of)
     by_creator, by_brand = _contacts(market, as_of) if (per_creator, per_brand) != (None, None) else ({}, {})
     limits = Limits(
         budget=budget,
-        samples=samples if asked.has_free_sample else None,
+        samples=samples,
         invitations=invitations,
         per_creator=per_creator,
         per_brand=per_brand,
@@ -98,23 +80,8 @@ def plan_brief(
         brand_contacts=by_brand,
         spend=spend,
     )
-    stands = offers(asked.flat_fee_usd, asked.commission_rate)
-    return make_plan(
-        stands,
-        limits,
-        goal=goal,
-        dependence=Dependence.of(bundle.calibration, stands),
-        terms=_usual_terms(asked) if terms is None else terms,
-        repriced=offers,
-        noise=_noise(market, as_of),
-        effect=lift,
-        usernames=dict(zip(ids.tolist(), snapshot.usernames[rows].tolist(), strict=True)),
-        about={
-            "campaign_id": asked.campaign_id,
-            "model_version": bundle.model_version,
-            "as_of": f"{as_of:%Y-%m-%d}",
-            "basis": None if bundle.basis is None else bundle.basis.text,
-        },
+    return plan_part(
+        bundle, snapshot, asked, rows, limits, goal=goal, terms=terms, noise=lift_noise(market, as_of), lift=lift
     )
 
 
@@ -135,14 +102,6 @@ def read_terms(text: str) -> tuple[float, float]:
     return fee, rate
 
 
-def _usual_terms(brief: Brief) -> list[tuple[float, float]]:
-    """The brief's own terms, a little less and more commission, and another fee."""
-    fee, rate = brief.flat_fee_usd, brief.commission_rate
-    rates = sorted({max(0.0, round(rate - _STEP, 6)), rate, min(1.0, round(rate + _STEP, 6))})
-    fees = [0.0, 2.0 * fee] if fee > 0 else list(_FEES)
-    return [(fee, one) for one in rates] + [(one, rate) for one in fees]
-
-
 def _contacts(market: Marketplace, as_of: pd.Timestamp) -> tuple[dict[str, int], dict[str, int]]:
     """Invitations of the last `CONTACT_DAYS` that were known at ``as_of``, by creator and by brand."""
     sent = market.table("invitations")
@@ -158,7 +117,7 @@ def _contacts(market: Marketplace, as_of: pd.Timestamp) -> tuple[dict[str, int],
     )
 
 
-def _noise(market: Marketplace, as_of: pd.Timestamp) -> Noise | None:
+def lift_noise(market: Marketplace, as_of: pd.Timestamp) -> Noise | None:
     """The noise of one partnership's lift, from those that were ripe by then; None where too few were."""
     try:
         labels = build_labels(market, as_of)

@@ -9,7 +9,7 @@ bit what `features.signals.build.build_matrix` gives for the same creators and d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -27,6 +27,7 @@ from features.snapshot.columns import BriefColumns, Tables
 from features.snapshot.handles import Handles
 from features.snapshot.sparse import Sparse
 from features.snapshot.text import Rows, TextColumn
+from features.snapshot.weeks import Weeks
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.display import Shown
 from marketplace.errors import BriefError, SnapshotError
@@ -126,6 +127,8 @@ class Snapshot(Shown):
         The model of conversion that holds on the day (`features.conversion.model.conversion_of`).
     elsewhere : int
         Creators of other markets, where these are those of one market alone.
+    weeks : Weeks or None
+        How the indices went, where that was built.
     """
 
     as_of: datetime
@@ -139,6 +142,7 @@ class Snapshot(Shown):
     influence: IndexFrame = field(repr=False)
     conversion: Conversion | None = field(repr=False)
     elsewhere: int = 0
+    weeks: Weeks | None = field(default=None, repr=False)
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -182,6 +186,10 @@ class Snapshot(Shown):
     def rows_of(self) -> Mapping[str, int]:
         """Each creator's row."""
         return Rows(self.arrays.creator_ids)
+
+    def find_all(self, creator_ids: Iterable[str]) -> Ints:
+        """Each creator's row, int64 (k,); -1 for one who is not here."""
+        return self.arrays.creator_ids.find_all(list(creator_ids))
 
     @property
     def followers(self) -> Floats:
@@ -271,6 +279,7 @@ class Snapshot(Shown):
             influence=self.influence.take((rows[:, None] * kinds + np.arange(kinds)).ravel()),
             conversion=None if self.conversion is None else self.conversion.only(mine["creator_ids"]),
             elsewhere=self.elsewhere + len(self) - len(rows),
+            weeks=None if self.weeks is None else self.weeks.take(rows),
         )
 
     def matrix(self, brief: Brief, rows: Ints) -> Floats:
@@ -356,6 +365,11 @@ class Snapshot(Shown):
             category_ids=self.category_ids,
         )
 
+    def known_of(self, row: int) -> tuple[int | None, float]:
+        """The followers of ``row`` at the latest reading (None: not known), and the mean confidence of its indices."""
+        followers = float(self._followers[row])
+        return None if np.isnan(followers) else int(followers), float(self._confidence[row])
+
     def _passes(self, name: str, value: Any, rows: Ints) -> Flags:
         if name == "min_followers":
             return np.asarray(self._followers[rows] >= value)
@@ -367,8 +381,12 @@ class Snapshot(Shown):
             return self.arrays.agency_status.among([str(value)])[rows]
         if name == "min_confidence":
             return np.asarray(self._confidence[rows] >= value)
-        named = np.array([self.rows_of[c] for c in value if c in self.rows_of], dtype=np.int64)
-        return np.isin(rows, named, invert=name == "exclude_creator_ids")
+        among = np.zeros(len(rows), dtype=bool)
+        if len(rows):
+            named = self.find_all(value)
+            at = np.minimum(np.searchsorted(rows, named), len(rows) - 1)
+            among[at[rows[at] == named]] = True
+        return ~among if name == "exclude_creator_ids" else among
 
     def _product_sums(self, brief: Brief, rows: Ints) -> dict[str, Floats]:
         sums = self._product_sparse.sum(self._products(brief), rows, len(self))

@@ -8,7 +8,7 @@ shared memory as they are. What is taken of it is NumPy's text again: ``column[r
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -163,6 +163,37 @@ class TextColumn:
             else:
                 high = middle
         return low if low < len(self) and self._bytes(low) == wanted else -1
+
+    def find_all(self, texts: Sequence[str]) -> Ints:
+        """`find` of several at once: int64 (len(texts),)."""
+        wanted = [str(text).encode("utf-8", _ERRORS) for text in texts]
+        lengths = np.array([len(one) for one in wanted], dtype=np.int64)
+        width = max(int(lengths.max(initial=0)), 1)
+        padded = np.array(wanted, dtype=f"S{width}")
+        low, high = np.zeros(len(wanted), dtype=np.int64), np.full(len(wanted), len(self), dtype=np.int64)
+        while (todo := np.flatnonzero(low < high)).size:
+            middle = (low[todo] + high[todo]) // 2
+            below = self._compare(middle, padded[todo], lengths[todo]) < 0
+            low[todo] = np.where(below, middle + 1, low[todo])
+            high[todo] = np.where(below, high[todo], middle)
+        inside = np.flatnonzero(low < len(self))
+        right = self._compare(low[inside], padded[inside], lengths[inside]) == 0
+        found = np.full(len(wanted), -1, dtype=np.int64)
+        found[inside[right]] = low[inside[right]]
+        return found
+
+    def _compare(self, codes: Ints, padded: npt.NDArray[Any], lengths: Ints) -> Ints:
+        """Whether each of ``codes`` (k,) stands before (-1), at (0) or behind (1) a text of so many bytes."""
+        width = padded.dtype.itemsize
+        starts = self._starts[codes]
+        own = self._starts[codes + 1] - starts
+        letters = np.zeros((len(codes), width), dtype=np.uint8)
+        there = np.arange(width) < own[:, None]
+        letters[there] = self._content[(starts[:, None] + np.arange(width))[there]]
+        mine = letters.view(f"S{width}")[:, 0]
+        # What is cut off at the width, and letters of no bits, make only the length tell two apart.
+        sign = np.where(mine < padded, -1, np.where(mine > padded, 1, np.sign(own - lengths)))
+        return sign.astype(np.int64)
 
     def ascends(self) -> bool:
         """Whether every text stands behind the one before it."""

@@ -16,7 +16,7 @@ another. The same arguments give the same bytes.
 
 from __future__ import annotations
 
-from marketplace.simulator.drawing import find_world, simulate
+from marketplace.simulator.drawing import Lists, find_world, simulate
 from marketplace.simulator.worlds import BASELINE, FAMILIES, LAWS, WORLDS, World
 
-__all__ = ["BASELINE", "FAMILIES", "LAWS", "WORLDS", "World", "find_world", "simulate"]
+__all__ = ["BASELINE", "FAMILIES", "LAWS", "WORLDS", "Lists", "World", "find_world", "simulate"]

@@ -5,6 +5,7 @@ Pure, like the rest of `models`: predictions and a brief's terms go in, a plan c
 
 from __future__ import annotations
 
+from models.planning.briefed import plan_part, usual_terms
 from models.planning.choose import Choice, choose, choose_greedily
 from models.planning.limits import GOALS, SPEND, Constraints, Limits, constraints_of, goal_of
 from models.planning.lottery import INDEPENDENT, Dependence, Outlook, Sums, latent_correlation, look_ahead
@@ -41,7 +42,9 @@ __all__ = [
     "look_ahead",
     "make_plan",
     "needed",
+    "plan_part",
     "plan_text",
     "power",
     "priced",
+    "usual_terms",
 ]

@@ -31,20 +31,37 @@ from serving.lookups import (
     CampaignsQuery,
     CardAnswer,
     CatalogueAnswer,
+    HistoryAnswer,
+    LeadersAnswer,
+    LeadersQuery,
     MeAnswer,
+    ModelsAnswer,
+    OutcomesAnswer,
+    OutcomesQuery,
     ProductsAnswer,
     ProductsQuery,
+    ReportsAnswer,
+    ScatterAnswer,
+    ScatterQuery,
+    SimilarAnswer,
+    SimilarQuery,
     campaigns,
     card,
     catalogue,
+    history,
+    leaders,
     products,
+    scatter,
+    similar,
 )
+from serving.plan import PlanAnswer
 from serving.queries import Nothing, Query
 from serving.schema import (
     ExplainAnswer,
     ExplainRequest,
     FeedbackAnswer,
     FeedbackRequest,
+    PlanRequest,
     RankAnswer,
     RankRequest,
 )
@@ -255,12 +272,32 @@ ROUTES = Table(
             takes=FeedbackRequest, gives=FeedbackAnswer, also=(404, 503, 507), logs=True,
         ),
         Route(
+            "POST", "/plan", "plan", "Whom to invite with so much money, so many samples and invitations.",
+            frozenset({"brand"}), takes=PlanRequest, gives=PlanAnswer, also=(404, 503), weight=1.0,
+        ),
+        Route(
             "GET", "/creators", "find_creators", "Creators by username, or by how it begins.",
             _LOOKERS, asks=CreatorsQuery, gives=CreatorsAnswer, also=(400, 410, 503),
         ),
         Route(
             "GET", "/creators/{creator_id}/card", "card", "A creator's score card: the same that the creator sees.",
             _LOOKERS | {"creator"}, asks=Nothing, gives=CardAnswer, finds=card, also=(400, 404, 409, 503),
+        ),
+        Route(
+            "GET", "/creators/{creator_id}/similar", "similar", "Creators who are like one.", _LOOKERS,
+            asks=SimilarQuery, gives=SimilarAnswer, finds=similar, also=(400, 404, 409, 503), weight=0.2,
+        ),
+        Route(
+            "GET", "/creators/{creator_id}/history", "history", "How a creator's indices went, week by week.",
+            _LOOKERS | {"creator"}, asks=Nothing, gives=HistoryAnswer, finds=history, also=(400, 404, 409, 503),
+        ),
+        Route(
+            "GET", "/leaders", "leaders", "Creators by one index, the highest first.", _LOOKERS,
+            asks=LeadersQuery, gives=LeadersAnswer, finds=leaders, also=(400, 503), weight=0.1,
+        ),
+        Route(
+            "GET", "/indices", "indices", "Two numbers of every creator, to be drawn against each other.", _LOOKERS,
+            asks=ScatterQuery, gives=ScatterAnswer, finds=scatter, also=(400, 503), weight=0.2,
         ),
         Route(
             "GET", "/me", "me", "Whose key it is that asks, and what answers.", EVERYONE, asks=Nothing, gives=MeAnswer,
@@ -277,6 +314,26 @@ ROUTES = Table(
         Route(
             "GET", "/campaigns", "campaigns", "Campaigns as briefs to begin from, the newest first.", _LOOKERS,
             asks=CampaignsQuery, gives=CampaignsAnswer, finds=campaigns, also=(400, 410, 503),
+        ),
+        Route(
+            "GET", "/models", "models", "The models that are served, and how far data moved since training.", _LOOKERS,
+            asks=Nothing, gives=ModelsAnswer, also=(400, 503),
+        ),
+        Route(
+            "GET", "/outcomes", "outcomes", "What came of the creators whom rankings for a campaign showed.", _LOOKERS,
+            asks=OutcomesQuery, gives=OutcomesAnswer, also=(400, 404, 503, 507),
+        ),
+        Route(
+            "GET", "/reports", "reports", "The reports on past campaigns that there are.", _LOOKERS,
+            asks=Nothing, gives=ReportsAnswer, also=(400, 503),
+        ),
+        Route(
+            "GET", "/reports/{campaign_id}", "report", "One campaign's report as data.", _LOOKERS,
+            asks=Nothing, also=(400, 404, 503),
+        ),
+        Route(
+            "GET", "/reports/{campaign_id}/page", "report_page", "One campaign's report as a page to print.", _LOOKERS,
+            asks=Nothing, also=(400, 404, 503),
         ),
         Route("GET", "/docs.json", "docs", "This page as OpenAPI.", OPEN),
         Route("GET", "/docs", "page", "This page, to be read and tried.", OPEN),

@@ -17,6 +17,7 @@ from typing import Any
 
 import bentoml
 from bentoml.exceptions import BentoMLException
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 from marketplace.laps import lap
@@ -27,7 +28,7 @@ from serving.app.cors import Cors
 from serving.app.direct import Direct
 from serving.app.limits import Limits
 from serving.app.meters import Meters
-from serving.app.pages import pages
+from serving.app.pages import LOCKED, pages
 from serving.app.probes import probes
 from serving.app.routes import Route, routes_now
 from serving.app.watch import DriftWatch
@@ -40,14 +41,39 @@ from serving.creators import CreatorsAnswer, CreatorsQuery, find_creators
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
 from serving.family import end_with_parent
 from serving.feedback import take_feedback
+from serving.hangup import look_on_hangup
 from serving.keys import Keyring
 from serving.logs import start_logging
-from serving.lookups import Kept, MeAnswer, me, written
+from serving.lookups import (
+    MOST_SHOWN,
+    Kept,
+    MeAnswer,
+    ModelsAnswer,
+    OutcomesAnswer,
+    OutcomesQuery,
+    ReportsAnswer,
+    me,
+    models,
+    outcomes,
+    report,
+    report_page,
+    reports,
+    written,
+)
 from serving.pair import Served
+from serving.plan import PlanAnswer, plan_creators
 from serving.queries import Nothing, Query
 from serving.rank import explain_creators, rank_creators, shadow_line
 from serving.rehearsal import Rehearsal
-from serving.schema import ExplainAnswer, ExplainRequest, FeedbackAnswer, FeedbackRequest, RankAnswer, RankRequest
+from serving.schema import (
+    ExplainAnswer,
+    ExplainRequest,
+    FeedbackAnswer,
+    FeedbackRequest,
+    PlanRequest,
+    RankAnswer,
+    RankRequest,
+)
 from serving.store import Store
 
 __all__ = ["CreatorRanking", "application"]
@@ -108,6 +134,14 @@ class CreatorRanking:
         self.store.close()
         self.log.close()
         self.meters.close()
+
+    def hurry(self) -> None:
+        """Look at once for another bundle, snapshot or challenger, and for other settings; keys are always looked at.
+
+        Returns at once.
+        """
+        self.store.hurry()
+        self.arms.hurry()
 
     async def __is_ready__(self) -> bool:
         return self.store.ready
@@ -186,6 +220,14 @@ class CreatorRanking:
         if self.log_required:
             require_log(kept)
 
+    @bentoml.api(route="/plan")  # type: ignore[untyped-decorator]
+    @answered
+    def plan(self, request: PlanRequest, /) -> PlanAnswer:
+        """Whom to invite with so much money, so many samples and invitations."""
+        # By the arm that answers the brand's rankings, so that a plan and a ranking are of one model.
+        served, _ = self.arms.plan(self.store.served, request, request_id=asked().request_id, key_id=asked().key_id)
+        return plan_creators(seen_by(served, asked().key), request, request_id=asked().request_id)
+
     @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
     @answered
     def feedback(self, request: FeedbackRequest, /) -> FeedbackAnswer:
@@ -206,6 +248,35 @@ class CreatorRanking:
         if key is None:  # none gets here without one
             raise forbidden("a key", received="none")
         return me(self.store.served, key)
+
+    @answered
+    def outcomes(self, query: OutcomesQuery) -> OutcomesAnswer:
+        """What came of the creators whom rankings for a campaign showed."""
+        return outcomes(self.seen, query, functools.partial(self.log.shown_for, most=MOST_SHOWN))
+
+    @answered
+    def models(self, _: Nothing) -> ModelsAnswer:
+        """The models that are served."""
+        champion, key = self.store.served, asked().key
+        found = dict(self.drift.found)
+        if key is not None and key.brands is not None:
+            found.pop("scored", None)  # which is of all brands' requests
+        return models(champion, self.arms.challenger.beside(champion), found)
+
+    @answered
+    def reports(self, _: Nothing) -> ReportsAnswer:
+        """The reports that there are."""
+        return reports(asked().key)
+
+    @answered
+    def report(self, _: Nothing, campaign_id: str) -> bytes:
+        """One campaign's report as data."""
+        return written(report(asked().key, campaign_id))
+
+    @answered
+    def report_page(self, _: Nothing, campaign_id: str) -> Response:
+        """One campaign's report as a page."""
+        return HTMLResponse(report_page(asked().key, campaign_id), headers=LOCKED)
 
     @answered
     def find(self, route: Route, query: Query, **ids: str) -> bytes:
@@ -233,6 +304,12 @@ def _tell(line: dict[str, Any], answer: RankAnswer | ExplainAnswer) -> None:
         "considered": told.get("considered", 0) + answer.considered,
         "returned": told.get("returned", 0) + len(answer.creators),
     }
+
+
+def _hurry() -> None:
+    running = _running()
+    if running is not None:
+        running.hurry()
 
 
 def _work() -> float:
@@ -268,5 +345,6 @@ def application() -> ASGIApp:
     """The ASGI application that each of uvicorn's workers makes for itself."""
     start_logging()
     end_with_parent()
+    look_on_hangup(_hurry)
     made: ASGIApp = _bento.to_asgi()
     return made

@@ -50,6 +50,7 @@ class Challenger:
         self._seen: object = None
         self.refused: CollabrankError | None = None
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="challenger-watcher", daemon=True)
 
     def start(self) -> None:
@@ -60,8 +61,13 @@ class Challenger:
     def close(self) -> None:
         """Stop watching."""
         self._stop.set()
+        self._wake.set()
         if self._watcher.is_alive():
             self._watcher.join(timeout=self._seconds + 5.0)
+
+    def hurry(self) -> None:
+        """Have the watcher look now; returns at once."""
+        self._wake.set()
 
     def beside(self, champion: Served) -> Served | None:
         """The challenger over the champion's snapshot; None where there is none, or it is the champion itself."""
@@ -127,7 +133,11 @@ class Challenger:
         _log.error("the challenger on disk is refused: %s", error)
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._seconds):
+        while True:
+            self._wake.wait(self._seconds)
+            if self._stop.is_set():
+                return
+            self._wake.clear()
             try:
                 self.look()
             except Exception:

@@ -8,7 +8,7 @@ from serving.arms.challenger import Challenger
 from serving.arms.plan import Plan, deal
 from serving.arms.settings import SettingsFile
 from serving.arms.shadow import Shadows
-from serving.schema import ExplainRequest, RankRequest
+from serving.schema import ExplainRequest, PlanRequest, RankRequest
 from serving.store import Served
 
 __all__ = ["Arms"]
@@ -38,8 +38,18 @@ class Arms:
         self.challenger.close()
         self.shadows.close()
 
+    def hurry(self) -> None:
+        """Look at settings and challenger without waiting for the next look's time; returns at once."""
+        self.settings.hurry()
+        self.challenger.hurry()
+
     def plan(
-        self, champion: Served, request: RankRequest | ExplainRequest, *, request_id: str, key_id: str = ""
+        self,
+        champion: Served,
+        request: RankRequest | ExplainRequest | PlanRequest,
+        *,
+        request_id: str,
+        key_id: str = "",
     ) -> tuple[Served, Plan]:
         """What to rank a request with, and its plan.
 
@@ -66,7 +76,7 @@ class Arms:
         return challenger or champion
 
 
-def _brand_of(served: Served, request: RankRequest | ExplainRequest) -> str | None:
+def _brand_of(served: Served, request: RankRequest | ExplainRequest | PlanRequest) -> str | None:
     if request.brief is not None:
         return request.brief.brand_id
     brief = served.snapshot.campaigns.get(request.campaign_id or "")

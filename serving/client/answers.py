@@ -1,4 +1,4 @@
-"""What the client gives back: dataclasses, with ``to_frame()`` where they are tables."""
+"""What the client gives back of a ranking, and lists page by page: dataclasses, with ``to_frame()``."""
 
 from __future__ import annotations
 
@@ -14,28 +14,13 @@ __all__ = [
     "Amount",
     "AsyncPage",
     "AsyncRanking",
-    "Brand",
-    "Campaign",
-    "Card",
-    "Catalogue",
-    "Category",
-    "Component",
     "Explanation",
     "Feedback",
-    "FoundCreator",
-    "IndexCard",
-    "Key",
-    "Market",
-    "Me",
-    "Meaning",
-    "More",
     "Notice",
     "Page",
-    "Product",
     "RankedCreator",
     "Ranking",
     "Reason",
-    "Service",
 ]
 
 T = TypeVar("T")
@@ -93,6 +78,10 @@ class RankedCreator:
         Of an applicant: the chance that the sample is sent and nothing is posted.
     indices : dict of str to float or None
         The eight indices, 0..100.
+    confidence : float or None
+        Mean confidence of the indices, 0..100.
+    follower_count : int or None
+        At the latest reading.
     reasons : tuple of Reason
         The strongest first.
     """
@@ -108,6 +97,8 @@ class RankedCreator:
     lift: Amount
     nothing_posted_probability: float | None = None
     indices: dict[str, Any] = field(default_factory=dict)
+    confidence: float | None = None
+    follower_count: int | None = None
     reasons: tuple[Reason, ...] = ()
 
     def __post_init__(self) -> None:
@@ -132,6 +123,8 @@ class RankedCreator:
             "lift_high": self.lift.high,
             "currency": self.utility.currency,
             **self.indices,
+            "confidence": self.confidence,
+            "follower_count": self.follower_count,
             "reasons": [one.text for one in self.reasons],
         }
 
@@ -199,6 +192,7 @@ class _Ranked:
     as_of: datetime
     considered: int
     creators: tuple[RankedCreator, ...]
+    weights: dict[str, float] = field(default_factory=dict)
     basis: str | None = None
     warnings: tuple[Notice, ...] = ()
     logged: bool | None = None
@@ -241,6 +235,8 @@ class Ranking(_Listed, _Now):
     considered : int
         Creators that were ranked.
     creators : tuple of RankedCreator
+    weights : dict of str to float
+        What the score was made by: those asked for, or the model's own.
     basis : str or None
         What the model stands on where its marketplace had too few outcomes; None where it had enough.
     warnings : tuple of Notice
@@ -308,239 +304,3 @@ class Page(_Items[T], _Now):
 @dataclass(frozen=True)
 class AsyncPage(_Items[T], _Later):
     """As `Page`; ``next()`` and ``pages()`` are awaited."""
-
-
-@dataclass(frozen=True)
-class FoundCreator:
-    """One creator by what is public."""
-
-    creator_id: str
-    username: str
-    market: str
-    language: str | None
-    follower_count: int | None
-
-
-@dataclass(frozen=True)
-class Product:
-    """A product; ``price`` in ``currency``, None where not known."""
-
-    product_id: str
-    name: str | None
-    brand_id: str
-    category_id: str
-    price: float | None
-    currency: str
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """A campaign's brief; money in ``currency``, None where it is not told."""
-
-    campaign_id: str
-    brand_id: str
-    market: str
-    category_id: str
-    product_ids: tuple[str, ...]
-    objective: str
-    collaboration: str
-    briefed_at: datetime
-    starts_at: datetime
-    ends_at: datetime
-    commission_rate: float
-    flat_fee: float
-    budget: float | None
-    currency: str
-    has_free_sample: bool
-    price: float | None
-    margin_rate: float | None
-
-    def brief(self) -> dict[str, Any]:
-        """The same written out, as ``rank(brief=...)`` takes it, to be changed: ranked as of the snapshot's day."""
-        left_out = ("campaign_id", "briefed_at", "starts_at", "ends_at")
-        told = {name: value for name, value in asdict(self).items() if name not in left_out and value is not None}
-        return {**told, "product_ids": list(self.product_ids)}
-
-
-@dataclass(frozen=True)
-class Market:
-    """A market that has creators."""
-
-    market: str
-    currency: str | None
-    creators: int
-
-
-@dataclass(frozen=True)
-class Category:
-    """A product category."""
-
-    category_id: str
-    name: str | None
-
-
-@dataclass(frozen=True)
-class Brand:
-    """A brand that the key may ask for; ``category_id`` is that of most of its products."""
-
-    brand_id: str
-    name: str | None
-    category_id: str | None
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """A number in an answer: its name there, a label for people, and what it says."""
-
-    name: str
-    label: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """What a brief can name, and what an answer's numbers mean.
-
-    ``currencies``: USD for one unit of each currency whose rate is known.
-    """
-
-    as_of: str
-    markets: tuple[Market, ...]
-    categories: tuple[Category, ...]
-    brands: tuple[Brand, ...]
-    languages: tuple[str, ...]
-    indices: tuple[Meaning, ...]
-    predictions: tuple[Meaning, ...]
-    currencies: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Key:
-    """The key that asks; ``brands`` is None where it is for all, ``expires`` where it does not end by itself."""
-
-    name: str
-    scope: str
-    brands: tuple[str, ...] | None
-    creator_id: str | None
-    expires: str | None
-
-
-@dataclass(frozen=True)
-class Service:
-    """What is served."""
-
-    model_version: str
-    ranker: str
-    snapshot_as_of: str
-    creators: int
-
-
-@dataclass(frozen=True)
-class Me:
-    """Who asks, and what answers."""
-
-    key: Key
-    service: Service
-
-
-@dataclass(frozen=True)
-class More:
-    """One more good event, and the points of the index that it would add."""
-
-    text: str
-    points: float | None
-
-
-@dataclass(frozen=True)
-class Component:
-    """One part of an index: see the fields of ``ComponentAnswer`` on the service's page."""
-
-    name: str
-    text: str
-    unit: str
-    value: float | None
-    own: float | None
-    expected: float | None
-    n: float | None
-    percentile: float | None
-    weight: float
-    expected_from: str = "peers"
-    expected_n: float | None = None
-    scale: str = ""
-    less_is_better: bool = False
-    more: More | None = None
-
-
-@dataclass(frozen=True)
-class IndexCard:
-    """One index with its 80 % interval, confidence, peers and parts."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    confidence: float | None
-    peer_average: float | None
-    peer_rank: int
-    peer_count: int
-    change_28d: float | None
-    says: str
-    peers: str
-    components: tuple[Component, ...]
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class Card:
-    """A creator's score card.
-
-    Attributes
-    ----------
-    indices : dict of str to IndexCard
-        The seven that no category enters.
-    category_influence : dict of str to IndexCard
-        By category.
-    basis : str or None
-        What the model stands on that ranks beside the card.
-    data : dict
-        The card as the service gave it.
-    """
-
-    creator_id: str
-    username: str | None
-    market: str
-    language: str | None
-    agency_status: str | None
-    joined_on: str
-    follower_count: int | None
-    as_of: str
-    indices: dict[str, IndexCard]
-    category_influence: dict[str, IndexCard]
-    basis: str | None = None
-    data: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    def rows(self) -> list[tuple[str, str, IndexCard]]:
-        """Index, category (empty for the seven without one) and what the card says, the best category first."""
-        found = [(name, "", one) for name, one in self.indices.items()]
-        ordered = sorted(self.category_influence.items(), key=lambda item: -(item[1].value or 0.0))
-        return found + [("category_influence", category, one) for category, one in ordered]
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row an index (and a category): value, interval, confidence, peers and change."""
-        import pandas as pd
-
-        fields = (
-            "value",
-            "low",
-            "high",
-            "confidence",
-            "peer_average",
-            "peer_rank",
-            "peer_count",
-            "change_28d",
-            "peers",
-        )
-        rows = [
-            {"index": name, "category": category, **{one: getattr(index, one) for one in fields}}
-            for name, category, index in self.rows()
-        ]
-        return pd.DataFrame(rows).set_index(["index", "category"])

@@ -84,9 +84,9 @@ class Client:
 
     Examples
     --------
-        with cr.Client(key=KEY) as client:
-            ranking = client.rank(campaign_id="ca_0179", top=5)
-            ranking.to_frame()
+    >>> with cr.Client("http://127.0.0.1:1", key="crk_0_not_a_key") as client:
+    ...     client.ready()
+    False
     """
 
     def __init__(self, url: str = URL, key: str | None = None, *, timeout: float = 30.0, retries: int = 4) -> None:
@@ -99,9 +99,19 @@ class Client:
     feedback = _now(calls.feedback)
     creators = _now(calls.creators)
     card = _now(calls.card)
+    history = _now(calls.history)
     catalogue = _now(calls.catalogue)
     products = _now(calls.products)
     campaigns = _now(calls.campaigns)
+    leaders = _now(calls.leaders)
+    indices = _now(calls.indices)
+    similar = _now(calls.similar)
+    plan = _now(calls.plan)
+    models = _now(calls.models)
+    outcomes = _now(calls.outcomes)
+    reports = _now(calls.reports)
+    report = _now(calls.report)
+    report_page = _now(calls.report_page)
     me = _now(calls.me)
 
     def ready(self) -> bool:
@@ -154,7 +164,13 @@ class Client:
 
 
 class AsyncClient:
-    """As `Client`, with every answer awaited, and ``async with``."""
+    """As `Client`, with every answer awaited, and ``async with``.
+
+    Examples
+    --------
+    >>> cr.AsyncClient("http://127.0.0.1:3000", key="crk_0_not_a_key")
+    AsyncClient('http://127.0.0.1:3000')
+    """
 
     def __init__(self, url: str = URL, key: str | None = None, *, timeout: float = 30.0, retries: int = 4) -> None:
         self._to = Connection.to(url, key, timeout=timeout, retries=retries)
@@ -166,9 +182,19 @@ class AsyncClient:
     feedback = _later(calls.feedback)
     creators = _later(calls.page_later(calls.creators))
     card = _later(calls.card)
+    history = _later(calls.history)
     catalogue = _later(calls.catalogue)
     products = _later(calls.page_later(calls.products))
     campaigns = _later(calls.page_later(calls.campaigns))
+    leaders = _later(calls.page_later(calls.leaders))
+    indices = _later(calls.indices)
+    similar = _later(calls.similar)
+    plan = _later(calls.plan)
+    models = _later(calls.models)
+    outcomes = _later(calls.outcomes)
+    reports = _later(calls.page_later(calls.reports))
+    report = _later(calls.report)
+    report_page = _later(calls.report_page)
     me = _later(calls.me)
 
     async def ready(self) -> bool:

@@ -17,23 +17,24 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from marketplace.errors import BriefError, CollabrankError
-from serving.client.answers import (
-    AsyncPage,
-    AsyncRanking,
+from serving.client.answers import AsyncPage, AsyncRanking, Explanation, Feedback, Page, Ranking
+from serving.client.looked_up import (
     Campaign,
     Card,
     Catalogue,
-    Explanation,
-    Feedback,
     FoundCreator,
+    History,
     IndexCard,
+    Leader,
     Me,
-    Page,
     Product,
-    Ranking,
+    Scatter,
+    Similar,
 )
+from serving.client.plans import Plan
 from serving.client.reading import of_json
 from serving.client.refusals import error_of
+from serving.client.results import Models, Outcomes, Report, ReportEntry
 
 __all__ = [
     "Call",
@@ -44,12 +45,22 @@ __all__ = [
     "creators",
     "explain",
     "feedback",
+    "history",
+    "indices",
+    "leaders",
     "me",
+    "models",
+    "outcomes",
     "page_later",
+    "plan",
     "products",
     "rank",
     "rank_all",
     "ranking_later",
+    "report",
+    "report_page",
+    "reports",
+    "similar",
 ]
 
 P = ParamSpec("P")
@@ -273,6 +284,11 @@ def card(creator: str) -> Call[Card]:
     return Call("GET", f"/creators/{_part(creator)}/card", Card, _card)
 
 
+def history(creator: str) -> Call[History]:
+    """How a creator's indices went, week by week, by id or username."""
+    return Call("GET", f"/creators/{_part(creator)}/history", History, _whole)
+
+
 def catalogue() -> Call[Catalogue]:
     """What a brief can name, and what an answer's numbers mean."""
     return Call("GET", "/catalogue", Catalogue, _whole)
@@ -290,6 +306,113 @@ def campaigns(*, brand_id: str | None = None, top: int = 50, cursor: str | None 
     """Campaigns that the snapshot knows, the newest first."""
     query = {"brand_id": brand_id, "top": top, "cursor": cursor}
     return Call("GET", "/campaigns", Page, _items(Campaign, "campaigns"), query)
+
+
+def leaders(
+    *, index: str = "category_influence", category_id: str | None = None, market: str | None = None, top: int = 50
+) -> Call[Page[Leader]]:
+    """Creators by one index, the highest first; ``category_influence`` is of a category."""
+    query = {"index": index, "category_id": category_id, "market": market, "top": top}
+    return Call("GET", "/leaders", Page, _items(Leader, "leaders"), query)
+
+
+def indices(
+    *,
+    x: str,
+    y: str,
+    market: str | None = None,
+    category_id: str | None = None,
+    highlight: Sequence[str] | str | None = None,
+) -> Call[Scatter]:
+    """Two numbers of every creator, to be drawn against each other.
+
+    Parameters
+    ----------
+    x, y : str
+        Indices, or ``followers``, ``posts``, ``views``, ``engagement``.
+    highlight : sequence of str, optional
+        Ids or usernames that must be in the answer.
+    """
+    lit = [highlight] if isinstance(highlight, str) else highlight
+    query = {"x": x, "y": y, "market": market, "category_id": category_id, "highlight": list(lit) if lit else None}
+    return Call("GET", "/indices", Scatter, _whole, query)
+
+
+def similar(creator: str, *, by: str = "category", market: str | None = None, top: int = 12) -> Call[Similar]:
+    """Creators who are like one (an id or a username), by ``category``, ``audience`` or ``taste``."""
+    query = {"by": by, "market": market, "top": top}
+    return Call("GET", f"/creators/{_part(creator)}/similar", Similar, _whole, query)
+
+
+def plan(
+    *,
+    brief: Mapping[str, Any] | None = None,
+    campaign_id: str | None = None,
+    budget: float | None = None,
+    samples: int | None = None,
+    invitations: int | None = None,
+    goal: str = "profit",
+    spend: str = "expected",
+    terms: Sequence[tuple[float, float]] | None = None,
+    lift: float | None = None,
+    filters: Mapping[str, Any] | None = None,
+) -> Call[Plan]:
+    """Whom to invite with so much money, so many samples and invitations; money in USD.
+
+    Parameters
+    ----------
+    brief, campaign_id
+        As `rank` takes them.
+    budget, samples, invitations : optional
+        What there is; ``budget`` is the brief's own where it is left out.
+    goal : str
+        ``profit``, ``sales`` or ``content``.
+    spend : str
+        ``expected``, or ``worst``: as if everybody delivered.
+    terms : sequence of (flat fee, commission rate), optional
+        Other terms to try.
+    lift : float, optional
+        The lift a partnership that is to be told from noise.
+    filters : mapping, optional
+        As `rank` takes them.
+    """
+    body = _asks(brief, campaign_id) | {
+        "budget": budget,
+        "samples": samples,
+        "invitations": invitations,
+        "goal": goal,
+        "spend": spend,
+        "terms": None if terms is None else [list(one) for one in terms],
+        "lift": lift,
+        "filters": dict(filters or {}),
+    }
+    return Call("POST", "/plan", Plan, _whole, body=_told(body))
+
+
+def models() -> Call[Models]:
+    """The models that are served, and how far data moved since they were trained."""
+    return Call("GET", "/models", Models, _whole)
+
+
+def outcomes(campaign_id: str) -> Call[Outcomes]:
+    """What came of the creators whom rankings for a campaign showed, against what was foretold."""
+    return Call("GET", "/outcomes", Outcomes, _whole, {"campaign_id": campaign_id})
+
+
+def reports() -> Call[Page[ReportEntry]]:
+    """The reports on past campaigns that there are, the newest first."""
+    return Call("GET", "/reports", Page, _items(ReportEntry, "reports"))
+
+
+def report(campaign_id: str) -> Call[Report]:
+    """One campaign's report as data."""
+    path = f"/reports/{_part(campaign_id)}"
+    return Call("GET", path, Report, lambda kind, reply: kind(campaign_id=campaign_id, data=reply.data))
+
+
+def report_page(campaign_id: str) -> Call[str]:
+    """One campaign's report as a page of HTML, to be shown locked in or printed."""
+    return Call("GET", f"/reports/{_part(campaign_id)}/page", str, lambda kind, reply: kind(reply.data))
 
 
 def me() -> Call[Me]:

@@ -20,8 +20,9 @@ from serving.decisions.reading import (
     migrate_daily_files,
     opened_log,
     read_decisions,
+    requests_about,
 )
-from serving.decisions.store import DecisionStore, open_store
+from serving.decisions.store import DecisionStore, default_address, open_store
 
 __all__ = [
     "DecisionLog",
@@ -29,6 +30,7 @@ __all__ = [
     "Exported",
     "ahead_bytes",
     "daily_files",
+    "default_address",
     "drop_bundles",
     "export_log",
     "files_naming",
@@ -42,6 +44,7 @@ __all__ = [
     "open_store",
     "opened_log",
     "read_decisions",
+    "requests_about",
     "require_log",
     "require_settings",
     "served_tables",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ __all__ = [
     "opened_log",
     "read_daily_file",
     "read_decisions",
+    "requests_about",
 ]
 
 _log = logging.getLogger("collabrank.serving")
@@ -72,6 +73,26 @@ def read_decisions(folder: Path | None = None, *, vectors: bool = True) -> Itera
                     continue
                 told.add(key)
             yield line
+
+
+def requests_about(campaigns: Sequence[str], folder: Path | None = None) -> Iterator[Line]:
+    """The lines of requests about ``campaigns``, those on their way to the store first.
+
+    Raises
+    ------
+    LogError
+        The store cannot be opened.
+    """
+    where = state_folder("decisions") if folder is None else folder
+    wanted = set(campaigns)
+    under_way = {
+        _key(line): line
+        for line in _ahead(where / "ahead")
+        if line["kind"] != "feedback" and (line.get("brief") or {}).get("campaign_id") in wanted
+    }
+    yield from under_way.values()
+    with opened_log(folder) as store:
+        yield from (line for line in store.requests(campaigns=sorted(wanted)) if _key(line) not in under_way)
 
 
 def logged_request(request_id: str, folder: Path | None = None) -> Line | None:

@@ -9,22 +9,49 @@ from __future__ import annotations
 from serving.lookups.campaigns import CampaignsAnswer, CampaignsQuery, campaigns
 from serving.lookups.cards import CardAnswer, card
 from serving.lookups.catalogue import CatalogueAnswer, ProductsAnswer, ProductsQuery, catalogue, products
+from serving.lookups.history import HistoryAnswer, history
 from serving.lookups.identity import MeAnswer, me
 from serving.lookups.kept import Kept, written
+from serving.lookups.leaders import LeadersAnswer, LeadersQuery, ScatterAnswer, ScatterQuery, leaders, scatter
+from serving.lookups.models import ModelsAnswer, models
+from serving.lookups.outcomes import MOST_SHOWN, OutcomesAnswer, OutcomesQuery, outcomes
+from serving.lookups.reports import ReportsAnswer, report, report_page, reports
+from serving.lookups.similar import SimilarAnswer, SimilarQuery, similar
 
 __all__ = [
+    "MOST_SHOWN",
     "CampaignsAnswer",
     "CampaignsQuery",
     "CardAnswer",
     "CatalogueAnswer",
+    "HistoryAnswer",
     "Kept",
+    "LeadersAnswer",
+    "LeadersQuery",
     "MeAnswer",
+    "ModelsAnswer",
+    "OutcomesAnswer",
+    "OutcomesQuery",
     "ProductsAnswer",
     "ProductsQuery",
+    "ReportsAnswer",
+    "ScatterAnswer",
+    "ScatterQuery",
+    "SimilarAnswer",
+    "SimilarQuery",
     "campaigns",
     "card",
     "catalogue",
+    "history",
+    "leaders",
     "me",
+    "models",
+    "outcomes",
     "products",
+    "report",
+    "report_page",
+    "reports",
+    "scatter",
+    "similar",
     "written",
 ]

@@ -150,8 +150,8 @@ def process(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @contextmanager
-def started(prepared: Path, home: Path) -> Iterator[Running]:
-    """``collabrank serve`` with two workers, ready, in ``home``, into which ``prepared`` is copied."""
+def started(prepared: Path, home: Path, *, workers: int = 2) -> Iterator[Running]:
+    """``collabrank serve`` with so many workers, ready, in ``home``, into which ``prepared`` is copied."""
     shutil.copytree(prepared / "var", home / "var", dirs_exist_ok=True)
     environment = {**os.environ, "COLLABRANK_HOME": str(home)}
     command = [sys.executable, "-m", "collabrank"]
@@ -162,7 +162,7 @@ def started(prepared: Path, home: Path) -> Iterator[Running]:
     log = home / "service.log"
     with open(log, "wb") as out:
         running = subprocess.Popen(
-            [*command, "serve", "--port", str(port), "--workers", "2"],
+            [*command, "serve", "--no-console", "--port", str(port), "--workers", str(workers)],
             env=environment,
             cwd=ROOT,
             stdout=out,

@@ -194,7 +194,7 @@ def alone(prepared: Path, tmp_path: Path) -> dict[str, str]:
 )
 def test_a_wrong_setting_is_said_at_the_start(alone: dict[str, str], name: str, value: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "collabrank", "serve", "--port", "0"],
+        [sys.executable, "-m", "collabrank", "serve", "--no-console", "--port", "0"],
         env={**alone, name: value},
         cwd=Path(__file__).resolve().parents[2],
         capture_output=True,

@@ -89,7 +89,7 @@ def target(prepared: Path, campaign: dict[str, Any], tmp_path_factory: pytest.Te
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     patience = {"HEADER_SECONDS": "2", "ANSWER_SECONDS": "2", "LARGE_WORK": "1500"}
-    command = [sys.executable, "-m", "collabrank", "serve"]
+    command = [sys.executable, "-m", "collabrank", "serve", "--no-console"]
     log = home / "service.log"
     with open(log, "wb") as out:
         process = subprocess.Popen(

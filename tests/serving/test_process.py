@@ -175,7 +175,7 @@ def test_both_workers_take_a_promotion_and_refuse_a_tampered_one(
 
 def run_serve(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "collabrank", "serve", *words],
+        [sys.executable, "-m", "collabrank", "serve", "--no-console", *words],
         env={**os.environ, "COLLABRANK_HOME": str(home)},
         cwd=ROOT,
         capture_output=True,

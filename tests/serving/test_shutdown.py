@@ -32,7 +32,8 @@ def test_a_stop_under_load_loses_nothing_that_was_taken(
     _, key = create_key("load")
     port, log = free_port(), home / "service.log"
     environment = {**os.environ, "COLLABRANK_HOME": str(home), "COLLABRANK_LOG": "json"}
-    command = [sys.executable, "-m", "collabrank", "serve", "--port", str(port), "--workers", str(workers)]
+    command = [sys.executable, "-m", "collabrank", "serve", "--no-console", "--port", str(port)]
+    command += ["--workers", str(workers)]
     with open(log, "wb") as out:
         running = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=out, stderr=out)
     url = f"http://127.0.0.1:{port}"
@@ -95,7 +96,7 @@ def test_a_stop_under_load_loses_nothing_that_was_taken(
 def test_workers_do_not_outlive_a_parent_that_was_killed(prepared: Path, home: Path) -> None:
     shutil.copytree(prepared / "var", home / "var", dirs_exist_ok=True)
     port, log = free_port(), home / "service.log"
-    command = [sys.executable, "-m", "collabrank", "serve", "--port", str(port), "--workers", "2"]
+    command = [sys.executable, "-m", "collabrank", "serve", "--no-console", "--port", str(port), "--workers", "2"]
     with open(log, "wb") as out:
         running = subprocess.Popen(
             command, env={**os.environ, "COLLABRANK_HOME": str(home)}, cwd=ROOT, stdout=out, stderr=out,

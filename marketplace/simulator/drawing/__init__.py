@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from marketplace.simulator.drawing.find import find_world
+from marketplace.simulator.drawing.offers import Lists
 from marketplace.simulator.drawing.run import simulate
 
-__all__ = ["find_world", "simulate"]
+__all__ = ["Lists", "find_world", "simulate"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from marketplace.arrays import Floats, Ints
+from marketplace.simulator.drawing.offers import Lists, offers_of
 from marketplace.simulator.drawing.shards import Ids, Shard
 from marketplace.simulator.mechanisms import (
     DAY,
@@ -121,18 +122,22 @@ def draw_partnerships(
     first_content: int,
     first_order: int,
     fresh: Path,
+    lists: Lists | None = None,
 ) -> dict[str, int]:
     """Run the campaigns and write all that hangs on them, the shop and ``truth/outcomes`` into ``fresh/market``.
 
     ``sums`` are the shards' files, in order; ``first_content`` and ``first_order`` what all shards have counted up
     to. The partnerships' contents and orders are the part after the last shard. What partnerships add to creators'
     GMV is left in ``fresh/spool/partnerships.npz``: ``creator``, ``day``, ``money`` in the market's currency.
+    ``lists`` may take the older ranker's place, campaign by campaign.
     """
     market, part = fresh / "market", len(shards)
     with tempfile.TemporaryDirectory(dir=fresh) as scratch:
         told = _Told(Path(scratch))
         gmv = RankerGmv(sums, population, briefs, shards)
-        collaborations = run_campaigns(world, seed, population, briefs, gmv_usd=gmv, tell=told.tell)
+        collaborations = run_campaigns(
+            world, seed, population, briefs, gmv_usd=gmv, tell=told.tell, offer=offers_of(lists, ids)
+        )
         del gmv
         funnel, campaign = collaborations.funnel, collaborations.campaign
         posts, lines = draw_partnership_content(world, seed, population, collaborations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections import Counter
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from marketplace.errors import ContractError
 from marketplace.progress import say, track
+from marketplace.simulator.drawing.offers import Lists
 from marketplace.simulator.drawing.partnerships import draw_partnerships
 from marketplace.simulator.drawing.shards import SHARD_CREATORS, Ids, Shard, draw_shard, only, shards_of
 from marketplace.simulator.drawing.workspace import open_workspace
@@ -111,6 +113,7 @@ def simulate(
     seed: int,
     world: World = BASELINE,
     shard_creators: int = SHARD_CREATORS,
+    lists: Lists | None = None,
 ) -> None:
     """Write a simulated marketplace, with its truth, to the folder ``out``, replacing what stood there.
 
@@ -130,11 +133,16 @@ def simulate(
     shard_creators : int
         Creators drawn and written at a time, at most: what peak memory hangs on. Another number draws another
         marketplace of the same kind once there is more than one shard.
+    lists : callable, optional
+        Makes the lists of the campaigns that it wants to (`marketplace.simulator.drawing.offers.Lists`): asked in the
+        order of their briefs, once each. What is drawn before the first of them is the same as without, but for how
+        many watched and bought of the partnerships' posts, which is another draw from the same chances. Interrupted,
+        such a run starts afresh.
 
     Raises
     ------
     ContractError
-        An argument is out of range, or another process is writing to ``out``.
+        An argument is out of range, another process is writing to ``out``, or a list cannot be shown.
     """
     _check_arguments(creators, campaigns, days, seed, shard_creators)
     out = Path(out)
@@ -147,6 +155,9 @@ def simulate(
         "world": asdict(world),
         "shard_creators": shard_creators,
     }
+    if lists is not None:
+        # Nobody knows whether another call would get the same lists.
+        plan["lists"] = secrets.token_hex(16)
     say(f"simulating {creators:,} creators, {campaigns:,} campaigns, {days} days (seed {seed}) …")
     with open_workspace(out, plan) as space:
         population = draw_population(world, seed, creators=creators, campaigns=campaigns, days=days)
@@ -194,6 +205,7 @@ def simulate(
                 first_content=counts["contents"],
                 first_order=counts["lines"],
                 fresh=fresh,
+                lists=lists,
             ),
         )
         say(f"  {done['invitations']:,} invitations, {done['partnerships']:,} partnerships")

@@ -13,6 +13,7 @@ from marketplace.simulator.mechanisms.expectation import Expectation
 from marketplace.simulator.mechanisms.fates import Fates, draw_fates, net_usd
 from marketplace.simulator.mechanisms.funnel import NONE
 from marketplace.simulator.mechanisms.interference import Moved, draw_siblings, spill
+from marketplace.simulator.mechanisms.lists import OFFERED, Offered
 from marketplace.simulator.mechanisms.population import DAY, HOUR, MINUTE, Population, draw_population
 from marketplace.simulator.mechanisms.posts import Posts, draw_organic_lines, draw_posts
 from marketplace.simulator.mechanisms.sales import Lines
@@ -23,12 +24,14 @@ __all__ = [
     "HOUR",
     "MINUTE",
     "NONE",
+    "OFFERED",
     "Briefs",
     "Collaborations",
     "Expectation",
     "Fates",
     "Lines",
     "Moved",
+    "Offered",
     "Population",
     "Posts",
     "SaleDays",

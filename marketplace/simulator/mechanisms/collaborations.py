@@ -17,7 +17,7 @@ from marketplace.simulator.mechanisms.eras import by_era, era
 from marketplace.simulator.mechanisms.expectation import Expectation, expect
 from marketplace.simulator.mechanisms.funnel import Funnel, draw_funnel
 from marketplace.simulator.mechanisms.interference import survival
-from marketplace.simulator.mechanisms.lists import Shown, show
+from marketplace.simulator.mechanisms.lists import Offered, Shown, show, show_offered
 from marketplace.simulator.mechanisms.population import DAY, Population, draw_population
 from marketplace.simulator.mechanisms.posts import Posts
 from marketplace.simulator.mechanisms.reach import draw_hits, response, view_noise
@@ -101,6 +101,7 @@ def run_campaigns(
     *,
     gmv_usd: Callable[[int], Floats],
     tell: Callable[[int, Ints, Expectation], None],
+    offer: Callable[[int, Ints, int], Offered | None] = lambda _brief, _eligible, _target: None,
 ) -> Collaborations:
     """Go through the briefs in time order.
 
@@ -111,9 +112,13 @@ def run_campaigns(
     tell : callable
         Given, for each brief, its number, creators (positions, sorted) and their `Expectation`: every eligible one
         for the evaluation campaigns, the invited for the others. Nothing of it is kept here.
+    offer : callable
+        Given a brief's number, the eligible creators (positions, sorted) and how many are to be invited: the list to
+        show instead of the older ranker's, or None for the older ranker's own.
     """
     lists_rng, funnel_rng, hunches_rng = stream(seed, "lists"), stream(seed, "funnel"), stream(seed, "hunches")
     has_hunch = world.hunch_invite != 0.0 or world.hunch_sales != 0.0
+    offered_rng: np.random.Generator | None = None
     creators = len(population.creator_market)
     evaluation = briefs.evaluation
     parts: list[Funnel] = []
@@ -139,6 +144,11 @@ def run_campaigns(
         target = int(min(briefs.wanted[i], max(1, round(world.invite_share * len(eligible)))))
         gap = population.follower_score[eligible] - briefs.sought[i]
         lists = show(lists_rng, world, gmv_usd=gmv, again=past.again, target=target, hunch=past.hunch, gap=gap)
+        # The older ranker has drawn its lists all the same, so that later briefs find its stream where it was.
+        offered = offer(i, eligible, target)
+        if offered is not None:
+            offered_rng = offered_rng or stream(seed, "offered")
+            lists = show_offered(offered_rng, world, offered, target=target, hunch=past.hunch)
         rows = np.sort(np.concatenate([lists.held, lists.invited]))
         rules, people = era(world, population, now)
         invited, their_past = eligible[rows], past.take(rows)

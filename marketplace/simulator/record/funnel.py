@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from marketplace.arrays import Ints
 from marketplace.contract import GRACE_DAYS
-from marketplace.simulator.mechanisms import DAY, HOUR, MINUTE, NONE, Briefs, Collaborations, Population
+from marketplace.simulator.mechanisms import DAY, HOUR, MINUTE, NONE, OFFERED, Briefs, Collaborations, Population
 from marketplace.simulator.record.write import TableWriter, coded, numbered
 from marketplace.simulator.worlds import CATEGORIES, MARKETS, stream
 
@@ -66,6 +66,15 @@ def record_campaigns(
             requests["place"].append(np.arange(1, len(rows) + 1))
             requests["chance"].append(chance)
     flat = {name: np.concatenate(parts) for name, parts in requests.items()}
+    # Policies and rankers are named only where there is one such list: an unused name would change the bytes.
+    foreign = np.array([shown.policy == OFFERED for shown in collaborations.shown], dtype=bool)
+    policies: tuple[str, ...] = _OLD_RANKER
+    rankers: tuple[str, ...] = ("older-1",)
+    by, ranker = flat["request"] % 2, np.zeros(len(flat["request"]), dtype=np.int64)
+    if foreign.any():
+        policies, rankers = (*_OLD_RANKER, OFFERED), ("older-1", OFFERED)
+        ranker = foreign[flat["campaign"]].astype(np.int64)
+        by = np.where(ranker == 1, 2, by)
     shown_at = briefs.briefed[flat["campaign"]] + 10 * MINUTE + (flat["request"] % 2) * MINUTE
     out.write(
         "impressions",
@@ -75,9 +84,9 @@ def record_campaigns(
             "campaign_id": coded(flat["campaign"], campaign_ids),
             "shown_at": shown_at,
             "position": flat["place"],
-            "policy": coded(flat["request"] % 2, _OLD_RANKER),
+            "policy": coded(by, policies),
             "propensity": flat["chance"],
-            "model_version": coded(np.zeros(len(shown_at)), ("older-1",)),
+            "model_version": coded(ranker, rankers),
             "known_at": shown_at + MINUTE,
         },
     )

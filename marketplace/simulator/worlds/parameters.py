@@ -357,6 +357,7 @@ STAGES = (
     "sale_dates",
     "reports",
     "law",
+    "offered",
 )
 
 

@@ -213,7 +213,8 @@ class _Building:
                 told = {plain_word(word) for word in words}
                 cells = distinct(sheet, column)
                 chosen = [plain_word(text_of_cell(value)) in told for value in cells.values]
-                sheet = sheet.keep(cells.spread(chosen, False).astype(bool) == wanted)
+                # An empty word means the empty cells.
+                sheet = sheet.keep(cells.spread(chosen, "" in told).astype(bool) == wanted)
         return sheet
 
     # Rows
@@ -222,6 +223,13 @@ class _Building:
         """The first row of each key, and none without a key: the file repeats what is a row here."""
         key = [name for name in _thing(table) if name in built.frame and name not in built.waiting]
         first = ~built.frame.duplicated(key).to_numpy() & built.frame[key].notna().all(axis=1).to_numpy()
+        if table.name == "campaigns":
+            # What each row says of its own begins the campaign with the earliest, and ends it with the latest.
+            groups = built.frame.groupby(key, dropna=False, sort=False)
+            for name in ("briefed_at", "starts_at", "known_at", "ends_at"):
+                if name in built.frame and name not in built.waiting:
+                    each = groups[name]
+                    built.frame[name] = each.transform("max") if name == "ends_at" else each.transform("min")
         return _Built(built.part, built.frame[first].reset_index(drop=True), built.sheet.keep(first), built.waiting)
 
     def _refuse_nulls(self, table: Table, part: Part, built: _Built) -> None:

@@ -187,7 +187,8 @@ def _stand_in(draft: Draft, column: Column) -> Line | None:  # noqa: PLR0911 - t
     if name in CONSTANTS:
         value, why = CONSTANTS[name]
         return Line({"value": value}, "guess", why, True)
-    return Line(UNDECIDED, "guess", f"{column.doc}: no column was found, and nothing stands in", True)
+    hint = '; the same for all: { value = ["ID", "ID"] }' if column.type == "ids" else ""
+    return Line(UNDECIDED, "guess", f"{column.doc}: no column was found, and nothing stands in{hint}", True)
 
 
 def _made_id(draft: Draft, column: Column) -> Line:
@@ -205,7 +206,10 @@ def _made_id(draft: Draft, column: Column) -> Line:
     if not column.refers_to or column.refers_to.startswith("invitations."):
         wanted = ("campaign_id", "creator_id") if column.name == "invitation_id" else parts
         made = [header for part in wanted if part != column.name and (header := draft.header(part))]
-        if made and (column.name != "invitation_id" or len(made) == 2):
+        sent = draft.header("sent_at")
+        if column.name == "invitation_id" and sent and draft.sheet.cells.duplicated(made).any():
+            made.append(sent)  # somebody was invited twice
+        if made and (column.name != "invitation_id" or len(made) >= 2):
             return Line({"made_of": list(dict.fromkeys(made))}, "guess", "no file has such an id", False)
     return Line(UNDECIDED, "guess", f"{column.doc}: no column was found", True)
 

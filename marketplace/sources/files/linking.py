@@ -156,8 +156,19 @@ def _repeat(table: str, reference: str, draft: Draft, kind: FileKind, *, count: 
         if name in TABLES[table].by_name and name in draft.lines and name not in one.lines:
             one.lines[name] = Line(draft.lines[name].value, "guess", "of the first row that names it")
     if table == "campaigns":
+        if sent := draft.lines.get("sent_at"):
+            # Of all that name a campaign the earliest begins it, and the latest ends it (`building`).
+            for name in ("briefed_at", "starts_at"):
+                one.lines[name] = Line(sent.value, "guess", "no file tells it: when the first was invited", True)
+            last = sent.value if isinstance(sent.value, dict) else {"column": sent.value}
+            one.lines["ends_at"] = Line(
+                {**last, "plus_days": 30}, "guess", "no file tells it: 30 days after the last was invited", True
+            )
+            one.lines["known_at"] = Line(sent.value, "likely", "when the first was invited")
         found = recognise_as(TABLES[table], kind.sheet, kind.profiles)
         for name, match in found.matches.items():
+            if TABLES[table].by_name[name].type == "instant" and match.score >= 0.55:
+                one.lines.pop(name, None)
             one.lines.setdefault(name, line_of(TABLES[table].by_name[name], match, kind))
     fill_gaps(one)
     used = {header for line in one.lines.values() for header in headers_of(line.value)}

@@ -139,6 +139,25 @@ class _Proposing:
         self.drafts.append(draft)
         if found.table == "creators":
             self._read_profile(source, draft)
+        if found.table == "invitations":
+            self._read_posts(source, draft)
+
+    def _read_posts(self, source: FileKind, invited: Draft) -> None:
+        """A list of whom one has written to may say who posted, too: its rows with a post are deliveries."""
+        found = recognise_as(TABLES["deliveries"], source.sheet, source.profiles).matches
+        posted = found.get("posted_at")
+        if posted is None or posted.header not in invited.unused or posted.score < 0.55:
+            return
+        draft = new_draft("deliveries", source)
+        draft.about = f"What {source.file} tells of posts"
+        draft.settings["skip"] = {**draft.settings.get("skip", {}), posted.header: [""]}
+        draft.lines["posted_at"] = self._line(draft.declared.by_name["posted_at"], posted, source)
+        for name in ("invitation_id", "creator_id", "campaign_id"):
+            draft.lines[name] = invited.lines[name]
+        draft.lines["delivery_id"] = Line(invited.lines["invitation_id"].value, "likely", "one a partnership")
+        fill_gaps(draft)
+        invited.unused = [header for header in invited.unused if header != posted.header]
+        self.drafts.append(draft)
 
     def _read_profile(self, source: FileKind, creators: Draft) -> None:
         """What a creators' file tells besides, such as followers, is a reading of profiles at the export's time."""

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from marketplace.errors import SourceError
+from marketplace.sources.files.nesting import flat_table
 
 __all__ = ["ENDINGS", "Sheet", "Told", "data_files", "find_encoding", "join_sheets", "read_sheet", "read_sheets"]
 
@@ -408,7 +409,7 @@ def _workbook(file: Path, told: Told) -> Sheet:
 
 
 def _typed(file: Path) -> Sheet:
-    """JSON and Parquet: DuckDB reads both, whole numbers beyond 2^53 included."""
+    """JSON and Parquet: DuckDB reads both, whole numbers beyond 2^53 included; what is nested is laid flat."""
     import duckdb
 
     with duckdb.connect() as connection:
@@ -418,6 +419,6 @@ def _typed(file: Path) -> Sheet:
             table = connection.sql(f"SELECT * FROM {reader}", params=[str(file)]).to_arrow_table()
         except duckdb.Error as reason:
             raise ValueError(str(reason)) from reason
+    table, rows = flat_table(table)
     frame = table.to_pandas(integer_object_nulls=True, date_as_object=False)
-    rows = np.arange(1, 1 + len(frame), dtype=np.int64)
     return Sheet(file.name, frame, np.full(len(frame), file.name, dtype=object), rows, Told())

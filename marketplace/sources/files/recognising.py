@@ -289,11 +289,17 @@ def _by_name(table: Table, column: Column, header: str) -> tuple[float, str]:
 
 @cache
 def _named(names: tuple[str, ...], header: str) -> tuple[float, str]:
-    """How well a header is one of the ``names``, as it stands or with its abbreviations written out."""
+    """How well a header is one of the ``names``: as it stands, with its abbreviations written out, or, of a name that
+    leads inwards (``profile.followers``), by its end."""
     plain = plain_header(header)
     short = _vocabulary()["abbreviations"]
     full = " ".join(plain_header(short.get(word, word)) for word in plain.split())
-    return max((_alike(names, one) for one in dict.fromkeys((plain, full))), key=lambda told: told[0])
+    found = [_alike(names, one) for one in dict.fromkeys((plain, full))]
+    outer, dot, inner = header.rpartition(".")
+    if dot and outer and " " not in header:
+        score, why = _alike(names, plain_header(inner))
+        found.append((score * 0.9, why))
+    return max(found, key=lambda told: told[0])
 
 
 def _alike(names: tuple[str, ...], plain: str) -> tuple[float, str]:

@@ -133,3 +133,19 @@ def test_a_text_may_not_begin_within_a_letter():
     empty = np.empty(0, dtype=np.int32)
     with pytest.raises(ValueError, match="within a letter"):
         TextColumn.of_arrays({"content": content, "starts": np.array([0, 2, 3]), "codes": empty})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    texts=st.lists(st.text("ab\0é\U0001f600", max_size=5), max_size=14, unique=True),
+    asked=st.lists(st.text("ab\0é\U0001f600", max_size=7), max_size=8),
+)
+def test_several_are_found_at_once_where_each_is_found(texts, asked):
+    texts = sorted(texts, key=lambda text: text.encode())
+    encoded = [text.encode() for text in texts]
+    starts = np.concatenate([[0], np.cumsum([len(one) for one in encoded], dtype=np.int64)]).astype(np.int64)
+    column = TextColumn(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts, None)
+    wanted = [*asked, *texts, *asked]
+    found = column.find_all(wanted)
+    assert found.tolist() == [texts.index(text) if text in texts else -1 for text in wanted]
+    assert found.tolist() == [column.find(text) for text in wanted]

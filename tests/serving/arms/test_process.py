@@ -48,7 +48,7 @@ def client(prepared: Path, bundles: Callable[..., Any], home: Path) -> Iterator[
     port = free_port()
     with open(home / "service.log", "wb") as out:
         running = subprocess.Popen(
-            [*command, "serve", "--port", str(port), "--workers", "2"],
+            [*command, "serve", "--no-console", "--port", str(port), "--workers", "2"],
             env=environment,
             cwd=ROOT,
             stdout=out,

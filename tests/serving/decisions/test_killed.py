@@ -25,7 +25,7 @@ CLIENTS = 8
 def started(home: Path, port: int) -> subprocess.Popen[bytes]:
     with open(home / "service.log", "ab") as out:
         running = subprocess.Popen(
-            [sys.executable, "-m", "collabrank", "serve", "--port", str(port), "--workers", "2"],
+            [sys.executable, "-m", "collabrank", "serve", "--no-console", "--port", str(port), "--workers", "2"],
             env={**os.environ, "COLLABRANK_HOME": str(home)},
             cwd=ROOT,
             stdout=out,

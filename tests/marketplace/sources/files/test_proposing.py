@@ -364,3 +364,33 @@ def test_what_was_posted_after_accepting_is_delivered_where_no_file_tells_it(tmp
     assert one["posted_at"] == pd.Timestamp("2025-03-10", tz="UTC") + pd.Timedelta(hours=3)
     late = BRAZIL["videos.csv"].replace("10/03/2025", "10/05/2025")
     assert not len(ingested(brazil(tmp_path / "shop", videos=late)).get("deliveries", ()))
+
+
+def test_a_list_of_whom_one_wrote_to_is_invitations_posts_and_campaigns(tmp_path: Path) -> None:
+    (tmp_path / "outreach.csv").write_text(
+        "Creator handle,Campaign name,Contacted,Status,Agreed rate,Posted on\n"
+        'mia,Spring,"Mar 20, 2025",Posted,15%,"Apr 02, 2025"\n'
+        'tom,Spring,"Mar 05, 2025",Ghosted,15%,\n'
+        'tom,Spring,"Mar 25, 2025",Declined,15%,\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "orders.csv").write_text(
+        "Name,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Currency\n"
+        "#1,refunded,2025-03-01 10:00:00 -0500,2,Oil,9.50,S1,USD\n#1,,2025-03-01 10:00:00 -0500,1,Set,5,,USD\n",
+        encoding="utf-8",
+    )
+    text = propose(tmp_path).text.replace('product_ids = "?"', 'product_ids = { value = ["S1"] }')
+    file = tmp_path / "mapping.toml"
+    file.write_text(text.replace('time_zone = "America/New_York"', 'time_zone = "UTC"'), "utf-8")
+    tables = read(tmp_path, file).tables
+    sent = tables["invitations"].sort_values("known_at").drop_duplicates("invitation_id", keep="last")
+    assert sorted(sent["decision"]) == ["ACCEPT", "DECLINE", "EXPIRED"]
+    (post,) = tables["deliveries"].to_dict("records")
+    assert post["invitation_id"] == sent.set_index("decision")["invitation_id"]["ACCEPT"]
+    (brief,) = tables["campaigns"].to_dict("records")
+    # A day without a clock counts from its beginning where it plans, and the first of all who were written to begins.
+    assert f"{brief['briefed_at']:%Y-%m-%d}" == "2025-03-05"
+    assert f"{brief['ends_at']:%Y-%m-%d}" == "2025-04-24"
+    lines = tables["orders"].sort_values("known_at").drop_duplicates(["order_id", "sku_id"], keep="last")
+    assert lines.set_index("sku_id")["status"].to_dict() == {"S1": "CANCELLED", "Set": "COMPLETED"}
+    assert lines["ordered_at"].eq(pd.Timestamp("2025-03-01 15:00", tz="UTC")).all()

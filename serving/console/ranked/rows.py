@@ -1,0 +1,62 @@
+"""An answer of the service as rows for the table: numbers to sort by, and the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from serving.client import RankedCreator
+from serving.console.money import Till
+from serving.console.pieces import count_text, interval_text, money_text, percent_text
+
+__all__ = ["Row", "reasons_of", "rows_of"]
+
+Row = dict[str, Any]
+
+
+def _rounded(value: float | None, places: int = 2) -> float | None:
+    return None if value is None else round(value, places)
+
+
+def rows_of(creators: Iterable[RankedCreator], till: Till) -> list[Row]:
+    """One row a creator, in the order of the answer; money in the till's currency.
+
+    ``u`` is the expected profit, ``l`` the extra sales (with ``_low``, ``_high`` and words), ``p`` the chance of
+    content in percent, ``i_NAME`` an index.
+    """
+    return [_row(one, till) for one in creators]
+
+
+def _row(one: RankedCreator, till: Till) -> Row:
+    row: Row = {
+        "id": one.creator_id,
+        "name": one.username or one.creator_id,
+        "place": one.position,
+        "slot": one.slot,
+        "score": round(one.score, 1),
+        "p": round(100 * one.success_probability, 1),
+        "p_text": percent_text(one.success_probability),
+        "confidence": _rounded(one.confidence, 1),
+        "followers": one.follower_count,
+        "followers_text": count_text(one.follower_count),
+        "why": reasons_of(one),
+    }
+    for letter, amount in (("u", one.utility), ("l", one.lift)):
+        ends = [till.of(value, amount.currency) for value in (amount.expected, amount.low, amount.high)]
+        row |= {
+            letter: _rounded(ends[0]),
+            f"{letter}_low": _rounded(ends[1]),
+            f"{letter}_high": _rounded(ends[2]),
+            f"{letter}_text": money_text(ends[0], till.currency),
+            f"{letter}_ends": interval_text(ends[1], ends[2], till.currency),
+        }
+    if one.nothing_posted_probability is not None:
+        row["nothing"] = round(100 * one.nothing_posted_probability, 1)
+    for name, index in one.indices.items():
+        row[f"i_{name}"] = _rounded(index, 1)
+    return row
+
+
+def reasons_of(one: RankedCreator) -> list[str]:
+    """A creator's reasons in words, the strongest first, each with + or − in front."""
+    return [f"{'+' if why.contribution >= 0 else '−'} {why.text}" for why in one.reasons]

@@ -1,0 +1,126 @@
+"""The console as an ASGI application: NiceGUI's pages behind the gate, with the plain pages and assets beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from nicegui import Client, app, background_tasks, ui
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from marketplace.errors import CollabrankError
+from serving.console.frame import Health, draw_page
+from serving.console.gate import Gate, Names
+from serving.console.pages import PAGES
+from serving.console.registry import Page, Visit
+from serving.console.sessions import Session, Sessions
+from serving.console.settings import ConsoleSettings
+from serving.console.signin import signin_routes
+
+__all__ = ["application"]
+
+_log = logging.getLogger("collabrank.console")
+
+_ASSETS = Path(__file__).parent / "static"
+_SWEEP = 15.0
+_SLOWEST = 60.0
+
+
+def application(settings: ConsoleSettings, *, port: int) -> ASGIApp:
+    """The console for one process; `serving.console.run_console` serves it."""
+    names = Names(port=port, public=settings.public)
+    sessions = Sessions(settings.idle_minutes * 60.0, _ended)
+    health = Health(settings.api)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(_sweep(sessions)), asyncio.create_task(health.watch())]
+        yield
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    shell = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    shell.router.routes += [
+        *signin_routes(settings, sessions, names),
+        *(Route(path, _raw(page, make), methods=["GET"]) for page in PAGES for path, make in page.raw.items()),
+        Mount("/assets", StaticFiles(directory=_ASSETS)),
+    ]
+    for page in PAGES:
+        _open(page, settings, health)
+    app.config.socket_io_js_transports = ["websocket"]
+    # A bar without a name, shown at each request: what loads says so where it is drawn.
+    app.config.quasar_config["loadingBar"] = {"skipHijack": True}
+    ui.run_with(
+        shell,
+        title="collabrank",
+        favicon="data:,",
+        dark=False,
+        language="en-US",
+        tailwind=False,
+        gzip_middleware_factory=None,
+        show_welcome_message=False,
+        reconnect_timeout=10.0,
+    )
+    return Gate(shell, sessions=sessions, names=names)
+
+
+def _open(page: Page, settings: ConsoleSettings, health: Health) -> None:
+    """Have NiceGUI answer the page's path."""
+
+    async def opened(request: Request) -> Response | None:
+        session: Session = request.state.session
+        if session.scope not in page.scopes:
+            first = next((other.path for other in PAGES if session.scope in other.scopes and other.icon), None)
+            if page.path == "/" and first is not None:
+                return RedirectResponse(first, 303)
+            return PlainTextResponse("The key that you are signed in with does not open this page.\n", 403)
+        session.views.add(ui.context.client.id)
+        ui.context.client.on_delete(lambda: session.views.discard(client_id))
+        client_id = ui.context.client.id
+        visit = Visit(session, settings, dict(request.path_params), dict(request.query_params))
+        await draw_page(page, visit, PAGES, health)
+        return None
+
+    ui.page(page.path, title=f"{page.title} · collabrank", response_timeout=_SLOWEST)(opened)
+
+
+def _raw(
+    page: Page, make: Callable[[Session, Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        session: Session = request.state.session
+        if session.scope not in page.scopes:
+            return PlainTextResponse("The key that you are signed in with does not open this.\n", 403)
+        try:
+            return await make(session, request)
+        except CollabrankError as error:
+            said = f"Expected {error.expected}; received {error.received}.\n"
+            return PlainTextResponse(said, getattr(error, "status", 400))
+
+    return answer
+
+
+async def _sweep(sessions: Sessions) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP)
+        sessions.sweep()
+
+
+def _ended(session: Session) -> None:
+    """Have every page of an ended session go to the sign-in page, and let its client go."""
+    for view in list(session.views):
+        client = Client.instances.get(view)
+        if client is not None and client.has_socket_connection:
+            client.open(f"/sign-in?why={session.why}")
+    background_tasks.create(session.client.close(), name="close client")

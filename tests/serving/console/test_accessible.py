@@ -1,0 +1,58 @@
+"""axe-core finds no serious or critical fault on any page, wide or narrow, light or dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.serving.console.conftest import Console, opened, sign_in
+
+
+def faults(page: Any) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['impact']} {one['id']}: {one['nodes'][0]['html'][:200]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.fixture(scope="module", params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")], ids=str)
+def page(browser: Any, console: Console, request: Any) -> Iterator[Any]:
+    pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    width, scheme = request.param
+    with opened(browser, width=width, scheme=scheme) as made:
+        made.goto(console.url)
+        assert faults(made) == []
+        sign_in(made, console)
+        yield made
+
+
+def test_no_page_has_a_serious_fault(page: Any, console: Console, campaign: dict[str, Any]) -> None:
+    asked = f"campaign={campaign['campaign_id']}"
+    for path, there in (
+        (f"/?{asked}", ".cr-check-panel .cr-figure"),
+        ("/", ".cr-check-panel h2"),
+        ("/shortlists", "h1"),
+        ("/ranking?campaign=ca_none", "[role=alert]"),
+        (f"/ranking?{asked}", "[data-filled='1'] .ag-row"),
+    ):
+        page.goto(console.url + path)
+        page.wait_for_selector(there)
+        assert faults(page) == [], path
+    page.click(".ag-center-cols-container .ag-row[row-index='1'] [col-id=score]")
+    page.wait_for_selector(".cr-beside .cr-reasons")
+    assert faults(page) == []
+
+
+def test_nothing_is_wider_than_the_window(page: Any, console: Console, campaign: dict[str, Any]) -> None:
+    for path in ("/", f"/ranking?campaign={campaign['campaign_id']}", "/shortlists"):
+        page.goto(console.url + path)
+        page.wait_for_selector("h1")
+        page.wait_for_timeout(200)
+        wide, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide <= window, path
