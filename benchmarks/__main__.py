@@ -8,7 +8,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("features", "simulate", "serving", "scoring", "complete_journey", "off_policy", "cache", "decisions")
+NAMES = (
+    "features",
+    "simulate",
+    "serving",
+    "scoring",
+    "complete_journey",
+    "off_policy",
+    "cache",
+    "decisions",
+    "planning",
+    "noop",
+    "feedback",
+)
 
 
 def main(names: list[str]) -> int:

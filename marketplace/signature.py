@@ -33,6 +33,7 @@ from marketplace.state import state_folder, write_whole
 __all__ = [
     "BUNDLE",
     "LEDGER",
+    "MERITS",
     "PUBLIC_KEY",
     "SIGNATURE",
     "SIGNING_KEY",
@@ -86,6 +87,10 @@ SNAPSHOT = Signed(
 )  # fmt: skip
 LEDGER = Signed(
     "a ledger line", b"collabrank ledger line, version 1\n", GateError, "docs/safety.md, The ledger"
+)  # fmt: skip
+
+MERITS = Signed(
+    "a model's merits", b"collabrank model merits, version 1\n", BundleError, "`collabrank promote` writes them anew"
 )  # fmt: skip
 
 

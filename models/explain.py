@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -175,11 +176,13 @@ def _chosen(effect: Floats, raw: Floats, among: Flags | None) -> list[tuple[int,
     head = np.argmax(strength, axis=0)
     signals = np.arange(effect.shape[1])
     best, sign = strength[head, signals], np.sign(effect[head, signals])
-    order = [int(place) for place in np.lexsort((signals, -best)) if raw[head[place], place] != 0]
+    ranked = np.lexsort((signals, -best))
+    order = ranked[raw[head[ranked], ranked] != 0].tolist()
     taken = [place for rank, place in enumerate(order[:MOST]) if rank < LEAST or best[place] >= _SMALL * best[order[0]]]
     sides = {float(sign[place]) for place in taken}
     if len(sides) == 1:
-        other = [place for place in order if sign[place] == -sign[taken[0]] and sign[place] != 0]
+        against = -sign[taken[0]]
+        other = [place for place in order if against != 0 and sign[place] == against][:1]
         if other and best[other[0]] >= _SMALL * best[order[0]]:
             taken = [*taken[: MOST - 1], other[0]]
     return [(int(head[place]), place) for place in taken]
@@ -189,10 +192,16 @@ def _reason(bundle: Bundle, head: str, signal: str, *, value: float, part: float
     words = bundle.words.get(signal, SignalWords(unit="", doc=signal.replace("_", " ")))
     known = None if np.isnan(value) else value
     verb = "Raises" if part > 0 else "Lowers"
-    doc = _ASIDE.sub("", words.doc)
+    doc = _shortened(words.doc)
     told = bundle.head_words.get(head, head.replace("_", " "))
     text = f"{verb} {told}. {doc[:1].upper()}{doc[1:]}: {_spoken(known, words.unit)} ({_money(dollars)})"
     return Reason(signal, known, words.unit, head, dollars, part, text)
+
+
+@cache
+def _shortened(doc: str) -> str:
+    """A signal's words without what stands beside the matter."""
+    return _ASIDE.sub("", doc)
 
 
 def _money(dollars: float) -> str:

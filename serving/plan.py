@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from marketplace.errors import BriefError, Problem
-from models.planning import Limits, plan_part, usual_terms
+from marketplace.errors import BriefError, CollabrankError, Problem
+from models.bundle import Bundle, read_merits
+from models.planning import Limits, Noise, plan_part, usual_terms
 from serving.briefs import brief_of, understand
 from serving.problems import LOOK
 from serving.schema import PlanRequest, WarningAnswer
@@ -165,10 +168,8 @@ class PlanAnswer(_Answer):
     )
 
 
-_NOTES = (
-    "contacts already made are not counted: the snapshot does not know them",
-    "how many partnerships tell a lift from noise is not said: the snapshot does not know the noise of lift",
-)
+_NO_CONTACTS = "contacts already made are not counted: the snapshot does not know them"
+_NO_NOISE = "how many partnerships tell a lift from noise is not said: no noise of lift was kept for this model"
 
 
 def plan_creators(served: Served, request: PlanRequest, *, request_id: str) -> PlanAnswer:
@@ -182,6 +183,7 @@ def plan_creators(served: Served, request: PlanRequest, *, request_id: str) -> P
     _require_rates(request)
     asked = understand(served, request)
     rows, _ = asked.part.candidates(asked.brief, asked.filters)
+    noise = _noise(served.bundle)
     found = plan_part(
         served.bundle,
         asked.part,
@@ -190,11 +192,27 @@ def plan_creators(served: Served, request: PlanRequest, *, request_id: str) -> P
         Limits(budget=request.budget, samples=request.samples, invitations=request.invitations, spend=request.spend),
         goal=request.goal,
         terms=None if request.terms is None else [(one[0], one[1]) for one in request.terms],
+        noise=noise,
         lift=request.lift,
         seconds=SECONDS,
     )
-    told = {"notes": list(_NOTES), "warnings": asked.warnings, "request_id": request_id}
+    notes = [_NO_CONTACTS] if noise is not None else [_NO_CONTACTS, _NO_NOISE]
+    told = {"notes": notes, "warnings": asked.warnings, "request_id": request_id}
     return PlanAnswer.model_validate({**found.as_dict(), **told})
+
+
+def _noise(bundle: Bundle) -> Noise | None:
+    """How one partnership's lift scattered when the model was trained, where promotion kept it."""
+    try:
+        merits = read_merits(bundle)
+        return None if merits is None or not merits.noise else _of(merits.noise)
+    except (CollabrankError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _of(kept: Mapping[str, float]) -> Noise:
+    numbers = {name: float(kept[name]) for name in ("deviation", "measured", "together")}
+    return Noise(**numbers, partnerships=int(kept["partnerships"]))
 
 
 def _require_rates(request: PlanRequest) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -206,10 +206,10 @@ def _creator(
         slot="ranked" if mark is None else mark["slot"],
         propensity=1.0 if mark is None else mark["propensity"],
         score=one.score,
-        utility=Amount(**asdict(one.utility)),
+        utility=Amount(**vars(one.utility)),
         success_probability=one.success_probability,
         nothing_posted_probability=1.0 - one.success_probability if applied else None,
-        lift=Amount(**asdict(one.lift)),
+        lift=Amount(**vars(one.lift)),
         indices={name: IndexAnswer(value=value) for name, value in one.indices.items()},
         confidence=confidence,
         follower_count=followers,

@@ -30,6 +30,7 @@ from models.bundle import Bundle, load_champion, read_signer, save_bundle
 from training.data import Split, TrainingData, build_training_data, split_of
 from training.evaluation import Comparison, HeldOut, gather_held_out, reference_of
 from training.heads import BLOCKS, DEFAULT, DETERMINISTIC, FittedRanker, Hyperparameters, Machines, across, fit_rankers
+from training.planning import lift_noise
 from training.priors import fit_small, read_prior
 from training.tracking import (
     BASIS,
@@ -203,6 +204,7 @@ def train(
     conversion = check_conversion(market, day_number(split.cutoff))
     if conversion is not None:
         say(conversion.headline)
+    noise = lift_noise(market, split.cutoff)
     stage("held-out campaigns")
     held_out = gather_held_out(market, split.held_out, train_campaigns=split.train)
     champion = _current_champion(store, cutoff=split.cutoff)
@@ -237,6 +239,7 @@ def train(
                     fingerprint=fingerprint,
                     champion=next(iter(champion), None),
                     bundles=bundles,
+                    noise=noise,
                 ),
             )
             for ranker in rankers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
@@ -95,9 +95,10 @@ class Brief:
 
     def as_dict(self) -> dict[str, Any]:
         """Every field by its name, the `OTHER_TERMS` among them: `Brief.of_dict` reads it back."""
-        values = asdict(self)
-        other: dict[str, float] = values.pop("other_terms")
-        return values | other
+        # Nothing in it can be changed, so that nothing need be copied deeply.
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        other: Mapping[str, float] = values.pop("other_terms")
+        return values | dict(other)
 
     @classmethod
     def of_dict(cls, values: Mapping[str, Any]) -> Brief:

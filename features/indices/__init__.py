@@ -11,7 +11,6 @@ from features.indices.build import (
 )
 from features.indices.cards import IndexFrame, ScoreCard, score_card
 from features.indices.declare import CATEGORY_INDEX, CREATOR_INDEX_NAMES, FOLLOWER_TIERS, INDEX_NAMES, INDICES
-from features.indices.formula import amount, amount_words, component_formula, gains, index_formula
 from features.indices.history import with_history
 
 __all__ = [
@@ -22,15 +21,10 @@ __all__ = [
     "INDICES",
     "IndexFrame",
     "ScoreCard",
-    "amount",
-    "amount_words",
     "build_card",
     "build_category_influence",
     "build_indices",
-    "component_formula",
-    "gains",
     "gather_everyone",
-    "index_formula",
     "index_scores",
     "score_card",
     "with_history",

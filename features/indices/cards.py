@@ -16,14 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.cards import amount_words, card_fragment, card_headline, card_page, card_rows
 from features.indices.declare import CATEGORY_INDEX, HEALTH_CAP, INDEX_NAMES, INDICES, Component
-from features.indices.formula import amount_words
 from features.indices.more import CATEGORY_MORE, MORE
-from features.indices.page import card_fragment, card_page
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.display import Shown, text_of
 from marketplace.errors import SignalError
-from marketplace.text import printable
 
 __all__ = ["PARTS", "IndexFrame", "ScoreCard", "card_from", "card_text", "score_card", "shown_value"]
 
@@ -165,11 +163,7 @@ class ScoreCard(dict[str, Any], Shown):
     @property
     def headline(self) -> str:
         """Whose card, and as of when."""
-        followers = "unknown" if self["follower_count"] is None else f"{self['follower_count']:,}"
-        return (
-            f"{printable(self['username'] or self['creator_id'])} ({printable(self['creator_id'])}), {self['market']}, "
-            f"{followers} followers, as of {self['as_of'][:10]}"
-        )
+        return card_headline(self)
 
     def beside(self, basis: str | None) -> ScoreCard:
         """A new card that also says, as ``basis``, what the model stands on whose rankings are shown beside it.
@@ -184,14 +178,7 @@ class ScoreCard(dict[str, Any], Shown):
 
     def rows(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Index, category (empty for the seven without one) and what the card says, best category first."""
-        found: list[tuple[str, str, dict[str, Any]]] = []
-        for name, index in self["indices"].items():
-            if name == CATEGORY_INDEX:
-                ordered = sorted(index.items(), key=lambda item: -item[1]["value"])
-                found += [(name, category, of_category) for category, of_category in ordered]
-            else:
-                found.append((name, "", index))
-        return found
+        return card_rows(self)
 
     def to_html(self) -> str:
         """The card as a page of its own: printable, without scripts, and with nothing fetched from anywhere."""

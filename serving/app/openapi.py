@@ -100,7 +100,9 @@ def _refusals(*statuses: int) -> dict[str, Any]:
 
 
 def _answer(route: Route) -> dict[str, Any]:
-    kinds = {"metrics": "text/plain", "page": "text/html", "asset": "text/javascript"}
+    kinds = {
+        "metrics": "text/plain", "page": "text/html", "report_page": "text/html", "asset": "text/javascript"
+    }  # fmt: skip
     kind = kinds.get(route.name, "application/json")
     if route.gives is None:
         schema: dict[str, Any] = (
@@ -156,7 +158,7 @@ def _tag(route: Route) -> str:
         return "ranking"
     if route.pattern.startswith("/creators"):
         return "creators"
-    return "pages" if route.gives is None else "looking up"
+    return "pages" if route.asks is None else "looking up"
 
 
 def openapi_page() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from serving.app.answers import error_answer
 from serving.app.openapi import openapi_page
 from serving.problems import refusal
 
-__all__ = ["pages", "read_asset"]
+__all__ = ["LOCKED", "pages", "read_asset"]
 
 _KINDS = {"start.js": "text/javascript", "swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
@@ -51,6 +51,14 @@ _START = b"""SwaggerUIBundle({
   presets: [SwaggerUIBundle.presets.apis],
 });
 """
+
+LOCKED = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'; sandbox",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""For a page that is read and printed: it runs nothing, fetches nothing, and sends nothing."""
 
 _POLICY = {
     # Swagger UI sets styles on its elements, and draws its signs from data: addresses.

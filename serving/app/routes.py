@@ -34,8 +34,12 @@ from serving.lookups import (
     LeadersAnswer,
     LeadersQuery,
     MeAnswer,
+    ModelsAnswer,
+    OutcomesAnswer,
+    OutcomesQuery,
     ProductsAnswer,
     ProductsQuery,
+    ReportsAnswer,
     ScatterAnswer,
     ScatterQuery,
     SimilarAnswer,
@@ -304,6 +308,26 @@ ROUTES = Table(
         Route(
             "GET", "/campaigns", "campaigns", "Campaigns as briefs to begin from, the newest first.", _LOOKERS,
             asks=CampaignsQuery, gives=CampaignsAnswer, finds=campaigns, also=(400, 410, 503),
+        ),
+        Route(
+            "GET", "/models", "models", "The models that are served, and how far data moved since training.", _LOOKERS,
+            asks=Nothing, gives=ModelsAnswer, also=(400, 503),
+        ),
+        Route(
+            "GET", "/outcomes", "outcomes", "What came of the creators whom rankings for a campaign showed.", _LOOKERS,
+            asks=OutcomesQuery, gives=OutcomesAnswer, also=(400, 404, 503, 507),
+        ),
+        Route(
+            "GET", "/reports", "reports", "The reports on past campaigns that there are.", _LOOKERS,
+            asks=Nothing, gives=ReportsAnswer, also=(400, 503),
+        ),
+        Route(
+            "GET", "/reports/{campaign_id}", "report", "One campaign's report as data.", _LOOKERS,
+            asks=Nothing, also=(400, 404, 503),
+        ),
+        Route(
+            "GET", "/reports/{campaign_id}/page", "report_page", "One campaign's report as a page to print.", _LOOKERS,
+            asks=Nothing, also=(400, 404, 503),
         ),
         Route("GET", "/docs.json", "docs", "This page as OpenAPI.", OPEN),
         Route("GET", "/docs", "page", "This page, to be read and tried.", OPEN),

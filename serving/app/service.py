@@ -17,6 +17,7 @@ from typing import Any
 
 import bentoml
 from bentoml.exceptions import BentoMLException
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 from marketplace.laps import lap
@@ -27,7 +28,7 @@ from serving.app.cors import Cors
 from serving.app.direct import Direct
 from serving.app.limits import Limits
 from serving.app.meters import Meters
-from serving.app.pages import pages
+from serving.app.pages import LOCKED, pages
 from serving.app.probes import probes
 from serving.app.routes import Route, routes_now
 from serving.app.watch import DriftWatch
@@ -43,7 +44,22 @@ from serving.feedback import take_feedback
 from serving.hangup import look_on_hangup
 from serving.keys import Keyring
 from serving.logs import start_logging
-from serving.lookups import Kept, MeAnswer, me, written
+from serving.lookups import (
+    MOST_SHOWN,
+    Kept,
+    MeAnswer,
+    ModelsAnswer,
+    OutcomesAnswer,
+    OutcomesQuery,
+    ReportsAnswer,
+    me,
+    models,
+    outcomes,
+    report,
+    report_page,
+    reports,
+    written,
+)
 from serving.pair import Served
 from serving.plan import PlanAnswer, plan_creators
 from serving.queries import Nothing, Query
@@ -232,6 +248,35 @@ class CreatorRanking:
         if key is None:  # none gets here without one
             raise forbidden("a key", received="none")
         return me(self.store.served, key)
+
+    @answered
+    def outcomes(self, query: OutcomesQuery) -> OutcomesAnswer:
+        """What came of the creators whom rankings for a campaign showed."""
+        return outcomes(self.seen, query, functools.partial(self.log.shown_for, most=MOST_SHOWN))
+
+    @answered
+    def models(self, _: Nothing) -> ModelsAnswer:
+        """The models that are served."""
+        champion, key = self.store.served, asked().key
+        found = dict(self.drift.found)
+        if key is not None and key.brands is not None:
+            found.pop("scored", None)  # which is of all brands' requests
+        return models(champion, self.arms.challenger.beside(champion), found)
+
+    @answered
+    def reports(self, _: Nothing) -> ReportsAnswer:
+        """The reports that there are."""
+        return reports(asked().key)
+
+    @answered
+    def report(self, _: Nothing, campaign_id: str) -> bytes:
+        """One campaign's report as data."""
+        return written(report(asked().key, campaign_id))
+
+    @answered
+    def report_page(self, _: Nothing, campaign_id: str) -> Response:
+        """One campaign's report as a page."""
+        return HTMLResponse(report_page(asked().key, campaign_id), headers=LOCKED)
 
     @answered
     def find(self, route: Route, query: Query, **ids: str) -> bytes:

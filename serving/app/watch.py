@@ -12,7 +12,7 @@ from models.predict import factors as scaling
 from models.predict import funnel as chances
 from models.predict import money, raw_scores
 from serving.app.told import ServedMeters
-from serving.drift import drift_of_snapshot, population_of
+from serving.drift import Population, drift_of_snapshot, population_of
 from serving.store import Served
 
 __all__ = ["DriftWatch"]
@@ -38,6 +38,8 @@ class DriftWatch:
         self._served = served
         self._tells = tells
         self._seconds = seconds
+        self.found: dict[str, Population] = {}
+        """What was last seen of each population: ``snapshot`` and ``scored``."""
         self._seen: Served | None = None
         self._offered = 0
         self._stop = threading.Event()
@@ -60,7 +62,8 @@ class DriftWatch:
             return
         if served is not self._seen:
             self._seen, self._offered = served, 0
-            self._tells.drifted("snapshot", drift_of_snapshot(served))
+            self.found = {"snapshot": drift_of_snapshot(served)}
+            self._tells.drifted("snapshot", self.found["snapshot"])
         kept, offered = served.lately.rows(), len(served.lately)
         if kept is None or offered == self._offered:
             return
@@ -76,7 +79,9 @@ class DriftWatch:
             "lift": lift,
             "attributed": attributed,
         }
-        self._tells.drifted("scored", population_of(served, "what was scored lately", X, told, brief))
+        scored = population_of(served, "what was scored lately", X, told, brief)
+        self.found = {**self.found, "scored": scored}
+        self._tells.drifted("scored", scored)
         self._tells.expects(expected_performance(served.lately.shown()))
 
     def _watch(self) -> None:

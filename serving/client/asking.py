@@ -106,6 +106,11 @@ class Client:
     indices = _now(calls.indices)
     similar = _now(calls.similar)
     plan = _now(calls.plan)
+    models = _now(calls.models)
+    outcomes = _now(calls.outcomes)
+    reports = _now(calls.reports)
+    report = _now(calls.report)
+    report_page = _now(calls.report_page)
     me = _now(calls.me)
 
     def ready(self) -> bool:
@@ -183,6 +188,11 @@ class AsyncClient:
     indices = _later(calls.indices)
     similar = _later(calls.similar)
     plan = _later(calls.plan)
+    models = _later(calls.models)
+    outcomes = _later(calls.outcomes)
+    reports = _later(calls.page_later(calls.reports))
+    report = _later(calls.report)
+    report_page = _later(calls.report_page)
     me = _later(calls.me)
 
     async def ready(self) -> bool:

@@ -33,6 +33,7 @@ from serving.client.looked_up import (
 from serving.client.plans import Plan
 from serving.client.reading import of_json
 from serving.client.refusals import error_of
+from serving.client.results import Models, Outcomes, Report, ReportEntry
 
 __all__ = [
     "Call",
@@ -46,12 +47,17 @@ __all__ = [
     "indices",
     "leaders",
     "me",
+    "models",
+    "outcomes",
     "page_later",
     "plan",
     "products",
     "rank",
     "rank_all",
     "ranking_later",
+    "report",
+    "report_page",
+    "reports",
     "similar",
 ]
 
@@ -374,6 +380,32 @@ def plan(
         "filters": dict(filters or {}),
     }
     return Call("POST", "/plan", Plan, _whole, body=_told(body))
+
+
+def models() -> Call[Models]:
+    """The models that are served, and how far data moved since they were trained."""
+    return Call("GET", "/models", Models, _whole)
+
+
+def outcomes(campaign_id: str) -> Call[Outcomes]:
+    """What came of the creators whom rankings for a campaign showed, against what was foretold."""
+    return Call("GET", "/outcomes", Outcomes, _whole, {"campaign_id": campaign_id})
+
+
+def reports() -> Call[Page[ReportEntry]]:
+    """The reports on past campaigns that there are, the newest first."""
+    return Call("GET", "/reports", Page, _items(ReportEntry, "reports"))
+
+
+def report(campaign_id: str) -> Call[Report]:
+    """One campaign's report as data."""
+    path = f"/reports/{_part(campaign_id)}"
+    return Call("GET", path, Report, lambda kind, reply: kind(campaign_id=campaign_id, data=reply.data))
+
+
+def report_page(campaign_id: str) -> Call[str]:
+    """One campaign's report as a page of HTML, to be shown locked in or printed."""
+    return Call("GET", f"/reports/{_part(campaign_id)}/page", str, lambda kind, reply: kind(reply.data))
 
 
 def me() -> Call[Me]:

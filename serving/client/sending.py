@@ -147,6 +147,8 @@ def reason_of(error: httpx.HTTPError) -> tuple[str, bool]:
 
 def outcome_of(response: httpx.Response) -> Reply | CollabrankError:
     """The answer, or the error that it is."""
+    if response.status_code == 200 and response.headers.get("content-type", "").startswith("text/html"):
+        return Reply(response.text)
     try:
         data = json.loads(response.content)
     except ValueError:

@@ -18,7 +18,8 @@ __all__ = ["Health", "draw_page"]
 _EVERY = 5.0
 
 _THEME = """<meta name="color-scheme" content="light dark">
-<link rel="stylesheet" href="/assets/console.css"><script src="/assets/console.js"></script>"""
+<link rel="stylesheet" href="/assets/console.css"><link rel="stylesheet" href="/assets/pages.css">
+<script src="/assets/console.js"></script>"""
 
 
 class Health:

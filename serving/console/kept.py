@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import time
@@ -83,8 +84,9 @@ class Kept:
 
     def _write(self, kind: str, things: list[KeptThing]) -> None:
         rows = [vars(thing) for thing in things]
-        self._path(kind).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(self._path(kind), json.dumps({"kept": rows}, ensure_ascii=False).encode(), mode=0o600)
+        path = self._path(kind)
+        os.chmod(path.parent, 0o700)
+        write_whole(path, json.dumps({"kept": rows}, ensure_ascii=False).encode(), mode=0o600)
 
     def _path(self, kind: str) -> Path:
         if not (_NAME.fullmatch(kind) and _NAME.fullmatch(self._owner)):

@@ -61,7 +61,7 @@ def _webhooks() -> Iterator[tuple[str, str]]:
             # The address may hold a secret: only its name is said.
             raise HomeError(
                 f"{_HOOKS} as NAME=URL, commas between, each URL with http or https",
-                received=repr(name[:50]),
+                received="an address without a name" if "://" in name else repr(name[:50]),
                 look="docs/console.md",
             )
         yield name.strip(), url.strip()

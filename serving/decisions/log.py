@@ -258,6 +258,16 @@ class DecisionLog:
             raise away
         return None
 
+    def shown_for(self, campaign_id: str, brand_id: str, *, most: int) -> tuple[list[Line], list[Line]]:
+        """`serving.decisions.store.DecisionStore.shown_for`; what is on its way to the store is not there yet.
+
+        Raises
+        ------
+        LogError
+            The store does not answer.
+        """
+        return self._answering_store().shown_for(campaign_id, brand_id, most=most)
+
     def has_event(self, request_id: str, creator_id: str, event: str) -> bool:
         """Whether this event is known to have been told before; where the store does not answer, it may have been.
 

@@ -312,6 +312,46 @@ class DecisionStore:
             last = rows[-1]
             after = sa.tuple_(*order) > tuple(last[column.name] for column in order)
 
+    def shown_for(self, campaign_id: str, brand_id: str, *, most: int) -> tuple[list[Line], list[Line]]:
+        """Whom the latest rankings for a campaign showed, newest first, and what came of them.
+
+        Returns
+        -------
+        shown : list of dict
+            ``request_id``, ``logged_at``, ``model_version``, ``creator_id``, ``position``, ``score``, ``utility`` (None
+            where it is not told); at most ``most``.
+        events : list of dict
+            ``request_id``, ``creator_id``, ``event``, ``at`` of those requests.
+        """
+        mine = (
+            DECISIONS.c.request_id == SHOWN.c.request_id, DECISIONS.c.unseen == "", SHOWN.c.unseen == "",
+            DECISIONS.c.kind == "rank", DECISIONS.c.brand_id == brand_id, DECISIONS.c.campaign_id == campaign_id,
+        )  # fmt: skip
+        told = (DECISIONS.c.request_id, DECISIONS.c.logged_at, DECISIONS.c.model_version)
+        of_creator = (SHOWN.c.creator_id, SHOWN.c.position, SHOWN.c.score, SHOWN.c.body)
+        newest = (DECISIONS.c.logged_at.desc(), DECISIONS.c.request_id, SHOWN.c.position)
+        with self._answering(), self._engine.connect() as connection:
+            asked = sa.select(*told, *of_creator).where(*mine).order_by(*newest).limit(most)
+            rows = connection.execute(asked).mappings().all()
+            requests = sorted({row["request_id"] for row in rows})
+            events: list[Line] = []
+            for start in range(0, len(requests), _BATCH):
+                some = EVENTS.c.request_id.in_(requests[start : start + _BATCH])
+                columns = (EVENTS.c.request_id, EVENTS.c.creator_id, EVENTS.c.event, EVENTS.c.at, EVENTS.c.logged_at)
+                events += [
+                    {**row, "at": _iso(row["logged_at"] if row["at"] is None else row["at"])}
+                    for row in connection.execute(sa.select(*columns).where(some)).mappings()
+                ]
+        shown = [
+            {
+                **{name: value for name, value in row.items() if name != "body"},
+                "logged_at": _iso(row["logged_at"]),
+                "utility": json.loads(row["body"]).get("utility"),
+            }
+            for row in rows
+        ]
+        return shown, events
+
     def counts(self) -> dict[str, Any]:
         """``requests``, ``unseen``, ``shown``, ``events``; ``first`` and ``last``, instants in UTC, or None."""
         with self._answering(), self._engine.connect() as connection:

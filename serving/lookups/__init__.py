@@ -12,9 +12,13 @@ from serving.lookups.catalogue import CatalogueAnswer, ProductsAnswer, ProductsQ
 from serving.lookups.identity import MeAnswer, me
 from serving.lookups.kept import Kept, written
 from serving.lookups.leaders import LeadersAnswer, LeadersQuery, ScatterAnswer, ScatterQuery, leaders, scatter
+from serving.lookups.models import ModelsAnswer, models
+from serving.lookups.outcomes import MOST_SHOWN, OutcomesAnswer, OutcomesQuery, outcomes
+from serving.lookups.reports import ReportsAnswer, report, report_page, reports
 from serving.lookups.similar import SimilarAnswer, SimilarQuery, similar
 
 __all__ = [
+    "MOST_SHOWN",
     "CampaignsAnswer",
     "CampaignsQuery",
     "CardAnswer",
@@ -23,8 +27,12 @@ __all__ = [
     "LeadersAnswer",
     "LeadersQuery",
     "MeAnswer",
+    "ModelsAnswer",
+    "OutcomesAnswer",
+    "OutcomesQuery",
     "ProductsAnswer",
     "ProductsQuery",
+    "ReportsAnswer",
     "ScatterAnswer",
     "ScatterQuery",
     "SimilarAnswer",
@@ -34,7 +42,12 @@ __all__ = [
     "catalogue",
     "leaders",
     "me",
+    "models",
+    "outcomes",
     "products",
+    "report",
+    "report_page",
+    "reports",
     "scatter",
     "similar",
     "written",

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pandas as pd
 import pytest
 
-from features.snapshot import build_snapshot, load_snapshot, save_snapshot
+from features.snapshot import load_snapshot
 from marketplace.signature import read_public_key, read_signer
-from marketplace.state import replace_folder
-from marketplace.tables import open_marketplace
 from models.bundle import load_bundle, save_bundle
-from serving.pair import Served
-from serving.rank import rank_creators
 from serving.schema import RankRequest
-from tests.serving.conftest import Running, started, tiny_bundle
-
-Key = tuple[str, str]
-Shown = list[tuple[str, float, float]]
+from tests.serving.conftest import Running, started
+from tests.serving.pairs import Pair, Shown, answers_by_pair, asked_of_both, copy_signed, made_stages, shown
 
 ASKERS = 4
 PATIENCE = 90.0
@@ -34,55 +25,26 @@ PATIENCE = 90.0
 
 @pytest.fixture(scope="module")
 def stages(small_market: Path, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three bundles and two snapshots to take turns, signed by the prepared home's key."""
-    folder, signer = tmp_path_factory.mktemp("stages"), read_signer(prepared / "var" / "keys")
-    for number in range(3):
-        bundle = replace(tiny_bundle(seed=20 + number), model_version=str(20 + number))
-        save_bundle(bundle, folder / f"bundle{number}", signer)
-    market = open_marketplace(small_market)
-    last = market.frame("campaigns")["briefed_at"].max()
-    for number, back in enumerate((0, 20)):
-        day = last.floor("D") - pd.Timedelta(days=back)
-        save_snapshot(build_snapshot(market, day), folder / f"snapshot{number}", signer)
-    return folder
+    return made_stages(small_market, prepared, tmp_path_factory.mktemp("stages"))
 
 
 @pytest.fixture(scope="module")
 def asked(stages: Path, prepared: Path) -> RankRequest:
-    """A request that both snapshots can answer."""
-    key = read_public_key(prepared / "var" / "keys" / "public_key.pem")
-    snapshots = [load_snapshot(stages / f"snapshot{number}", key) for number in range(2)]
-    both = sorted(snapshots[0].campaigns.keys() & snapshots[1].campaigns.keys())
-    return RankRequest(campaign_id=both[-1], top=5, explain=False)
+    return asked_of_both(stages, prepared)
 
 
 @pytest.fixture(scope="module")
-def expected(stages: Path, prepared: Path, asked: RankRequest) -> dict[Key, Shown]:
-    """What each pair answers, ranked in this process."""
-    key = read_public_key(prepared / "var" / "keys" / "public_key.pem")
-    bundles = [prepared / "var" / "bundle", *(stages / f"bundle{number}" for number in range(3))]
-    snapshots = [prepared / "var" / "snapshot", *(stages / f"snapshot{number}" for number in range(2))]
-    found: dict[Key, Shown] = {}
-    for bundle in bundles:
-        for snapshot in snapshots:
-            pair = Served(load_bundle(bundle, key), load_snapshot(snapshot, key).read_all())
-            reply = rank_creators(pair, asked, request_id="x")[0].model_dump(mode="json")
-            found[reply["model_version"], reply["as_of"]] = shown(reply)
-    assert len({str(answer) for answer in found.values()}) == len(found)
-    return found
-
-
-def shown(reply: dict[str, Any]) -> Shown:
-    return [(one["creator_id"], one["score"], one["utility"]["expected"]) for one in reply["creators"]]
+def expected(stages: Path, prepared: Path, asked: RankRequest) -> dict[Pair, Shown]:
+    return answers_by_pair(stages, prepared, asked)
 
 
 class Load:
     """Askers that never rest, and what they got."""
 
-    def __init__(self, service: Running, asked: RankRequest, expected: dict[Key, Shown]) -> None:
+    def __init__(self, service: Running, asked: RankRequest, expected: dict[Pair, Shown]) -> None:
         self._service, self._expected = service, expected
         self._body = asked.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        self.latest: dict[Key, float] = {}
+        self.latest: dict[Pair, float] = {}
         self.wrong: list[str] = []
         self.answers = 0
         self._stop = threading.Event()
@@ -118,7 +80,7 @@ class Load:
                 self.wrong.append(f"another answer than that of {key}")
             self.latest[key] = time.monotonic()
 
-    def until_served(self, key: Key) -> None:
+    def until_served(self, key: Pair) -> None:
         began = time.monotonic()
         while self.latest.get(key, 0.0) < began and not self.wrong:
             assert time.monotonic() - began < PATIENCE, f"{key} is not served; {sorted(self.latest)}"
@@ -133,7 +95,7 @@ def service(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.parametrize("swaps", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_swaps_under_load_fail_no_request_and_mix_no_pair(
-    service: Running, stages: Path, asked: RankRequest, expected: dict[Key, Shown], swaps: int
+    service: Running, stages: Path, asked: RankRequest, expected: dict[Pair, Shown], swaps: int
 ) -> None:
     home = service.log.parent / "var"
     signer, key = read_signer(home / "keys"), read_public_key(home / "keys" / "public_key.pem")
@@ -164,7 +126,7 @@ def test_swaps_under_load_fail_no_request_and_mix_no_pair(
 
 
 def test_a_bad_bundle_and_a_bad_snapshot_are_said_and_the_old_pair_serves(
-    service: Running, stages: Path, asked: RankRequest, expected: dict[Key, Shown]
+    service: Running, stages: Path, asked: RankRequest, expected: dict[Pair, Shown]
 ) -> None:
     home = service.log.parent / "var"
     with Load(service, asked, expected) as load:
@@ -183,12 +145,6 @@ def test_a_bad_bundle_and_a_bad_snapshot_are_said_and_the_old_pair_serves(
         since = next(line for line in metrics.splitlines() if line.startswith("collabrank_refused_timestamp_seconds"))
         assert time.time() - 120 < float(since.split()[1]) <= time.time()
     assert load.wrong == []
-
-
-def copy_signed(source: Path, target: Path) -> None:
-    """Put a copy of ``source`` in ``target``'s place, as `save_snapshot` does."""
-    with replace_folder(target) as fresh:
-        shutil.copytree(source, fresh, dirs_exist_ok=True)
 
 
 def until(look: Any, right: Any) -> Any:

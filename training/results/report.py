@@ -209,6 +209,7 @@ class CampaignReport(Shown):
                 "profit": nothing if self.profit is None else self.profit.estimate,
                 "expected_profit": nothing if self.foretold is None else self.foretold.profit.expected,
                 "verdict": self.verdict,
+                "over": self.over,
             }
         )
         return told

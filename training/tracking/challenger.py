@@ -21,6 +21,7 @@ from marketplace.signature import read_public_key, read_signer
 from marketplace.state import replace_folder
 from models.bundle import challenger_folder, load_bundle, save_bundle
 from training.tracking.ledger import Ledger
+from training.tracking.merits import keep_merits
 from training.tracking.registry import CHALLENGER, aliased, find_version, newest
 from training.tracking.standing import champion_of, open_version
 from training.tracking.store import Store, open_store
@@ -83,6 +84,7 @@ def set_challenger(version: int | None = None, *, store: Store | None = None) ->
     with replace_folder(folder) as fresh:
         save_bundle(dataclasses.replace(opened.bundle, model_version=str(candidate.number)), fresh, read_signer())
         load_bundle(fresh, read_public_key())
+    keep_merits(store, opened)
     return ChosenChallenger(candidate.number, opened.bundle.ranker, folder)
 
 

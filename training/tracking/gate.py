@@ -200,6 +200,9 @@ class GateEvidence:
         Whose values the ranker ``champion`` holds, where there was a champion at training time.
     effects : mapping of str to float
         Whether the candidate's lift is the lift that came (`training.evaluation.effects.EffectTest`); for the record.
+    noise : mapping of str to float
+        How one partnership's estimated lift scattered before the cut-off (`models.planning.Noise`); empty where too
+        few were ripe. For the record, and for the service's plans.
     """
 
     fingerprint: str
@@ -209,6 +212,7 @@ class GateEvidence:
     calibration: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     champion_version: int | None = None
     effects: Mapping[str, Any] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> GateEvidence:
@@ -229,6 +233,7 @@ class GateEvidence:
                 raw["calibration"],
                 None if champion is None else int(champion),
                 raw["effects"],
+                raw.get("noise", {}),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as reason:
             raise GateError(
@@ -260,6 +265,7 @@ class GateEvidence:
             "calibration": self.calibration,
             "champion_version": self.champion_version,
             "effects": self.effects,
+            "noise": self.noise,
         }
 
 

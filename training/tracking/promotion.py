@@ -26,6 +26,7 @@ from marketplace.state import replace_folder
 from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, read_signer, save_bundle
 from training.tracking.gate import Check, Judgement, Verdict, check_gate, require_gate
 from training.tracking.ledger import PROMOTED, RESTORED, Event, Ledger
+from training.tracking.merits import keep_merits
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -174,6 +175,7 @@ def promote(
     forced = bool(force and failed) or bool(force and not checks)
     event = _event(PROMOTED, opened, champion, forced=forced, reason=reason.strip())
     _serve(store, ledger, opened, event, tags)
+    keep_merits(store, opened, judgement, forced=forced, reason=reason.strip())
     return Promotion(
         candidate.number,
         None if champion is None else champion.number,
@@ -220,6 +222,7 @@ def rollback(*, store: Store | None = None) -> Promotion:
     # The predecessor's own promotion says whom it replaced, so rolling back twice goes back two steps.
     event = _event(RESTORED, opened, champion)
     _serve(store, ledger, opened, event, {"restored_at": now, "restored_from": champion.number})
+    keep_merits(store, opened)
     return Promotion(before.number, champion.number, opened.bundle.ranker, (), False, bundle_folder())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from features.signals import SIGNALS
 from marketplace.arrays import Floats
 from marketplace.jsonable import jsonable
 from models.bundle import signals_sha256
+from models.planning import Noise
 from training.data import TrainingData
 from training.evaluation import Comparison, HeldOut, comparison_text
 from training.figures import calibration_figure, gain_figure, importance_figure, slice_figure
@@ -147,7 +149,13 @@ def head_metrics(ranker: FittedRanker) -> dict[str, float]:
 
 
 def evidence_of(
-    comparison: Comparison, ranker: str, *, fingerprint: str, champion: int | None, bundles: Mapping[str, Any]
+    comparison: Comparison,
+    ranker: str,
+    *,
+    fingerprint: str,
+    champion: int | None,
+    bundles: Mapping[str, Any],
+    noise: Noise | None = None,
 ) -> GateEvidence:
     """What the gate reads: the ranker as ``candidate``, the champion of the day, the heuristics; no other model."""
     names = {ranker: CANDIDATE} | ({} if champion is None else {f"version {champion}": "champion"})
@@ -170,6 +178,7 @@ def evidence_of(
         {"success": {"error": found["error"], "rows": found["rows"]}} if np.isfinite(found["error"]) else {},
         champion,
         jsonable(comparison.effects[ranker]) if ranker in comparison.effects else {},
+        {} if noise is None else jsonable(asdict(noise)),
     )
 
 

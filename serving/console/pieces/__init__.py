@@ -8,17 +8,20 @@ from serving.console.pieces.layout import (
     columns,
     empty_state,
     facts,
+    form,
     link,
     notice,
     panel,
     plain_table,
     refusal_panel,
+    submit_button,
     text,
     tidy,
     waiting,
 )
 from serving.console.pieces.signs import sign
 from serving.console.pieces.wording import (
+    UNKNOWN,
     count_text,
     counted_text,
     index_name,
@@ -30,6 +33,7 @@ from serving.console.pieces.wording import (
 )
 
 __all__ = [
+    "UNKNOWN",
     "Field",
     "FilePicker",
     "button",
@@ -40,6 +44,7 @@ __all__ = [
     "empty_state",
     "facts",
     "field",
+    "form",
     "index_meter",
     "index_name",
     "interval_bar",
@@ -54,6 +59,7 @@ __all__ = [
     "said_of",
     "score_text",
     "sign",
+    "submit_button",
     "text",
     "tidy",
     "waiting",

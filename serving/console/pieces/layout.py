@@ -18,11 +18,13 @@ __all__ = [
     "columns",
     "empty_state",
     "facts",
+    "form",
     "link",
     "notice",
     "panel",
     "plain_table",
     "refusal_panel",
+    "submit_button",
     "text",
     "tidy",
     "waiting",
@@ -56,6 +58,25 @@ def button(
             text(label)
     if on_click is not None:
         made.on("click", on_click, args=[])
+    return made
+
+
+# A field tells what was typed a moment after it has changed: the form is sent when that is on its way.
+_SUBMIT = "(event) => { event.preventDefault(); setTimeout(() => emit(), 40); }"
+
+
+@contextmanager
+def form(on_submit: Callable[[], Any], *, classes: str = "") -> Iterator[ui.element]:
+    """A form; ``on_submit`` is called once what was typed last has been told, by its button or by Enter."""
+    with ui.element("form").classes(classes) as made:
+        yield made
+    made.on("submit", lambda _: on_submit(), js_handler=_SUBMIT)
+
+
+def submit_button(label: str, *, kind: str = "primary") -> ui.element:
+    """The button that sends the form it lies in."""
+    with ui.element("button").props('type="submit"').classes(f"cr-button cr-{kind}") as made:
+        text(label)
     return made
 
 

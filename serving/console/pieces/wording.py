@@ -31,7 +31,7 @@ def _known(value: float | None) -> bool:
 def _short(value: float, *, digits: int = 3) -> str:
     """``value`` (0 or more) with K, M, B or T where it is long."""
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e5, "K")):
-        if value >= size * 0.99995:
+        if value >= size * (1.0 if letter == "K" else 0.99995):
             scaled = value / (1e3 if letter == "K" else size)
             places = max(0, digits - len(str(int(scaled))))
             return f"{scaled:,.{places}f}".rstrip("0").rstrip(".") + letter if places else f"{scaled:,.0f}{letter}"

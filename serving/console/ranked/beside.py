@@ -26,6 +26,7 @@ from serving.console.pieces import (
     text,
     waiting,
 )
+from serving.console.ranked.alike import look_alikes
 
 __all__ = ["CreatorBeside"]
 
@@ -122,6 +123,8 @@ class CreatorBeside:
         self._reasons(one)
         text("Indices", tag="h3")
         self._indices(one, card)
+        text("Look-alikes", tag="h3")
+        look_alikes(self._client, one.creator_id, query=self._asking.query)
 
     def _predictions(self, one: RankedCreator) -> None:
         text("Predicted", tag="h3")

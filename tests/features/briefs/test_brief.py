@@ -134,3 +134,16 @@ def test_brief_signals_are_what_they_say(hand):
     assert np.isnan(found["brief_commission_over_accepted_365d"])
     for name, values in given.items():
         np.testing.assert_array_equal(values, before[name])
+
+
+def test_a_brief_as_plain_data_is_every_field_and_reads_back(hand):
+    import dataclasses
+
+    brief = read(hand)
+    whole = dataclasses.asdict(brief)
+    other = whole.pop("other_terms")
+    told = brief.as_dict()
+    assert str(told) == str(whole | other)
+    assert str(type(brief).of_dict(told)) == str(brief)
+    told["nonsense"] = 1
+    assert "nonsense" not in brief.as_dict()

@@ -238,6 +238,9 @@ def test_a_creator_opens_beside_the_table_by_keyboard_alone(
     assert best in session.inner_text(".cr-beside")
     session.wait_for_selector(".cr-beside .cr-reasons li")
     assert session.locator(".cr-beside .cr-indices .cr-meter").count() == 8
+    for by in ("category", "audience", "taste"):
+        session.select_option(".cr-beside label:has-text('Alike by') + div select", by)
+        session.wait_for_selector(".cr-beside .cr-alike li")
     session.focus(".cr-beside [aria-label=Close]")
     session.keyboard.press("Enter")
     session.wait_for_selector(".cr-beside h2", state="hidden")

@@ -13,6 +13,7 @@ import pytest
 
 from marketplace.errors import BundleError, CollabrankError, GateError
 from marketplace.signature import read_public_key, read_signer
+from models.bundle import read_merits
 from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
 from models.calibration.scale import fit_money, fit_probability
@@ -70,7 +71,9 @@ def candidate(
 ) -> Version:
     """A registered version whose values lie ``gain`` above the best simple sort's."""
     rankers = {"candidate": list(BASE + gain), "gmv": list(BASE), "champion": list(BASE + 0.05)}
-    evidence = GateEvidence("f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion)
+    evidence = GateEvidence(
+        "f", CAMPAIGNS, {"oracle_gain_share_at_20": rankers}, champion_version=champion, noise={"deviation": 1_200.0}
+    )
     with store.run(f"seed {seed}") as run:
         folder = bundle_folder().parent / f"made-{run.id}"
         made = replace(small_bundle(seed), run_id=run.id, as_of=as_of, evidence_sha256=evidence.digest())
@@ -196,6 +199,33 @@ def test_rollback_goes_back_step_by_step(store):
     with pytest.raises(GateError, match="the first"):
         rollback(store=store)
     assert served().model_version == "1"
+
+
+def test_what_speaks_for_the_champion_is_kept_and_comes_back_with_it(store):
+    candidate(store, 0.1)
+    promote(store=store)
+    first = read_merits(served())
+    assert first is not None
+    (gain,) = first.measured
+    assert (first.version, first.verdict, first.forced) == (1, "better", False)
+    assert first.noise == {"deviation": 1_200.0}
+    assert gain.estimate == pytest.approx((BASE + 0.1).mean())
+    assert gain.low < gain.estimate < gain.high
+    assert (gain.campaigns, gain.best_sort, gain.best_sort_estimate) == (20, "gmv", pytest.approx(BASE.mean()))
+    candidate(store, 0.3, seed=1)
+    promote(store=store)
+    assert read_merits(served()).version == 2
+    rollback(store=store)
+    back = read_merits(served())
+    assert (back.version, back.verdict, back.words) == (1, first.verdict, first.words)
+
+
+def test_a_forced_promotion_without_evidence_has_nothing_to_tell_but_that(store):
+    version = candidate(store, 0.1)
+    (artifacts(store, version) / "evidence.json").write_text("{}")
+    promote(store=store, force=True, reason="we must")
+    told = read_merits(served())
+    assert (told.forced, told.reason, told.verdict, told.measured) == (True, "we must", "", ())
 
 
 def test_rollback_without_a_champion_is_refused(store):

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.cards import amount, amount_words, component_formula, gains, index_formula
 from features.indices import build_card, with_history
 from features.indices.build import cards
 from features.indices.cards import ScoreCard
 from features.indices.evidence import Evidence
-from features.indices.formula import amount, amount_words, component_formula, gains, index_formula
 from features.indices.history import counted_events
 from features.indices.more import with_more
 from features.time import day_number, default_as_of
@@ -182,6 +182,23 @@ def test_a_name_from_right_to_left_stands_in_its_own_direction(card):
     page = ScoreCard(dict(card), username="سارة <b>").to_html()
     assert "<h1><bdi>سارة &lt;b&gt;</bdi></h1>" in page
     assert ScoreCard(dict(card), username="a\u202eb").to_html().count("a\\u202eb") >= 1
+
+
+def test_what_stands_on_peers_alone_is_told_apart(card):
+    changed = ScoreCard(copy.deepcopy(dict(card)))
+    for one in changed["indices"]["profitability"]["components"]:
+        one.update(own=None, value=None)
+    for one in changed["indices"]["diligence"]["components"]:
+        one.update(own=0.5, value=0.5)
+    text = changed.to_html()
+    start = text.index("<h2>What is not known</h2>")
+    unknown = text[start : text.index("</section>", start)]
+    assert "Profitability: typical profit of a partnership" in unknown
+    assert "Diligence" not in unknown
+    heads = [line for line in text.splitlines() if line.startswith("<h2>")]
+    assert [("from peers alone" in one) for one in heads if "Profitability" in one or "Diligence" in one] == [0, 1]
+    value = changed["indices"]["profitability"]["value"]
+    assert f"<b>{value:.0f}</b>" in next(line for line in text.splitlines() if 'class="guess"' in line)
 
 
 def test_a_notebook_shows_bars_and_the_table(card):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["amount", "amount_words", "component_formula", "gains", "index_formula"]
+__all__ = ["amount", "amount_words", "component_formula", "gains", "index_formula", "is_guess"]
 
 _SCALES = {
     "expm1": "averaged as logarithms",
@@ -59,6 +59,11 @@ def component_formula(part: Mapping[str, Any]) -> str:
     )
 
 
+def is_guess(index: Mapping[str, Any]) -> bool:
+    """Whether nothing of the creator's own stands behind the index: it is what peers lead one to expect."""
+    return all(part["own"] is None for part in index["components"])
+
+
 def index_formula(index: Mapping[str, Any]) -> str:
     """The index as the sum of its components: ``48.2 = 0.20 x 55.1 + …``; where it is held at a cap, that too."""
     parts = [f"{part['weight']:.2f} x {part['percentile']:.1f}" for part in index["components"]]
@@ -74,7 +79,7 @@ def gains(index: Mapping[str, Any]) -> list[tuple[str, float]]:
     """
     parts = index["components"]
     total = sum(part["weight"] * part["percentile"] for part in parts)
-    over = max(0.0, total - index["value"]) if "note" in index else 0.0
+    over = max(0.0, total - index["value"]) if index.get("note") else 0.0
     found: dict[str, float] = {}
     for part in parts:
         if part["more"] is not None and not over:

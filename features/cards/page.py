@@ -10,7 +10,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from features.indices.formula import amount, amount_words, component_formula, gains, index_formula
+from features.cards.formula import amount, amount_words, component_formula, gains, index_formula, is_guess
 from marketplace.text import printable
 
 __all__ = ["card_fragment", "card_page"]
@@ -34,8 +34,13 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 svg{display:block;max-width:100%}
 .formula{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .note{border-left:4px solid #9a6700;padding-left:.6rem}
+.bars td{padding-top:.15rem;padding-bottom:.15rem}
+.within td:first-child{padding-left:1rem}
+.guess b{font-weight:400}
+.axis{font-size:10px;fill:var(--dim)}
 ul{margin:.25rem 0;padding-left:1.2rem}
-@media (max-width:40rem){main{padding:.75rem}.hide{display:none}}
+@media (max-width:40rem){main{padding:.75rem}.hide{display:none}th.n{white-space:normal}td.n{padding-right:0}
+.bars svg{width:8rem}.bars th,.bars td{font-size:.85rem;padding-right:.35rem}}
 @media print{body{font-size:11px}main{max-width:none;padding:0}section{padding:.5rem 0}.wide{overflow:visible}}
 """
 
@@ -52,8 +57,8 @@ def card_page(card: Mapping[str, Any], headline: str, rows: Rows) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>Score card: {_safe(headline)}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{_head(card)}{_overview(rows)}{_sections(card, rows)}{_behind(card)}{_foot(card)}"
-        "</main>\n</body>\n</html>\n"
+        f"<body>\n<main>\n{_head(card)}{_overview(rows)}{_unknown(rows)}{_sections(card, rows)}{_behind(card)}"
+        f"{_foot(card)}</main>\n</body>\n</html>\n"
     )
 
 
@@ -100,22 +105,25 @@ def _label(name: str, category: str) -> str:
 
 def _overview(rows: Rows) -> str:
     lines = [
-        '<tr><th>Index</th><th>0 to 100, with its 80 % interval</th><th class="n">Value</th>'
-        '<th class="n hide">Interval</th><th class="n hide">Confidence</th><th class="n">Peers</th></tr>'
+        '<tr><th>Index</th><th>0 to 100</th><th class="n">Value</th>'
+        '<th class="n hide">80 % interval</th><th class="n hide">Confidence</th><th class="n">Among peers</th></tr>'
     ]
-    for name, category, index in rows:
+    for place, (name, category, index) in enumerate(rows):
+        if category and (not place or not rows[place - 1][1]):
+            lines.append(f'<tr class="first"><td colspan="6">{_label(name, "")}</td></tr>')
+        kinds = " ".join(kind for kind, so in (("within", category), ("guess", is_guess(index))) if so)
         lines.append(
-            f"<tr><td>{_label(name, category)}</td><td>{_bar(index)}</td>"
-            f'<td class="n"><b>{index["value"]:.0f}</b></td>'
+            f'<tr class="{kinds}"><td>{_name(category) if category else _label(name, "")}</td>'
+            f'<td>{_bar(index)}</td><td class="n"><b>{index["value"]:.0f}</b></td>'
             f'<td class="n hide">{index["low"]:.0f} to {index["high"]:.0f}</td>'
             f'<td class="n hide">{index["confidence"]:.0f}</td>'
             f'<td class="n">{index["peer_rank"]} of {index["peer_count"]}</td></tr>'
         )
     body = "\n".join(lines)
     return (
-        f'<section>\n<h2>The indices</h2>\n<div class="wide"><table>\n{body}\n</table></div>\n'
-        '<p class="dim">Dark: the value. Light: where it lies in 8 cases of 10. The line: the peers\' average. Where '
-        "confidence is 0 nothing of the creator's own is known, and the value is what peers lead one to expect.</p>\n"
+        f'<section>\n<h2>The indices</h2>\n<div class="wide"><table class="bars">\n{body}\n</table></div>\n'
+        '<p class="dim">Dark: the value. Light: where it lies in 8 cases of 10. The line: the peers\' average. Hollow: '
+        "confidence is 0, nothing of the creator's own is known, and the value is what peers lead one to expect.</p>\n"
         "</section>\n"
     )
 
@@ -124,12 +132,13 @@ def _bar(index: Mapping[str, Any]) -> str:
     low, high, value = index["low"], index["high"], index["value"]
     average = index["peer_average"]
     line = "" if average is None else f'<rect x="{2 * average:.1f}" y="0" width="1.5" height="16" fill="#1b1f24"/>'
-    said = f"{value:.0f}, interval {low:.0f} to {high:.0f}"
+    said = f"{value:.0f}, interval {low:.0f} to {high:.0f}" + (", from peers alone" if is_guess(index) else "")
+    fill = 'fill="#fff" stroke="#0b6e99"' if is_guess(index) else 'fill="#0b6e99"'
     return (
         f'<svg role="img" aria-label="{said}" width="204" height="16" viewBox="0 0 204 16">'
         '<rect x="0" y="7" width="202" height="2" fill="#d0d7de"/>'
         f'<rect x="{2 * low:.1f}" y="3" width="{max(2.0, 2 * (high - low)):.1f}" height="10" fill="#b9dcec"/>'
-        f'<rect x="{max(0.0, 2 * value - 1.5):.1f}" y="1" width="4" height="14" fill="#0b6e99"/>{line}</svg>'
+        f'<rect x="{max(0.0, 2 * value - 1.5):.1f}" y="1" width="4" height="14" {fill}/>{line}</svg>'
     )
 
 
@@ -145,12 +154,12 @@ def _section(name: str, category: str, index: Mapping[str, Any], days: Sequence[
     change = index["change_28d"]
     moved = "not known 28 days ago" if change is None else f"{change:+.1f} in 28 days"
     lines = [
-        f"<section>\n<h2>{_label(name, category)} {index['value']:.0f}</h2>",
+        f"<section>\n<h2>{_label(name, category)} {index['value']:.0f}{_of_peers(index)}</h2>",
         f"<p>{_first_up(index['says'])}. Interval {index['low']:.0f} to {index['high']:.0f}, confidence "
         f"{index['confidence']:.0f}, {moved}; rank {index['peer_rank']} of {index['peer_count']} among "
         f"{_name(index['peers'])}{_average(index)}.</p>",
     ]
-    if "note" in index:
+    if index.get("note"):
         lines.append(f'<p class="note">{_first_up(index["note"])}.</p>')
     lines.append(_line(days, past))
     lines.append(f'<p class="formula">{_safe(index_formula(index))}</p>')
@@ -175,6 +184,10 @@ def _section(name: str, category: str, index: Mapping[str, Any], days: Sequence[
     return "\n".join(line for line in lines if line)
 
 
+def _of_peers(index: Mapping[str, Any]) -> str:
+    return ' <span class="dim">expected from peers alone</span>' if is_guess(index) else ""
+
+
 def _average(index: Mapping[str, Any]) -> str:
     return "" if index["peer_average"] is None else f", whose average is {index['peer_average']:.0f}"
 
@@ -183,16 +196,34 @@ def _line(days: Sequence[str], past: Sequence[float]) -> str:
     """The weeks as a line from 0 to 100."""
     if len(past) < 2:
         return ""
-    step = 400.0 / (len(past) - 1)
-    points = " ".join(f"{4 + step * place:.1f},{54 - value / 2:.1f}" for place, value in enumerate(past))
+    step = 380.0 / (len(past) - 1)
+    points = " ".join(f"{24 + step * place:.1f},{58 - value / 2:.1f}" for place, value in enumerate(past))
     said = f"From {past[0]:.0f} on {days[0]} to {past[-1]:.0f} on {days[-1]}"
+    marks = "".join(
+        f'<line x1="24" y1="{58 - mark / 2:.0f}" x2="404" y2="{58 - mark / 2:.0f}" stroke="#d0d7de"/>'
+        f'<text x="19" y="{61.5 - mark / 2:.1f}" text-anchor="end" class="axis">{mark}</text>'
+        for mark in (0, 50, 100)
+    )
     return (
-        f'<svg role="img" aria-label="{_safe(said)}" width="408" height="58" viewBox="0 0 408 58">'
-        '<rect x="4" y="4" width="400" height="50" fill="none" stroke="#d0d7de"/>'
-        '<line x1="4" y1="29" x2="404" y2="29" stroke="#d0d7de"/>'
+        f'<svg role="img" aria-label="{_safe(said)}" width="408" height="66" viewBox="0 0 408 66">{marks}'
         f'<polyline points="{points}" fill="none" stroke="#0b6e99" stroke-width="2"/></svg>\n'
         f'<p class="dim">{_safe(said)}, week by week.</p>'
     )
+
+
+def _unknown(rows: Rows) -> str:
+    """What the creator's own events say nothing of, index by index."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, category, index in rows:
+        parts = "; ".join(_safe(part["text"]) for part in index["components"] if part["own"] is None)
+        if parts:
+            found.setdefault((name, parts), []).extend([_name(category)] if category else [])
+    told = [
+        f"<li>{_label(name, '')}{': ' if within else ''}{', '.join(within)}: {parts}</li>"
+        for (name, parts), within in found.items()
+    ]
+    body = f"<ul>{''.join(told)}</ul>" if told else "<p>Something of the creator's own is known of every component.</p>"
+    return f"<section>\n<h2>What is not known</h2>\n{body}\n</section>\n"
 
 
 def _behind(card: Mapping[str, Any]) -> str:

@@ -1,0 +1,422 @@
+"""Creator: the score card, found by id or username, with what stands behind each index and what would raise it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from nicegui import ui
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from features.cards import (
+    amount_words,
+    card_headline,
+    card_page,
+    card_rows,
+    component_formula,
+    gains,
+    index_formula,
+    is_guess,
+)
+from marketplace.errors import CollabrankError
+from serving.client import FoundCreator, Similar
+from serving.console.figures import figure, weeks_figure
+from serving.console.pieces import (
+    button,
+    columns,
+    count_text,
+    empty_state,
+    facts,
+    field,
+    form,
+    index_meter,
+    index_name,
+    link,
+    notice,
+    panel,
+    percent_text,
+    plain_table,
+    refusal_panel,
+    score_text,
+    submit_button,
+    text,
+    waiting,
+)
+from serving.console.registry import Page, Visit
+from serving.console.sessions import Session
+
+__all__ = ["FIND", "PAGE"]
+
+_FOUND = 12
+_ALIKE = {"category": "Category", "audience": "Audience", "taste": "Taste"}
+_RAISE = 6
+_READING = "0 to 100. Light: where the value lies in 8 cases of 10. Hollow: from peers alone."
+
+Index = Mapping[str, Any]
+
+
+async def _find(visit: Visit) -> None:
+    """The search, and who was looked at last."""
+    with panel(classes="cr-search"):
+        place = ui.element("div").classes("cr-hits").props('aria-live="polite"')
+        turn = {"now": 0}
+
+        async def look(name: str | None) -> None:
+            turn["now"] += 1
+            mine = turn["now"]
+            name = (name or "").strip()
+            if not name:
+                place.clear()
+                return
+            try:
+                found = await visit.client.creators(prefix=name.removeprefix("@"), top=_FOUND)
+            except CollabrankError as error:
+                place.clear()
+                with place:
+                    refusal_panel(error, again=lambda: look(name))
+                return
+            if mine != turn["now"]:
+                return
+            place.clear()
+            with place:
+                _hits(list(found), name)
+
+        asked = field("Username or creator id", kind="search", placeholder="how the username begins", on_change=look)
+
+        def there() -> None:
+            ui.navigate.to(f"/creators/{quote(str(asked.value or '').strip(), safe='')}")
+
+        with form(there, classes="cr-line") as made:
+            asked.move(made)
+            submit_button("Open the card")
+        place.move(target_index=-1)
+    seen = visit.memory.get("creators", {})
+    if seen:
+        with panel("Looked at last"), ui.element("div").classes("cr-line"):
+            for creator, name in reversed(seen.items()):
+                link(name, f"/creators/{creator}", kind="plain")
+
+
+def _hits(creators: list[FoundCreator], name: str) -> None:
+    if not creators:
+        text(f"Nobody's username begins with {name}. An id opens its card too.", tag="p", classes="cr-quiet").props(
+            'dir="auto"'
+        )
+        return
+    plain_table(
+        ("Creator", "Id", "Market", "Language", "Followers"),
+        [
+            (
+                partial(link, one.username or one.creator_id, f"/creators/{quote(one.creator_id, safe='')}"),
+                one.creator_id,
+                one.market,
+                one.language or "–",
+                count_text(one.follower_count),
+            )
+            for one in creators
+        ],
+        caption="Creators whose username begins so",
+        numeric=(4,),
+    )
+
+
+async def _card(visit: Visit) -> None:
+    """One card."""
+    name = visit.path["creator_id"]
+    card = (await visit.client.card(name)).data
+    creator = str(card["creator_id"])
+    alike = await visit.client.similar(creator)
+    rows = card_rows(card)
+    _remember(visit, creator, str(card["username"] or creator))
+    _head(card)
+    with ui.element("div").classes("cr-halves cr-halves-wide"):
+        with panel("The indices", about=_READING, classes="cr-dense"):
+            chosen = _Chosen(rows, None)
+            _overview(rows, chosen)
+        with panel(classes="cr-detail"):
+            chosen.place = ui.element("div").props('aria-live="polite" id="index"')
+    chosen.show(_first(rows, visit.query.get("index", "")))
+    with columns():
+        with panel(
+            "What would raise an index the most", about="One more good event of today, everything else as it is."
+        ):
+            _raises(rows)
+        with panel("What is not known"):
+            _unknown(rows)
+    with panel("Alike"):
+        _similar(visit, creator, alike)
+
+
+def _remember(visit: Visit, creator: str, name: str) -> None:
+    seen = visit.memory.setdefault("creators", {})
+    seen.pop(creator, None)
+    seen[creator] = name
+    while len(seen) > _FOUND:
+        del seen[next(iter(seen))]
+
+
+def _head(card: Mapping[str, Any]) -> None:
+    with ui.element("div").classes("cr-head cr-line cr-spread"):
+        with ui.element("div"):
+            text(str(card["username"] or card["creator_id"]), tag="h1").props('dir="auto"')
+            text(
+                f"As of {str(card['as_of'])[:10]}, from what was known before that day. "
+                "Brand and creator see the same card.",
+                tag="p",
+                classes="cr-quiet",
+            )
+        link(
+            "Print",
+            f"/creators/{quote(str(card['creator_id']), safe='')}/page",
+            kind="plain",
+            icon="print",
+            new_tab=True,
+        )
+    with panel(classes="cr-detail"):
+        facts(
+            [
+                ("Creator", str(card["creator_id"])),
+                ("Market", str(card["market"])),
+                ("Followers", "unknown" if card["follower_count"] is None else f"{card['follower_count']:,}"),
+                ("Language", str(card["language"] or "unknown")),
+                ("Represented", str(card["agency_status"] or "unknown").lower().replace("_", " ")),
+                ("Joined", str(card["joined_on"])),
+            ]
+        )
+    if card.get("basis"):
+        notice(f"The indices need no model; rankings beside this card are {card['basis']}", kind="info")
+
+
+def _label(name: str, category: str) -> str:
+    return f"{index_name(name)}: {category}" if category else index_name(name)
+
+
+def _first(rows: list[tuple[str, str, dict[str, Any]]], asked: str) -> int:
+    """The row that the address asks for, else the first of which something is known."""
+    for place, (name, _, _) in enumerate(rows):
+        if name == asked:
+            return place
+    return next((place for place, row in enumerate(rows) if not is_guess(row[2])), 0)
+
+
+def _overview(rows: list[tuple[str, str, dict[str, Any]]], chosen: _Chosen) -> None:
+    def choose(place: int) -> ui.element:
+        name, category, _ = rows[place]
+        made = button(category or index_name(name), lambda: chosen.show(place), kind="quiet")
+        made.classes("cr-pick").props('aria-controls="index"')
+        if category:
+            made.classes("cr-within")
+            made.props(f'aria-label="{index_name(name)}: {category}"')
+        chosen.buttons.append(made)
+        return made
+
+    def bar(index: Index) -> None:
+        guess = is_guess(index)
+        said = f"{index['value']:.0f}, 80 % interval {index['low']:.0f} to {index['high']:.0f}"
+        made = index_meter(
+            index["value"], low=index["low"], high=index["high"], label=f"{said}, from peers alone" if guess else said
+        )
+        if guess:
+            made.classes("cr-guess")
+
+    body: list[tuple[Any, ...]] = []
+    for place, (name, category, index) in enumerate(rows):
+        if category and not rows[place - 1][1]:
+            body.append((partial(text, index_name(name), classes="cr-group"), "", "", ""))
+        body.append(
+            (
+                partial(choose, place),
+                partial(bar, index),
+                score_text(index["confidence"]),
+                f"{index['peer_rank']} of {index['peer_count']}",
+            )
+        )
+    plain_table(
+        ("Index", "Value and interval", "Confidence", "Rank"),
+        body,
+        caption="Every index, its value and interval",
+        numeric=(2, 3),
+    )
+
+
+class _Chosen:
+    """The index whose parts are shown."""
+
+    def __init__(self, rows: list[tuple[str, str, dict[str, Any]]], history: Any) -> None:
+        self.rows = rows
+        self.history = history
+        self.buttons: list[ui.element] = []
+        self.place: ui.element = ui.element("div")
+
+    def show(self, at: int) -> None:
+        """Draw row ``at``."""
+        for place, made in enumerate(self.buttons):
+            made.props(f'aria-pressed="{"true" if place == at else "false"}"')
+        name, category, index = self.rows[at]
+        self.place.clear()
+        with self.place:
+            _detail(name, category, index, self.history)
+
+
+def _detail(name: str, category: str, index: Index, history: Any) -> None:
+    with ui.element("div").classes("cr-line cr-spread"):
+        text(_label(name, category), tag="h2").props('dir="auto"')
+        text(score_text(index["value"]), classes="cr-figure")
+    text(f"{index['says'][:1].upper()}{index['says'][1:]}.", tag="p")
+    if is_guess(index):
+        notice(
+            "Nothing of the creator's own is known of this: the value is what peers lead one to expect.", kind="warn"
+        )
+    elif index.get("note"):
+        notice(f"{index['note'][:1].upper()}{index['note'][1:]}.", kind="warn")
+    change = index["change_28d"]
+    average = index["peer_average"]
+    facts(
+        [
+            ("80 % interval", f"{index['low']:.0f} to {index['high']:.0f}"),
+            ("Confidence", score_text(index["confidence"])),
+            ("In 28 days", "not known then" if change is None else f"{change:+.1f}".replace("-", "−")),
+            ("Among peers", f"{index['peer_rank']} of {index['peer_count']}"),
+            ("Peers", str(index["peers"])),
+            ("Their average", score_text(average)),
+        ]
+    )
+    _weeks(name, category, history)
+    text("How it comes about", tag="h3")
+    text(index_formula(index), tag="p", classes="cr-formula")
+    plain_table(
+        ("Part", "Weight x place", "Points"),
+        [
+            (
+                partial(_part, part),
+                f"{part['weight']:.2f} x {part['percentile']:.1f}",
+                f"{part['weight'] * part['percentile']:.1f}",
+            )
+            for part in index["components"]
+        ],
+        caption=f"The parts of {_label(name, category)}",
+        numeric=(1, 2),
+    )
+    told = gains(index)
+    if told:
+        text("What would raise it", tag="h3")
+        with ui.element("ul").classes("cr-list"):
+            for words, points in told:
+                text(f"{words[:1].upper()}{words[1:]}: +{points:.1f}", tag="li")
+
+
+def _part(part: Mapping[str, Any]) -> None:
+    with ui.element("div"):
+        text(f"{part['text'][:1].upper()}{part['text'][1:]}: ")
+        text(amount_words(part), tag="b")
+    text(component_formula(part), tag="div", classes="cr-quiet cr-small")
+
+
+def _weeks(name: str, category: str, history: Any) -> None:
+    if history is None:
+        return
+    values = dict(history.indices).get(f"{name}:{category}" if category else name)
+    if not values or len(values) < 2:
+        return
+    known = [(day, value) for day, value in zip(history.days, values, strict=True) if value is not None]
+    if len(known) < 2:
+        return
+    (first, start), (last, end) = known[0], known[-1]
+    figure(
+        weeks_figure(list(history.days), list(values)),
+        label=f"Week by week, from {start:.0f} on {first} to {end:.0f} on {last}",
+        tall=7.5,
+    )
+    text(f"From {start:.0f} on {first} to {end:.0f} on {last}, week by week.", tag="p", classes="cr-quiet cr-small")
+
+
+def _raises(rows: list[tuple[str, str, dict[str, Any]]]) -> None:
+    told = [(points, words, _label(name, category)) for name, category, index in rows for words, points in gains(index)]
+    told.sort(key=lambda one: (-one[0], one[2], one[1]))
+    if not told:
+        text("No single event would move an index by a tenth of a point.", tag="p")
+        return
+    plain_table(
+        ("What", "Index", "Points"),
+        [(f"{words[:1].upper()}{words[1:]}", label, f"+{points:.1f}") for points, words, label in told[:_RAISE]],
+        caption="What would raise an index the most",
+        numeric=(2,),
+    )
+
+
+def _unknown(rows: list[tuple[str, str, dict[str, Any]]]) -> None:
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, category, index in rows:
+        parts = "; ".join(part["text"] for part in index["components"] if part["own"] is None)
+        if parts:
+            found.setdefault((name, parts), []).extend([category] if category else [])
+    if not found:
+        text("Something of the creator's own is known of every part.", tag="p")
+        return
+    with ui.element("ul").classes("cr-list"):
+        for (name, parts), within in found.items():
+            of = f" ({', '.join(within)})" if within else ""
+            text(f"{index_name(name)}{of}: {parts}", tag="li").props('dir="auto"')
+
+
+def _similar(visit: Visit, creator: str, found: Similar) -> None:
+    place = ui.element("div").props('aria-live="polite"')
+
+    async def show(by: str) -> None:
+        place.clear()
+        with place:
+            waiting(3)
+        try:
+            other = await visit.client.similar(creator, by=by)
+        except CollabrankError as error:
+            place.clear()
+            with place:
+                refusal_panel(error, again=lambda: show(by))
+            return
+        place.clear()
+        with place:
+            _similar_table(other)
+
+    by = field("Alike by", kind="select", value=found.by, options=_ALIKE, on_change=lambda name: show(str(name)))
+    by.classes("cr-short").move(target_index=1)
+    with place:
+        _similar_table(found)
+
+
+def _similar_table(found: Similar) -> None:
+    if not found.similar:
+        with empty_state("Nobody is much alike", found.note or ""):
+            pass
+        return
+    plain_table(
+        ("Creator", "Market", "Followers", "Alike", "In what"),
+        [
+            (
+                partial(link, one.username or one.creator_id, f"/creators/{quote(one.creator_id, safe='')}"),
+                one.market,
+                count_text(one.followers),
+                percent_text(one.similarity),
+                "; ".join(one.alike),
+            )
+            for one in found
+        ],
+        caption="Creators who are alike",
+        numeric=(2, 3),
+    )
+
+
+async def _printed(session: Session, request: Request) -> Response:
+    """The card as a page that prints; it runs no script."""
+    card = dict((await session.client.card(request.path_params["creator_id"])).data)
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+    page = card_page(card, card_headline(card), card_rows(card))
+    return HTMLResponse(page, headers={"content-security-policy": policy})
+
+
+FIND = Page("/creators", "Creator", _find, icon="creator", about="A score card, by username or id.")
+PAGE = Page("/creators/{creator_id}", "Creator", _card, heading=False, raw={"/creators/{creator_id}/page": _printed})

@@ -1,0 +1,108 @@
+"""Creator: a card by username and by id, what stands behind it, and that peers' numbers are told as theirs."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("nicegui")
+
+from features.cards import amount_words, card_rows, gains, index_formula, is_guess
+from serving.client import Client
+from tests.serving.console.conftest import opened, sign_in
+
+
+@pytest.fixture(scope="module")
+def leader(console, campaign):
+    """The card of the market's first leader, as the API gives it."""
+    with Client(console.api, console.key) as client:
+        first = client.leaders(market=campaign["market"], category_id=campaign["category_id"], top=1)[0]
+        return client.card(first.creator_id)
+
+
+@pytest.fixture(scope="module")
+def page(browser, console, leader):
+    with opened(browser) as made:
+        sign_in(made, console, f"/creators/{leader.username}")
+        made.wait_for_selector("#index h2")
+        yield made
+
+
+def test_a_username_opens_the_card(page, leader):
+    assert page.inner_text("h1") == leader.username
+    assert leader.creator_id in page.inner_text("dl")
+    rows = card_rows(leader.data)
+    shown = page.locator(".cr-pick").all_inner_texts()
+    assert shown == [category or name.replace("_", " ").capitalize() for name, category, _ in rows]
+    values = page.locator("[data-filled], .cr-meter-value").all_inner_texts()
+    assert values[: len(rows)] == [f"{index['value']:.0f}" for *_, index in rows]
+
+
+@pytest.mark.parametrize("name", ["diligence", "sales_drive", "profitability"])
+def test_the_formula_has_the_creators_numbers(page, leader, name):
+    index = leader.data["indices"][name]
+    page.get_by_role("button", name=name.replace("_", " ").capitalize(), exact=True).click()
+    page.wait_for_selector(f"#index h2:text-is('{name.replace('_', ' ').capitalize()}')")
+    told = page.inner_text("#index")
+    assert index_formula(index) in told
+    for part in index["components"]:
+        assert amount_words(part) in told
+        if part["own"] is None:
+            assert "unknown" in amount_words(part)
+    for words, points in gains(index):
+        assert f"{words[:1].upper()}{words[1:]}: +{points:.1f}" in told
+    assert ("Nothing of the creator's own is known" in told) == is_guess(index)
+
+
+def test_what_is_not_known_is_listed(page, leader):
+    told = page.inner_text("section[aria-label='What is not known']")
+    for name, _, index in card_rows(leader.data):
+        unknown = [part["text"] for part in index["components"] if part["own"] is None]
+        assert all(words in told for words in unknown)
+        assert (name.replace("_", " ").capitalize() in told) or not unknown
+
+
+def test_look_alikes_are_the_services(page, console, leader):
+    with Client(console.api, console.key) as client:
+        for by in ("audience", "category"):
+            asked = client.similar(leader.creator_id, by=by)
+            page.select_option("label:has-text('Alike by') + div select", by)
+            if not len(asked):
+                page.wait_for_selector("text=Nobody is much alike")
+                continue
+            page.wait_for_function(
+                "names => JSON.stringify([...document.querySelectorAll(\"section[aria-label='Alike'] a\")]"
+                ".map(a => a.innerText)) === JSON.stringify(names)",
+                arg=[one.username for one in asked],
+            )
+
+
+def test_the_card_prints(page, leader):
+    answer = page.request.get(page.url.split("?")[0] + "/page")
+    assert answer.status == 200
+    text = answer.text()
+    assert f"<h1><bdi>{leader.username}</bdi></h1>" in text
+    assert "<script" not in text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_creators_are_found_by_how_their_names_begin(browser, console, leader):
+    with opened(browser) as page:
+        sign_in(page, console, "/creators")
+        page.fill("label:has-text('Username or creator id') + div input", leader.username[:4])
+        page.wait_for_selector(".cr-hits a")
+        found = page.locator(".cr-hits a").all_inner_texts()
+        assert found
+        assert all(name.casefold().startswith(leader.username[:4].casefold()) for name in found)
+        page.fill("label:has-text('Username or creator id') + div input", leader.creator_id)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"h1:text-is('{leader.username}')")
+        page.goto(f"{console.url}/creators")
+        page.click(f"text={leader.username}")
+        page.wait_for_selector(f"h1:text-is('{leader.username}')")
+
+
+def test_nobody_of_the_name_is_said_in_words(browser, console):
+    with opened(browser) as page:
+        sign_in(page, console, "/creators/nobody.at.all")
+        assert "nobody.at.all" in page.inner_text("[role=alert]")
+        assert page.is_visible("text=Try again")
