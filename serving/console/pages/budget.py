@@ -112,7 +112,7 @@ class _Desk:
 
     def draw(self) -> None:
         """Form and place of the plan."""
-        with ui.element("div").classes("cr-columns"):
+        with ui.element("div").classes("cr-halves"):
             with form(self.plan, classes="cr-aside"), panel("What there is"):
                 self._form()
             self.place = ui.element("div").classes("cr-body").props('aria-live="polite" id="plan"')

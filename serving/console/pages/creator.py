@@ -132,7 +132,7 @@ async def _card(visit: Visit) -> None:
     rows = card_rows(card)
     _remember(visit, creator, str(card["username"] or creator))
     _head(card)
-    with ui.element("div").classes("cr-columns cr-columns-wide"):
+    with ui.element("div").classes("cr-halves cr-halves-wide"):
         with panel("The indices", about=_READING, classes="cr-dense"):
             chosen = _Chosen(rows, None)
             _overview(rows, chosen)
