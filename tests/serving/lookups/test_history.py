@@ -32,7 +32,8 @@ def test_with_weeks_it_is_the_creators_own(pair: Served, monkeypatch: pytest.Mon
     value[row, 1:] = np.arange(14).reshape(2, 7)
     weeks = Weeks(np.array([0, 7, 14]), value, np.where(value == UNKNOWN, value, 50).astype(np.uint8))
     remembering = replace(part, weeks=weeks)
-    monkeypatch.setattr(pair.snapshot, "of_market", lambda _: remembering)
+    home, opened = pair.snapshot.market_of(name), pair.snapshot.of_market
+    monkeypatch.setattr(pair.snapshot, "of_market", lambda one: remembering if one == home else opened(one))
     told = history(pair, Nothing(), f"@{part.usernames[row]}")
     assert told.creator_id == name
     assert told.days == ["1970-01-01", "1970-01-08", "1970-01-15"]
