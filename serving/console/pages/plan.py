@@ -206,7 +206,7 @@ def _curve(plan: Plan, till: Till) -> None:
         curve_figure(
             points, currency=till.currency, budget=None if asked is None or asked > last.budget else own(asked)
         ),
-        label=f"Expected profit grows from {till.text(first.outlook.profit.expected)} at a budget of "
+        label=f"Expected profit goes from {till.text(first.outlook.profit.expected)} at a budget of "
         f"{till.text(first.budget)} to {till.text(last.outlook.profit.expected)} at {till.text(last.budget)}",
         tall=17,
     )
