@@ -64,7 +64,7 @@ def resign(path, told):
 @pytest.mark.parametrize("together", [0, 10**9])
 @pytest.mark.parametrize("weeks", [0, 3])
 def test_markets_built_one_by_one_are_the_parts_of_the_whole_byte_for_byte(
-    wee, at, whole, tmp_path, monkeypatch, together, weeks
+    wee, at, *, whole, tmp_path, monkeypatch, together, weeks
 ):
     monkeypatch.setattr("features.snapshot.take.TOGETHER", together)
     taken = take_snapshot(wee, at, weeks=weeks)
