@@ -37,7 +37,7 @@ ui: install
 	$(BIN)/collabrank ui
 
 notebooks: install
-	$(BIN)/python -m pytest tests/notebooks
+	$(BIN)/python -m tests.notebooks
 
 bench: install
 	$(BIN)/python -m benchmarks

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from marketplace.sources.files import Proposal
     from marketplace.tables import Marketplace
     from models.planning import Plan
+    from serving.beside import Beside
     from training.data import TrainingData
     from training.evaluation import Evaluation
     from training.heads import Hyperparameters
@@ -54,6 +55,7 @@ __all__ = [
     "report",
     "rollback",
     "score",
+    "serve",
     "signals",
     "simulate",
     "snapshot",
@@ -203,12 +205,12 @@ def propose(folder: str | Path, *, out: str | Path | None = None, replace: bool 
 
 
 def ingest(folder: str | Path, out: str | Path, *, mapping: str | Path | None = None) -> IngestReport:
-    """Write a marketplace from a folder of exported files, by a mapping such as `propose` writes.
+    """Write a marketplace from a folder of exported files, by a mapping such as `propose` writes, or of a named source.
 
     Parameters
     ----------
     folder : path
-        The files.
+        The files, or the name of a source, of those that ``collabrank ingest --sources`` lists: ``"complete-journey"``.
     out : path
         The folder to write; an earlier marketplace in it is replaced as a whole, anything else is not.
     mapping : path, optional
@@ -235,11 +237,13 @@ def ingest(folder: str | Path, out: str | Path, *, mapping: str | Path | None = 
     >>> len(cr.open_marketplace("mine").frame("creators"))
     50
     """
-    from marketplace.sources import files
+    from marketplace.sources import files, sources
     from marketplace.sources import ingest as run
     from marketplace.tables import require_replaceable
 
     require_replaceable(out)
+    if mapping is None and str(folder) in sources():
+        return run(str(folder), Path(out))
     return run(files.from_folder(None if mapping is None else Path(mapping)), Path(out), folder=Path(folder))
 
 
@@ -832,6 +836,34 @@ def card(
     market = open_marketplace(market)
     found = score_card_of(market, creator, as_of).beside(champion_basis())
     return with_history(market, found) if history else found
+
+
+def serve() -> Beside:
+    """Start the service in a process of its own, on a free port of this machine, with a client and a key to ask it.
+
+    It ranks from this home's champion and snapshot, as ``collabrank serve`` does, until ``.stop()``, the end of the
+    ``with`` block, or of this Python.
+
+    Returns
+    -------
+    Beside
+        ``.client`` is a `Client`, ``.url`` where it answers, ``.log`` what it writes.
+
+    Raises
+    ------
+    HomeError
+        It does not become ready, such as without a champion or a snapshot; with the last words of its log.
+
+    Examples
+    --------
+    >>> with cr.serve() as service:
+    ...     answer = service.client.rank(brief=brief, top=3)
+    >>> len(answer.creators)
+    3
+    """
+    from serving.beside import serve_beside
+
+    return serve_beside()
 
 
 def candidates(market: str | Path | Marketplace, *, campaigns: Sequence[str]) -> pd.DataFrame:

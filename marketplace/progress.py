@@ -1,7 +1,9 @@
 """Progress of long work: a bar with the time left on a terminal, plain lines elsewhere.
 
 Both go to standard error, so that what a program reads on standard output
-stays clean. `track` follows a loop, `staged` a function whose stages take known
+stays clean. In a notebook, where standard error is red, progress is one line
+beneath the cell that goes when the cell is done, and what is told besides is
+plain output. `track` follows a loop, `staged` a function whose stages take known
 shares of its time, `countdown` a budget of time. What is begun within another
 piece of work shows its bar beneath.
 """
@@ -14,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -39,8 +41,14 @@ _EVERY_S = 30.0
 
 
 def say(text: str) -> None:
-    """One plain line on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """One plain line on standard error; in a notebook on standard output."""
+    print(text, file=sys.stdout if _kernel() else sys.stderr, flush=True)
+
+
+def _kernel() -> Any:
+    """The IPython of a notebook's kernel; None elsewhere."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell if hasattr(shell, "kernel") else None
 
 
 def track(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:
@@ -133,6 +141,30 @@ class _Work:
         return "" if expected is None else f", about {max(expected - self.elapsed, 0.0):.0f} s left"
 
 
+class _Noted(_Work):
+    """One piece of work under way, told in a notebook by a line that is written over and goes with the cell."""
+
+    _shown: ClassVar[Any] = None
+
+    def say(self, text: str) -> None:
+        from IPython.display import display
+
+        line = {"text/plain": f"{self.what} {text}" if text == "…" else f"{self.what}: {text}"}
+        if _Noted._shown is None:
+            show: Any = display
+            _Noted._shown = show(line, raw=True, display_id=True)
+            _kernel().events.register("post_run_cell", _Noted._gone)
+        else:
+            _Noted._shown.update(line, raw=True)
+        self.said = time.perf_counter()
+
+    @staticmethod
+    def _gone(*_: object) -> None:
+        shown, _Noted._shown = _Noted._shown, None
+        _kernel().events.unregister("post_run_cell", _Noted._gone)
+        shown.update({"text/plain": ""}, raw=True)
+
+
 class _Barred(_Work):
     """One piece of work under way, told by a bar."""
 
@@ -177,7 +209,8 @@ _BARS: list[Progress] = []
 @contextmanager
 def _work(what: str, total: float | None, *, stages: Mapping[str, float] | None = None) -> Iterator[_Work]:
     with _bar() as bar:
-        work = _Work(what, total, stages or {}) if bar is None else _Barred(what, total, stages or {}, bar)
+        lines = _Noted if _kernel() else _Work
+        work = lines(what, total, stages or {}) if bar is None else _Barred(what, total, stages or {}, bar)
         _UNDER_WAY.append(work)
         try:
             yield work

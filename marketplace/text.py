@@ -70,7 +70,7 @@ def show(blocks: Iterable[TextTable | str], *, file: TextIO | None = None) -> No
     if not out.isatty():
         out.write(plain_text(blocks) + "\n")
         return
-    console = Console(file=out, highlight=False)
+    console = Console(file=out, highlight=False, force_jupyter=False)
     for block in blocks:
         console.print(_drawn(block, plain=False) if isinstance(block, TextTable) else Text(block))
 
@@ -83,7 +83,9 @@ def plain_text(blocks: Iterable[TextTable | str]) -> str:
             lines.append(block)
             continue
         sink = io.StringIO()
-        Console(file=sink, width=_WIDE, color_system=None, highlight=False).print(_drawn(block, plain=True))
+        # In a notebook rich would show what is to be written.
+        console = Console(file=sink, width=_WIDE, color_system=None, highlight=False, force_jupyter=False)
+        console.print(_drawn(block, plain=True))
         lines += [block.title] if block.title else []
         lines += [line.rstrip() for line in sink.getvalue().splitlines()]
     return "\n".join(lines)

@@ -21,6 +21,7 @@ from marketplace.errors import TrainingError
 from marketplace.signature import read_signer
 from marketplace.state import state_folder
 from marketplace.tables import Marketplace
+from training.tracking.first_page import first_page
 
 __all__ = ["DATA", "NOTE", "PLACE", "Experiment", "named", "of_marketplace", "require_active", "write_tags"]
 
@@ -98,8 +99,9 @@ def of_marketplace(client: Any, market: Marketplace) -> Experiment:
     if chosen := os.environ.get("MLFLOW_EXPERIMENT_NAME"):
         return named(client, chosen)
     data = market.fingerprint()
-    tags = {DATA: data, **({} if market.path is None else {PLACE: _place(market)})}
-    for tag, value in reversed(tags.items()):
+    own = {DATA: data, **({} if market.path is None else {PLACE: _place(market)})}
+    tags = {**first_page(market), **own}
+    for tag, value in reversed(own.items()):
         for one in client.search_experiments(filter_string=f"tags.`{tag}` = '{value}'"):
             return Experiment(one.name, str(one.experiment_id), tags)
     name = _folder_name(market)

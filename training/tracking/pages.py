@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
 import os
 import warnings
 from pathlib import Path
@@ -20,9 +21,10 @@ from marketplace.databases import told
 from marketplace.errors import AccessError, HomeError, TrainingError
 from marketplace.progress import say
 from training.artifacts import artifacts_folder
-from training.tracking.store import default_tracking_uri, open_store
+from training.tracking.first_page import VIEW, view
+from training.tracking.store import Store, default_tracking_uri, open_store
 
-__all__ = ["PASSWORD", "Guard", "read_password", "serve_pages"]
+__all__ = ["PASSWORD", "FirstLook", "Guard", "first_look", "read_password", "serve_pages"]
 
 PASSWORD = "COLLABRANK_UI_PASSWORD"
 """Environment variable that holds the password of the pages."""
@@ -33,6 +35,17 @@ _CLOSED = ("assistant", "gateway", "gateway-proxy", "jobs", "mcp", "scorers", "c
 _UPLOADS = ("mlflow-artifacts", "upload-artifact")
 _DEEP = 5
 """Parts of a path that say what is asked of MLflow; what follows them names runs and files."""
+
+_CONDITIONS = (b"if-none-match", b"if-modified-since", b"accept-encoding", b"range")
+_OPENED = 100
+"""Latest runs of an experiment among which the upper ones are shown with what lies beneath."""
+_BEGINNING = {
+    "mlflow.workflowType_v1": '"machine_learning"',
+    "mlflow.telemetry.info.alert.dismissed_v1": "true",
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "mlflow.assistant.panelOpen_v1": "false",
+}
+"""What MLflow's pages keep in a browser under which name, of what is set at the first look."""
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -85,6 +98,9 @@ class Guard:
         names = [name for name in scope["path"].lower().split("/") if name]
         if self._password and not self._opens(scope["headers"]) and names != ["health"]:
             await _refuse(send, 401, b"a password is needed\n", [(b"www-authenticate", b'Basic realm="collabrank"')])
+        elif names[-1:] == ["gateway-proxy"] and scope["method"] == "GET":
+            # MLflow's page of charts asks which models a gateway has, and shows every refusal as an error.
+            await _answer(send, 200, b'{"endpoints": []}', [(b"content-type", b"application/json")])
         elif any(name in _CLOSED for name in names[:_DEEP]):
             await _refuse(send, 403, b"this part of MLflow is closed here\n", [])
         elif not self._password and scope["method"] not in _READING and any(name in _UPLOADS for name in names[:_DEEP]):
@@ -103,10 +119,71 @@ class Guard:
         return hmac.compare_digest(password, self._password)
 
 
+class FirstLook:
+    """ASGI middleware in front of MLflow's one page: what a browser that was never here begins with.
+
+    MLflow keeps how its pages look in the browser. Where nothing is kept yet, this sets what is otherwise clicked away
+    or looked for each time: the view of model training, no notice of telemetry (it is off), no assistant (it is
+    closed here), and the view of `training.tracking.first_page` for every experiment that has it. What somebody has
+    chosen stays.
+    """
+
+    def __init__(self, app: Any, store: Store) -> None:
+        self._app = app
+        self._store = store
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hand the request on; into the page itself the beginning is written."""
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
+            await self._app(scope, receive, send)
+            return
+        # The page is small and whole in one piece; a copy that the browser has would be without the script.
+        headers = [one for one in scope["headers"] if one[0] not in _CONDITIONS]
+        start: dict[str, Any] = {}
+        body = b""
+
+        async def hold(message: Any) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            content = body.replace(b"<head>", b"<head><script>" + first_look(self._store).encode() + b"</script>", 1)
+            kept = [one for one in start["headers"] if one[0].lower() not in (b"content-length", b"etag")]
+            length = (b"content-length", str(len(content)).encode())
+            await send({**start, "headers": [*kept, length, (b"cache-control", b"no-store")]})
+            await send({"type": "http.response.body", "body": content})
+
+        await self._app({**scope, "headers": headers}, receive, hold)
+
+
+def first_look(store: Store) -> str:
+    """The script that sets what a browser has not kept yet."""
+    kept = dict(_BEGINNING)
+    for one in store.client.search_experiments():
+        if f"mlflow.sharedViewState.{VIEW}" in one.tags:
+            runs = store.client.search_runs([one.experiment_id], max_results=_OPENED)
+            upper = [run.info.run_id for run in runs if "mlflow.parentRunId" not in run.data.tags]
+            name = f'MLflowLocalStorage-1.1-ExperimentPage-["{one.experiment_id}"]-ReactComponentState'
+            kept[name] = json.dumps(view(upper))
+    # Between <script> and </script> nothing may end the script.
+    told = json.dumps(kept).replace("<", "\\u003c")
+    return (
+        f"for (const [name, value] of Object.entries({told})) "
+        "if (localStorage.getItem(name) === null) localStorage.setItem(name, value);"
+    )
+
+
 async def _refuse(send: Any, status: int, words: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    plain = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(words)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*plain, *headers]})
-    await send({"type": "http.response.body", "body": words})
+    await _answer(send, status, words, [(b"content-type", b"text/plain; charset=utf-8"), *headers])
+
+
+async def _answer(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+    await send({"type": "http.response.body", "body": body})
 
 
 def serve_pages(*, host: str, port: int, allowed_hosts: str = "", password: str = "") -> None:
@@ -143,7 +220,7 @@ def serve_pages(*, host: str, port: int, allowed_hosts: str = "", password: str 
     store = open_store(uri)
     import uvicorn
 
-    app = Guard(_mlflow_pages(store.uri, folder, allowed_hosts), password)
+    app = Guard(FirstLook(_mlflow_pages(store.uri, folder, allowed_hosts), store), password)
     address = f"[{host}]" if ":" in host else host
     say(f"MLflow on http://{address}:{port} (Ctrl-C ends it); store {store.told}")
     config = uvicorn.Config(

@@ -51,6 +51,8 @@ def _mlflow() -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # tqdm's advice to a notebook; MLflow's own progress bars are off.
+    warnings.filterwarnings("ignore", message="IProgress not found")
     import mlflow
     from mlflow.store.artifact.artifact_repository_registry import get_registered_artifact_repositories
 

@@ -56,7 +56,6 @@ def test_the_password_opens_and_nothing_else_does(path):
         "/ajax-api/3.0/mlflow/assistant/message",
         "/AJAX-API//3.0/mlflow/assistant/message",
         "/gateway/mlflow/v1/chat",
-        "/ajax-api/2.0/mlflow/gateway-proxy",
         "/ajax-api/2.0/mlflow/runs/create-promptlab-run",
         "/ajax-api/3.0/%6aobs",
     ],
@@ -64,6 +63,13 @@ def test_the_password_opens_and_nothing_else_does(path):
 def test_what_runs_tools_or_calls_others_is_closed_with_the_password_too(path):
     inside = client(SECRET, ("a", SECRET))
     assert {inside.get(path).status_code, inside.post(path).status_code} == {403}
+
+
+def test_of_a_gateway_there_is_nothing_to_tell_and_no_way_to_it():
+    inside = client(SECRET, ("a", SECRET))
+    path = "/ajax-api/2.0/mlflow/gateway-proxy"
+    assert inside.get(path, params={"gateway_path": "api/2.0/endpoints/"}).json() == {"endpoints": []}
+    assert inside.post(path).status_code == 403
 
 
 def test_without_a_password_nothing_is_written_among_the_artifacts():
