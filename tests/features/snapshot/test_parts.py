@@ -21,6 +21,8 @@ from features.snapshot.packed import read_arrays, write_arrays
 from features.snapshot.parts import load_snapshot
 from features.snapshot.sparse import Sparse
 from features.snapshot.take import take_snapshot
+from features.snapshot.weeks import build_weeks
+from features.time import day_number
 from marketplace.errors import SnapshotError
 from marketplace.signature import SIGNATURE, SNAPSHOT, Signer
 from marketplace.state import state_folder
@@ -60,11 +62,16 @@ def resign(path, told):
 
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("together", [0, 10**9])
-def test_markets_built_one_by_one_are_the_parts_of_the_whole_byte_for_byte(wee, at, folder, monkeypatch, together):
+@pytest.mark.parametrize("weeks", [0, 3])
+def test_markets_built_one_by_one_are_the_parts_of_the_whole_byte_for_byte(
+    wee, at, *, whole, tmp_path, monkeypatch, together, weeks
+):
     monkeypatch.setattr("features.snapshot.take.TOGETHER", together)
-    taken = take_snapshot(wee, at)
+    taken = take_snapshot(wee, at, weeks=weeks)
     assert len(taken.markets) > 2
-    assert digests(state_folder("snapshot")) == digests(folder)
+    history = build_weeks(wee, whole.creator_ids, day_number(at), weeks=weeks) if weeks else None
+    save_snapshot(replace(whole, weeks=history), tmp_path / "whole", SIGNER)
+    assert digests(state_folder("snapshot")) == digests(tmp_path / "whole")
     load_snapshot(state_folder("snapshot"))  # signed by the home's own key
 
 
