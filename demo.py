@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -138,7 +139,9 @@ def main() -> None:
     run("simulate", market, *SIZE)
     run("check", market)
     run("train", market)
-    run("promote")
+    promoted = re.search(r"champion is now version (\d+)", run("promote"))
+    # `train` registers two rankers: the other one stands beside the champion, and answers nobody.
+    run("challenger", "set", "--version", str(3 - int(promoted[1])) if promoted else "1")
     run("evaluate", market)
     run("snapshot", market)
     run("report", market)

@@ -40,8 +40,11 @@ _MOVE = """async ([label, place]) => {
   const fields = [...document.querySelectorAll('.cr-weights .cr-field')];
   const input = fields.find(one => one.innerText.startsWith(label)).querySelector('input');
   const began = performance.now();
-  const drawn = new Promise(done => document.addEventListener(
-    'filled', () => requestAnimationFrame(() => setTimeout(() => done(performance.now() - began))), { once: true }));
+  const drawn = new Promise((done, fail) => {
+    document.addEventListener(
+      'filled', () => requestAnimationFrame(() => setTimeout(() => done(performance.now() - began))), { once: true });
+    setTimeout(() => fail(new Error(`no new order after ${label} ${place}`)), 20000);
+  });
   input.value = String(place);
   input.dispatchEvent(new Event('input', { bubbles: true }));
   return await drawn;
@@ -146,9 +149,12 @@ def moved(browser: str, url: str, key: str, campaign_id: str, *, moves: int) -> 
         page.click("button[type=submit]")
         page.wait_for_selector("[data-filled='1'] .ag-row", timeout=60_000)
         took: list[float] = []
+        places: dict[str, int] = {}
         for n in range(moves + 5):
-            place = int(rng.integers(1, 100))
-            took.append(float(page.evaluate(_MOVE, [labels[n % len(labels)], place if place != 50 else 51])))
+            label = labels[n % len(labels)]
+            # Somewhere else than it is: at 10 or less all indices begin, at 90 or more the model.
+            places[label] = int(rng.choice([one for one in range(11, 90) if one != places.get(label)]))
+            took.append(float(page.evaluate(_MOVE, [label, places[label]])))
             page.wait_for_timeout(float(rng.uniform(100.0, 1500.0)))
         started.close()
     return took[5:]

@@ -69,6 +69,15 @@ class Workers(Multiprocess):
             process.start()
         return process
 
+    def terminate_all(self) -> None:
+        """Tell all to end what they are about; those that are still starting, which are about nothing, end at once."""
+        for process in self.processes:
+            seconds = self.config.timeout_worker_healthcheck
+            if process.is_alive(timeout=seconds) and not process.is_ready(timeout=seconds):
+                process.kill()
+            else:
+                process.terminate()
+
     def handle_hup(self) -> None:
         """Hand it on; without the terminal that it was started on, stop."""
         if self._had_terminal and not on_terminal():

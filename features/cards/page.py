@@ -150,7 +150,9 @@ def _sections(card: Mapping[str, Any], rows: Rows) -> str:
     )
 
 
-def _section(name: str, category: str, index: Mapping[str, Any], days: Sequence[str], past: Sequence[float]) -> str:
+def _section(
+    name: str, category: str, index: Mapping[str, Any], days: Sequence[str], past: Sequence[float | None]
+) -> str:
     change = index["change_28d"]
     moved = "not known 28 days ago" if change is None else f"{change:+.1f} in 28 days"
     lines = [
@@ -192,13 +194,15 @@ def _average(index: Mapping[str, Any]) -> str:
     return "" if index["peer_average"] is None else f", whose average is {index['peer_average']:.0f}"
 
 
-def _line(days: Sequence[str], past: Sequence[float]) -> str:
-    """The weeks as a line from 0 to 100."""
-    if len(past) < 2:
+def _line(days: Sequence[str], past: Sequence[float | None]) -> str:
+    """The weeks as a line from 0 to 100; it begins where the creator was first known."""
+    known = [(place, value) for place, value in enumerate(past) if value is not None]
+    if len(known) < 2:
         return ""
     step = 380.0 / (len(past) - 1)
-    points = " ".join(f"{24 + step * place:.1f},{58 - value / 2:.1f}" for place, value in enumerate(past))
-    said = f"From {past[0]:.0f} on {days[0]} to {past[-1]:.0f} on {days[-1]}"
+    points = " ".join(f"{24 + step * place:.1f},{58 - value / 2:.1f}" for place, value in known)
+    (first, start), (last, end) = known[0], known[-1]
+    said = f"From {start:.0f} on {days[first]} to {end:.0f} on {days[last]}"
     marks = "".join(
         f'<line x1="24" y1="{58 - mark / 2:.0f}" x2="404" y2="{58 - mark / 2:.0f}" stroke="#d0d7de"/>'
         f'<text x="19" y="{61.5 - mark / 2:.1f}" text-anchor="end" class="axis">{mark}</text>'

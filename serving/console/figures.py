@@ -271,9 +271,10 @@ def against_figure(points: Sequence[tuple[float, float, float, float, str]], *, 
     """
     amounts = [amount for foretold, came, _, _, _ in points for amount in (foretold, came)]
     low, high = min([0.0, *amounts]), max([1.0, *amounts])
+    foretold_least = min((foretold for foretold, *_ in points), default=0.0)
     return {
         **_base(left=76, bottom=48),
-        "xAxis": _axis(f"foretold, {currency}", nameGap=30),
+        "xAxis": _axis(f"foretold, {currency}", nameGap=30, **({"min": 0} if foretold_least >= 0 else {})),
         "yAxis": _axis(f"added sales, {currency}", nameGap=58),
         "tooltip": _tip(_AGAINST_TIP, trigger="item"),
         "series": [

@@ -183,4 +183,4 @@ def started(prepared: Path, home: Path, *, workers: int = 2) -> Iterator[Running
         yield Running(url, made.stdout.strip(), running, log)
     finally:
         running.terminate()
-        running.wait(timeout=30)
+        running.wait(timeout=180)

@@ -31,7 +31,7 @@ from tests.serving.pairs import Pair, Shown, answers_by_pair, asked_of_both, cop
 
 SECONDS = float(os.environ.get("COLLABRANK_HOUR_SECONDS", "60"))
 CLIENTS = 6
-PATIENCE = 120.0
+PATIENCE = 600.0
 STARTED = "Service collabrank initialized"
 REFUSALS = {429, 503, 507}
 

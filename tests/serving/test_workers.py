@@ -30,6 +30,9 @@ class Fake:
     def kill(self) -> None:
         self.exitcode = -signal.SIGKILL if self.exitcode is None else self.exitcode
 
+    def terminate(self) -> None:
+        self.exitcode = 0 if self.exitcode is None else self.exitcode
+
     def join(self) -> None: ...
 
     def is_alive(self, timeout: float) -> bool:
@@ -100,3 +103,9 @@ def test_one_that_hangs_is_killed_and_replaced(parent: Workers, clock: Any, monk
     parent.keep_subprocess_alive()
     assert hung.exitcode == -signal.SIGKILL
     assert parent.processes == [Fake.made[0], Fake.made[2]]
+
+
+def test_at_the_end_who_answers_ends_in_order_and_who_is_starting_at_once(parent: Workers, clock: Any) -> None:
+    Fake.made[0].ready = True
+    parent.terminate_all()
+    assert [one.exitcode for one in Fake.made] == [0, -signal.SIGKILL]

@@ -285,7 +285,7 @@ def reports_text(reports: Reports) -> str:
     if len(reports) != 1:
         heads = ["campaign", "added USD", f"{LEVEL:.0%} interval", "attributed", "foretold", "verdict"]
         rows = [_line(one) for one in reports]
-        return plain_text([TextTable(reports.headline, heads, rows)])
+        return plain_text([TextTable(reports.headline, heads, rows), *_how_often(reports)])
     one = reports.reports[0]
     counts = one.counts
     lines = [
@@ -309,6 +309,30 @@ def reports_text(reports: Reports) -> str:
     lines += [f"{check.found}: {check.title}. {check.text}" for check in one.checks]
     lines += ["Next:", *(f"  - {step}" for step in one.next_steps)]
     return plain_text(lines)
+
+
+def _how_often(reports: Reports) -> Iterator[str]:
+    """How often what was foretold held, apart for campaigns that the model may have learned from."""
+    over = [one for one in reports if one.over and one.lift is not None and one.foretold is not None]
+    for some, which in (
+        ([one for one in over if not one.source.learned_from], "that no model had learned from"),
+        (
+            [one for one in over if one.source.learned_from],
+            "that the model may have learned from: no test of it",
+        ),
+    ):
+        if some:
+            held = sum(_held(one) for one in some)
+            interval = "The foretold 80 % interval of added sales"
+            yield f"{interval} holds what came of {held} of {len(some)} campaigns {which}."
+
+
+def _held(one: CampaignReport) -> bool:
+    return (
+        one.lift is not None
+        and one.foretold is not None
+        and one.foretold.sales.low <= one.lift.estimate <= one.foretold.sales.high
+    )
 
 
 def _line(one: CampaignReport) -> list[str]:

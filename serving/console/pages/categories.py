@@ -13,7 +13,6 @@ from marketplace.errors import CollabrankError
 from serving.client import Catalogue, Leader, Scatter
 from serving.console.figures import cloud_figure, figure
 from serving.console.pieces import (
-    columns,
     count_text,
     empty_state,
     field,
@@ -65,7 +64,7 @@ class _Desk:
                   on_change=partial(self._put, "index", leaders=True))  # fmt: skip
             field("How many", kind="select", value=self.top, options=_TOPS,
                   on_change=partial(self._put, "top", leaders=True))  # fmt: skip
-        with columns():
+        with ui.element("div").classes("cr-sides"):
             with panel("Leaders", classes="cr-dense"):
                 self.leaders = ui.element("div").props('aria-live="polite" id="leaders"')
             with panel("Two indices"):

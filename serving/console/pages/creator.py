@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -22,11 +23,10 @@ from features.cards import (
     is_guess,
 )
 from marketplace.errors import CollabrankError
-from serving.client import FoundCreator, Similar
+from serving.client import FoundCreator, History, Similar
 from serving.console.figures import figure, weeks_figure
 from serving.console.pieces import (
     button,
-    columns,
     count_text,
     empty_state,
     facts,
@@ -128,18 +128,18 @@ async def _card(visit: Visit) -> None:
     name = visit.path["creator_id"]
     card = (await visit.client.card(name)).data
     creator = str(card["creator_id"])
-    alike = await visit.client.similar(creator)
+    history, alike = await asyncio.gather(visit.client.history(creator), visit.client.similar(creator))
     rows = card_rows(card)
     _remember(visit, creator, str(card["username"] or creator))
     _head(card)
     with ui.element("div").classes("cr-halves cr-halves-wide"):
         with panel("The indices", about=_READING, classes="cr-dense"):
-            chosen = _Chosen(rows, None)
+            chosen = _Chosen(rows, history)
             _overview(rows, chosen)
         with panel(classes="cr-detail"):
             chosen.place = ui.element("div").props('aria-live="polite" id="index"')
     chosen.show(_first(rows, visit.query.get("index", "")))
-    with columns():
+    with ui.element("div").classes("cr-sides"):
         with panel(
             "What would raise an index the most", about="One more good event of today, everything else as it is."
         ):
@@ -245,7 +245,7 @@ def _overview(rows: list[tuple[str, str, dict[str, Any]]], chosen: _Chosen) -> N
 class _Chosen:
     """The index whose parts are shown."""
 
-    def __init__(self, rows: list[tuple[str, str, dict[str, Any]]], history: Any) -> None:
+    def __init__(self, rows: list[tuple[str, str, dict[str, Any]]], history: History) -> None:
         self.rows = rows
         self.history = history
         self.buttons: list[ui.element] = []
@@ -261,7 +261,7 @@ class _Chosen:
             _detail(name, category, index, self.history)
 
 
-def _detail(name: str, category: str, index: Index, history: Any) -> None:
+def _detail(name: str, category: str, index: Index, history: History) -> None:
     with ui.element("div").classes("cr-line cr-spread"):
         text(_label(name, category), tag="h2").props('dir="auto"')
         text(score_text(index["value"]), classes="cr-figure")
@@ -315,11 +315,11 @@ def _part(part: Mapping[str, Any]) -> None:
     text(component_formula(part), tag="div", classes="cr-quiet cr-small")
 
 
-def _weeks(name: str, category: str, history: Any) -> None:
-    if history is None:
-        return
-    values = dict(history.indices).get(f"{name}:{category}" if category else name)
-    if not values or len(values) < 2:
+def _weeks(name: str, category: str, history: History) -> None:
+    if history.note:
+        text(f"Week by week: {history.note}.", tag="p", classes="cr-quiet cr-small")
+    values = () if category else history.indices.get(name, ())
+    if len(values) < 2:
         return
     known = [(day, value) for day, value in zip(history.days, values, strict=True) if value is not None]
     if len(known) < 2:
@@ -411,6 +411,9 @@ def _similar_table(found: Similar) -> None:
 async def _printed(session: Session, request: Request) -> Response:
     """The card as a page that prints; it runs no script."""
     card = dict((await session.client.card(request.path_params["creator_id"])).data)
+    history = await session.client.history(str(card["creator_id"]))
+    weeks = {name: list(values) for name, values in history.indices.items()}
+    card["history"] = {"days": list(history.days), "indices": weeks}
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )

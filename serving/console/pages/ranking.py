@@ -59,7 +59,7 @@ class _View:
         self.rows: list[Row] = []
         self.previewed = False
         self._latest = Latest(self._preview)
-        self._settled = Settled(self._explain, 0.7)
+        self._settled = Settled(self._explain, 1.2)
         names = [one.name for one in catalogue.indices]
         meanings = {one.name: one.meaning for one in (*catalogue.predictions, *catalogue.indices)}
         meanings["model"] = "How the model's prediction of profit stands among all who are ranked"

@@ -30,7 +30,7 @@ from serving.console.pieces import (
 from serving.console.registry import Page, Visit
 from serving.console.sessions import Session
 
-__all__ = ["LIST", "PAGE"]
+__all__ = ["LIST", "PAGE", "points_of"]
 
 _KINDS = {"added": "good", "took away": "bad", "nothing posted": "bad", "not told apart": "mid"}
 _FOUND = {"holds": "good", "speaks against": "bad"}
@@ -51,7 +51,7 @@ async def _list(visit: Visit) -> None:
         ):
             pass
         return
-    told = _told(reports)
+    told = points_of(reports)
     if len(told) > 1:
         with panel("Foretold and come", about="A point a campaign that is over. On the line as much came as foretold."):
             _against(told)
@@ -62,7 +62,7 @@ async def _list(visit: Visit) -> None:
 Point = tuple[float, float, float, float, str]
 
 
-def _told(reports: Sequence[ReportEntry]) -> list[Point]:
+def points_of(reports: Sequence[ReportEntry]) -> list[Point]:
     """Foretold, what came with the ends of its interval, and the campaign: of those that are over alone.
 
     Before that what came is of some of the invitations, and what was foretold of all of them.

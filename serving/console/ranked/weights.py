@@ -44,7 +44,7 @@ class WeightsPanel:
                     low=0,
                     high=100,
                     step=1,
-                    wait=0.03,
+                    wait=0.015,
                     on_change=lambda _: self._move(),
                 )
                 for name in (_MODEL, *names)

@@ -230,3 +230,13 @@ def test_the_events_are_those_that_the_components_count(card, wee, creator):
         assert told["n"] == pytest.approx(stars["weight"].sum(), rel=1e-2)
     assert events["weight"].between(0, 1).all()
     assert (events["day"] < card["as_of"][:10]).all()
+
+
+def test_the_line_begins_where_the_creator_was_first_known(card):
+    changed = ScoreCard(copy.deepcopy(dict(card)))
+    days = changed["history"]["days"]
+    weeks = changed["history"]["indices"]["diligence"]
+    weeks[0] = None
+    first, last = weeks[1], weeks[-1]
+    said = f"From {first:.0f} on {days[1]} to {last:.0f} on {days[-1]}, week by week."
+    assert said in changed.to_html()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from serving.client import Client
 from tests.serving.console.conftest import Console, opened, sign_in
 
 
@@ -47,6 +48,28 @@ def test_no_page_has_a_serious_fault(page: Any, console: Console, campaign: dict
     page.click(".ag-center-cols-container .ag-row[row-index='1'] [col-id=score]")
     page.wait_for_selector(".cr-beside .cr-reasons")
     assert faults(page) == []
+
+
+def test_nor_has_any_page_beside_the_ranking(page: Any, console: Console, campaign: dict[str, Any]) -> None:
+    page.set_default_timeout(60_000)  # a plan takes its time where others are at work
+    within = f"market={campaign['market']}&category={campaign['category_id']}"
+    with Client(console.api, console.key) as client:
+        first = client.leaders(market=campaign["market"], category_id=campaign["category_id"], top=1)[0].creator_id
+    for path, there in (
+        ("/budget", ".cr-aside"),
+        (f"/budget?campaign={campaign['campaign_id']}", "#headline"),
+        ("/creators", "form"),
+        (f"/creators/{first}", "#index h2"),
+        (f"/creators/{first}/page", "h1"),
+        (f"/categories?{within}", "#scatter .cr-chart"),
+        ("/models", "section[aria-label='How they were measured'] table"),
+        ("/results", ".cr-empty, table"),
+    ):
+        page.goto(console.url + path)
+        page.wait_for_selector(there)
+        assert faults(page) == [], path
+        wide, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide <= window, path
 
 
 def test_nothing_is_wider_than_the_window(page: Any, console: Console, campaign: dict[str, Any]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -32,10 +33,11 @@ BRIEFS = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(BRIEFS)
 def test_a_brief_comes_back_from_the_form_as_it_went_in_and_the_service_takes_it(brief: dict[str, Any]) -> None:
     assert as_brief(as_fields(brief)) == brief
-    BriefBody.model_validate_json(__import__("json").dumps(as_brief(as_fields(brief))))
+    BriefBody.model_validate_json(json.dumps(as_brief(as_fields(brief))))
     assert faults_of(brief) == {}
 
 

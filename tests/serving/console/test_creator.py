@@ -106,3 +106,19 @@ def test_nobody_of_the_name_is_said_in_words(browser, console):
         sign_in(page, console, "/creators/nobody.at.all")
         assert "nobody.at.all" in page.inner_text("[role=alert]")
         assert page.is_visible("text=Try again")
+
+
+def test_the_weeks_are_drawn_and_told(page, console, leader):
+    with Client(console.api, console.key) as client:
+        history = client.history(leader.creator_id)
+    page.get_by_role("button", name="Diligence", exact=True).click()
+    page.wait_for_selector("#index h2:text-is('Diligence')")
+    if not history.days:
+        assert history.note in page.inner_text("#index")
+        return
+    known = [(day, one) for day, one in zip(history.days, history.indices["diligence"], strict=True) if one is not None]
+    (first, start), (last, end) = known[0], known[-1]
+    assert f"From {start:.0f} on {first} to {end:.0f} on {last}, week by week." in page.inner_text("#index")
+    assert page.locator("#index .cr-chart svg path").count() > 0
+    printed = page.request.get(page.url.split("?")[0] + "/page").text()
+    assert f"From {start:.0f} on {first} to {end:.0f} on {last}, week by week." in printed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
@@ -15,6 +15,7 @@ TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc")) | st.sampled_fro
 ROWS = st.lists(st.tuples(TEXT, st.none() | st.floats(-1e9, 1e9) | st.integers(-(10**9), 10**9)), max_size=5)
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ROWS)
 def test_no_text_of_a_csv_begins_like_a_formula_and_numbers_stay(rows: list[tuple[str, float | None]]) -> None:
     read = list(csv.reader(io.StringIO(csv_of(["Name", "Number"], rows).decode("utf-8-sig"), newline="")))
@@ -26,7 +27,7 @@ def test_no_text_of_a_csv_begins_like_a_formula_and_numbers_stay(rows: list[tupl
 
 
 @given(ROWS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_cell_of_a_workbook_is_a_formula(rows: list[tuple[str, float | None]]) -> None:
     sheet = load_workbook(io.BytesIO(xlsx_of(["=Name", "Number"], rows, title="=A:[b]*?"))).active
     assert sheet["A1"].value == "'=Name"

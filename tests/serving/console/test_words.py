@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.client import Amount, RankedCreator, Reason
@@ -53,6 +53,7 @@ def creator(name: str, score: float, indices: dict[str, float | None], *reasons:
     )  # fmt: skip
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(*[st.none() | st.floats(0, 100)] * 2, st.floats(0, 1)), min_size=1, max_size=8),
     st.floats(0.01, 1),

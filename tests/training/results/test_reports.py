@@ -211,6 +211,13 @@ def test_what_was_foretold_is_the_sum_of_the_same_invitations(every) -> None:
     assert "earlier campaigns only" in one.source.text
 
 
+def test_how_often_a_forecast_held_is_counted(every) -> None:
+    over = [one for one in every if one.over and one.lift is not None]
+    held = [one for one in over if one.foretold.sales.low <= one.lift.estimate <= one.foretold.sales.high]
+    said = f"holds what came of {len(held)} of {len(over)} campaigns that no model had learned from."
+    assert str(every).endswith(said)
+
+
 def test_a_model_that_may_have_seen_the_campaign_is_said_to_be_no_test(market, home) -> None:
     save_bundle(stated_prior("2025-12-31"), state_folder("bundle"), read_signer())
     (one,) = report_campaigns(market, sample=20)
