@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,13 +17,15 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from marketplace.errors import AccessError
+from marketplace.tables import Marketplace
 from tests.training.test_artifacts import one_run
-from training.tracking.pages import PASSWORD, Guard, read_password
+from training.tracking.first_page import CAUTION, HEADLINES
+from training.tracking.pages import PASSWORD, FirstLook, Guard, read_password
 from training.tracking.store import open_store
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -157,3 +162,99 @@ def test_the_pages_show_a_moved_home_and_end_when_told_to(store, home, tmp_path_
         if running.poll() is None:
             running.kill()
             running.wait()
+
+
+def looked(store, page: bytes, path: str = "/") -> httpx.Response:
+    """What a browser gets of MLflow's ``page`` through the first look."""
+
+    async def whole(_: Any) -> Response:
+        return Response(page, media_type="text/html", headers={"etag": "old"})
+
+    return TestClient(FirstLook(Starlette(routes=[Route("/{path:path}", whole)]), store)).get(path)
+
+
+def kept_in(text: str) -> dict[str, str]:
+    """What the script of the first look keeps in a browser."""
+    (told,) = re.findall(r"Object\.entries\((.*?)\)\) if \(localStorage", text)
+    return dict(json.loads(told))
+
+
+def test_a_new_browser_begins_with_model_training_and_the_view_of_each_experiment(store, home):
+    market = Marketplace({}, path=home / "<shop>")
+    market.fingerprint = lambda: "a" * 64  # type: ignore[method-assign]
+    own = store.of_marketplace(market)
+    with own.run("upper") as upper, own.run("lower", parent=upper):
+        pass
+    answer = looked(store, b"<html><head><title>MLflow</title></head></html>")
+    assert answer.text.endswith("<title>MLflow</title></head></html>")
+    assert answer.headers["cache-control"] == "no-store"
+    assert "etag" not in answer.headers
+    assert answer.text.count("</script>") == 1
+    kept = kept_in(answer.text)
+    assert kept["mlflow.workflowType_v1"] == '"machine_learning"'
+    assert kept["mlflow.assistant.panelOpen_v1"] == "false"
+    views = [json.loads(value) for name, value in kept.items() if "ExperimentPage" in name]
+    assert len(views) == 1  # MLflow's own experiment has none
+    assert views[0]["runsExpanded"] == {upper.id: True}
+    assert f"metrics.`{HEADLINES[0]}`" in views[0]["selectedColumns"]
+    assert {chart["metricKey"] for chart in views[0]["compareRunCharts"] if chart["type"] == "BAR"} == set(HEADLINES)
+    assert looked(store, b"<head></head>", "/static-files/x.js").text == "<head></head>"
+
+
+def test_an_experiment_says_what_it_is_and_what_ndcg_is_not_and_keeps_what_somebody_wrote(store, home):
+    market = Marketplace({}, path=home / "shop")
+    market.fingerprint = lambda: "a" * 64  # type: ignore[method-assign]
+    number = store.of_marketplace(market).experiment_id
+    told = store.client.get_experiment(number).tags
+    assert told["mlflow.experimentKind"] == "custom_model_development"
+    assert CAUTION in told["mlflow.note.content"]
+    store.client.set_experiment_tag(number, "mlflow.note.content", "Ask Ana.")
+    _ = store.of_marketplace(market).experiment_id
+    assert store.client.get_experiment(number).tags["mlflow.note.content"] == "Ask Ana."
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on PATH")
+def test_a_real_browser_sees_metrics_charts_and_no_assistant(store, home, tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    market = Marketplace({}, path=home / "shop")
+    market.fingerprint = lambda: "a" * 64  # type: ignore[method-assign]
+    own = store.of_marketplace(market)
+    with own.run("train") as upper, own.run("expected_value v1", parent=upper) as lower:
+        for run in (upper, lower):
+            run.metrics(dict.fromkeys(HEADLINES, 0.625))
+            run.params({"ranker": "expected_value", "learning_rate": 0.05})
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [sys.executable, "-m", "collabrank", "ui", "--port", str(port)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLLABRANK_HOME": str(home)}
+    with open(tmp_path / "log", "wb") as log:
+        server = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                httpx.get(f"{address}/health", timeout=2).raise_for_status()
+                break
+            except httpx.HTTPError:
+                assert server.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.2)
+        with sync_playwright() as browsers:
+            flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+            browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+            page = browser.new_page(viewport={"width": 1600, "height": 1000})
+            page.set_default_timeout(60_000)
+            page.goto(f"{address}/#/experiments/{own.experiment_id}/runs")
+            page.get_by_text("expected_value v1").first.wait_for()
+            page.get_by_text("0.625").first.wait_for()
+            assert page.get_by_text("Welcome to MLflow Assistant").count() == 0
+            assert page.get_by_text("Rankers of creators for the marketplace").count() == 1
+            page.goto(f"{address}/#/experiments/{own.experiment_id}/runs?compareRunsMode=CHART")
+            page.get_by_text("What matters").first.wait_for()
+            assert page.get_by_text("closed here").count() == 0
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(20)
