@@ -51,14 +51,27 @@ AsOf = Annotated[
 
 
 @app.command()
-def snapshot(directory: Folder, as_of: AsOf = None, _engine: EngineOption = None, as_json: AsJson = False) -> None:
+def snapshot(
+    directory: Folder,
+    as_of: AsOf = None,
+    weeks: Annotated[
+        int | None,
+        typer.Option(
+            help="Weeks of the indices' history that it keeps; left out: 26 of up to 20,000 creators, none of more.",
+            min=0,
+            max=520,
+        ),
+    ] = None,
+    _engine: EngineOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Take the snapshot of all creators that the service ranks from, and keep it in var/snapshot."""
     from features.snapshot import take_snapshot
     from marketplace.state import state_folder
     from marketplace.tables import open_marketplace
     from models.bundle import champion_basis
 
-    taken = take_snapshot(open_marketplace(directory), as_of)
+    taken = take_snapshot(open_marketplace(directory), as_of, weeks=weeks)
     folder = state_folder("snapshot")
     basis = champion_basis()
     if as_json:

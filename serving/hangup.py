@@ -16,9 +16,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from uvicorn.supervisors import Multiprocess
-
-__all__ = ["Workers", "held_back", "look_on_hangup"]
+__all__ = ["held_back", "look_on_hangup", "on_terminal"]
 
 _log = logging.getLogger("collabrank.serving")
 
@@ -46,10 +44,10 @@ def look_on_hangup(look: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return
-    had = _on_terminal()
+    had = on_terminal()
 
     def hung_up() -> None:
-        if had and not _on_terminal():
+        if had and not on_terminal():
             os.kill(os.getpid(), signal.SIGTERM)
             return
         _log.info("told to look for what is new on disk (SIGHUP)")
@@ -59,34 +57,10 @@ def look_on_hangup(look: Callable[[], None]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
-def _on_terminal() -> bool:
+def on_terminal() -> bool:
     """Whether this process has a controlling terminal now."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:
         return False
     return True
-
-
-class Workers(Multiprocess):
-    """Several workers, which are told of SIGHUP instead of being started anew."""
-
-    def init_processes(self) -> None:
-        """Start all, each of which takes SIGHUP once it is ready for it."""
-        self._had_terminal = _on_terminal()
-        with held_back():
-            super().init_processes()
-
-    def keep_subprocess_alive(self) -> None:
-        """Start anew those that have died."""
-        with held_back():
-            super().keep_subprocess_alive()
-
-    def handle_hup(self) -> None:
-        """Hand it on."""
-        if self._had_terminal and not _on_terminal():
-            self.should_exit.set()
-            return
-        for process in self.processes:
-            if process.pid is not None and process.exitcode is None:
-                os.kill(process.pid, signal.SIGHUP)

@@ -34,6 +34,9 @@ Beside = Callable[[str], AbstractContextManager[str]]
 
 APPLICATION = "serving.app.service:application"
 
+HUNG_SECONDS = 15
+"""After which a worker that does not answer its parent is taken to hang; a busy machine may let one wait."""
+
 GRACE_SECONDS = 10
 """Time that requests under way have to end when the service is told to stop."""
 
@@ -165,7 +168,7 @@ def _look_first() -> None:
 def _listen(holder: socket.socket, workers: int, application: str, console: str | None) -> None:
     import uvicorn
 
-    from serving.hangup import Workers
+    from serving.workers import Workers
 
     config = uvicorn.Config(
         application,
@@ -183,6 +186,7 @@ def _listen(holder: socket.socket, workers: int, application: str, console: str 
         date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=HUNG_SECONDS,
     )
     where = f"{workers} worker{'s' if workers > 1 else ''}; Ctrl-C stops it"
     if console is None:

@@ -29,6 +29,7 @@ from features.snapshot.model import TEXTS, Snapshot, SnapshotArrays
 from features.snapshot.packed import write_arrays
 from features.snapshot.sound import FRAME
 from features.snapshot.text import Chosen, Spread, TextColumn
+from features.snapshot.weeks import Weeks
 from marketplace.errors import SnapshotError
 from marketplace.jsonable import jsonable
 from marketplace.signature import SIGNATURE, SNAPSHOT, Signer, read_signer
@@ -168,6 +169,7 @@ def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]
         "product_ids": snapshot.product_ids,
         "peers": sorted({*np.asarray(snapshot.general.peers), *np.asarray(snapshot.influence.peers)}),
         "conversion": snapshot.conversion is not None,
+        "weeks": snapshot.weeks is not None,
     }
     arrays: dict[str, npt.NDArray[Any]] = {}
     for one in fields(SnapshotArrays):
@@ -175,6 +177,8 @@ def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]
     if snapshot.conversion is not None:
         for name, values in snapshot.conversion.arrays().items():
             arrays |= _laid_out(f"conversion_{name}", values)
+    if snapshot.weeks is not None:
+        arrays |= {f"weeks_{one.name}": getattr(snapshot.weeks, one.name) for one in fields(Weeks)}
     words = pd.Index(said["peers"], dtype="str")
     for prefix, frame in (("general", snapshot.general), ("influence", snapshot.influence)):
         arrays |= {f"{prefix}_{name}": getattr(frame, name) for name in FRAME}
@@ -259,6 +263,8 @@ def of_shared(
         influence=_frame(meta, read, "influence", arrays.creator_ids),
         conversion=_conversion(read) if meta["conversion"] else None,
         elsewhere=int(meta["elsewhere"]),
+        # Not in what older versions wrote.
+        weeks=Weeks(*(read(f"weeks_{one.name}") for one in fields(Weeks))) if meta.get("weeks") else None,
     )
 
 

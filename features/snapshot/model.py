@@ -27,6 +27,7 @@ from features.snapshot.columns import BriefColumns, Tables
 from features.snapshot.handles import Handles
 from features.snapshot.sparse import Sparse
 from features.snapshot.text import Rows, TextColumn
+from features.snapshot.weeks import Weeks
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.display import Shown
 from marketplace.errors import BriefError, SnapshotError
@@ -126,6 +127,8 @@ class Snapshot(Shown):
         The model of conversion that holds on the day (`features.conversion.model.conversion_of`).
     elsewhere : int
         Creators of other markets, where these are those of one market alone.
+    weeks : Weeks or None
+        How the indices went, where that was built.
     """
 
     as_of: datetime
@@ -139,6 +142,7 @@ class Snapshot(Shown):
     influence: IndexFrame = field(repr=False)
     conversion: Conversion | None = field(repr=False)
     elsewhere: int = 0
+    weeks: Weeks | None = field(default=None, repr=False)
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -275,6 +279,7 @@ class Snapshot(Shown):
             influence=self.influence.take((rows[:, None] * kinds + np.arange(kinds)).ravel()),
             conversion=None if self.conversion is None else self.conversion.only(mine["creator_ids"]),
             elsewhere=self.elsewhere + len(self) - len(rows),
+            weeks=None if self.weeks is None else self.weeks.take(rows),
         )
 
     def matrix(self, brief: Brief, rows: Ints) -> Floats:

@@ -58,6 +58,7 @@ def require_sound(snapshot: Snapshot, where: Path, market: str | None = None) ->
         **{name: _names(getattr(snapshot, name)) for name in ("category_ids", "brand_ids", "product_ids")},
         "conversion": snapshot.conversion is None or snapshot.conversion.fits(),
         "elsewhere": snapshot.elsewhere >= 0,
+        "weeks": snapshot.weeks is None or snapshot.weeks.fits(n),
     }
     wrong = [name for name, right in fits.items() if not right]
     if wrong:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from features.snapshot.build import Day, build_part, build_snapshot
 from features.snapshot.disk import save_parts, save_snapshot, shared_as_json
+from features.snapshot.model import Snapshot
 from features.snapshot.parts import SnapshotParts, load_snapshot
+from features.snapshot.weeks import WEEKS, build_weeks
 from marketplace.errors import SnapshotError
 from marketplace.progress import say, track
 from marketplace.state import state_folder
@@ -18,7 +21,7 @@ TOGETHER = 20_000
 """Creators up to whom all markets are built in one go, which is less work, and takes some 3 GB."""
 
 
-def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> SnapshotParts:
+def take_snapshot(market: Marketplace, as_of: str | date | None = None, *, weeks: int | None = None) -> SnapshotParts:
     """Build the snapshot of ``market`` and keep it in ``var/snapshot``, signed, in place of an earlier one.
 
     Of more than `TOGETHER` creators market by market: one is built while others are written, and none is kept in
@@ -28,6 +31,9 @@ def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> Snaps
     ----------
     as_of : date or instant, optional
         By default the day after the last order, invitation or brief.
+    weeks : int, optional
+        Weeks of history of the indices that it keeps: by default `WEEKS` of up to `TOGETHER` creators and none of
+        more, for each week takes about as long as the indices themselves.
 
     Raises
     ------
@@ -42,10 +48,20 @@ def take_snapshot(market: Marketplace, as_of: str | date | None = None) -> Snaps
     homes = day.homes
     if not homes:
         raise SnapshotError(f"a creator known by {day.at:%Y-%m-%d}", received="none", look="the marketplace's creators")
+    asked = (WEEKS if len(day.creators) <= TOGETHER else 0) if weeks is None else weeks
+
+    def remembering(part: Snapshot) -> Snapshot:
+        if asked < 1:
+            return part
+        return replace(part, weeks=build_weeks(market, part.creator_ids, day.number, weeks=asked))
+
     if len(day.creators) <= TOGETHER:
-        save_snapshot(build_snapshot(market, day.at), folder)
+        snapshot = build_snapshot(market, day.at)
+        if asked:
+            say(f"How the indices went in {asked} weeks …")
+        save_snapshot(remembering(snapshot), folder)
         return load_snapshot(folder)
     shared = shared_as_json(day.at.to_pydatetime(), day.categories, day.brand_ids, day.catalogue, day.campaigns)
-    parts = ((home, build_part(day, home)) for home in track(homes, "  markets", total=len(homes)))
+    parts = ((home, remembering(build_part(day, home))) for home in track(homes, "  markets", total=len(homes)))
     save_parts(folder, shared, parts)
     return load_snapshot(folder)

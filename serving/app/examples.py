@@ -37,6 +37,13 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "rank_batch": {"two_briefs": {"requests": [{"brief": _BRIEF, "top": 2}, {"campaign_id": "ca_0002", "top": 2}]}},
     "explain": {"two_creators": {"campaign_id": "ca_0002", "creator_ids": ["cr_000003", "cr_000007"]}},
+    "plan": {
+        "a_campaign": {"campaign_id": "ca_0002", "budget": 300, "invitations": 10, "terms": [[0, 0.15]]},
+        "a_shortlist": {
+            "brief": _BRIEF, "budget": 100, "filters": {"include_only_creator_ids": ["cr_000003", "cr_000007"]},
+            "terms": [],
+        },
+    },
     "feedback": {"invited": {"request_id": _ID, "creator_id": "cr_001313", "event": "INVITED"}},
 }  # fmt: skip
 """Operation to named bodies. The ``request_id`` of `feedback` is that of an answer before it."""
@@ -79,7 +86,68 @@ ANSWERS: dict[str, dict[str, Any]] = {
         }
     },
     "feedback": {"logged": {"request_id": _ID, "logged": True}},
-}
+    "me": {
+        "a_brands_tool": {
+            "key": {"name": "my-tool", "scope": "brand", "brands": ["br_001"], "creator_id": None, "expires": None},
+            "service": {
+                "model_version": "2", "ranker": "expected_value", "snapshot_as_of": "2025-08-29", "creators": 3000
+            },
+        }
+    },
+    "products": {
+        "two_and_more": {
+            "products": [
+                {
+                    "product_id": "pr_00000", "name": None, "brand_id": "br_000", "category_id": "health",
+                    "price": 12.96, "currency": "USD",
+                }
+            ],
+            "more": True,
+        }
+    },
+    "leaders": {
+        "beauty_in_indonesia": {
+            "index": "category_influence", "category_id": "beauty", "of": 720,
+            "leaders": [
+                {
+                    "position": 1, "creator_id": "cr_001313", "username": "limoan.1313", "market": "ID",
+                    "followers": 1310, "value": 97.21, "confidence": 97.53, "interval": [96.43, 97.95],
+                }
+            ],
+        }
+    },
+    "similar": {
+        "by_category": {
+            "creator_id": "cr_001293", "by": "category", "note": None,
+            "similar": [
+                {
+                    "creator_id": "cr_000143", "username": "huyodee.143", "market": "SG", "followers": 9120,
+                    "similarity": 0.976, "alike": ["sports: 69% of this creator's orders and 69% of theirs"],
+                }
+            ],
+        }
+    },
+    "history": {
+        "two_weeks": {
+            "creator_id": "cr_001293", "days": ["2025-08-22", "2025-08-29"],
+            "indices": {"cooperation": [47.5, 48.5]}, "confidence": {"cooperation": [61.0, 62.0]}, "note": None,
+        }
+    },
+    "outcomes": {
+        "one_invited": {
+            "campaign_id": "ca_0179", "rankings": 4, "reported": {"INVITED": 1}, "expected_profit": 2307.53,
+            "currency": "USD",
+            "creators": [
+                {
+                    "creator_id": "cr_001293", "username": "fikagia.1293", "request_id": _ID, "model_version": "2",
+                    "shown_at": "2025-08-29T10:00:00+00:00", "rankings": 4, "position": 1, "score": 96.93,
+                    "expected_profit": 2307.53, "currency": "USD",
+                    "events": {"INVITED": "2025-08-29T11:00:00+00:00"},
+                }
+            ],
+        }
+    },
+}  # fmt: skip
 
 ERRORS: dict[int, dict[str, Any]] = {
     400: {

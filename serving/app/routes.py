@@ -31,6 +31,7 @@ from serving.lookups import (
     CampaignsQuery,
     CardAnswer,
     CatalogueAnswer,
+    HistoryAnswer,
     LeadersAnswer,
     LeadersQuery,
     MeAnswer,
@@ -47,6 +48,7 @@ from serving.lookups import (
     campaigns,
     card,
     catalogue,
+    history,
     leaders,
     products,
     scatter,
@@ -284,6 +286,10 @@ ROUTES = Table(
         Route(
             "GET", "/creators/{creator_id}/similar", "similar", "Creators who are like one.", _LOOKERS,
             asks=SimilarQuery, gives=SimilarAnswer, finds=similar, also=(400, 404, 409, 503), weight=0.2,
+        ),
+        Route(
+            "GET", "/creators/{creator_id}/history", "history", "How a creator's indices went, week by week.",
+            _LOOKERS | {"creator"}, asks=Nothing, gives=HistoryAnswer, finds=history, also=(400, 404, 409, 503),
         ),
         Route(
             "GET", "/leaders", "leaders", "Creators by one index, the highest first.", _LOOKERS,

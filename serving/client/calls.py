@@ -23,6 +23,7 @@ from serving.client.looked_up import (
     Card,
     Catalogue,
     FoundCreator,
+    History,
     IndexCard,
     Leader,
     Me,
@@ -44,6 +45,7 @@ __all__ = [
     "creators",
     "explain",
     "feedback",
+    "history",
     "indices",
     "leaders",
     "me",
@@ -280,6 +282,11 @@ def creators(
 def card(creator: str) -> Call[Card]:
     """A creator's score card, by id or username: the same that the creator sees."""
     return Call("GET", f"/creators/{_part(creator)}/card", Card, _card)
+
+
+def history(creator: str) -> Call[History]:
+    """How a creator's indices went, week by week, by id or username."""
+    return Call("GET", f"/creators/{_part(creator)}/history", History, _whole)
 
 
 def catalogue() -> Call[Catalogue]:

@@ -18,6 +18,7 @@ __all__ = [
     "Category",
     "Component",
     "FoundCreator",
+    "History",
     "IndexCard",
     "Key",
     "Leader",
@@ -315,6 +316,26 @@ class Similar:
         import pandas as pd
 
         return pd.DataFrame([asdict(one) for one in self.similar])
+
+
+@dataclass(frozen=True)
+class History:
+    """How a creator's indices went, week by week, oldest first; None where the creator was not known yet.
+
+    ``note`` says why there is none, where there is none.
+    """
+
+    creator_id: str
+    days: tuple[str, ...]
+    indices: dict[str, tuple[float | None, ...]]
+    confidence: dict[str, tuple[float | None, ...]]
+    note: str | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a week, one column an index."""
+        import pandas as pd
+
+        return pd.DataFrame(self.indices, index=pd.Index(self.days, name="day"), dtype=float)
 
 
 @dataclass(frozen=True)

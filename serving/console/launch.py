@@ -85,6 +85,8 @@ def console_beside(settings: ConsoleSettings, *, host: str, port: int) -> Iterat
     """
     require_extra()
     with bind(host, port) as holder:
+        # Who is quicker than the process waits for it, and is not refused.
+        holder.listen(128)
         process = multiprocessing.get_context("spawn").Process(
             target=_child, args=(settings, holder), name="console", daemon=True
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from serving.lookups.campaigns import CampaignsAnswer, CampaignsQuery, campaigns
 from serving.lookups.cards import CardAnswer, card
 from serving.lookups.catalogue import CatalogueAnswer, ProductsAnswer, ProductsQuery, catalogue, products
+from serving.lookups.history import HistoryAnswer, history
 from serving.lookups.identity import MeAnswer, me
 from serving.lookups.kept import Kept, written
 from serving.lookups.leaders import LeadersAnswer, LeadersQuery, ScatterAnswer, ScatterQuery, leaders, scatter
@@ -23,6 +24,7 @@ __all__ = [
     "CampaignsQuery",
     "CardAnswer",
     "CatalogueAnswer",
+    "HistoryAnswer",
     "Kept",
     "LeadersAnswer",
     "LeadersQuery",
@@ -40,6 +42,7 @@ __all__ = [
     "campaigns",
     "card",
     "catalogue",
+    "history",
     "leaders",
     "me",
     "models",

@@ -70,7 +70,7 @@ def test_the_python_examples(process: Any) -> None:
     assert len(lines[11:14]) == 3
     assert lines[14:17] == ["(3, 8)", "7", "(1, 9)"]
     assert lines[17].split()[1:] == ["brand", "True"]
-    assert lines[18:20] == ["1", "True True True 5"]
+    assert lines[18:20] == ["1", "True True 5"]
     assert lines[20:] == ["True 0", "1"]
 
 

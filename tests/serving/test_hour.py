@@ -170,8 +170,8 @@ def test_an_hour_of_trouble_loses_nothing_and_tells_nothing_wrong(
     first = load_snapshot(prepared / "var" / "snapshot", public).as_of.isoformat().replace("+00:00", "Z")
     home = tmp_path_factory.mktemp("hour")
     monkeypatch.setenv("COLLABRANK_LOG_REQUIRED", "true")
-    monkeypatch.setenv("COLLABRANK_WORK_PER_SECOND", "25000")
-    monkeypatch.setenv("COLLABRANK_WORK_BURST", "100000")
+    monkeypatch.setenv("COLLABRANK_WORK_PER_SECOND", "5000")
+    monkeypatch.setenv("COLLABRANK_WORK_BURST", "20000")
     monkeypatch.delenv("COLLABRANK_DECISIONS", raising=False)
     with started(prepared, home) as service:
         monkeypatch.setenv("COLLABRANK_HOME", str(home))

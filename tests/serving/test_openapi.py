@@ -16,7 +16,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import checks
 
-from serving.app.examples import BODIES, ERRORS, PARAMETERS
+from serving.app.examples import ANSWERS, BODIES, ERRORS, PARAMETERS
 from serving.app.openapi import openapi_page
 from serving.app.routes import OPEN, ROUTES
 from serving.schema import ErrorAnswer
@@ -62,6 +62,15 @@ def test_the_page_keeps_to_what_generators_of_clients_take() -> None:
 def test_every_error_on_the_page_is_of_the_described_shape() -> None:
     for error in ERRORS.values():
         ErrorAnswer.model_validate(error)
+
+
+def test_every_answer_that_is_shown_new_is_of_the_described_shape() -> None:
+    shown = [route for route in ROUTES if route.name in ANSWERS and route.asks is not None]
+    assert len(shown) >= 6
+    for route in shown:
+        assert route.gives is not None
+        for answer in ANSWERS[route.name].values():
+            route.gives.model_validate(answer)
 
 
 def test_swagger_ui_is_served_from_here_alone(process: Any) -> None:
