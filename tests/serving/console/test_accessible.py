@@ -39,6 +39,11 @@ def test_no_page_has_a_serious_fault(page: Any, console: Console, campaign: dict
         (f"/?{asked}", ".cr-check-panel .cr-figure"),
         ("/", ".cr-check-panel h2"),
         ("/shortlists", "h1"),
+        (f"/budget?{asked}", "h1"),
+        ("/creators", "h1"),
+        ("/categories", "h1"),
+        ("/models", "h1"),
+        ("/results", "h1"),
         ("/ranking?campaign=ca_none", "[role=alert]"),
         (f"/ranking?{asked}", "[data-filled='1'] .ag-row"),
     ):
