@@ -67,7 +67,7 @@ def test_every_function_has_an_example() -> None:
 
 @pytest.mark.parametrize("name", sorted({*cr.__all__} - {*face.__all__} - {"CollabrankError", "__version__"}))
 def test_the_examples_of_the_estimators_run(name: str) -> None:
-    session = {name: getattr(cr, name) for name in cr.__all__ if name not in face.__all__}
+    session = {"cr": cr} | {name: getattr(cr, name) for name in cr.__all__ if name not in face.__all__}
     (example,) = doctest.DocTestFinder(recurse=False).find(getattr(cr, name), name, globs=session)
     told: list[str] = []
     assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=told.append).failed == 0, "".join(told)
