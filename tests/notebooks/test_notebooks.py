@@ -55,6 +55,7 @@ def test_runs_from_top_to_bottom(
 ) -> None:
     monkeypatch.setenv("COLLABRANK_HOME", str(tmp_path))
     monkeypatch.setenv("COLLABRANK_MARKET", str(small_market))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     notebook = executed(path, tmp_path)
