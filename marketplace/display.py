@@ -11,8 +11,10 @@ from __future__ import annotations
 import html
 from abc import ABC, abstractmethod
 from functools import singledispatch
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Shown", "text_of"]
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from marketplace.display import Shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -185,8 +187,8 @@ class _Later(_Turned):
             page = await page.next()
 
 
-@dataclass(frozen=True)
-class _Ranked:
+@dataclass(frozen=True, repr=False)
+class _Ranked(Shown):
     request_id: str
     model_version: str
     as_of: datetime
@@ -196,6 +198,12 @@ class _Ranked:
     basis: str | None = None
     warnings: tuple[Notice, ...] = ()
     logged: bool | None = None
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        of = f"{len(self.creators)} of {self.considered:,} creators"
+        return f"{of} by model {self.model_version}, as of {self.as_of:%Y-%m-%d}"
 
     def __iter__(self) -> Iterator[RankedCreator]:
         return iter(self.creators)
@@ -213,7 +221,7 @@ class _Ranked:
         return pd.DataFrame([one.row() for one in self.creators])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Listed(_Ranked):
     preview: bool = False
     filtered_out: dict[str, int] = field(default_factory=dict)
@@ -221,7 +229,7 @@ class _Listed(_Ranked):
     next_cursor: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ranking(_Listed, _Now):
     """The best creators for a brief, best first: iterable, and a page of a longer list.
 
@@ -250,12 +258,12 @@ class Ranking(_Listed, _Now):
     """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AsyncRanking(_Listed, _Later):
     """As `Ranking`; ``next()`` and ``pages()`` are awaited."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation(_Ranked):
     """Those asked about, in the order asked, with their places among all who are eligible.
 
@@ -274,11 +282,16 @@ class Feedback:
     repeated: bool = False
 
 
-@dataclass(frozen=True)
-class _Items(Generic[T]):
+@dataclass(frozen=True, repr=False)
+class _Items(Shown, Generic[T]):
     items: tuple[T, ...]
     more: bool = False
     next_cursor: str | None = None
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        return f"{len(self.items)} found" + (", and more" if self.more or self.next_cursor else "")
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.items)
@@ -296,11 +309,11 @@ class _Items(Generic[T]):
         return pd.DataFrame([asdict(one) for one in self.items])  # type: ignore[call-overload]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Page(_Items[T], _Now):
     """Some of a list: iterable. ``more`` says whether there is more, ``next()`` asks for it where there are pages."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AsyncPage(_Items[T], _Later):
     """As `Page`; ``next()`` and ``pages()`` are awaited."""

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from marketplace.display import Shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -213,8 +215,8 @@ class IndexCard:
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class Card:
+@dataclass(frozen=True, repr=False)
+class Card(Shown):
     """A creator's score card.
 
     Attributes
@@ -241,6 +243,11 @@ class Card:
     category_influence: dict[str, IndexCard]
     basis: str | None = None
     data: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        return f"{self.username or self.creator_id} ({self.market}), as of {self.as_of[:10]}"
 
     def rows(self) -> list[tuple[str, str, IndexCard]]:
         """Index, category (empty for the seven without one) and what the card says, the best category first."""
@@ -296,14 +303,19 @@ class SimilarCreator:
     alike: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Similar:
+@dataclass(frozen=True, repr=False)
+class Similar(Shown):
     """A creator's look-alikes, the most alike first: iterable. ``note`` says why, where there are none."""
 
     creator_id: str
     by: str
     note: str | None
     similar: tuple[SimilarCreator, ...]
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        return f"{len(self.similar)} creators like {self.creator_id} by {self.by}"
 
     def __iter__(self) -> Iterator[SimilarCreator]:
         return iter(self.similar)
@@ -318,8 +330,8 @@ class Similar:
         return pd.DataFrame([asdict(one) for one in self.similar])
 
 
-@dataclass(frozen=True)
-class History:
+@dataclass(frozen=True, repr=False)
+class History(Shown):
     """How a creator's indices went, week by week, oldest first; None where the creator was not known yet.
 
     ``note`` says why there is none, where there is none.
@@ -331,6 +343,11 @@ class History:
     confidence: dict[str, tuple[float | None, ...]]
     note: str | None = None
 
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        return f"{len(self.days)} weeks of {self.creator_id}"
+
     def to_frame(self) -> pd.DataFrame:
         """One row a week, one column an index."""
         import pandas as pd
@@ -338,8 +355,8 @@ class History:
         return pd.DataFrame(self.indices, index=pd.Index(self.days, name="day"), dtype=float)
 
 
-@dataclass(frozen=True)
-class Scatter:
+@dataclass(frozen=True, repr=False)
+class Scatter(Shown):
     """Two numbers of creators, column by column; ``of`` is how many have both, where a sample is told."""
 
     x_name: str
@@ -352,6 +369,11 @@ class Scatter:
     y_confidence: tuple[float, ...]
     highlighted: tuple[str, ...]
     of: int
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        return f"{self.x_name} and {self.y_name} of {len(self.creators):,} of {self.of:,} creators"
 
     def __len__(self) -> int:
         return len(self.creators)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from marketplace.display import Shown
 from serving.client.answers import Notice
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ class Power:
     noise: Noise
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown):
     """Whom to invite, and what that may come to: iterable over the invitations.
 
     Attributes
@@ -150,6 +151,12 @@ class Plan:
     basis: str | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[Notice, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        proven = ", proven best" if self.proven else ""
+        return f"{len(self.creators)} of {self.candidates:,} candidates to invite for the most {self.goal}{proven}"
 
     def __iter__(self) -> Iterator[PlannedCreator]:
         return iter(self.creators)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from marketplace.display import Shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -28,8 +30,8 @@ class Metric:
     best_sort_value: float | None = None
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(Shown):
     """One model.
 
     Attributes
@@ -56,6 +58,11 @@ class Model:
     gate: str | None = None
     promoted_at: str | None = None
     run_id: str | None = None
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        return f"version {self.version}, {self.ranker}, trained until {self.trained_until}"
 
     def to_frame(self) -> pd.DataFrame:
         """One row a metric."""
@@ -148,8 +155,8 @@ class Outcome:
     events: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Outcomes:
+@dataclass(frozen=True, repr=False)
+class Outcomes(Shown):
     """Whom rankings for a campaign showed, and what came of them: iterable, those of whom most came first.
 
     ``reported``: creators by what was reported of them; ``expected_profit``: of those invited, together.
@@ -161,6 +168,11 @@ class Outcomes:
     expected_profit: float | None
     currency: str
     creators: tuple[Outcome, ...]
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        return f"{len(self.creators)} creators shown in {self.rankings} rankings for {self.campaign_id}"
 
     def __iter__(self) -> Iterator[Outcome]:
         return iter(self.creators)

@@ -15,7 +15,7 @@ import pytest
 
 import collabrank as cr
 from marketplace.errors import AccessError, BriefError, SnapshotError
-from serving.client import AsyncRanking, Ranking
+from serving.client import AsyncRanking, Page, Ranking, Similar, SimilarCreator
 
 BRIEF = {"market": "ID", "category_id": "beauty", "commission_rate": 0.12, "price": 18, "has_free_sample": True}
 
@@ -171,3 +171,11 @@ def test_refusals_are_the_trees_own(client: Any, process: Any) -> None:
             missing("ca_0002")
         assert refused.value.status == 404
     assert client.ready()
+
+
+def test_an_answer_shows_itself_in_one_line_and_as_a_table() -> None:
+    page = Page(("a", "b"), more=True)
+    assert repr(page) == "<Page: 2 found, and more>"
+    similar = Similar("cr_1", "taste", None, (SimilarCreator("cr_2", "mia", "US", None, 0.5, ("both in en",)),))
+    assert repr(similar) == "<Similar: 1 creators like cr_1 by taste>"
+    assert "mia" in similar._repr_html_()
