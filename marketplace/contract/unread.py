@@ -21,10 +21,6 @@ PAGE = Path("docs/unread_columns.md")
 
 UNREAD: Mapping[str, str] = MappingProxyType(
     {
-        "brands.brand_id": "a brand is known by its products and campaigns, which name it",
-        "brands.market": "a campaign has its own market, and a brand may sell in another's",
-        "brands.name": "a label for people; what a brand is called says nothing of what a creator adds",
-        "brands.known_at": "no row of the table is read, so there is nothing to be early about",
         "products.subcategory_id": (
             "peers, signals and conversion compare within level-1 categories; a finer cut leaves fewer in each"
         ),

@@ -298,8 +298,8 @@ def _unsettled_failed(real: Any, world: World) -> Any:
 def _judged_later(real: Any, _world: World) -> Any:
     """Deadlines are taken to be over ninety days before they are."""
 
-    def judge(rows: Any) -> Any:
-        judged = real(rows.mutate(day=rows.day + 90))
+    def judge(rows: Any, *, told: bool = True) -> Any:
+        judged = real(rows.mutate(day=rows.day + 90), told=told)
         return judged.mutate(day=judged.day - 90)
 
     return judge

@@ -15,11 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
+# Begun in the background of a shell it would ignore SIGINT.
 PARENT = """
+import signal
 import time
 from serving.console import ConsoleSettings, console_beside
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with console_beside(ConsoleSettings("http://127.0.0.1:9"), host="127.0.0.1", port=0) as url:
         print(url, flush=True)
         time.sleep(600)
@@ -47,10 +50,10 @@ def test_the_console_ends_with_its_parent(tmp_path: Path, how: signal.Signals) -
         until = time.monotonic() + 120
         while not listens(port) and time.monotonic() < until:
             time.sleep(0.1)
-        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=180) as answer:
             assert answer.status == 200
         parent.send_signal(how)
-        parent.wait(timeout=60)
+        parent.wait(timeout=180)
     finally:
         parent.kill()
         parent.wait()

@@ -54,8 +54,9 @@ def market(
     }  # fmt: skip
     frames = {"campaigns": pd.DataFrame([campaign]), "invitations": pd.DataFrame(invitations), **tables}
     for name, rows in (("samples", samples), ("deliveries", deliveries), ("reviews", reviews)):
-        if rows:
-            frames[name] = pd.DataFrame(rows)
+        # Without the table nobody could say that nothing came.
+        if rows or name == "deliveries":
+            frames[name] = pd.DataFrame(rows or [])
     return Marketplace.from_frames(frames)
 
 

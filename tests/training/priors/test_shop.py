@@ -44,7 +44,7 @@ def shop_home(three_campaigns: Path, empty_database: Path, tmp_path_factory: pyt
 def test_a_shop_of_three_campaigns_gets_a_champion_that_says_what_it_is(shop_home):
     trained, promoted = shop_home
     said = (
-        "of indices and shrunk rates: 16 of 100 labelled invitations, 0 of 30 deliveries; 84 and 30 more for the next "
+        "of indices and shrunk rates: 10 of 100 labelled invitations, 0 of 30 deliveries; 90 and 30 more for the next "
         "stage, heads of its own"
     )
     assert trained["basis"] == said
@@ -63,7 +63,7 @@ def test_who_accepts_and_who_sells_rank_first(shop_home, three_campaigns):
     answer = CliRunner().invoke(app, ["rank", str(three_campaigns), "--campaign", "ca_2", "--json"])
     assert answer.exit_code == 0, answer.output
     found = json.loads(answer.stdout)
-    assert found["basis"].startswith("of indices and shrunk rates: 16 of 100")
+    assert found["basis"].startswith("of indices and shrunk rates: 10 of 100")
     # Creators 0 to 2 accepted before; among those who accept alike, who sold more stands first.
     assert [one["creator_id"] for one in found["creators"]] == [f"cr_{i}" for i in (2, 1, 0, 7, 6, 5, 4, 3)]
     first = found["creators"][0]
