@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.snapshot import Snapshot
 from marketplace.arrays import Ints
+from marketplace.errors import SnapshotError
 from serving.cursors import LONGEST, Cursor, digest_of
 from serving.problems import refusal
 from serving.queries import Query
 from serving.store import Served
 
-__all__ = ["CreatorsAnswer", "CreatorsQuery", "FoundCreator", "creator_named", "find_creators"]
+__all__ = ["CreatorsAnswer", "CreatorsQuery", "FoundCreator", "creator_at_home", "creator_named", "find_creators"]
 
 Handle = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -113,6 +114,27 @@ def creator_named(served: Served, name: str) -> str:
             look="GET /creators?username=NAME",
         )
     return found[0] if found else name
+
+
+def creator_at_home(served: Served, name: str) -> tuple[str, str]:
+    """The id of the creator that ``name`` is the id or the username of, and the creator's market.
+
+    Raises
+    ------
+    SnapshotError
+        There is no such creator (404).
+    BriefError
+        Several creators have the username (409).
+    """
+    found = creator_named(served, name)
+    home = served.snapshot.market_of(found)
+    if home is None:
+        missing = SnapshotError(
+            f"a creator known by {served.as_of:%Y-%m-%d}", received=found, look="GET /creators?prefix=NAME"
+        )
+        missing.status = 404
+        raise missing
+    return found, home
 
 
 def _asked_for(served: Served, query: CreatorsQuery) -> Iterator[tuple[Snapshot, Ints]]:

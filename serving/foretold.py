@@ -18,18 +18,12 @@ from marketplace.progress import say
 from marketplace.state import state_folder
 from models.bundle import Bundle, load_champion
 from models.economics import Economics
+from models.foretold import FORETOLD, PREDICTED, TERMS
 from models.predict import predict
 from serving.decisions import default_address, kept_bundle, requests_about
 from serving.replay import logged_brief
 
 __all__ = ["logged_predictions"]
-
-_PREDICTED = ("accept", "deliver", "lift", "attributed", "lift_low_90", "lift_low", "lift_high", "lift_high_90")
-_TERMS = ("margin_rate", "commission_rate", "flat_fee_usd", "sample_cost_usd")
-_COLUMNS = (
-    "campaign_id", "creator_id", "source", "model_version", "trained_until", "as_of", "logged_at", "request_id",
-    "position", "success", *_PREDICTED, *_TERMS,
-)  # fmt: skip
 
 
 def logged_predictions(campaigns: Sequence[str]) -> pd.DataFrame:
@@ -53,7 +47,7 @@ def logged_predictions(campaigns: Sequence[str]) -> pd.DataFrame:
     file = file_of(default_address())
     ahead = state_folder("decisions") / "ahead"
     if not campaigns or (file is not None and not file.exists() and not ahead.exists()):
-        return pd.DataFrame(columns=list(_COLUMNS))
+        return pd.DataFrame(columns=list(FORETOLD))
     opened: dict[str, Bundle | None] = {}
     rows: list[dict[str, Any]] = []
     lost = 0
@@ -71,7 +65,7 @@ def logged_predictions(campaigns: Sequence[str]) -> pd.DataFrame:
             rows += _rows(bundle, line, shown)
     if lost:
         say(f"{lost} logged answers are left out: the bundles that gave them are gone, or read other signals")
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
+    return pd.DataFrame(rows, columns=list(FORETOLD))
 
 
 def _opened(sha: str) -> Bundle | None:
@@ -104,6 +98,6 @@ def _rows(bundle: Bundle, line: dict[str, Any], shown: list[dict[str, Any]]) -> 
             "request_id": line["request_id"],
             "position": one["position"],
             "success": float(told.success_probability[place]),
-            **{name: float(getattr(told, name)[place]) for name in _PREDICTED},
-            **{name: float(getattr(economics, name)) for name in _TERMS},
+            **{name: float(getattr(told, name)[place]) for name in PREDICTED},
+            **{name: float(getattr(economics, name)) for name in TERMS},
         }

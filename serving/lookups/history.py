@@ -6,8 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.indices import CREATOR_INDEX_NAMES
-from marketplace.errors import SnapshotError
-from serving.creators import creator_named
+from serving.creators import creator_at_home
 from serving.lookups.catalogue import known_number
 from serving.pair import Served
 from serving.queries import Nothing
@@ -41,14 +40,7 @@ def history(served: Served, _: Nothing, creator_id: str) -> HistoryAnswer:
     BriefError
         Several creators have the username (409).
     """
-    name = creator_named(served, creator_id)
-    home = served.snapshot.market_of(name)
-    if home is None:
-        missing = SnapshotError(
-            f"a creator known by {served.as_of:%Y-%m-%d}", received=name, look="GET /creators?prefix=NAME"
-        )
-        missing.status = 404
-        raise missing
+    name, home = creator_at_home(served, creator_id)
     part = served.snapshot.of_market(home)
     if part.weeks is None:
         return HistoryAnswer(creator_id=name, days=[], indices={}, confidence={}, note=_NONE)

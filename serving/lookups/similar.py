@@ -21,8 +21,7 @@ from features.conversion import TASTES
 from features.signals import names_of
 from features.snapshot import Snapshot
 from marketplace.arrays import Floats
-from marketplace.errors import SnapshotError
-from serving.creators import creator_named
+from serving.creators import creator_at_home
 from serving.lookups.catalogue import known_number
 from serving.lookups.columns import Market
 from serving.pair import Served
@@ -99,14 +98,7 @@ def similar(served: Served, query: SimilarQuery, creator_id: str) -> SimilarAnsw
     BriefError
         Several creators have the username (409).
     """
-    name = creator_named(served, creator_id)
-    home = served.snapshot.market_of(name)
-    if home is None:
-        missing = SnapshotError(
-            f"a creator known by {served.as_of:%Y-%m-%d}", received=name, look="GET /creators?prefix=NAME"
-        )
-        missing.status = 404
-        raise missing
+    name, home = creator_at_home(served, creator_id)
     own, asked = served.snapshot.of_market(home), query.market or home
     if asked not in served.snapshot.markets:
         return SimilarAnswer(creator_id=name, by=query.by, note=f"{asked} has no creators", similar=[])

@@ -104,13 +104,24 @@ def served_home(prepared: Path, home: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def campaign(small_market: Path) -> dict[str, Any]:
-    """The latest campaign's row."""
+def campaigns(small_market: Path) -> list[dict[str, Any]]:
+    """The rows of all campaigns, in the order of their ids."""
     from marketplace.tables import open_marketplace
 
-    campaigns = open_marketplace(small_market).frame("campaigns").sort_values(["briefed_at", "campaign_id"])
-    row: dict[str, Any] = campaigns.iloc[-1].to_dict()
-    return row
+    return open_marketplace(small_market).frame("campaigns").sort_values("campaign_id").to_dict("records")
+
+
+@pytest.fixture(scope="session")
+def campaign(campaigns: list[dict[str, Any]]) -> dict[str, Any]:
+    """The latest campaign's row."""
+    return max(campaigns, key=lambda one: (one["briefed_at"], one["campaign_id"]))
+
+
+@pytest.fixture(scope="session")
+def brand(campaigns: list[dict[str, Any]]) -> str:
+    """The brand with the most campaigns."""
+    named = [one["brand_id"] for one in campaigns]
+    return str(max(sorted(set(named)), key=named.count))
 
 
 def promote(home: Path, bundle: Any) -> None:

@@ -29,18 +29,6 @@ from serving.pair import Served
 
 
 @pytest.fixture(scope="module")
-def campaigns(small_market: Path) -> list[dict[str, Any]]:
-    return open_marketplace(small_market).frame("campaigns").to_dict("records")
-
-
-@pytest.fixture(scope="module")
-def brand(campaigns: list[dict[str, Any]]) -> str:
-    """The brand with the most campaigns."""
-    named = [one["brand_id"] for one in campaigns]
-    return str(max(sorted(set(named)), key=named.count))
-
-
-@pytest.fixture(scope="module")
 def asker(prepared: Path, brand: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The service, asked with a key that is bound to ``brand``."""
     from serving.app.service import application

@@ -14,10 +14,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
+from models.foretold import FORETOLD
 from serving.decisions import kept_bundles
 from serving.foretold import logged_predictions
 from serving.keys import create_key
-from training.results import FORETOLD
 
 
 @pytest.fixture

@@ -22,18 +22,6 @@ from serving.keys import create_key
 
 
 @pytest.fixture(scope="module")
-def campaigns(small_market: Path) -> list[dict[str, Any]]:
-    return open_marketplace(small_market).frame("campaigns").sort_values("campaign_id").to_dict("records")
-
-
-@pytest.fixture(scope="module")
-def brand(campaigns: list[dict[str, Any]]) -> str:
-    """The brand with the most campaigns."""
-    named = [one["brand_id"] for one in campaigns]
-    return str(max(sorted(set(named)), key=named.count))
-
-
-@pytest.fixture(scope="module")
 def asker(prepared: Path, brand: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The service, asked with a key for all brands; ``asker.bound`` is one of ``brand``'s, ``asker.home`` its home."""
     from serving.app.service import application

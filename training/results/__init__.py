@@ -8,13 +8,12 @@
 
 from __future__ import annotations
 
-from training.results.foretold import FORETOLD, LoggedPredictions
+from training.results.foretold import LoggedPredictions
 from training.results.gather import report_campaigns
 from training.results.report import CampaignReport, Reports, reports_text
 from training.results.shelf import file_stem, page_of, shelve
 
 __all__ = [
-    "FORETOLD",
     "CampaignReport",
     "LoggedPredictions",
     "Reports",

@@ -19,23 +19,15 @@ from marketplace.progress import say
 from marketplace.tables import Marketplace
 from models.bundle import Bundle, load_champion
 from models.economics import Economics
+from models.foretold import FORETOLD, PREDICTED, TERMS
 from models.planning import INDEPENDENT, Dependence, Offers, Outlook, look_ahead
 from models.predict import predict
 
-__all__ = ["FORETOLD", "LoggedPredictions", "champion", "foretold_of", "from_champion", "outlook_of"]
-
-_PREDICTED = ("accept", "deliver", "lift", "attributed", "lift_low_90", "lift_low", "lift_high", "lift_high_90")
-_TERMS = ("margin_rate", "commission_rate", "flat_fee_usd", "sample_cost_usd")
-
-FORETOLD = (
-    "campaign_id", "creator_id", "source", "model_version", "trained_until", "as_of", "logged_at", "request_id",
-    "position", "success", *_PREDICTED, *_TERMS,
-)  # fmt: skip
-"""Columns of what was foretold, one row an invitation or answer: who said it, from what (days in ISO form), and
-`models.planning.Offers`' numbers, USD. ``source`` is ``log`` or ``champion``."""
+__all__ = ["LoggedPredictions", "champion", "foretold_of", "from_champion", "outlook_of"]
 
 LoggedPredictions = Callable[[Sequence[str]], pd.DataFrame]
-"""Gives what the decision log foretold for campaigns, the columns of `FORETOLD`; one row an answer and creator."""
+"""Gives what the decision log foretold for campaigns, the columns of `models.foretold.FORETOLD`; one row an answer and
+creator."""
 
 _KEYS = ["campaign_id", "creator_id"]
 
@@ -52,7 +44,7 @@ def champion() -> Bundle | None:
 def from_champion(
     bundle: Bundle, market: Marketplace, invited: pd.DataFrame, briefs: Mapping[str, Brief]
 ) -> pd.DataFrame:
-    """What ``bundle`` says of invitations, each as of its brief: the columns of `FORETOLD`.
+    """What ``bundle`` says of invitations, each as of its brief: the columns of `models.foretold.FORETOLD`.
 
     Parameters
     ----------
@@ -79,8 +71,8 @@ def from_champion(
                 request_id=None,
                 position=np.nan,
                 success=told.success_probability,
-                **{name: getattr(told, name) for name in _PREDICTED},
-                **{name: getattr(economics, name) for name in _TERMS},
+                **{name: getattr(told, name) for name in PREDICTED},
+                **{name: getattr(economics, name) for name in TERMS},
             )[list(FORETOLD)]
         )
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
@@ -94,13 +86,13 @@ def foretold_of(rows: pd.DataFrame, logged: pd.DataFrame, scored: pd.DataFrame) 
     rows : DataFrame
         As `training.results.came.came_of` gives them.
     logged, scored : DataFrame
-        The campaign's rows of `FORETOLD`; of ``logged`` any number a creator.
+        The campaign's rows of `models.foretold.FORETOLD`; of ``logged`` any number a creator.
 
     Returns
     -------
     DataFrame
-        The columns of `FORETOLD`; all null where nothing was foretold. The newest answer that was logged counts whose
-        snapshot and model are of a day no later than the invitation's.
+        The columns of `models.foretold.FORETOLD`; all null where nothing was foretold. The newest answer that was
+        logged counts whose snapshot and model are of a day no later than the invitation's.
     """
     sent = rows[["creator_id", "sent_at"]].assign(row=np.arange(len(rows)))
     told = logged.merge(sent, on="creator_id", how="inner")
@@ -123,7 +115,7 @@ def outlook_of(foretold: pd.DataFrame, bundle: Bundle | None, brand_id: str) -> 
     known = foretold[foretold["source"].notna()]
     if known.empty:
         return None, known
-    numbers = {name: known[name].to_numpy(dtype=np.float64) for name in ("success", *_PREDICTED, *_TERMS)}
+    numbers = {name: known[name].to_numpy(dtype=np.float64) for name in ("success", *PREDICTED, *TERMS)}
     offers = Offers(
         creator_ids=known["creator_id"].to_numpy(dtype=object),
         brand_ids=np.full(len(known), brand_id, dtype=object),

@@ -16,13 +16,13 @@ from marketplace.errors import BriefError, TrainingError
 from marketplace.progress import say
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle import Bundle
+from models.foretold import FORETOLD
 from models.planning import Noise, needed
 from training.lift import Estimate, LiftReport, Z, lift_report
 from training.outcomes import build_outcomes
 from training.planning import lift_noise
 from training.results.came import booked_costs, came_of, told_from
 from training.results.foretold import (
-    FORETOLD,
     LoggedPredictions,
     champion,
     foretold_of,

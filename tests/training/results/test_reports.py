@@ -20,10 +20,11 @@ from marketplace.signature import read_signer
 from marketplace.state import state_folder
 from marketplace.tables import Marketplace, open_marketplace
 from models.bundle.disk import save_bundle
+from models.foretold import FORETOLD
 from training.lift.report import Z, lift_report
 from training.priors.stated import stated_prior
 from training.results.came import booked_costs, came_of, told_from
-from training.results.foretold import FORETOLD, foretold_of
+from training.results.foretold import foretold_of
 from training.results.gather import report_campaigns
 from training.results.shelf import file_stem, shelve
 
