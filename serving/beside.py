@@ -96,7 +96,7 @@ def serve_beside(*, patience: float = PATIENCE) -> Beside:
     key, secret = create_key("a notebook", scope="brand", expires=end.isoformat(timespec="seconds"))
     with open(log, "wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "collabrank", "serve", "--port", str(port)],
+            [sys.executable, "-m", "collabrank", "serve", "--no-console", "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
