@@ -62,6 +62,14 @@ def snapshot(
             max=520,
         ),
     ] = None,
+    behind: Annotated[
+        bool | None,
+        typer.Option(
+            "--behind/--no-behind",
+            help="Whether it keeps the events behind the indices, and past partnerships; left out: of up to 20,000 "
+            "creators.",
+        ),
+    ] = None,
     _engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +79,7 @@ def snapshot(
     from marketplace.tables import open_marketplace
     from models.bundle import champion_basis
 
-    taken = take_snapshot(open_marketplace(directory), as_of, weeks=weeks)
+    taken = take_snapshot(open_marketplace(directory), as_of, weeks=weeks, behind=behind)
     folder = state_folder("snapshot")
     basis = champion_basis()
     if as_json:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from features.cards.formula import amount, amount_words, component_formula, gains, index_formula, is_guess
 from features.cards.page import card_fragment, card_page
-from features.cards.rows import card_headline, card_rows
+from features.cards.rows import CAME, card_headline, card_rows, outcome_words
 
 __all__ = [
+    "CAME",
     "amount",
     "amount_words",
     "card_fragment",
@@ -17,4 +18,5 @@ __all__ = [
     "gains",
     "index_formula",
     "is_guess",
+    "outcome_words",
 ]

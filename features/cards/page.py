@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.cards.formula import amount, amount_words, component_formula, gains, index_formula, is_guess
+from features.cards.rows import outcome_words
 from marketplace.text import printable
 
 __all__ = ["card_fragment", "card_page"]
@@ -239,21 +240,39 @@ def _behind(card: Mapping[str, Any]) -> str:
             for one in card["events"]
         ]  # fmt: skip
         heads = ("Day", "Counts for", "Brand", "Amount", "Weight")
-        found += _table("What was counted", heads, rows, "Nothing between this creator and a brand counts yet.")
+        elsewhere = sum((card.get("others") or {}).values())
+        nothing = "" if elsewhere else "Nothing between this creator and a brand counts yet."
+        found += _table("What was counted", heads, rows, nothing, _elsewhere(elsewhere))
     if "left_out" in card:
         apart = [(one["day"], one["what"], one["id"], one["reason"]) for one in card["left_out"]]
         found += _table("What was left out, and why", ("Day", "What", "Id", "Why"), apart, "Nothing was left out.")
+    if "partnerships" in card:
+        came = [
+            (one["invited"], one["brand_id"] or "unknown", one["campaign_id"] or "unknown", one["due"] or "unknown",
+             one["posted"] or "", outcome_words(one["outcome"], one["reason"]))
+            for one in card["partnerships"]
+        ]  # fmt: skip
+        columns = ("Invited", "Brand", "Campaign", "Due", "Posted", "What came")
+        found += _table("Past partnerships", columns, came, "Nobody's invitation was accepted yet.")
     return found
 
 
-def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
+def _elsewhere(count: int) -> str:
+    if not count:
+        return ""
+    said = "1 event counts that is" if count == 1 else f"{count:,} events count that are"
+    return f'<p class="dim">{said} other brands\' business alone.</p>\n'
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str, foot: str = "") -> str:
     if not rows:
-        return f"<section>\n<h2>{title}</h2>\n<p>{empty}</p>\n</section>\n"
+        nothing = f"<p>{empty}</p>\n" if empty else ""
+        return f"<section>\n<h2>{title}</h2>\n{nothing}{foot}</section>\n"
     head = "".join(f"<th>{one}</th>" for one in heads)
     body = "\n".join(f"<tr>{''.join(f'<td>{_name(cell)}</td>' for cell in row)}</tr>" for row in rows[:_ENTRIES])
     more = f'<p class="dim">and {len(rows) - _ENTRIES} older ones</p>' if len(rows) > _ENTRIES else ""
     return (
-        f'<section>\n<h2>{title}</h2>\n<div class="wide"><table>\n<tr>{head}</tr>\n{body}\n</table></div>\n{more}'
+        f'<section>\n<h2>{title}</h2>\n<div class="wide"><table>\n<tr>{head}</tr>\n{body}\n</table></div>\n{more}{foot}'
         "</section>\n"
     )
 

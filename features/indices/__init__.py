@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from features.indices.behind import counted_events, left_out, partnerships
 from features.indices.build import (
     build_card,
     build_category_influence,
@@ -24,8 +25,11 @@ __all__ = [
     "build_card",
     "build_category_influence",
     "build_indices",
+    "counted_events",
     "gather_everyone",
     "index_scores",
+    "left_out",
+    "partnerships",
     "score_card",
     "with_history",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from features.snapshot.behind import Behind, build_behind
 from features.snapshot.build import build_snapshot, score_card_of
 from features.snapshot.columns import BriefColumns
 from features.snapshot.disk import save_snapshot
@@ -12,10 +13,12 @@ from features.snapshot.take import take_snapshot
 from features.snapshot.text import TextColumn
 
 __all__ = [
+    "Behind",
     "BriefColumns",
     "Snapshot",
     "SnapshotParts",
     "TextColumn",
+    "build_behind",
     "build_snapshot",
     "creator_called",
     "load_snapshot",

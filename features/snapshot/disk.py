@@ -25,6 +25,7 @@ from features.briefs import Brief, Catalogue, Product
 from features.conversion import Conversion
 from features.indices import CATEGORY_INDEX, CREATOR_INDEX_NAMES, INDEX_NAMES, INDICES, IndexFrame
 from features.signals import SIGNALS
+from features.snapshot.behind import Behind
 from features.snapshot.model import TEXTS, Snapshot, SnapshotArrays
 from features.snapshot.packed import write_arrays
 from features.snapshot.sound import FRAME
@@ -170,6 +171,7 @@ def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]
         "peers": sorted({*np.asarray(snapshot.general.peers), *np.asarray(snapshot.influence.peers)}),
         "conversion": snapshot.conversion is not None,
         "weeks": snapshot.weeks is not None,
+        "behind": snapshot.behind is not None,
     }
     arrays: dict[str, npt.NDArray[Any]] = {}
     for one in fields(SnapshotArrays):
@@ -179,6 +181,9 @@ def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]
             arrays |= _laid_out(f"conversion_{name}", values)
     if snapshot.weeks is not None:
         arrays |= {f"weeks_{one.name}": getattr(snapshot.weeks, one.name) for one in fields(Weeks)}
+    if snapshot.behind is not None:
+        for name, column in snapshot.behind.arrays().items():
+            arrays |= _laid_out(f"behind_{name}", column)
     words = pd.Index(said["peers"], dtype="str")
     for prefix, frame in (("general", snapshot.general), ("influence", snapshot.influence)):
         arrays |= {f"{prefix}_{name}": getattr(frame, name) for name in FRAME}
@@ -265,7 +270,12 @@ def of_shared(
         elsewhere=int(meta["elsewhere"]),
         # Not in what older versions wrote.
         weeks=Weeks(*(read(f"weeks_{one.name}") for one in fields(Weeks))) if meta.get("weeks") else None,
+        behind=_behind(read) if meta.get("behind") else None,
     )
+
+
+def _behind(read: Callable[[str], npt.NDArray[Any]]) -> Behind:
+    return Behind.of_arrays(lambda name: read(f"behind_{name}"), lambda name: _text(read, f"behind_{name}"))
 
 
 def _conversion(read: Callable[[str], npt.NDArray[Any]]) -> Conversion:

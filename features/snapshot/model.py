@@ -23,6 +23,7 @@ from features.conversion import CONVERSION_SIGNALS, Conversion
 from features.facts import FACTS
 from features.indices import CATEGORY_INDEX, INDEX_NAMES, IndexFrame, ScoreCard, score_card
 from features.signals import PRODUCT_SUMS, SIGNALS, brief_signals, names_of
+from features.snapshot.behind import Behind
 from features.snapshot.columns import BriefColumns, Tables
 from features.snapshot.handles import Handles
 from features.snapshot.sparse import Sparse
@@ -129,6 +130,8 @@ class Snapshot(Shown):
         Creators of other markets, where these are those of one market alone.
     weeks : Weeks or None
         How the indices went, where that was built.
+    behind : Behind or None
+        What lies behind the cards, where that was built.
     """
 
     as_of: datetime
@@ -143,6 +146,7 @@ class Snapshot(Shown):
     conversion: Conversion | None = field(repr=False)
     elsewhere: int = 0
     weeks: Weeks | None = field(default=None, repr=False)
+    behind: Behind | None = field(default=None, repr=False)
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -280,6 +284,7 @@ class Snapshot(Shown):
             conversion=None if self.conversion is None else self.conversion.only(mine["creator_ids"]),
             elsewhere=self.elsewhere + len(self) - len(rows),
             weeks=None if self.weeks is None else self.weeks.take(rows),
+            behind=None if self.behind is None else self.behind.take(rows),
         )
 
     def matrix(self, brief: Brief, rows: Ints) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+from features.snapshot.behind import build_behind
 from features.snapshot.build import Day, build_part, build_snapshot
 from features.snapshot.disk import save_parts, save_snapshot, shared_as_json
 from features.snapshot.model import Snapshot
@@ -21,7 +22,9 @@ TOGETHER = 20_000
 """Creators up to whom all markets are built in one go, which is less work, and takes some 3 GB."""
 
 
-def take_snapshot(market: Marketplace, as_of: str | date | None = None, *, weeks: int | None = None) -> SnapshotParts:
+def take_snapshot(
+    market: Marketplace, as_of: str | date | None = None, *, weeks: int | None = None, behind: bool | None = None
+) -> SnapshotParts:
     """Build the snapshot of ``market`` and keep it in ``var/snapshot``, signed, in place of an earlier one.
 
     Of more than `TOGETHER` creators market by market: one is built while others are written, and none is kept in
@@ -34,6 +37,8 @@ def take_snapshot(market: Marketplace, as_of: str | date | None = None, *, weeks
     weeks : int, optional
         Weeks of history of the indices that it keeps: by default `WEEKS` of up to `TOGETHER` creators and none of
         more, for each week takes about as long as the indices themselves.
+    behind : bool, optional
+        Whether it keeps what lies behind the cards (`Behind`): by default that of up to `TOGETHER` creators.
 
     Raises
     ------
@@ -48,14 +53,18 @@ def take_snapshot(market: Marketplace, as_of: str | date | None = None, *, weeks
     homes = day.homes
     if not homes:
         raise SnapshotError(f"a creator known by {day.at:%Y-%m-%d}", received="none", look="the marketplace's creators")
-    asked = (WEEKS if len(day.creators) <= TOGETHER else 0) if weeks is None else weeks
+    few = len(day.creators) <= TOGETHER
+    asked = (WEEKS if few else 0) if weeks is None else weeks
+    told = few if behind is None else behind
 
     def remembering(part: Snapshot) -> Snapshot:
+        if told:
+            part = replace(part, behind=build_behind(market, part.creator_ids, day.number))
         if asked < 1:
             return part
         return replace(part, weeks=build_weeks(market, part.creator_ids, day.number, weeks=asked))
 
-    if len(day.creators) <= TOGETHER:
+    if few:
         snapshot = build_snapshot(market, day.at)
         if asked:
             say(f"How the indices went in {asked} weeks …")

@@ -133,6 +133,31 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "indices": {"cooperation": [47.5, 48.5]}, "confidence": {"cooperation": [61.0, 62.0]}, "note": None,
         }
     },
+    "behind": {
+        "one_partnership": {
+            "creator_id": "cr_001231", "as_of": "2025-08-29", "others": {"on_time_rate": 7},
+            "events": [
+                {
+                    "component": "on_time_rate", "day": "2025-08-14", "brand_id": "br_010", "value": 1.0,
+                    "unit": "fraction", "weight": 0.794,
+                }
+            ],
+            "left_out": [
+                {
+                    "what": "sample", "id": "sa_002198", "day": "2025-08-16", "brand_id": "br_010",
+                    "reason": "still open (delivery open)",
+                }
+            ],
+            "partnerships": [
+                {
+                    "invitation_id": "inv_008932", "campaign_id": "ca_0164", "brand_id": "br_010",
+                    "category_id": "food", "invited": "2025-08-05", "due": "2025-08-27", "posted": "2025-08-14",
+                    "outcome": "on_time", "reason": "on_time",
+                }
+            ],
+            "note": None,
+        }
+    },
     "outcomes": {
         "one_invited": {
             "campaign_id": "ca_0179", "rankings": 4, "reported": {"INVITED": 1}, "expected_profit": 2307.53,

@@ -27,6 +27,7 @@ from serving.batch import BatchAnswer, BatchRequest
 from serving.creators import CreatorsAnswer, CreatorsQuery
 from serving.keys import SCOPES
 from serving.lookups import (
+    BehindAnswer,
     CampaignsAnswer,
     CampaignsQuery,
     CardAnswer,
@@ -290,6 +291,11 @@ ROUTES = Table(
         Route(
             "GET", "/creators/{creator_id}/history", "history", "How a creator's indices went, week by week.",
             _LOOKERS | {"creator"}, asks=Nothing, gives=HistoryAnswer, finds=history, also=(400, 404, 409, 503),
+        ),
+        Route(
+            "GET", "/creators/{creator_id}/behind", "behind",
+            "What lies behind a creator's card: events that count, what was left out and why, past partnerships.",
+            _LOOKERS | {"creator"}, asks=Nothing, gives=BehindAnswer, also=(400, 404, 409, 503),
         ),
         Route(
             "GET", "/leaders", "leaders", "Creators by one index, the highest first.", _LOOKERS,

@@ -46,12 +46,14 @@ from serving.keys import Keyring
 from serving.logs import start_logging
 from serving.lookups import (
     MOST_SHOWN,
+    BehindAnswer,
     Kept,
     MeAnswer,
     ModelsAnswer,
     OutcomesAnswer,
     OutcomesQuery,
     ReportsAnswer,
+    behind,
     me,
     models,
     outcomes,
@@ -248,6 +250,11 @@ class CreatorRanking:
         if key is None:  # none gets here without one
             raise forbidden("a key", received="none")
         return me(self.store.served, key)
+
+    @answered
+    def behind(self, _: Nothing, creator_id: str) -> BehindAnswer:
+        """What lies behind a creator's card, as far as the key may see it."""
+        return behind(self.store.served, asked().key, creator_id)
 
     @answered
     def outcomes(self, query: OutcomesQuery) -> OutcomesAnswer:

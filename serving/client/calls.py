@@ -18,13 +18,16 @@ from urllib.parse import quote
 
 from marketplace.errors import BriefError, CollabrankError
 from serving.client.answers import AsyncPage, AsyncRanking, Explanation, Feedback, Page, Ranking
-from serving.client.looked_up import (
-    Campaign,
+from serving.client.cards import (
+    Behind,
     Card,
-    Catalogue,
-    FoundCreator,
     History,
     IndexCard,
+)
+from serving.client.looked_up import (
+    Campaign,
+    Catalogue,
+    FoundCreator,
     Leader,
     Me,
     Product,
@@ -39,6 +42,7 @@ from serving.client.results import Models, Outcomes, Report, ReportEntry
 __all__ = [
     "Call",
     "Reply",
+    "behind",
     "campaigns",
     "card",
     "catalogue",
@@ -287,6 +291,11 @@ def card(creator: str) -> Call[Card]:
 def history(creator: str) -> Call[History]:
     """How a creator's indices went, week by week, by id or username."""
     return Call("GET", f"/creators/{_part(creator)}/history", History, _whole)
+
+
+def behind(creator: str) -> Call[Behind]:
+    """What lies behind a creator's card: events that count, what was left out, partnerships; by id or username."""
+    return Call("GET", f"/creators/{_part(creator)}/behind", Behind, _whole)
 
 
 def catalogue() -> Call[Catalogue]:

@@ -6,6 +6,7 @@ Each is a function of what is served, as the key sees it, and of a checked query
 
 from __future__ import annotations
 
+from serving.lookups.behind import BehindAnswer, behind
 from serving.lookups.campaigns import CampaignsAnswer, CampaignsQuery, campaigns
 from serving.lookups.cards import CardAnswer, card
 from serving.lookups.catalogue import CatalogueAnswer, ProductsAnswer, ProductsQuery, catalogue, products
@@ -20,6 +21,7 @@ from serving.lookups.similar import SimilarAnswer, SimilarQuery, similar
 
 __all__ = [
     "MOST_SHOWN",
+    "BehindAnswer",
     "CampaignsAnswer",
     "CampaignsQuery",
     "CardAnswer",
@@ -39,6 +41,7 @@ __all__ = [
     "ScatterQuery",
     "SimilarAnswer",
     "SimilarQuery",
+    "behind",
     "campaigns",
     "card",
     "catalogue",

@@ -85,14 +85,18 @@ def bundles() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def prepared(small_market: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with bundle, keys and snapshot; copied for each test that may change it."""
-    from features.snapshot.build import build_snapshot
+    from features.snapshot import build_behind, build_snapshot
+    from features.time import day_number
     from marketplace.signature import read_signer
     from marketplace.tables import open_marketplace
 
     home = tmp_path_factory.mktemp("prepared")
     signer = read_signer(home / "var" / "keys")
     save_bundle(tiny_bundle(), home / "var" / "bundle", signer)
-    save_snapshot(build_snapshot(open_marketplace(small_market)), home / "var" / "snapshot", signer)
+    market = open_marketplace(small_market)
+    snapshot = build_snapshot(market)
+    behind = build_behind(market, snapshot.creator_ids, day_number(snapshot.as_of))
+    save_snapshot(replace(snapshot, behind=behind), home / "var" / "snapshot", signer)
     return home
 
 

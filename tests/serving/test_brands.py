@@ -205,3 +205,33 @@ def test_a_view_holds_the_own_and_nothing_else(data: st.DataObject, whole: Serve
             assert seen.get(name) is (everything[name] if name in mine else None)
     assert view.campaigns is not whole.snapshot.campaigns
     assert len(whole.snapshot.campaigns) >= len(view.campaigns)
+
+
+def test_what_lies_behind_a_card_is_of_the_keys_own_brands(asker: TestClient, brand: str, prepared: Path) -> None:
+    """Asked one key after the other, so that nothing that was kept for one is given to the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLLABRANK_HOME", str(prepared))
+        taken = load_snapshot(prepared / "var" / "snapshot")
+    asked = []
+    for part in (taken.of_market(name) for name in taken.markets):
+        assert part.behind is not None
+        lines = part.behind.partnerships
+        own = np.flatnonzero(np.asarray(lines.columns["brand_id"]) == brand)
+        mine = np.unique(np.searchsorted(lines.starts, own, side="right") - 1)
+        asked += [str(part.creator_ids[row]) for row in mine[:6].tolist()]
+    seen = hidden = 0
+    for creator in asked:
+        path = f"/creators/{creator}/behind"
+        answers = {
+            name: asker.get(path, headers=headers)
+            for name, headers in (("all", asker.all_brands), ("one", {}), ("reviewer", asker.reviewer))
+        }
+        assert {answer.status_code for answer in answers.values()} == {200}
+        whole, mine = answers["all"].json(), answers["one"].json()
+        assert answers["reviewer"].json() == mine
+        for kind in ("events", "left_out", "partnerships"):
+            assert mine[kind] == [line for line in whole[kind] if line["brand_id"] == brand]
+            seen += len(mine[kind])
+            hidden += len(whole[kind]) - len(mine[kind])
+    assert seen > 0
+    assert hidden > 0

@@ -92,7 +92,7 @@ def test_a_card_opens_by_username_and_is_written_as_a_page(home, wee_folder, tmp
     file = tmp_path / "card.html"
     full = json.loads(run("card", wee_folder, username.upper(), "--html", file, "--json"))
     assert full["creator_id"] == creator
-    assert {"events", "left_out", "history"} <= set(full)
+    assert {"events", "left_out", "partnerships", "history"} <= set(full)
     page = file.read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert username in page

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
@@ -14,20 +12,7 @@ from features.time import day_number, days_of, in_usd, usd_rates
 from marketplace.contract import GRACE_DAYS
 from marketplace.tables import Marketplace
 
-__all__ = ["CAME", "booked_costs", "came_of", "told_from"]
-
-CAME: Mapping[str, str] = {
-    "on_time": "posted on time",
-    "late": "posted late",
-    "delivered": "posted, nobody told when",
-    "failed": "accepted, posted nothing",
-    "open": "not over yet",
-    "excused": "called off, not by the creator",
-    "declined": "declined",
-    "expired": "did not answer",
-    "void": "taken back by the brand",
-}
-"""What an invitation came to (`features.outcomes.with_verdict`), for people; best known first."""
+__all__ = ["booked_costs", "came_of", "told_from"]
 
 _APART = ("void", "excused")
 _RIPE = pd.Timedelta(days=RIPE_DAYS + 1)

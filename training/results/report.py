@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from features.briefs import Brief
+from features.cards import CAME
 from marketplace.contract import REPORTING_CURRENCY
 from marketplace.display import Shown, text_of
 from marketplace.jsonable import jsonable
 from marketplace.text import TextTable, plain_text
 from models.planning import Outlook
 from training.lift import LEVEL, Estimate
-from training.results.came import CAME
 from training.results.page import report_page
 from training.results.words import VERDICTS, Check, Profit, Verdict, amount
 

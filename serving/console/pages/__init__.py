@@ -3,8 +3,8 @@
 from serving.console.pages.brief import PAGE as BRIEF
 from serving.console.pages.budget import PAGE as BUDGET
 from serving.console.pages.categories import PAGE as CATEGORIES
-from serving.console.pages.creator import FIND
 from serving.console.pages.creator import PAGE as CREATOR
+from serving.console.pages.creators import PAGE as FIND
 from serving.console.pages.models import PAGE as MODELS
 from serving.console.pages.ranking import PAGE as RANKING
 from serving.console.pages.results import LIST as RESULTS

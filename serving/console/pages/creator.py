@@ -1,9 +1,10 @@
-"""Creator: the score card, found by id or username, with what stands behind each index and what would raise it."""
+"""Creator: the score card, with what stands behind each index, past partnerships, and what would raise it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -23,15 +24,16 @@ from features.cards import (
     is_guess,
 )
 from marketplace.errors import CollabrankError
-from serving.client import FoundCreator, History, Similar
+from serving.client import Behind, History, Similar
+from serving.console import behind as behind_card
 from serving.console.figures import figure, weeks_figure
+from serving.console.pages.creators import remember_creator
 from serving.console.pieces import (
     button,
     count_text,
     empty_state,
     facts,
     field,
-    form,
     index_meter,
     index_name,
     link,
@@ -41,86 +43,20 @@ from serving.console.pieces import (
     plain_table,
     refusal_panel,
     score_text,
-    submit_button,
     text,
     waiting,
 )
 from serving.console.registry import Page, Visit
 from serving.console.sessions import Session
 
-__all__ = ["FIND", "PAGE"]
+__all__ = ["PAGE"]
 
-_FOUND = 12
 _ALIKE = {"category": "Category", "audience": "Audience", "taste": "Taste"}
 _RAISE = 6
+_WHOSE = "Invitations that were accepted, with the brands that your key is for."
 _READING = "0 to 100. Light: where the value lies in 8 cases of 10. Hollow: from peers alone."
 
 Index = Mapping[str, Any]
-
-
-async def _find(visit: Visit) -> None:
-    """The search, and who was looked at last."""
-    with panel(classes="cr-search"):
-        place = ui.element("div").classes("cr-hits").props('aria-live="polite"')
-        turn = {"now": 0}
-
-        async def look(name: str | None) -> None:
-            turn["now"] += 1
-            mine = turn["now"]
-            name = (name or "").strip()
-            if not name:
-                place.clear()
-                return
-            try:
-                found = await visit.client.creators(prefix=name.removeprefix("@"), top=_FOUND)
-            except CollabrankError as error:
-                place.clear()
-                with place:
-                    refusal_panel(error, again=lambda: look(name))
-                return
-            if mine != turn["now"]:
-                return
-            place.clear()
-            with place:
-                _hits(list(found), name)
-
-        asked = field("Username or creator id", kind="search", placeholder="how the username begins", on_change=look)
-
-        def there() -> None:
-            ui.navigate.to(f"/creators/{quote(str(asked.value or '').strip(), safe='')}")
-
-        with form(there, classes="cr-line") as made:
-            asked.move(made)
-            submit_button("Open the card")
-        place.move(target_index=-1)
-    seen = visit.memory.get("creators", {})
-    if seen:
-        with panel("Looked at last"), ui.element("div").classes("cr-line"):
-            for creator, name in reversed(seen.items()):
-                link(name, f"/creators/{creator}", kind="plain")
-
-
-def _hits(creators: list[FoundCreator], name: str) -> None:
-    if not creators:
-        text(f"Nobody's username begins with {name}. An id opens its card too.", tag="p", classes="cr-quiet").props(
-            'dir="auto"'
-        )
-        return
-    plain_table(
-        ("Creator", "Id", "Market", "Language", "Followers"),
-        [
-            (
-                partial(link, one.username or one.creator_id, f"/creators/{quote(one.creator_id, safe='')}"),
-                one.creator_id,
-                one.market,
-                one.language or "–",
-                count_text(one.follower_count),
-            )
-            for one in creators
-        ],
-        caption="Creators whose username begins so",
-        numeric=(4,),
-    )
 
 
 async def _card(visit: Visit) -> None:
@@ -128,13 +64,16 @@ async def _card(visit: Visit) -> None:
     name = visit.path["creator_id"]
     card = (await visit.client.card(name)).data
     creator = str(card["creator_id"])
-    history, alike = await asyncio.gather(visit.client.history(creator), visit.client.similar(creator))
+    history, alike, behind, catalogue = await asyncio.gather(
+        visit.client.history(creator), visit.client.similar(creator), visit.client.behind(creator), visit.catalogue()
+    )
+    brands = {one.brand_id: one.name for one in catalogue.brands if one.name}
     rows = card_rows(card)
-    _remember(visit, creator, str(card["username"] or creator))
+    remember_creator(visit, creator, str(card["username"] or creator))
     _head(card)
     with ui.element("div").classes("cr-halves cr-halves-wide"):
         with panel("The indices", about=_READING, classes="cr-dense"):
-            chosen = _Chosen(rows, history)
+            chosen = _Chosen(rows, history, behind, brands)
             _overview(rows, chosen)
         with panel(classes="cr-detail"):
             chosen.place = ui.element("div").props('aria-live="polite" id="index"')
@@ -146,16 +85,12 @@ async def _card(visit: Visit) -> None:
             _raises(rows)
         with panel("What is not known"):
             _unknown(rows)
+    with panel("Past partnerships", about=_WHOSE):
+        behind_card.partnerships(behind, brands)
+    with panel("Left out, and why", about="Of the last 180 days: what counts neither for nor against."):
+        behind_card.left_out(behind, brands)
     with panel("Alike"):
         _similar(visit, creator, alike)
-
-
-def _remember(visit: Visit, creator: str, name: str) -> None:
-    seen = visit.memory.setdefault("creators", {})
-    seen.pop(creator, None)
-    seen[creator] = name
-    while len(seen) > _FOUND:
-        del seen[next(iter(seen))]
 
 
 def _head(card: Mapping[str, Any]) -> None:
@@ -245,9 +180,17 @@ def _overview(rows: list[tuple[str, str, dict[str, Any]]], chosen: _Chosen) -> N
 class _Chosen:
     """The index whose parts are shown."""
 
-    def __init__(self, rows: list[tuple[str, str, dict[str, Any]]], history: History) -> None:
+    def __init__(
+        self,
+        rows: list[tuple[str, str, dict[str, Any]]],
+        history: History,
+        behind: Behind,
+        brands: Mapping[str, str],
+    ) -> None:
         self.rows = rows
         self.history = history
+        self.behind = behind
+        self.brands = brands
         self.buttons: list[ui.element] = []
         self.place: ui.element = ui.element("div")
 
@@ -259,6 +202,7 @@ class _Chosen:
         self.place.clear()
         with self.place:
             _detail(name, category, index, self.history)
+            behind_card.counted(index, self.behind, self.brands)
 
 
 def _detail(name: str, category: str, index: Index, history: History) -> None:
@@ -399,7 +343,7 @@ def _similar_table(found: Similar) -> None:
                 one.market,
                 count_text(one.followers),
                 percent_text(one.similarity),
-                "; ".join(one.alike),
+                partial(text, "; ".join(one.alike), classes="cr-words"),
             )
             for one in found
         ],
@@ -411,9 +355,15 @@ def _similar_table(found: Similar) -> None:
 async def _printed(session: Session, request: Request) -> Response:
     """The card as a page that prints; it runs no script."""
     card = dict((await session.client.card(request.path_params["creator_id"])).data)
-    history = await session.client.history(str(card["creator_id"]))
+    creator = str(card["creator_id"])
+    history, behind = await asyncio.gather(session.client.history(creator), session.client.behind(creator))
     weeks = {name: list(values) for name, values in history.indices.items()}
     card["history"] = {"days": list(history.days), "indices": weeks}
+    if behind.note is None:
+        card["events"] = [asdict(one) for one in behind.events]
+        card["others"] = behind.others
+        card["left_out"] = [asdict(one) for one in behind.left_out]
+        card["partnerships"] = [asdict(one) for one in behind.partnerships]
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
@@ -421,5 +371,4 @@ async def _printed(session: Session, request: Request) -> Response:
     return HTMLResponse(page, headers={"content-security-policy": policy})
 
 
-FIND = Page("/creators", "Creator", _find, icon="creator", about="A score card, by username or id.")
 PAGE = Page("/creators/{creator_id}", "Creator", _card, heading=False, raw={"/creators/{creator_id}/page": _printed})

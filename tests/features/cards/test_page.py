@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from features.cards import amount, amount_words, component_formula, gains, index_formula
 from features.indices import build_card, with_history
+from features.indices.behind import counted_events
 from features.indices.build import cards
 from features.indices.cards import ScoreCard
 from features.indices.evidence import Evidence
-from features.indices.history import counted_events
 from features.indices.more import with_more
 from features.time import day_number, default_as_of
 
@@ -221,7 +221,7 @@ def test_history_ends_at_todays_values_and_is_json(card, wee, creator):
 
 
 def test_the_events_are_those_that_the_components_count(card, wee, creator):
-    events = counted_events(wee, creator, day_number(card["as_of"]))
+    events = counted_events(wee, day_number(card["as_of"]), creator)
     assert len(events) == len(card["events"])
     stars = events[events["component"] == "on_time_rate"]
     told = next(one for one in card["indices"]["consistent"]["components"] if one["name"] == "on_time_rate")

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.briefs import read_briefs
+from features.snapshot.behind import build_behind
 from features.snapshot.build import Day, build_part, build_snapshot
 from features.snapshot.disk import MANIFEST, parts_of, save_parts, save_snapshot, shared_of
 from features.snapshot.packed import read_arrays, write_arrays
@@ -67,10 +68,11 @@ def test_markets_built_one_by_one_are_the_parts_of_the_whole_byte_for_byte(
     wee, at, *, whole, tmp_path, monkeypatch, together, weeks
 ):
     monkeypatch.setattr("features.snapshot.take.TOGETHER", together)
-    taken = take_snapshot(wee, at, weeks=weeks)
+    taken = take_snapshot(wee, at, weeks=weeks, behind=weeks > 0)
     assert len(taken.markets) > 2
     history = build_weeks(wee, whole.creator_ids, day_number(at), weeks=weeks) if weeks else None
-    save_snapshot(replace(whole, weeks=history), tmp_path / "whole", SIGNER)
+    behind = build_behind(wee, whole.creator_ids, day_number(at)) if weeks else None
+    save_snapshot(replace(whole, weeks=history, behind=behind), tmp_path / "whole", SIGNER)
     assert digests(state_folder("snapshot")) == digests(tmp_path / "whole")
     load_snapshot(state_folder("snapshot"))  # signed by the home's own key
 

@@ -57,6 +57,7 @@ ASKS: dict[str, Callable[[Any], Any]] = {
     "creators": lambda c: c.creators(prefix="k", top=3),
     "card": lambda c: c.card("cr_000003"),
     "history": lambda c: c.history("cr_000003"),
+    "behind": lambda c: c.behind("cr_000003"),
     "leaders": lambda c: c.leaders(category_id="beauty", market="ID", top=5),
     "indices": lambda c: c.indices(x="followers", y="diligence", market="ID", highlight=["cr_000003"]),
     "similar": lambda c: c.similar("cr_000003", by="audience"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("nicegui")
@@ -122,3 +124,59 @@ def test_the_weeks_are_drawn_and_told(page, console, leader):
     assert page.locator("#index .cr-chart svg path").count() > 0
     printed = page.request.get(page.url.split("?")[0] + "/page").text()
     assert f"From {start:.0f} on {first} to {end:.0f} on {last}, week by week." in printed
+
+
+@pytest.fixture(scope="module")
+def busy(console, leader):
+    """What lies behind the card of the busiest of the first leaders, as the API gives it."""
+    with Client(console.api, console.key) as client:
+        found = [
+            client.behind(one.creator_id) for one in client.leaders(market=leader.market, index="diligence", top=40)
+        ]
+    best = max(found, key=lambda one: len(one.partnerships))
+    assert best.partnerships
+    assert best.events
+    return best
+
+
+def test_past_partnerships_and_counted_events_are_the_services(browser, console, busy):
+    with Client(console.api, console.key) as client:
+        names = {one.brand_id: one.name or one.brand_id for one in client.catalogue().brands}
+        card = client.card(busy.creator_id).data
+    with opened(browser) as page:
+        sign_in(page, console, f"/creators/{busy.creator_id}?index=consistent")
+        page.wait_for_selector("#index h2")
+        rows = page.locator("section[aria-label='Past partnerships'] tbody tr")
+        assert rows.count() == len(busy.partnerships)
+        for place, one in enumerate(busy.partnerships):
+            told = rows.nth(place).locator("td").all_inner_texts()
+            assert told[:6] == [
+                one.invited, names[one.brand_id], one.campaign_id, one.category_id, one.due or "–", one.posted or "–"
+            ]  # fmt: skip
+        parts = {part["name"] for part in card["indices"]["consistent"]["components"]}
+        mine = [one for one in busy.events if one.component in parts]
+        assert mine
+        counted = page.locator("#index [aria-label='Events that count in this index'] tbody tr")
+        days = [row.locator("td").first.inner_text() for row in counted.all()]
+        assert days == [one.day for one in mine]
+        left = page.inner_text("section[aria-label='Left out, and why']")
+        assert all(one.id in left for one in busy.left_out)
+        printed = page.request.get(page.url.split("?")[0] + "/page").text()
+        for one in busy.partnerships:
+            assert f"<bdi>{one.campaign_id}</bdi>" in printed
+
+
+def test_a_brands_console_shows_its_own_partnerships_alone(browser, console, busy, monkeypatch):
+    from serving.keys import create_key
+
+    monkeypatch.setenv("COLLABRANK_HOME", str(console.home))
+    mine = busy.partnerships[0].brand_id
+    _, key = create_key("bound", brands=[mine])
+    hidden = {one.campaign_id for one in busy.partnerships if one.brand_id != mine}
+    with opened(browser) as page:
+        sign_in(page, replace(console, key=key), f"/creators/{busy.creator_id}")
+        page.wait_for_selector("#index h2")
+        rows = page.locator("section[aria-label='Past partnerships'] tbody tr")
+        assert rows.count() == sum(one.brand_id == mine for one in busy.partnerships)
+        told = page.content() + page.request.get(page.url.split("?")[0] + "/page").text()
+        assert not [name for name in hidden if name in told]
