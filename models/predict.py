@@ -31,7 +31,7 @@ import numpy as np
 
 from marketplace.arrays import Floats, Many
 from marketplace.errors import BundleError
-from models.calibration import LEVELS, Calibration, MoneySpread
+from models.calibration import LEVELS, Calibration
 from models.economics import Economics, Terms
 from models.funnel import STEPS, Expression, evaluate, names_in, slope
 from models.scoring import plain_scorer, worth_compiling
@@ -255,18 +255,15 @@ def from_raw(
         gain = slope(bundle.funnel["deliver" if applied else "success"], chances, name)
         cost = 0.0 if applied else slope(bundle.funnel["accept"], chances, name)
         rates = rates + (gain * worth - cost * economics.sample_cost_usd) ** 2 * variance[name]
-    sales = economics.margin_rate**2 * variance["lift"] + economics.commission_rate**2 * variance["attributed"]
-    sales = success**2 * sales
+    owed = np.square(economics.commission_rate) * variance["attributed"]
     lift_ends: list[Floats] = []
     utility_ends: list[Floats] = []
     for level, z in LEVELS.items():
-        lift_ends += read["lift"].interval(read["lift"].score(raw), factor.get("lift", 1.0), level=level)
-        spread = read["lift"].spread
-        z_low, z_high = spread.tails(level) if isinstance(spread, MoneySpread) else (-z, z)
-        utility_ends += [
-            utility - np.sqrt(z**2 * rates + z_low**2 * sales),
-            utility + np.sqrt(z**2 * rates + z_high**2 * sales),
-        ]
+        low, high = read["lift"].interval(read["lift"].score(raw), factor.get("lift", 1.0), level=level)
+        lift_ends += [low, high]
+        for sign, far in ((-1.0, lift - low), (1.0, high - lift)):
+            sales = np.square(success) * (np.square(economics.margin_rate * far) + z**2 * owed)
+            utility_ends.append(utility + sign * np.sqrt(z**2 * rates + sales))
     return Predictions(
         accept=accept,
         deliver=deliver,

@@ -55,9 +55,10 @@ __all__ = [
 MANIFEST = "bundle.json"
 GOLDEN = "golden.json"
 REFERENCE = "reference.json"
-VERSION = 8
+VERSION = 9
 """Of the layout; a reader refuses another. 5: sums of heads, scales of several signals, a last stage; 6: scaled odds, a
-basis; 7: shares of outcomes that are nothing; 8: the hash of the evidence, reference distributions."""
+basis; 7: shares of outcomes that are nothing; 8: the hash of the evidence, reference distributions; 9:
+ends of intervals."""
 
 _MAX_MANIFEST = 16 * 2**20
 _MAX_FILES = 1_000

@@ -9,9 +9,10 @@ more often.
 
 What a partnership adds is hardly ever below zero and often nothing. Where nothing is likelier than the lower tail, no
 lower end above zero would hold, and one at zero loses nothing: the interval then ends at or below zero, and of the
-90 % one the upper tail has the whole of what may lie outside (that of the 80 % one is as heavy already). Nor does a
-lower end lie higher, as a share of its prediction, than the lower tail of exact sums of which the truth is a part
-(``low_share``).
+90 % one the upper tail has the whole of what may lie outside (that of the 80 % one is as heavy already).
+
+Where money is a part of exact sums, sale by sale, its ends are multiples of the prediction that are read off those
+(`models.calibration.thinning`), for estimates of single parts are mostly noise.
 
 **The mean of many.** Rows err together: the calibration is off for all of them
 alike, and partnerships of one campaign share its season and its products. Two
@@ -56,6 +57,7 @@ import numpy as np
 
 from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BundleError, TrainingError
+from models.calibration.thinning import Counted, thinned_ends
 
 __all__ = [
     "LEVEL",
@@ -125,8 +127,9 @@ class MoneySpread:
         Correlation of the errors of two rows of one campaign, 0..1.
     nothing : tuple of float
         Share of outcomes that are nothing at each of ``at``, never rising, 0..1; none told where empty.
-    low_share, low_share_90 : float
-        Share of the prediction, 0..1, above which no lower end of the 80 and of the 90 % interval lies.
+    ends : tuple of 4 float, or empty
+        Ends of the 80 and of the 90 % interval as multiples of a prediction above 0, in place of ``z_low`` and the
+        like: low and high of the one, low and high of the other.
 
     Raises
     ------
@@ -143,8 +146,7 @@ class MoneySpread:
     shared: tuple[float, float, float] = (0.0, 0.0, 0.0)
     together: float = 0.0
     nothing: tuple[float, ...] = ()
-    low_share: float = 1.0
-    low_share_90: float = 1.0
+    ends: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(self.at))
@@ -166,11 +168,14 @@ class MoneySpread:
                 received=f"{self.shared!r} and {self.together!r}",
                 look="the bundle's calibration",
             )
-
-        if not 0 <= self.low_share_90 <= self.low_share <= 1:
+        object.__setattr__(self, "ends", tuple(self.ends))
+        numbers = all(isinstance(one, (int, float)) and math.isfinite(one) for one in self.ends)
+        if self.ends and not (
+            len(self.ends) == 4 and numbers and 0 <= self.ends[2] <= self.ends[0] <= 1 <= self.ends[1] <= self.ends[3]
+        ):
             raise BundleError(
-                "shares of the prediction with 0 <= low_share_90 <= low_share <= 1",
-                received=f"{self.low_share_90!r} and {self.low_share!r}",
+                "ends with 0 <= low_90 <= low <= 1 <= high <= high_90",
+                received=f"{self.ends!r:.80}",
                 look="the bundle's calibration",
             )
         falls = all(a >= b for a, b in pairwise(self.nothing))
@@ -195,13 +200,15 @@ class MoneySpread:
         deviation = np.sqrt(self.variance_at(value))
         z_low, z_high = self.tails(level)
         low, high = value + z_low * deviation, value + z_high * deviation
-        share = self.low_share if level == LEVEL else self.low_share_90
-        low = np.where(value > 0, np.minimum(low, share * value), low)
         nothing = np.interp(value, self.at, self.nothing) if self.nothing else np.zeros_like(deviation)
         ends_at_zero = nothing > (1 - level) / 2
         # One tail of 10 % is the upper end of the 80 % interval.
         whole = np.minimum(high, value + self.z_high * deviation)
-        return np.where(ends_at_zero, np.minimum(low, 0.0), low), np.where(ends_at_zero, whole, high)
+        low, high = np.where(ends_at_zero, np.minimum(low, 0.0), low), np.where(ends_at_zero, whole, high)
+        if not self.ends:
+            return low, high
+        least, most = self.ends[:2] if level == LEVEL else self.ends[2:]
+        return np.where(value > 0, least * value, low), np.where(value > 0, most * value, high)
 
     def mean_interval(self, value: Floats, level: float = 0.9) -> tuple[float, float, float]:
         """The mean of the rows of *one* campaign with its interval: (low, mean, high).
@@ -235,22 +242,45 @@ class MoneySpread:
         shared = (level**2 * self.shared[0], level * self.shared[1], self.shared[2] + doubt**2)
         middle = len(at) // 2
         size, was, now = float(at[middle]), math.sqrt(float(own[middle])), math.sqrt(float(variance[middle]))
-        ends = {name: getattr(self, name) for name in ("z_low", "z_high", "z_low_90", "z_high_90")}
+        z_ends = {name: getattr(self, name) for name in ("z_low", "z_high", "z_low_90", "z_high_90")}
         if size > 0 and now > 0:
             z = {"z_low": Z, "z_high": Z, "z_low_90": LEVELS[0.9], "z_high_90": LEVELS[0.9]}
             for tail, one_tail in _ONE_TAIL.items():
-                if abs(1.0 + ends[f"z_low{tail}"] * was / size) < _AT_NOTHING:
+                if abs(1.0 + z_ends[f"z_low{tail}"] * was / size) < _AT_NOTHING:
                     z[f"z_high{tail}"] = one_tail
-            for name, end in ends.items():
+            for name, end in z_ends.items():
                 share = 1.0 + end * was / size
                 if name.startswith("z_high"):
                     share = math.exp(math.hypot(math.log(max(share, 1.0)), z[name] * doubt))
                 else:
                     share *= math.exp(-z[name] * doubt if share > 0 else z[name] * doubt)
-                ends[name] = (share - 1.0) * size / now
-            ends["z_low_90"] = min(ends["z_low_90"], ends["z_low"])
-            ends["z_high_90"] = max(ends["z_high_90"], ends["z_high"])
-        return replace(self, at=tuple(at.tolist()), variance=tuple(variance.tolist()), **ends, shared=shared)
+                z_ends[name] = (share - 1.0) * size / now
+            z_ends["z_low_90"] = min(z_ends["z_low_90"], z_ends["z_low"])
+            z_ends["z_high_90"] = max(z_ends["z_high_90"], z_ends["z_high"])
+        moved = replace(self, at=tuple(at.tolist()), variance=tuple(variance.tolist()), **z_ends, shared=shared)
+        return moved.doubted(doubt)
+
+    def doubted(self, doubt: float) -> MoneySpread:
+        """The spread with its `ends` moved out by a level whose logarithm has the standard deviation ``doubt``.
+
+        On the logarithmic scale. An end at nothing stays there, and then the upper one alone leaves out what the level
+        does. Without ends it is the spread as it is.
+        """
+        if not self.ends:
+            return self
+        found: list[float] = []
+        for tail, (low, high) in zip(LEVELS.values(), (self.ends[:2], self.ends[2:]), strict=True):
+            above = _ONE_TAIL["" if tail == Z else "_90"] if low == 0 else tail
+            below = 0.0 if low == 0 else math.exp(-math.hypot(math.log(low), tail * doubt))
+            found += [below, math.exp(math.hypot(math.log(high), above * doubt))]
+        low, high, low_90, high_90 = found
+        return replace(self, ends=(low, high, min(low_90, low), max(high_90, high)))
+
+    def relative_doubt(self, mean: float) -> float:
+        """Standard deviation of the calibration's level at ``mean`` as a share of it; 0 where that is not above 0."""
+        level, cross, slope = self.shared
+        common = max(level + 2 * cross * mean + slope * mean**2, 0.0)
+        return math.sqrt(common) / mean if mean > 0 else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able numbers; `spread_from_dict` is the inverse."""
@@ -367,7 +397,7 @@ def fit_money_spread(
     *,
     label_se: Many | float = 0.0,
     campaign: np.ndarray | None = None,
-    seen: Many | None = None,
+    counted: Counted | None = None,
 ) -> MoneySpread:
     """The spread of true money about its out-of-fold prediction, net of the labels' own noise.
 
@@ -381,10 +411,9 @@ def fit_money_spread(
         Standard error of each label; 0 where it is exact.
     campaign : (n,), optional
         Campaign of each row, for ``together``; without it campaigns are taken not to differ.
-    seen : float64 (n,), optional
-        Of labels that are not exact: exact sums of which the truth is a part, in any unit. Where nothing was seen
-        nothing was brought, and the truth is as often far below its prediction as they are below theirs, or oftener.
-        Without it the labels themselves, where all are exact.
+    counted : Counted of n rows, optional
+        Of labels that are not exact: exact sums of which the truth is a part, in the unit of the predictions. The
+        interval's ends are then read off them (`MoneySpread.ends`), where they are enough.
 
     Raises
     ------
@@ -396,12 +425,11 @@ def fit_money_spread(
     f, y = as_floats(predicted), as_floats(label)
     s = np.broadcast_to(as_floats(label_se), f.shape).astype(np.float64)
     groups = np.zeros(f.shape, dtype=np.int64) if campaign is None else np.unique(campaign, return_inverse=True)[1]
-    exact = y if seen is None else as_floats(seen)
-    told_exactly = seen is not None or not s.any()
-    none = ((exact == 0) & told_exactly).astype(np.float64)
-    _same_length("predictions, labels and campaigns", f, y, s, groups, exact)
+    none = ((y == 0) & (not s.any())).astype(np.float64)
+    _same_length("predictions, labels and campaigns", f, y, s, groups, *(() if counted is None else (counted.total,)))
     whole = np.isfinite(f) & np.isfinite(y) & np.isfinite(s)
-    f, y, s, groups, exact, none = f[whole], y[whole], s[whole], groups[whole], exact[whole], none[whole]
+    multiples = () if counted is None else thinned_ends(f[whole], counted.take(whole), tuple(LEVELS), least=_TAIL_ROWS)
+    f, y, s, groups, none = f[whole], y[whole], s[whole], groups[whole], none[whole]
     _same_length("finite predictions and labels", f, y, s)
     parts = _bins(f)
     off = _pulled_in(y - f, parts)
@@ -419,12 +447,11 @@ def fit_money_spread(
     rows = as_floats([float(len(part)) for part in parts])
     shares = isotonic_regression([float(none[part].mean()) for part in parts], weights=rows, increasing=False).x
     told = tuple(np.clip(np.minimum.accumulate(shares), 0.0, 1.0).tolist())
-    lowest = _lowest(f, exact) if seen is not None else {}
     v = MoneySpread(*knots).variance_at(f)
     whole_sd = np.sqrt(v + s**2)
     together = 0.0 if campaign is None else _correlation_within(off / whole_sd, groups, np.sqrt(v) / whole_sd)
     if f.size < _TAIL_ROWS:
-        return MoneySpread(*knots, nothing=told, together=together, **lowest)
+        return MoneySpread(*knots, nothing=told, together=together, ends=multiples)
     z: list[float] = []
     where, share = _truths_shape((y - f) / np.sqrt(v), s / np.sqrt(v))
     for level in LEVELS:
@@ -434,17 +461,7 @@ def fit_money_spread(
         z += [min(float(ends[0]), 0.0), max(float(ends[1]), 0.0)]
     low, high, low_90, high_90 = z
     ends_at = (low, high, min(low_90, low), max(high_90, high))
-    return MoneySpread(*knots, *ends_at, nothing=told, together=together, **lowest)
-
-
-def _lowest(f: Floats, seen: Floats) -> dict[str, Any]:
-    """``low_share`` and ``low_share_90``: tails of what was seen, over what was to be seen at the same prediction."""
-    finite = np.isfinite(seen) & (f > 0)
-    if finite.sum() < _BIN_ROWS or not seen[finite].sum() > 0:
-        return {}
-    ratio = seen[finite] / (f[finite] * (seen[finite].sum() / f[finite].sum()))
-    tails = np.clip(np.quantile(ratio, [(1 - level) / 2 for level in LEVELS]), 0.0, 1.0).tolist()
-    return dict(zip(("low_share", "low_share_90"), tails, strict=True))
+    return MoneySpread(*knots, *ends_at, nothing=told, together=together, ends=multiples)
 
 
 def _pulled_in(off: Floats, parts: list[np.ndarray]) -> Floats:

@@ -35,6 +35,7 @@ from models.calibration.intervals import (
     fit_shared,
     spread_from_dict,
 )
+from models.calibration.thinning import Counted
 
 __all__ = ["Calibration", "Scale", "Term", "fit_money", "fit_probability"]
 
@@ -347,7 +348,7 @@ def fit_money(
     plain: Many | None = None,
     plain_se: Many | None = None,
     slope: float | None = None,
-    seen: Many | None = None,
+    counted: Counted | None = None,
 ) -> Calibration:
     """Calibrate money on out-of-fold raw scores: log-linear, or a line where the weighted mean is not positive.
 
@@ -374,8 +375,9 @@ def fit_money(
         of labels that are not exact is fitted to them alone.
     slope : float, optional
         Of the curve, where the score is the money's logarithm already and its level alone is to be found.
-    seen : float64 (n,), optional
-        USD: exact sums of which the money is a part, as for `fit_money_spread`.
+    counted : Counted of n rows, optional
+        Exact sums in USD of which the money is a part: its interval's ends are read off them, and moved out by what is
+        unsure of the level (`fit_shared`).
 
     Raises
     ------
@@ -387,7 +389,7 @@ def fit_money(
         raise TrainingError("a scale and its factor together", received="one of them", look="models.calibration.scale")
     unit: Floats | float = 1.0 if factor is None else as_floats(factor)
     y, s = y / unit, s / unit
-    exact = None if seen is None else as_floats(seen) / unit
+    parts = None if counted is None else Counted(counted.total / unit, counted.foretold / unit, counted.each / unit)
     x = as_floats(score)
     curve = _money_curve(x, y, s, weight=weight, slope=slope)
     untouched, noise, among = y, s, np.ones(y.shape, dtype=bool)
@@ -403,12 +405,13 @@ def fit_money(
     if s.any() and plain is not None and untouched.size >= LEAST_PLAIN:
         # Shrinkage has taken some of the scatter out of the labels, and nobody knows how much.
         spread = fit_money_spread(
-            curve(x), untouched, label_se=noise, campaign=theirs, seen=None if exact is None else exact[among]
+            curve(x), untouched, label_se=noise, campaign=theirs, counted=None if parts is None else parts.take(among)
         )
     else:
-        spread = fit_money_spread(curve(as_floats(score)), y, label_se=s, campaign=campaign, seen=exact)
+        spread = fit_money_spread(curve(as_floats(score)), y, label_se=s, campaign=campaign, counted=parts)
     if theirs is not None and untouched.size >= LEAST_PLAIN:
         spread = replace(spread, shared=fit_shared(curve(x), untouched, label_se=noise, campaign=theirs))
+        spread = spread.doubted(spread.relative_doubt(float(curve(x).mean())))
     return Calibration(_weights(heads), curve, spread, scale)
 
 

@@ -55,6 +55,8 @@ class Quantity:
         Columns of the simulator's outcomes whose product it is in expectation.
     realised : str
         The column of what came of deliveries, where the simulator tells it.
+    part_of : str
+        The quantity of exact sums of which this one is a part, sale by sale: its intervals are read off them.
     reported : bool
         Whether ``evaluate`` holds it against what came.
     """
@@ -68,6 +70,7 @@ class Quantity:
     field: str = ""
     truth: tuple[str, ...] = ()
     realised: str = ""
+    part_of: str = ""
     reported: bool = True
 
     @property

@@ -48,7 +48,7 @@ from features.signals import SIGNALS
 from marketplace.arrays import Floats
 from marketplace.progress import say
 from models.bundle import Bundle, signals_sha256, words_of
-from models.calibration import Calibration, Scale, fit_money, fit_probability
+from models.calibration import Calibration, Counted, Scale, fit_money, fit_probability
 from models.funnel import APART, CHAINED, Expression
 from models.predict import Predictions, factors, from_raw
 from training.data import TrainingData
@@ -220,7 +220,7 @@ def _fitted(ranker: Ranker, data: TrainingData, heads: Mapping[str, FittedHead])
     calibration = {
         name: _chance(QUANTITIES[name], stored[head], heads[head], data) for name, head in ranker.reads.items()
     }
-    calibration |= {name: _money(QUANTITIES[name], mixture, stored, data) for name, mixture in money.items()}
+    calibration |= _moneys(money, stored, data)
     bundle = Bundle(
         ranker=ranker.name,
         signals=data.signals,
@@ -265,7 +265,35 @@ def _chance(quantity: Quantity, stored: str, head: FittedHead, data: TrainingDat
     return fit_probability(stored, head.out_of_fold[rows], label=label[rows], campaign=data.campaign[rows])
 
 
-def _money(quantity: Quantity, mixture: Mixture, stored: Mapping[str, str], data: TrainingData) -> Calibration:
+def _moneys(money: Mapping[str, Mixture], stored: Mapping[str, str], data: TrainingData) -> dict[str, Calibration]:
+    """All money. What is a part of exact sums comes after them, and is told how they scatter, sale by sale."""
+    found: dict[str, Calibration] = {}
+    for name in sorted(money, key=lambda one: bool(QUANTITIES[one].part_of)):
+        whole = QUANTITIES[name].part_of
+        counted = _counted(QUANTITIES[whole], money[whole], found[whole], data) if whole in found else None
+        found[name] = _money(QUANTITIES[name], money[name], stored, data, counted=counted)
+    return {name: found[name] for name in money}
+
+
+def _counted(quantity: Quantity, mixture: Mixture, calibration: Calibration, data: TrainingData) -> Counted | None:
+    """The exact sums of ``quantity`` with what is told of them; None where no price says how many sales they are."""
+    if PRICE not in data.signals:
+        return None
+    return Counted(
+        total=data.column(quantity.column),
+        foretold=calibration.value(mixture.score, mixture.factor),
+        each=data.X[:, data.signals.index(PRICE)],
+    )
+
+
+def _money(
+    quantity: Quantity,
+    mixture: Mixture,
+    stored: Mapping[str, str],
+    data: TrainingData,
+    *,
+    counted: Counted | None = None,
+) -> Calibration:
     """Money log-linear where its mean is positive, else by a line, in units of a scale where it has one."""
     assert quantity.money is not None  # what a ranker mixes is money
     told = quantity.money(data)
@@ -281,7 +309,7 @@ def _money(quantity: Quantity, mixture: Mixture, stored: Mapping[str, str], data
         plain=told.plain[rows],
         plain_se=told.plain_se[rows],
         slope=1.0 if mixture.whole else None,
-        seen=data.column("attributed_usd")[rows] if told.se[rows].any() else None,
+        counted=counted.take(rows) if counted is not None and told.se[rows].any() else None,
     )
 
 

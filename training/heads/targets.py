@@ -136,6 +136,10 @@ def lift_labels(data: TrainingData) -> tuple[Floats, Floats, Floats]:
     Where a marketplace allows almost no estimate of lift (no product days), attributed sales stand in for it. What was
     sold for the most part on a product's sales days is not known, neither lift nor attributed sales: both tell of the
     sale, which no later brief need have.
+
+    The standard error is the usual one of the row's campaign. An estimate's own grows with what was attributed to it,
+    which is the outcome: rows weighed by it would speak the less the better they went, and what is learned would be
+    too low.
     """
     lift, lift_se, attributed = (data.column(f"{name}_usd") for name in ("lift", "lift_se", "attributed"))
     known = data.lift_known
@@ -144,7 +148,21 @@ def lift_labels(data: TrainingData) -> tuple[Floats, Floats, Floats]:
         known, attributed = known & read, np.where(read, attributed, np.nan)
     if known.sum() < LEAST_LIFTS:
         return attributed, np.where(np.isfinite(attributed), 0.0, np.nan), attributed
-    return np.where(known, lift, np.nan), np.where(known, lift_se, np.nan), attributed
+    return np.where(known, lift, np.nan), _usual_error(data, np.where(known, lift_se, np.nan), attributed), attributed
+
+
+def _usual_error(data: TrainingData, se: Floats, attributed: Floats) -> Floats:
+    """The root mean square of ``se`` in each row's campaign, NaN where ``se`` is; (n,) each.
+
+    Its square is drawn towards the share of `campaign_level` squared that it is in all campaigns, as if three more
+    partnerships had that.
+    """
+    known, level = np.isfinite(se), campaign_level(data, attributed)
+    square = np.where(known, np.square(se), 0.0)
+    usual = float(square.sum() / np.square(level[known]).sum()) if known.any() else 0.0
+    count, total = np.bincount(data.campaign, weights=known), np.bincount(data.campaign, weights=square)
+    drawn = (total[data.campaign] + 3.0 * usual * level**2) / (count[data.campaign] + 3.0)
+    return np.where(known, np.sqrt(drawn), np.nan)
 
 
 def campaign_level(data: TrainingData, attributed: Floats) -> Floats:
@@ -233,7 +251,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
             ),
             Quantity(
                 "lift", "the expected extra sales", "lift_usd", "settled", money=_lift_money,
-                truth=("incremental_gmv",), realised="incremental_gmv_realised",
+                truth=("incremental_gmv",), realised="incremental_gmv_realised", part_of="attributed",
             ),
             Quantity(
                 "attributed", "the sales on which commission is owed", "attributed_usd", "settled",

@@ -152,8 +152,12 @@ def test_nothing_to_fit_on_is_an_error():
         {"kind": "money", "at": [1], "variance": [1], "nothing": [1.5]},
         {"kind": "money", "at": [1], "variance": [1], "nothing": [0.5, 0.5]},
         {"kind": "money", "at": [1, 2], "variance": [1, 1], "nothing": [0.1, 0.2]},
-        {"kind": "money", "at": [1], "variance": [1], "low_share": 1.1},
-        {"kind": "money", "at": [1], "variance": [1], "low_share": 0.1, "low_share_90": 0.2},
+        {"kind": "money", "at": [1], "variance": [1], "ends": [0.1, 2.0]},
+        {"kind": "money", "at": [1], "variance": [1], "ends": [0.1, 2.0, 0.2, 3.0]},
+        {"kind": "money", "at": [1], "variance": [1], "ends": [0.1, 0.9, 0.0, 3.0]},
+        {"kind": "money", "at": [1], "variance": [1], "ends": [0.1, 2.0, 0.0, float("inf")]},
+        {"kind": "money", "at": [1], "variance": [1], "ends": "0123"},
+        {"kind": "money", "at": [1], "variance": [1], "ends": 4},
         {"kind": "money", "at": [2, 1], "variance": [1, 1]},
         {"kind": "money", "at": [1, 1], "variance": [1, 1]},
         {"kind": "money", "at": [1, 2], "variance": [1, 0.5]},
@@ -176,7 +180,7 @@ def test_impossible_spreads_are_refused(content):
 
 def test_spreads_survive_json():
     for spread in (
-        MoneySpread((1.0, 2.0), (0.1, 0.3), -1.1, 1.4, -1.2, 3.0, (1.0, 0.1, 0.2), 0.3, (0.4, 0.1), 0.3, 0.2),
+        MoneySpread((1.0, 2.0), (0.1, 0.3), -1.1, 1.4, -1.2, 3.0, (1.0, 0.1, 0.2), 0.3, (0.4, 0.1), (0.2, 3, 0, 4)),
         ProbabilitySpread((0.5,), (3.0,)),
     ):
         assert spread_from_dict(spread.as_dict()) == spread
@@ -215,19 +219,30 @@ def test_half_of_all_bring_nothing_and_the_interval_holds_as_many_as_it_says() -
     assert inside.mean() == pytest.approx(0.9, abs=0.02)
 
 
-def test_no_lower_end_is_higher_than_the_tail_of_what_was_seen() -> None:
-    rng = np.random.default_rng(11)
-    predicted = rng.lognormal(4.0, 0.5, size=3_000)
-    seen = 3.0 * predicted * rng.gamma(0.7, 1 / 0.7, 3_000)
-    # Of what was seen a part that differs is true, and it is told with great noise.
-    truth = seen / 3.0 * rng.beta(4.0, 2.0, 3_000) * 1.5
-    noise = np.full(3_000, 3.0 * predicted.mean())
-    label = truth + noise * rng.normal(size=3_000)
-    spread = fit_money_spread(predicted, label, label_se=noise, seen=seen)
-    low, low_90 = np.quantile(seen / (predicted * seen.sum() / predicted.sum()), [0.1, 0.05])
-    assert (spread.low_share, spread.low_share_90) == pytest.approx((low, low_90))
-    assert (spread.interval(predicted)[0] <= low * predicted + 1e-9).all()
-    # Which keeps what lies below within some tenth and twentieth.
-    assert (truth < spread.interval(predicted)[0]).mean() < 0.15
-    assert (truth < spread.interval(predicted, 0.9)[0]).mean() < 0.08
-    assert fit_money_spread(predicted, label, label_se=noise).low_share == 1.0
+def test_ends_are_multiples_of_what_is_foretold() -> None:
+    spread = MoneySpread((10.0, 20.0), (4.0, 4.0), ends=(0.5, 2.0, 0.0, 3.0))
+    value = np.array([-5.0, 10.0, 40.0])
+    low, high = spread.interval(value)
+    assert (low[1:].tolist(), high[1:].tolist()) == ([5.0, 20.0], [20.0, 80.0])
+    low, high = spread.interval(value, 0.9)
+    assert (low[1:].tolist(), high[1:].tolist()) == ([0.0, 0.0], [30.0, 120.0])
+    # There is no multiple of what is not above 0: 2 USD a standard deviation there.
+    assert low[0] == pytest.approx(-5.0 - 1.645 * 2.0, abs=1e-3)
+
+
+def test_a_level_that_is_unsure_moves_the_ends_out_and_leaves_nothing_where_it_is() -> None:
+    spread = MoneySpread((10.0,), (4.0,), ends=(0.5, 2.0, 0.0, 3.0))
+    assert spread.doubted(0.0).ends == pytest.approx(spread.ends)
+    low, high, low_90, high_90 = spread.doubted(0.3).ends
+    assert low == pytest.approx(np.exp(-np.hypot(np.log(2.0), 1.2816 * 0.3)), rel=1e-4)
+    assert high == pytest.approx(np.exp(np.hypot(np.log(2.0), 1.2816 * 0.3)), rel=1e-4)
+    # The one that begins at nothing has one tail, of 10 %.
+    assert (low_90, high_90) == (0.0, pytest.approx(np.exp(np.hypot(np.log(3.0), 1.2816 * 0.3)), rel=1e-4))
+    assert MoneySpread((10.0,), (4.0,)).doubted(0.3).ends == ()
+    assert spread.moved(2.0, 0.3).ends == spread.doubted(0.3).ends
+
+
+def test_the_doubt_about_a_level_is_told_as_a_share_of_it() -> None:
+    spread = MoneySpread((10.0,), (4.0,), shared=(9.0, 0.5, 0.04))
+    assert spread.relative_doubt(10.0) == pytest.approx(np.sqrt(9.0 + 2 * 0.5 * 10.0 + 0.04 * 100.0) / 10.0)
+    assert spread.relative_doubt(0.0) == 0.0
