@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from marketplace.cache import FileStates, Form, digests, dump_table, load_table, remembered
+from marketplace.cache import TEXT, FileStates, Form, digests, dump_table, load_table, remembered
 from marketplace.checks import Report, check, kept_contract
 from marketplace.contract import TABLES, Table, arrow_schema
 from marketplace.display import Shown
@@ -187,10 +187,15 @@ class Marketplace(Shown):
         return self.query(rows.semi_join(asked, rows[key] == asked["asked_"]).select(*columns))
 
     def latest(self, table: str, column: str) -> pd.Timestamp | None:
-        """The greatest value of an instant ``column``; None without any."""
-        rows = self.table(table)
-        found = self.query(rows.aggregate(latest=rows[column].max()))["latest"].iloc[0]
-        return None if pd.isna(found) else pd.Timestamp(found)
+        """The greatest value of an instant ``column``; None without any. Looked for once a state of the files."""
+
+        def look() -> str:
+            rows = self.table(table)
+            found = self.query(rows.aggregate(latest=rows[column].max()))["latest"].iloc[0]
+            return "" if pd.isna(found) else pd.Timestamp(found).isoformat()
+
+        told = remembered(self, "latest", [table, column], code="marketplace.reading", form=TEXT, make=look)
+        return pd.Timestamp(told) if told else None
 
     def table(self, name: str) -> Any:
         """``name`` as an Ibis table of `engine`, with the contract's columns and types."""

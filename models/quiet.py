@@ -10,8 +10,6 @@ from __future__ import annotations
 import functools
 import logging
 
-import lightgbm as lgb
-
 __all__ = ["LOGGER", "route_log"]
 
 LOGGER = "collabrank.lightgbm"
@@ -33,4 +31,6 @@ class _Quiet:
 @functools.cache
 def route_log() -> None:
     """Send LightGBM's messages to `LOGGER`; once a process, whoever asks first."""
+    import lightgbm as lgb  # with scikit-learn behind it the slowest to import of all
+
     lgb.register_logger(_Quiet())

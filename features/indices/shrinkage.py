@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import special
 
 from features.time import decay
 from marketplace.arrays import Floats
@@ -200,6 +199,8 @@ def interval(kind: Kind, value: Floats, evidence: Floats, *, strength: Any, disp
     ``(T+beta)/dispersion``; Normal with variance ``dispersion/(n_e+k)``. ``evidence`` is ``sum w``,
     ``T`` or ``n_e``. The ends never cross the value.
     """
+    from scipy import special
+
     weight = evidence + strength
     if kind == "rate":
         value_in = np.clip(value, 1e-9, 1.0 - 1e-9)

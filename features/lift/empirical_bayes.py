@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from marketplace.arrays import Floats, Ints
 from marketplace.progress import say
@@ -103,6 +102,8 @@ def fit_prior(blocks: Sequence[Block], hyperprior: Hyperprior) -> Prior:
 
     Says so on standard error, and in `Prior.converged`, where the search does not settle.
     """
+    from scipy.optimize import minimize
+
     stacks = _stack(blocks)
     count = len(hyperprior.variance)
 

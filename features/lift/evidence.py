@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.linalg import cho_factor, cho_solve
 
 from features.lift.counterfactual import Baseline, Panel, fit_baseline, known_rows, read_panel, without_others
 from features.lift.empirical_bayes import Block
@@ -358,6 +357,8 @@ class ProductDays:
 
     def solve(self, right: Floats) -> Floats:
         """The covariance's inverse times ``right`` (n,) or (n, k)."""
+        from scipy.linalg import cho_solve
+
         solved: Floats = cho_solve((self.factor, True), right, check_finite=False)
         return solved
 
@@ -393,6 +394,8 @@ def product_days(
     low = max(0, int(around.min()) - REACH_DAYS)
     high = min(panel.days, int(around.max()) + len(kernel) + REACH_DAYS)
     column = np.arange(low, high)
+    from scipy.linalg import cho_factor
+
     column = column[np.isfinite(panel.sales[product, column])]
     index = baseline.index[product, column]
     expected = baseline.level[product] * index

@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from features.lift.evidence import LEVEL_VARIANCE, LiftEvidence
 from features.lift.sums import SharedError
@@ -128,6 +127,8 @@ def contrast(evidence: LiftEvidence, product: int, asked: Flags) -> Contrast | N
 
     The path is the best linear prediction from the days that the counterfactual was fitted on.
     """
+    from scipy.linalg import cho_factor, cho_solve
+
     panel, baseline = evidence.panel, evidence.baseline
     column = np.flatnonzero(np.isfinite(panel.sales[product]))
     untreated = evidence.untreated[product, column]

@@ -91,16 +91,22 @@ def score_card_of(market: Marketplace, creator: str, as_of: Any = None) -> Score
         Nobody who was known by then is called so, or several are.
     """
     day = Day.of(market, as_of)
+    whole = _kept(market, [day.number])
+    if whole is not None:  # it knows everybody who was known by then, and no table has to be read
+        names = {"creator_id": np.asarray(whole.creator_ids), "username": np.asarray(whole.usernames)}
+        return whole.card(creator_called(pd.DataFrame(names), creator))
     creator_id = creator_called(day.creators, creator)
-    home = day.creators.loc[day.creators["creator_id"] == creator_id, "market"]
-    asked: list[list[object]] = [[day.number], *([day.number, str(one)] for one in home)]
-    for parameters in asked:
-        kept = recalled(market, "snapshot", parameters, code="features.snapshot", form=ARRAYS)
-        if kept is not None:
-            snapshot = _unpacked(kept)
-            if creator_id in snapshot.rows_of:
-                return snapshot.card(creator_id)
+    for home in day.creators.loc[day.creators["creator_id"] == creator_id, "market"]:
+        part = _kept(market, [day.number, str(home)])
+        if part is not None and creator_id in part.rows_of:
+            return part.card(creator_id)
     return build_card(market, creator_id, midnight_of(day.number))
+
+
+def _kept(market: Marketplace, asked: list[object]) -> Snapshot | None:
+    """The snapshot that the cache keeps of what was asked; None where it has none."""
+    kept = recalled(market, "snapshot", asked, code="features.snapshot", form=ARRAYS)
+    return None if kept is None else _unpacked(kept)
 
 
 def _packed(snapshot: Snapshot) -> Mapping[str, npt.NDArray[Any]]:

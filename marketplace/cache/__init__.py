@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from marketplace.cache.code import code_version
 from marketplace.cache.files import FileStates, digests
-from marketplace.cache.forms import ARRAYS, FRAME, TABLE, Form, dump_table, load_table
+from marketplace.cache.forms import ARRAYS, FRAME, TABLE, TEXT, Form, dump_table, load_table
 from marketplace.cache.remember import contents_of, keep, recalled, remembered, remembered_text
 from marketplace.cache.store import Entry, Sink, cache_folder, clear, entries, limit_bytes
 
@@ -20,6 +20,7 @@ __all__ = [
     "ARRAYS",
     "FRAME",
     "TABLE",
+    "TEXT",
     "Entry",
     "FileStates",
     "Form",

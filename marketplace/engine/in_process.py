@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -16,14 +17,28 @@ __all__ = ["DuckEngine"]
 
 
 class DuckEngine:
-    """The engine ``duckdb`` (`marketplace.engine.Engine`)."""
+    """The engine ``duckdb`` (`marketplace.engine.Engine`).
+
+    Parameters
+    ----------
+    bound : callable, optional
+        What its connection is given to, once, before anything is asked of it.
+    """
 
     name = "duckdb"
     keeps = True
 
-    def __init__(self) -> None:
-        self.backend = ibis.duckdb.connect()
-        self.backend.raw_sql("SET TimeZone='UTC'")
+    def __init__(self, *, bound: Callable[[Any], None] | None = None) -> None:
+        self._bound = bound
+
+    @cached_property
+    def backend(self) -> Any:
+        """Opened when it is first asked for: what only the cache answers opens none."""
+        backend = ibis.duckdb.connect()
+        backend.raw_sql("SET TimeZone='UTC'")
+        if self._bound is not None:
+            self._bound(backend.con)
+        return backend
 
     @property
     def reader(self) -> duckdb.DuckDBPyConnection:

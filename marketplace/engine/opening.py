@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marketplace.engine.base import Engine, asked_engine
 from marketplace.engine.in_process import DuckEngine
-from marketplace.reading import bound_memory
+from marketplace.reading import bound_memory, memory
 
 __all__ = ["open_engine"]
 
@@ -21,9 +21,8 @@ def open_engine(engine: str | None = None) -> Engine:
     """
     asked = asked_engine(engine)
     if asked == "duckdb":
-        inside = DuckEngine()
-        bound_memory(inside.reader)
-        return inside
+        memory()  # what cannot be read is said here, and not when the first question is asked
+        return DuckEngine(bound=bound_memory)
     from marketplace.engine.spark import SparkEngine
 
     return SparkEngine(asked)

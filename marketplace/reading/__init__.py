@@ -21,7 +21,7 @@ from marketplace.reading.casts import (
 )
 from marketplace.reading.files import Stray, files_of, strays
 from marketplace.reading.limits import Limits, limits
-from marketplace.reading.memory import bound_memory
+from marketplace.reading.memory import bound_memory, memory
 
 __all__ = [
     "SQL_TYPE",
@@ -37,6 +37,7 @@ __all__ = [
     "connect",
     "files_of",
     "limits",
+    "memory",
     "quote",
     "strays",
 ]

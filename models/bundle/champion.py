@@ -7,7 +7,7 @@ from pathlib import Path
 from features.signals import SIGNALS
 from marketplace.errors import BundleError
 from marketplace.signature import read_public_key
-from models.bundle.disk import bundle_folder, load_bundle
+from models.bundle.disk import bundle_folder, load_bundle, stands_on
 from models.bundle.model import Bundle
 from models.bundle.words import signals_sha256
 
@@ -44,8 +44,11 @@ def champion_basis(folder: Path | None = None) -> str | None:
     None where it has heads of its own, and where there is none that can be opened: nothing is ranked with it then, and
     ``collabrank doctor`` says why.
     """
+    folder = bundle_folder() if folder is None else folder
     try:
-        basis = load_champion(folder).basis
+        basis, contract = stands_on(folder, read_public_key())
     except BundleError:
+        return None
+    if contract != signals_sha256(SIGNALS.values()):
         return None
     return None if basis is None else basis.text

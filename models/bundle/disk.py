@@ -18,9 +18,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
-
-import lightgbm as lgb
+from typing import TYPE_CHECKING, Any
 
 from marketplace.errors import BriefError, BundleError
 from marketplace.held import HeldFolder
@@ -38,6 +36,9 @@ from models.economics import CURRENCY, FORMULA
 from models.quiet import route_log
 from models.stage import Stage
 
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
 __all__ = [
     "GOLDEN",
     "MANIFEST",
@@ -48,6 +49,7 @@ __all__ = [
     "challenger_folder",
     "load_bundle",
     "save_bundle",
+    "stands_on",
 ]
 
 MANIFEST = "bundle.json"
@@ -132,17 +134,10 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
     BundleError
         At the first of these that does not hold; nothing after it has been read.
     """
+    from lightgbm.basic import LightGBMError
+
     folder = Path(folder)
-    try:
-        held = HeldFolder(folder)
-    except OSError as reason:
-        raise _wrong(folder, "a bundle's folder", _said(reason)) from reason
-    with held:
-        manifest = _read(held, folder, MANIFEST, _MAX_MANIFEST)
-        public_key.verify(_read(held, folder, SIGNATURE, 1_024), manifest)
-        content = _parsed(manifest, MANIFEST)
-        names = _heads_of(content, folder)
-        files = _hashed(held, folder, content["files"], names)
+    manifest, content, names, files = _verified(folder, public_key)
     signals = tuple(content["signals"])
     for name in names:
         check_model_text(files[_head_file(name)], signals=signals, name=name)
@@ -168,9 +163,41 @@ def load_bundle(folder: str | Path, public_key: PublicKey) -> Bundle:
             evidence_sha256=content["evidence_sha256"],
             fingerprint=hashlib.sha256(manifest).hexdigest(),
         )
-    except (TypeError, AttributeError, ValueError, BriefError, lgb.basic.LightGBMError) as reason:
+    except (TypeError, AttributeError, ValueError, BriefError, LightGBMError) as reason:
         raise _wrong(folder, "a manifest whose parts fit", f"{type(reason).__name__}: {reason}") from reason
     return replace(bundle, golden=check_golden(bundle, _parsed(files[GOLDEN], GOLDEN)))
+
+
+def stands_on(folder: str | Path, public_key: PublicKey) -> tuple[Basis | None, str]:
+    """What the bundle in ``folder`` stands on, and the hash of the contract of its signals.
+
+    Its signature and its files' hashes are verified; no head is opened, so that nothing of LightGBM's is needed.
+
+    Raises
+    ------
+    BundleError
+        They do not hold.
+    """
+    _, content, _, _ = _verified(Path(folder), public_key)
+    try:
+        basis = None if content["basis"] is None else Basis.from_dict(content["basis"])
+        return basis, str(content["contract_sha256"])
+    except (TypeError, AttributeError, ValueError, KeyError) as reason:
+        raise _wrong(Path(folder), "a manifest whose parts fit", f"{type(reason).__name__}: {reason}") from reason
+
+
+def _verified(folder: Path, public_key: PublicKey) -> tuple[bytes, dict[str, Any], list[str], dict[str, bytes]]:
+    """The manifest's bytes and content, the heads' names, and the files: of the signature and the hashes that hold."""
+    try:
+        held = HeldFolder(folder)
+    except OSError as reason:
+        raise _wrong(folder, "a bundle's folder", _said(reason)) from reason
+    with held:
+        manifest = _read(held, folder, MANIFEST, _MAX_MANIFEST)
+        public_key.verify(_read(held, folder, SIGNATURE, 1_024), manifest)
+        content = _parsed(manifest, MANIFEST)
+        names = _heads_of(content, folder)
+        return manifest, content, names, _hashed(held, folder, content["files"], names)
 
 
 def bundle_sha256(folder: str | Path) -> str:
@@ -227,6 +254,8 @@ def _reference(content: Mapping[str, Any], signals: tuple[str, ...]) -> Referenc
 
 
 def _booster(text: bytes) -> lgb.Booster:
+    import lightgbm as lgb
+
     route_log()
     return lgb.Booster(model_str=text.decode("ascii"))
 

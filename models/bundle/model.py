@@ -55,8 +55,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
 
 from marketplace.arrays import Floats
@@ -69,6 +69,9 @@ from models.funnel import STEPS, Expression, expression_of, names_in
 from models.predict import MONEY, Predictions
 from models.score import DEFAULT_WEIGHTS, INDEX_NAMES, checked_weights
 from models.stage import Stage
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 __all__ = ["Bundle", "head_name"]
 

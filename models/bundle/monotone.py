@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.errors import BundleError
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 __all__ = ["Violation", "check_monotone", "violations"]
 

@@ -54,7 +54,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv
 
 from marketplace.arrays import Floats, Many, as_floats
 from marketplace.errors import BundleError, TrainingError
@@ -331,6 +330,8 @@ class ProbabilitySpread:
 
     def interval(self, value: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
         """The middle ``level`` of each beta distribution, widened to hold the value itself."""
+        from scipy.special import betaincinv
+
         total = self.concentration_at(value)
         inside = np.clip(value, 1e-9, 1 - 1e-9)
         a, b = inside * total, (1 - inside) * total

@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
 
 from marketplace.arrays import Flags, Floats
 from models.drift.reference import Column, Reference, Sample, binned, effective_rows
@@ -92,6 +91,8 @@ def drift_of(reference: Reference, names: Sequence[str], sample: Sample) -> list
 
 
 def _drift(kind: str, name: str, column: Column, values: Floats, sample: Sample) -> Drift:
+    from scipy.stats import chi2
+
     places = binned(values, column.edges)
     now = np.bincount(places, minlength=len(column.edges) + 2) / max(1, len(places))
     then = np.asarray(column.eligible)

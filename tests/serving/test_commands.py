@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -21,6 +24,8 @@ from models.bundle.champion import champion_basis
 from models.bundle.disk import save_bundle
 from serving.store import Served
 from training.priors.stated import stated_prior
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +101,20 @@ def test_a_card_opens_by_username_and_is_written_as_a_page(home, wee_folder, tmp
     page = file.read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert username in page
+
+
+def test_a_card_that_the_cache_knows_loads_no_engine_and_no_learner(home, wee_folder, monkeypatch):
+    """What makes it fast: a card is read, and what learns, solves and asks databases is not even imported."""
+    monkeypatch.setenv("COLLABRANK_CACHE", "on")
+    run("snapshot", wee_folder)
+    creator = str(open_marketplace(wee_folder).frame("creators").loc[0, "creator_id"])
+    asked = (
+        "import sys; from collabrank.cli import app\n"
+        f"app(['card', {str(wee_folder)!r}, {creator!r}], standalone_mode=False)\n"
+        "heavy = {'lightgbm', 'sklearn', 'scipy.stats', 'scipy.optimize', 'mlflow', 'ibis.backends.duckdb'}\n"
+        "print('LOADED', sorted(heavy & set(sys.modules)))"
+    )
+    for _ in range(2):  # the first writes down as of which day
+        told = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert creator in told.stdout
+    assert told.stdout.splitlines()[-1] == "LOADED []"

@@ -130,13 +130,17 @@ def test_a_table_that_is_lacking_is_there_and_empty(spark: str) -> None:
     assert market.query(market.table("contents")).columns.tolist() == [c.name for c in TABLES["contents"].columns]
     assert not market.tells("orders", "price")
     assert market.tells("creators", "market")
-    assert market.last("orders", "ordered_at") is None
-    assert market.last("creators", "known_at") == pd.Timestamp("2026-01-01", tz="UTC")
+    assert market.latest("orders", "ordered_at") is None
+    assert market.latest("creators", "known_at") == pd.Timestamp("2026-01-01", tz="UTC")
 
 
 def test_seconds_are_whole_ones_between_instants_to_the_microsecond(engines: list[Engine]) -> None:
-    starts = pd.to_datetime(["2026-01-01 00:00:00.9", "2026-01-01 00:00:00.1", None, "2026-01-01 00:00:09"], utc=True)
-    ends = pd.to_datetime(["2026-01-01 00:00:02.1", "2026-01-01 00:00:02.1", "2026-01-01", "2026-01-01"], utc=True)
+    starts = pd.to_datetime(
+        ["2026-01-01 00:00:00.9", "2026-01-01 00:00:00.1", None, "2026-01-01 00:00:09"], utc=True, format="ISO8601"
+    )
+    ends = pd.to_datetime(
+        ["2026-01-01 00:00:02.1", "2026-01-01 00:00:02.1", "2026-01-01", "2026-01-01"], utc=True, format="ISO8601"
+    )
     rows = pa.table({name: pa.array(at, pa.timestamp("us", "UTC")) for name, at in (("start", starts), ("end", ends))})
     for engine in engines:
         table = engine.hold("spans", rows)
