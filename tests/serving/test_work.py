@@ -56,7 +56,7 @@ def test_every_ranking_in_a_body_is_counted() -> None:
 
 def test_whatever_reads_many_of_a_thing_costs_work() -> None:
     reading = {route.name: route for route in ROUTES if route.asks and route.asks.goes_over is not Query.goes_over}
-    assert reading.keys() >= {"campaigns", "leaders", "outcomes", "products", "scatter", "similar"}
+    assert reading.keys() >= {"campaigns", "leaders", "outcomes", "products", "indices", "similar"}
     assert all(route.weight > 0 for route in reading.values())
     many = {f"c{number}": SimpleNamespace(brand_id="br_1" if number else "br_2") for number in range(300)}
     catalogue = Catalogue(pd.Timestamp("2026-01-01", tz="UTC"), many, {}, {}, {}, {})
