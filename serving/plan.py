@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from marketplace.errors import BriefError, CollabrankError, Problem
 from models.bundle import Bundle, read_merits
-from models.planning import Limits, Noise, plan_part, usual_terms
+from models.planning import POINTS, Limits, Noise, plan_part, usual_terms
 from serving.briefs import brief_of, understand
 from serving.problems import LOOK
 from serving.schema import PlanRequest, WarningAnswer
@@ -32,8 +32,14 @@ __all__ = [
 SECONDS = 1.5
 """What one integer programme of a plan may take; one that takes longer is answered by the best found, and says so."""
 
+WITHIN = 8.0
+"""What all integer programmes of a plan may take together: with what is foretold, well within a request's time."""
+
 WEIGHT = 20.0
 """What foretelling one candidate under one set of terms counts, in creators scored: here LightGBM itself predicts."""
+
+PROGRAMME = 20.0
+"""What one candidate counts in one integer programme."""
 
 
 class _Answer(BaseModel):
@@ -195,6 +201,7 @@ def plan_creators(served: Served, request: PlanRequest, *, request_id: str) -> P
         noise=noise,
         lift=request.lift,
         seconds=SECONDS,
+        within=WITHIN,
     )
     notes = [_NO_CONTACTS] if noise is not None else [_NO_CONTACTS, _NO_NOISE]
     told = {"notes": notes, "warnings": asked.warnings, "request_id": request_id}
@@ -234,4 +241,6 @@ def work_of_plan(served: Served, request: PlanRequest) -> float:
     tried = len(usual_terms(brief)) if request.terms is None else len(request.terms)
     named = request.filters.include_only_creator_ids
     creators = served.snapshot.size_of(brief.market)
-    return WEIGHT * (1 + tried) * (creators if named is None else min(creators, len(named)))
+    # Programmes: the plan's own, one without a budget, the curve's, and one for each pair of terms.
+    each = WEIGHT * (1 + tried) + PROGRAMME * (2 + POINTS + tried)
+    return each * (creators if named is None else min(creators, len(named)))

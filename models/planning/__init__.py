@@ -10,13 +10,14 @@ from models.planning.choose import Choice, choose, choose_greedily
 from models.planning.limits import GOALS, SPEND, Constraints, Limits, constraints_of, goal_of
 from models.planning.lottery import INDEPENDENT, Dependence, Outlook, Sums, latent_correlation, look_ahead
 from models.planning.offers import Offers, break_even_commission, break_even_fee, priced
-from models.planning.plan import Plan, PlannedOffer, Point, WhatIf, make_plan
+from models.planning.plan import POINTS, Plan, PlannedOffer, Point, WhatIf, make_plan
 from models.planning.power import Noise, Power, detectable, needed, power
 from models.planning.text import plan_text
 
 __all__ = [
     "GOALS",
     "INDEPENDENT",
+    "POINTS",
     "SPEND",
     "Choice",
     "Constraints",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -39,6 +40,7 @@ def plan_part(
     lift: float | None = None,
     about: Mapping[str, Any] | None = None,
     seconds: float = 60.0,
+    within: float = math.inf,
 ) -> Plan:
     """The best invitations for ``brief`` within ``limits`` among the candidates at ``rows`` of ``part``.
 
@@ -56,8 +58,8 @@ def plan_part(
         The mean lift a partnership that is to be told from noise, USD; by default the one that the plan expects.
     about : mapping, optional
         Beside the campaign, the model and the day.
-    seconds : float
-        How long one integer programme may take.
+    seconds, within : float
+        How long one integer programme may take, and all of them together.
 
     Raises
     ------
@@ -95,6 +97,7 @@ def plan_part(
             **(about or {}),
         },
         seconds=seconds,
+        within=within,
     )
 
 

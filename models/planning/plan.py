@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -26,6 +27,9 @@ __all__ = ["POINTS", "Plan", "PlannedOffer", "Point", "WhatIf", "make_plan"]
 
 POINTS = 10
 """Budgets of a curve."""
+
+LEAST = 0.05
+"""Seconds that an integer programme gets in any case: the best that a greedy rule finds needs none."""
 
 _FURTHEST = 3.0  # times the budget, to which a curve reaches at most
 
@@ -187,6 +191,7 @@ def make_plan(
     about: Mapping[str, Any] | None = None,
     seed: int = 0,
     seconds: float = 60.0,
+    within: float = math.inf,
 ) -> Plan:
     """The best choice within ``limits``, what it may come to, a curve over budgets, and what else could be done.
 
@@ -218,6 +223,9 @@ def make_plan(
         Of the draws.
     seconds : float
         How long one integer programme may take.
+    within : float
+        Seconds that all of them may take together: what the plan's own leaves is shared by the others, `LEAST` each in
+        any case.
 
     Raises
     ------
@@ -225,8 +233,11 @@ def make_plan(
         A limit, a goal or terms that cannot be used.
     """
     offers = _in_order(offers)
-    asking = _Asking(limits, goal, dependence, seed, seconds)
+    asking, began = _Asking(limits, goal, dependence, seed, seconds), time.perf_counter()
     choice = asking.best(offers)
+    others = (POINTS + 2 if budgets is None else len(budgets)) + len(terms)
+    left = (within - (time.perf_counter() - began)) / max(others, 1)
+    asking = replace(asking, seconds=min(seconds, max(left, LEAST)))
     asked = asking.budgets(offers) if budgets is None else sorted({float(one) for one in budgets})
     along = [replace(asking, limits=replace(limits, budget=one)).best(offers) for one in asked]
     outlooks = look_ahead(

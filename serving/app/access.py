@@ -99,8 +99,12 @@ class Access:
 
 def _require_sane_head(scope: Scope) -> None:
     headers = scope["headers"]
-    size = sum(len(name) + len(value) for name, value in headers) + len(scope.get("query_string", b""))
-    if len(headers) > MOST_HEADERS or size > LARGEST_HEAD:
+    size, query = sum(len(name) + len(value) for name, value in headers), len(scope.get("query_string", b""))
+    route = asked().route
+    if route is not None and route.asks is not None and size + query > LARGEST_HEAD >= size:
+        # Of a route with a query it is what was asked that cannot be, and not what stands around it.
+        raise refusal(400, f"a query and headers of {LARGEST_HEAD} bytes together", received="a longer query")
+    if len(headers) > MOST_HEADERS or size + query > LARGEST_HEAD:
         raise refusal(
             431,
             f"at most {MOST_HEADERS} headers of {LARGEST_HEAD} bytes together",

@@ -17,9 +17,11 @@ from models.planning import (
     Offers,
     break_even_commission,
     break_even_fee,
+    choose,
     make_plan,
     priced,
 )
+from models.planning.plan import LEAST
 from models.predict import predict
 from tests.models.planning.worlds import random_offers
 
@@ -139,3 +141,25 @@ def test_offers_are_those_of_the_predictions(value_bundle, world):
         Offers.of(told, terms, ["c1"])
     with pytest.raises(BriefError, match="fee"):
         priced(offers, commission=1.5)
+
+
+def test_what_all_programmes_may_take_is_shared_by_them(offers, monkeypatch):
+    asked: list[float] = []
+
+    def noting(value, limits, *, seconds):
+        asked.append(seconds)
+        return choose(value, limits, seconds=seconds)
+
+    monkeypatch.setattr("models.planning.plan.choose", noting)
+    terms = [(0.0, 0.1), (5.0, 0.2)]
+    make_plan(offers, Limits(budget=50.0), terms=terms, seconds=1.5, within=2.8)
+    own, *others = asked
+    assert own == 1.5
+    assert len(others) >= 12, "one without a budget, ten of the curve, and one for each pair of terms"
+    assert max(others) <= 2.8 / (12 + len(terms)) + 1e-9
+    asked.clear()
+    make_plan(offers, Limits(budget=50.0), terms=terms, seconds=1.5, within=0.0)
+    assert set(asked[1:]) == {LEAST}
+    asked.clear()
+    make_plan(offers, Limits(budget=50.0), terms=terms, seconds=1.5)
+    assert set(asked) == {1.5}
