@@ -28,7 +28,7 @@ from models.explain import Reason, explain
 from models.predict import Predictions, order_of, predict, thread_count
 from models.ranking import RankedCreator, differing, ranked_creator, top_rows
 from models.score import blend, checked_weights, standing
-from models.scoring import CHUNK, ENOUGH_OFTEN, Prepared, prepared, share, worth_compiling
+from models.scoring import BLOCK, CHUNK, ENOUGH_OFTEN, Prepared, prepared, share, worth_compiling
 
 __all__ = ["FEW", "Ranking", "rank_part"]
 
@@ -198,12 +198,13 @@ def _order(bundle: Bundle, ready: Prepared, columns: BriefColumns, economics: Ec
     plan = scorer.plan({place: columns.same[name] for place, name in enumerate(bundle.signals) if name in columns.same})
     names = [bundle.signals[one] for one in plan.columns.tolist()]
     scales = {name: one.scale for name, one in bundle.calibration.items() if one.scale is not None}
-    n = len(columns.rows)
+    n, threads = len(columns.rows), thread_count()
+    size = _chunk(n, threads)
     order = np.empty(n)
 
     def chunk(start: int) -> None:
-        rows = columns.rows[start : start + CHUNK]
-        values = columns.chunk(start, start + CHUNK)
+        rows = columns.rows[start : start + size]
+        values = columns.chunk(start, start + size)
         asked = np.empty((len(names), len(rows)))
         for place, name in enumerate(names):
             asked[place] = values[name]
@@ -212,10 +213,15 @@ def _order(bundle: Bundle, ready: Prepared, columns: BriefColumns, economics: Ec
         known: dict[tuple[object, ...], Floats] = {}
         factor = {name: scale.of_columns(values, known) for name, scale in scales.items()}
         scores = dict(zip(scorer.forest.heads, raw, strict=True))
-        order[start : start + CHUNK] = order_of(bundle, scores, factor, economics, applied=applied)
+        order[start : start + size] = order_of(bundle, scores, factor, economics, applied=applied)
 
-    share(chunk, range(0, n, CHUNK), threads=thread_count())
+    share(chunk, range(0, n, size), threads=threads)
     return order
+
+
+def _chunk(n: int, threads: int) -> int:
+    """Rows that a thread takes at once of ``n``: in whole blocks, and two turns for each thread where they are few."""
+    return min(CHUNK, BLOCK * -(-n // (2 * threads * BLOCK)))
 
 
 def _scores(order: Floats, part: Snapshot, brief: Brief, rows: Ints, shares: Floats) -> tuple[Floats, Floats]:
