@@ -58,7 +58,7 @@ class LeftOutAnswer(_Answer):
 class PartnershipAnswer(_Answer):
     """An invitation that was accepted, or a request that was approved, and what it came to."""
 
-    invitation_id: str
+    invitation_id: str = Field(description="As the marketplace calls it.")
     campaign_id: str | None = Field(description="For which campaign; null where not known.")
     brand_id: str | None = Field(description="With which brand; null where not known.")
     category_id: str | None = Field(description="What was sold; null where not known.")
