@@ -221,6 +221,7 @@ def _creator(
                 head=why.head,
                 contribution=why.contribution,
                 text=why.text,
+                words=why.words,
             )
             for why in one.reasons
         ],

@@ -288,6 +288,9 @@ class Reason(_Answer):
     head: str = Field(description="The part of the model on which it acts most.")
     contribution: float = Field(description="USD of expected profit that would go if the signal said nothing.")
     text: str = Field(description="The same in plain words.")
+    words: str = Field(
+        description="What `text` begins with, without its amounts: for who tells them in another currency."
+    )
 
 
 class CreatorAnswer(_Answer):
