@@ -103,7 +103,9 @@ def _name(one: RankedCreator) -> str:
 
 
 def _draw(first: RankedCreator, second: RankedCreator, till: Till, points: Mapping[str, float]) -> None:
-    text(f"Why {_name(first)} stands above {_name(second)}", tag="h2").props('dir="auto"')
+    with ui.element("h2"):
+        for part, of in (("Why ", "span"), (_name(first), "bdi"), (" stands above ", "span"), (_name(second), "bdi")):
+            text(part, tag=of)
     sources = sorted(points.items(), key=lambda pair: -pair[1])
     lead = [
         f"{'the prediction' if name == 'model' else index_name(name).lower()} (+{worth:.1f})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from marketplace.text import printable
 from serving.client import RankedCreator
 from serving.console.money import Till
 from serving.console.pieces import count_text, interval_text, money_text, percent_text
@@ -31,7 +32,7 @@ def rows_of(creators: Iterable[RankedCreator], till: Till) -> list[Row]:
 def _row(one: RankedCreator, till: Till) -> Row:
     row: Row = {
         "id": one.creator_id,
-        "name": one.username or one.creator_id,
+        "name": printable(one.username or one.creator_id),
         "place": one.position,
         "slot": one.slot,
         "score": round(one.score, 1),
