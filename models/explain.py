@@ -27,6 +27,7 @@ from marketplace.arrays import Flags, Floats, Many, as_floats
 from models.bundle import Bundle, SignalWords
 from models.economics import Economics, Terms
 from models.predict import factors, funnel, money, raw_scores, thread_count
+from models.scoring import share
 
 __all__ = ["Reason", "explain", "shap_parts"]
 
@@ -78,11 +79,15 @@ def shap_parts(bundle: Bundle, X: Many) -> dict[str, Floats]:
     The cost grows with rows, trees and the square of depth: meant for the creators returned, not for all.
     """
     matrix = np.ascontiguousarray(X, dtype=np.float64)
-    threads = thread_count()
-    return {
-        name: as_floats(bundle.heads[name].predict(matrix, pred_contrib=True, num_threads=threads))
-        for name in bundle.deciding
-    }
+    names = list(bundle.deciding)
+    found: dict[str, Floats] = {}
+
+    def one(place: int) -> None:
+        # A head a thread, not a head by all threads: LightGBM's wait for each other longer than few rows take.
+        found[names[place]] = as_floats(bundle.heads[names[place]].predict(matrix, pred_contrib=True, num_threads=1))
+
+    share(one, range(len(names)), threads=thread_count())
+    return {name: found[name] for name in names}
 
 
 def explain(
@@ -116,9 +121,9 @@ def explain(
                 part=float(raw[row, head, signal]),
                 dollars=float(effect[row, head, signal]),
             )
-            for head, signal in _chosen(effect[row], raw[row], among)
+            for head, signal in chosen
         ]
-        for row in range(len(matrix))
+        for row, chosen in enumerate(_chosen(effect, raw, among))
     ]
 
 
@@ -168,19 +173,28 @@ def _unscaled(bundle: Bundle, matrix: Floats, head: str, factor: dict[str, Float
     return out
 
 
-def _chosen(effect: Floats, raw: Floats, among: Flags | None) -> list[tuple[int, int]]:
-    """(head, signal) places for one row, from effects and raw parts (n_heads, n_signals)."""
+def _chosen(effect: Floats, raw: Floats, among: Flags | None) -> list[list[tuple[int, int]]]:
+    """(head, signal) places for each row, from effects and raw parts (k, n_heads, n_signals)."""
     if among is not None:
         effect, raw = np.where(among, effect, 0.0), np.where(among, raw, 0.0)
     # Raw parts break ties where a flat step of a curve hides the effect, and name the head when there is none.
-    share = np.abs(raw) / np.maximum(np.abs(raw).sum(axis=1, keepdims=True), 1e-300)
+    share_of_head = np.abs(raw) / np.maximum(np.abs(raw).sum(axis=2, keepdims=True), 1e-300)
     size = np.abs(effect)
-    strength = size + 1e-9 * max(float(size.max()), 1e-9) * share
-    head = np.argmax(strength, axis=0)
-    signals = np.arange(effect.shape[1])
-    best, sign = strength[head, signals], np.sign(effect[head, signals])
-    ranked = np.lexsort((signals, -best))
-    order = ranked[raw[head[ranked], ranked] != 0].tolist()
+    most = np.maximum(size.max(axis=(1, 2), initial=0.0), 1e-9)
+    strength = size + (1e-9 * most)[:, None, None] * share_of_head
+    head = np.argmax(strength, axis=1)
+    rows, signals = np.arange(len(effect))[:, None], np.arange(effect.shape[2])
+    best, sign = strength[rows, head, signals], np.sign(effect[rows, head, signals])
+    ranked = np.argsort(-best, axis=1, kind="stable")
+    speaks = raw[rows, head[rows, ranked], ranked] != 0
+    return [
+        [(int(head[row, place]), place) for place in _taken(order[speaking].tolist(), best[row], sign[row])]
+        for row, (order, speaking) in enumerate(zip(ranked, speaks, strict=True))
+    ]
+
+
+def _taken(order: list[int], best: Floats, sign: Floats) -> list[int]:
+    """The signals that are told of one row, of those that speak, the strongest first."""
     taken = [place for rank, place in enumerate(order[:MOST]) if rank < LEAST or best[place] >= _SMALL * best[order[0]]]
     sides = {float(sign[place]) for place in taken}
     if len(sides) == 1:
@@ -188,7 +202,7 @@ def _chosen(effect: Floats, raw: Floats, among: Flags | None) -> list[tuple[int,
         other = [place for place in order if against != 0 and sign[place] == against][:1]
         if other and best[other[0]] >= _SMALL * best[order[0]]:
             taken = [*taken[: MOST - 1], other[0]]
-    return [(int(head[place]), place) for place in taken]
+    return taken
 
 
 def _reason(bundle: Bundle, head: str, signal: str, *, value: float, part: float, dollars: float) -> Reason:

@@ -25,12 +25,15 @@ from marketplace.laps import lap
 from models.bundle import Bundle
 from models.economics import Economics
 from models.explain import Reason, explain
-from models.predict import order_of, predict, thread_count
+from models.predict import Predictions, order_of, predict, thread_count
 from models.ranking import RankedCreator, differing, ranked_creator, top_rows
 from models.score import blend, checked_weights, standing
-from models.scoring import CHUNK, ENOUGH_OFTEN, Prepared, prepared, share, worth_compiling
+from models.scoring import BLOCK, CHUNK, ENOUGH_OFTEN, Prepared, prepared, share, worth_compiling
 
-__all__ = ["Ranking", "rank_part"]
+__all__ = ["FEW", "Ranking", "rank_part"]
+
+FEW = 512
+"""Candidates up to whom every signal of all is laid out at once: sooner done than asking for them column by column."""
 
 
 @dataclass(frozen=True)
@@ -90,20 +93,13 @@ def rank_part(
         return Ranking([], np.zeros((0, len(bundle.signals))))
     economics = Economics.of(brief)
     shares = checked_weights(bundle.weights if weights is None else weights, bundle.index_names)
-    ready = _ready(bundle, part)
-    columns = part.columns(brief, rows)
-    near = np.zeros((0, len(bundle.signals)))
-    if ready is None:
-        matrix = part.matrix(brief, rows)
-        order = predict(bundle, matrix, economics, applied=applied).order
-        among: Flags | None = differing(matrix)
-    else:
-        order = _order(bundle, ready, columns, economics, applied=applied)
-        near = part.matrix(brief, rows[columns.apart])
-        if len(near):
-            order[columns.apart] = predict(bundle, near, economics, applied=applied).order
-        among = None
-    standings, score = _scores(order, part, brief, rows, shares)
+    ready = None if len(rows) <= FEW else _ready(bundle, part)
+    scored = (
+        _laid_out(bundle, part, brief, rows, economics, applied=applied)
+        if ready is None
+        else _by_column(bundle, part, brief, rows, economics, ready=ready, applied=applied)
+    )
+    standings, score = _scores(scored.order, part, brief, rows, shares)
     if top is not None:
         # Creators lie in the order of their ids, so that rows break ties as ids do.
         shown = top_rows(score, rows, top=top) if choose is None else choose(score)
@@ -111,24 +107,23 @@ def rank_part(
     else:
         shown, places = _places_of(chosen or (), score, part, rows)
     lap("score")
-    vectors = part.matrix(brief, rows[shown])
-    told = predict(bundle, vectors, economics, applied=applied)
+    vectors, told = scored.of(shown)
     values = part.indices(brief, rows[shown])
     lap("gather")
     reasons: Sequence[Sequence[Reason]] = [()] * len(shown)
     if why and len(shown):
-        if among is None:
-            among = _differing(bundle, part, brief, columns, near)
-        reasons = explain(bundle, vectors, economics, among=among, applied=applied)
+        reasons = explain(bundle, vectors, economics, among=scored.differing(), applied=applied)
         lap("explain")
+    numbers, others = told.rows(), tuple(told.others)
+    names = ids.listed(rows[shown])
     creators = [
         ranked_creator(
             bundle,
-            told,
-            line,
-            creator_id=str(ids[rows[row]]),
-            row=int(row),
-            position=int(place),
+            numbers[line],
+            others=others,
+            creator_id=names[line],
+            row=row,
+            position=place,
             score=float(score[row]),
             standing=float(standings[row]),
             indices=values[line],
@@ -139,10 +134,45 @@ def rank_part(
     return Ranking(creators, vectors)
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """The candidates' `models.predict.Predictions.order` (n,), and what is asked of some of them or of all."""
+
+    order: Floats
+    of: Callable[[Ints], tuple[Floats, Predictions]]
+    differing: Callable[[], Flags]
+
+
+def _laid_out(
+    bundle: Bundle, part: Snapshot, brief: Brief, rows: Ints, economics: Economics, *, applied: bool
+) -> _Scored:
+    """Of all candidates at once."""
+    matrix = part.matrix(brief, rows)
+    lap("gather")
+    found = predict(bundle, matrix, economics, applied=applied)
+    return _Scored(found.order, lambda some: (matrix[some], found.take(some)), lambda: differing(matrix))
+
+
+def _by_column(
+    bundle: Bundle, part: Snapshot, brief: Brief, rows: Ints, economics: Economics, *, ready: Prepared, applied: bool
+) -> _Scored:
+    """By the creators' masks, and the few columns that the brief asks for beside them."""
+    columns = part.columns(brief, rows)
+    order = _order(bundle, ready, columns, economics, applied=applied)
+    near = part.matrix(brief, rows[columns.apart])
+    if len(near):
+        order[columns.apart] = predict(bundle, near, economics, applied=applied).order
+
+    def of(some: Ints) -> tuple[Floats, Predictions]:
+        vectors = part.matrix(brief, rows[some])
+        return vectors, predict(bundle, vectors, economics, applied=applied)
+
+    return _Scored(order, of, lambda: _differing(bundle, part, brief, columns, near))
+
+
 def _ready(bundle: Bundle, part: Snapshot) -> Prepared | None:
     """The part's scorer; None where LightGBM must score, or does so soon enough."""
-    trees = sum(int(head.num_trees()) for head in bundle.heads.values())
-    if not worth_compiling(len(part), trees, enough=ENOUGH_OFTEN):
+    if not worth_compiling(len(part), bundle.heads, enough=ENOUGH_OFTEN):
         return None
     return prepared(bundle, part, _own(bundle), len(part), _creators(part, bundle), threads=thread_count())
 
@@ -168,12 +198,13 @@ def _order(bundle: Bundle, ready: Prepared, columns: BriefColumns, economics: Ec
     plan = scorer.plan({place: columns.same[name] for place, name in enumerate(bundle.signals) if name in columns.same})
     names = [bundle.signals[one] for one in plan.columns.tolist()]
     scales = {name: one.scale for name, one in bundle.calibration.items() if one.scale is not None}
-    n = len(columns.rows)
+    n, threads = len(columns.rows), thread_count()
+    size = _chunk(n, threads)
     order = np.empty(n)
 
     def chunk(start: int) -> None:
-        rows = columns.rows[start : start + CHUNK]
-        values = columns.chunk(start, start + CHUNK)
+        rows = columns.rows[start : start + size]
+        values = columns.chunk(start, start + size)
         asked = np.empty((len(names), len(rows)))
         for place, name in enumerate(names):
             asked[place] = values[name]
@@ -182,10 +213,15 @@ def _order(bundle: Bundle, ready: Prepared, columns: BriefColumns, economics: Ec
         known: dict[tuple[object, ...], Floats] = {}
         factor = {name: scale.of_columns(values, known) for name, scale in scales.items()}
         scores = dict(zip(scorer.forest.heads, raw, strict=True))
-        order[start : start + CHUNK] = order_of(bundle, scores, factor, economics, applied=applied)
+        order[start : start + size] = order_of(bundle, scores, factor, economics, applied=applied)
 
-    share(chunk, range(0, n, CHUNK), threads=thread_count())
+    share(chunk, range(0, n, size), threads=threads)
     return order
+
+
+def _chunk(n: int, threads: int) -> int:
+    """Rows that a thread takes at once of ``n``: in whole blocks, and two turns for each thread where they are few."""
+    return min(CHUNK, BLOCK * -(-n // (2 * threads * BLOCK)))
 
 
 def _scores(order: Floats, part: Snapshot, brief: Brief, rows: Ints, shares: Floats) -> tuple[Floats, Floats]:

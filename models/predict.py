@@ -109,6 +109,12 @@ class Predictions:
         own = {name: values[rows] for name, values in self.columns().items() if name not in others}  # type: ignore[call-overload]
         return Predictions(**own, others=others)
 
+    def rows(self) -> list[dict[str, float]]:
+        """Every row's numbers by name."""
+        columns = self.columns()
+        each = zip(*(values.tolist() for values in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in each]
+
     def columns(self) -> dict[str, Floats]:
         """Everything by name, each (n,): the fields, then the others."""
         own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "others"}
@@ -145,8 +151,7 @@ def raw_scores(bundle: FittedModel, X: Many) -> dict[str, Floats]:
     if not len(matrix):
         return {name: np.empty(0) for name in bundle.heads}
     threads = thread_count()
-    trees = sum(int(booster.num_trees()) for booster in bundle.heads.values())
-    scorer = plain_scorer(bundle.heads) if worth_compiling(len(matrix), trees) else None
+    scorer = plain_scorer(bundle.heads) if worth_compiling(len(matrix), bundle.heads) else None
     if scorer is not None:
         return scorer.of_matrix(matrix, threads=threads)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from models.bundle import Bundle
 from models.economics import CURRENCY, Economics, Terms
 from models.explain import Reason
 from models.explain import explain as reasons_of
-from models.predict import Predictions, predict
+from models.predict import predict
 from models.score import combine
 from models.score import standing as standing_of
 
@@ -159,11 +160,12 @@ def rank(
     if explain and len(rows):
         reasons = reasons_of(bundle, matrix[rows], economics.take(rows), among=differing(matrix), applied=applied)
         lap("explain")
+    shown = predictions.take(rows).rows()
     return [
         ranked_creator(
             bundle,
-            predictions,
-            row,
+            numbers,
+            others=tuple(predictions.others),
             creator_id=str(ids[row]),
             row=row,
             position=place,
@@ -172,15 +174,15 @@ def rank(
             indices=values[row],
             reasons=why,
         )
-        for place, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1)
+        for place, (row, numbers, why) in enumerate(zip(rows.tolist(), shown, reasons, strict=True), start=1)
     ]
 
 
 def ranked_creator(
     bundle: Bundle,
-    predictions: Predictions,
-    line: int,
+    one: Mapping[str, float],
     *,
+    others: Sequence[str],
     creator_id: str,
     row: int,
     position: int,
@@ -189,8 +191,10 @@ def ranked_creator(
     indices: Floats,
     reasons: Sequence[Reason],
 ) -> RankedCreator:
-    """The creator whose ``predictions`` stand in ``line``, and whose ``indices`` (n_indices,) these are."""
-    one = _numbers(predictions, line)
+    """The creator of whom ``one`` (of `models.predict.Predictions.rows`) is predicted, and whose ``indices`` these are.
+
+    ``indices`` float64 (n_indices,); ``others``: names of what ``one`` has beside the usual.
+    """
     return RankedCreator(
         creator_id=creator_id,
         row=row,
@@ -204,13 +208,9 @@ def ranked_creator(
         lift=MoneyInterval(one["lift"], one["lift_low"], one["lift_high"]),
         attributed=one["attributed"],
         indices={
-            name: None if np.isnan(value) else float(value)
-            for name, value in zip(bundle.index_names, indices, strict=True)
+            name: None if math.isnan(value) else value
+            for name, value in zip(bundle.index_names, indices.tolist(), strict=True)
         },
         reasons=tuple(reasons),
-        others={name: one[name] for name in predictions.others},
+        others={name: one[name] for name in others},
     )
-
-
-def _numbers(predictions: Predictions, row: int) -> dict[str, float]:
-    return {name: float(values[row]) for name, values in predictions.columns().items()}

@@ -22,7 +22,7 @@ from serving.keys import ApiKey
 from serving.pair import Served
 from serving.schema import BriefBody
 
-__all__ = ["briefs_in", "forbidden", "require_own_brands", "seen_by"]
+__all__ = ["briefs_in", "forbidden", "gone_over", "require_own_brands", "seen_by"]
 
 V = TypeVar("V")
 
@@ -40,11 +40,21 @@ class _Only(Mapping[str, V]):
             raise KeyError(name)
         return value
 
+    @property
+    def whole(self) -> int:
+        """How many entries whoever reads all of it goes over."""
+        return len(self._whole)
+
     def __iter__(self) -> Iterator[str]:
         return (name for name, value in self._whole.items() if self._sees(value))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def gone_over(mapping: Mapping[str, V]) -> int:
+    """How many entries whoever reads all of ``mapping`` goes over: of a view, those that it does not show as well."""
+    return mapping.whole if isinstance(mapping, _Only) else len(mapping)
 
 
 def seen_by(served: Served, key: ApiKey | None) -> Served:
@@ -55,9 +65,11 @@ def seen_by(served: Served, key: ApiKey | None) -> Served:
     snapshot = copy.copy(served.snapshot)
     snapshot.campaigns = _Only(snapshot.campaigns, lambda campaign: may_see(campaign.brand_id))
     products = _Only(snapshot.catalogue.products, lambda product: may_see(product.brand_id))
-    names = {name: told for name, told in snapshot.catalogue.brand_names.items() if may_see(name)}
+    known, own = snapshot.catalogue.brand_names, frozenset(key.brands)
+    # Asked at every request: not brand by brand where there are many.
+    names = {name: known[name] for name in key.brands if name in known}
     snapshot.catalogue = replace(snapshot.catalogue, products=products, brand_names=names)
-    snapshot.brand_ids = tuple(name for name in snapshot.brand_ids if may_see(name))
+    snapshot.brand_ids = tuple(filter(own.__contains__, snapshot.brand_ids))
     return replace(served, snapshot=snapshot)
 
 

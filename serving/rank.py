@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,14 +20,10 @@ from serving.cursors import Cursor, digest_of
 from serving.exploration import Listing, Mark
 from serving.lately import Lately
 from serving.schema import (
-    Amount,
-    CreatorAnswer,
     ExplainAnswer,
     ExplainRequest,
-    IndexAnswer,
     RankAnswer,
     RankRequest,
-    Reason,
 )
 from serving.store import Served
 
@@ -90,24 +87,26 @@ def rank_creators(
             len(rows), lambda some: part.matrix(brief, rows[some]), [one.success_probability for one in ranked]
         )
     marks = listing.marks(plan.arm)
-    ranked = [replace(one, position=page.shown + one.position) for one in ranked]
-    creators = [
-        _creator(one, part, rows[one.row], applied=applied, mark=mark) for one, mark in zip(ranked, marks, strict=True)
-    ]
+    if page.shown:
+        ranked = [replace(one, position=page.shown + one.position) for one in ranked]
+    creators = _creators(ranked, part, rows, applied=applied, marks=marks)
     page = replace(page, shown=page.shown + len(creators))
-    answer = RankAnswer(
-        request_id=request_id,
-        model_version=bundle.model_version,
-        as_of=served.as_of,
-        considered=len(rows),
-        weights=_weights(served, request),
-        basis=None if bundle.basis is None else bundle.basis.text,
-        preview=request.preview,
-        filtered_out=filtered_out,
-        unknown_applicants=asked.unknown_applicants,
-        warnings=asked.warnings,
-        creators=creators,
-        next_cursor=page.text() if creators and page.shown < len(rows) else None,
+    # Checked once, as a whole: a model made of models checks every one of them twice, one by one.
+    answer = RankAnswer.model_validate(
+        {
+            "request_id": request_id,
+            "model_version": bundle.model_version,
+            "as_of": served.as_of,
+            "considered": len(rows),
+            "weights": _weights(served, request),
+            "basis": None if bundle.basis is None else bundle.basis.text,
+            "preview": request.preview,
+            "filtered_out": filtered_out,
+            "unknown_applicants": asked.unknown_applicants,
+            "warnings": asked.warnings,
+            "creators": creators,
+            "next_cursor": page.text() if creators and page.shown < len(rows) else None,
+        }
     )
     line = _line("rank", served, request, brief, request_id=request_id) | {
         "top": request.top,
@@ -151,16 +150,18 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
     found = rank_part(bundle, part, brief, rows, chosen=asked_for, weights=request.weights)
     shown = found.creators
     eligible = {one.creator_id for one in shown}
-    answer = ExplainAnswer(
-        request_id=request_id,
-        model_version=bundle.model_version,
-        as_of=served.as_of,
-        considered=len(rows),
-        weights=_weights(served, request),
-        basis=None if bundle.basis is None else bundle.basis.text,
-        creators=[_creator(one, part, rows[one.row]) for one in shown],
-        not_eligible=[*(name for name in asked_for if name not in eligible), *unknown],
-        warnings=asked.warnings,
+    answer = ExplainAnswer.model_validate(
+        {
+            "request_id": request_id,
+            "model_version": bundle.model_version,
+            "as_of": served.as_of,
+            "considered": len(rows),
+            "weights": _weights(served, request),
+            "basis": None if bundle.basis is None else bundle.basis.text,
+            "creators": _creators(shown, part, rows),
+            "not_eligible": [*(name for name in asked_for if name not in eligible), *unknown],
+            "warnings": asked.warnings,
+        }
     )
     line = _line("explain", served, request, brief, request_id=request_id) | {"creators": _scored(shown, found.vectors)}
     return answer, line
@@ -195,37 +196,50 @@ def _weights(served: Served, request: RankRequest | ExplainRequest) -> dict[str,
     return dict(served.bundle.weights if request.weights is None else request.weights)
 
 
-def _creator(
-    one: RankedCreator, part: Snapshot, row: int, *, applied: bool = False, mark: Mark | None = None
-) -> CreatorAnswer:
+def _creators(
+    ranked: list[RankedCreator],
+    part: Snapshot,
+    rows: Ints,
+    *,
+    applied: bool = False,
+    marks: Sequence[Mark | None] | None = None,
+) -> list[Line]:
+    """What the answer says of each, as `serving.schema.CreatorAnswer` has it."""
+    at = rows[[one.row for one in ranked]] if ranked else rows[:0]
+    usernames = part.usernames.listed(at)
+    each = zip(ranked, at.tolist(), usernames, marks or [None] * len(ranked), strict=True)
+    return [_creator(one, part, row, username, applied=applied, mark=mark) for one, row, username, mark in each]
+
+
+def _creator(one: RankedCreator, part: Snapshot, row: int, username: str, *, applied: bool, mark: Mark | None) -> Line:
     followers, confidence = part.known_of(row)
-    return CreatorAnswer(
-        creator_id=one.creator_id,
-        username=str(part.usernames[row]),
-        position=one.position,
-        slot="ranked" if mark is None else mark["slot"],
-        propensity=1.0 if mark is None else mark["propensity"],
-        score=one.score,
-        utility=Amount(**vars(one.utility)),
-        success_probability=one.success_probability,
-        nothing_posted_probability=1.0 - one.success_probability if applied else None,
-        lift=Amount(**vars(one.lift)),
-        indices={name: IndexAnswer(value=value) for name, value in one.indices.items()},
-        confidence=confidence,
-        follower_count=followers,
-        reasons=[
-            Reason(
-                signal=why.signal,
-                value=why.value,
-                unit=why.unit,
-                head=why.head,
-                contribution=why.contribution,
-                text=why.text,
-                words=why.words,
-            )
+    return {
+        "creator_id": one.creator_id,
+        "username": username,
+        "position": one.position,
+        "slot": "ranked" if mark is None else mark["slot"],
+        "propensity": 1.0 if mark is None else mark["propensity"],
+        "score": one.score,
+        "utility": vars(one.utility),
+        "success_probability": one.success_probability,
+        "nothing_posted_probability": 1.0 - one.success_probability if applied else None,
+        "lift": vars(one.lift),
+        "indices": {name: {"value": value} for name, value in one.indices.items()},
+        "confidence": confidence,
+        "follower_count": followers,
+        "reasons": [
+            {
+                "signal": why.signal,
+                "value": why.value,
+                "unit": why.unit,
+                "head": why.head,
+                "contribution": why.contribution,
+                "text": why.text,
+                "words": why.words,
+            }
             for why in one.reasons
         ],
-    )
+    }
 
 
 def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brief: Brief, *, request_id: str) -> Line:

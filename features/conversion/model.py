@@ -168,11 +168,12 @@ class Conversion:
         s = item.log_price - own if np.isfinite(item.log_price) else 0.0
         coordinates = active(np.array([item.category]), c)[0]
         values: list[float | Floats] = [1.0, 1.0, s, *self.brands[item.brand].tolist(), self.live_share[rows]]
-        general = self.mean[0][rows] + self.level[rows]
+        mean = self.mean[coordinates[:-1, None], rows]
+        general = mean[0] + self.level[rows]
         per_view = self.per_view[rows]
         taste = np.zeros(len(rows))
         for k in range(tastes):
-            taste += values[3 + k] * self.mean[coordinates[3 + k]][rows]
+            taste += values[3 + k] * mean[3 + k]
         far = np.minimum((s - self.usual_price[rows]) ** 2, FAR_PRICE)
         log_rate = (
             self.fixed[item.category]
@@ -180,18 +181,20 @@ class Conversion:
             + self.fixed[c + 3] * s * s
             + self.fixed[c + 4] * self.category_share[item.category][rows]
             + self.fixed[c + 5] * far
-            + self.mean[coordinates[1]][rows]
-            + s * self.mean[coordinates[2]][rows]
+            + mean[1]
+            + s * mean[2]
             + general
             + taste
             + per_view
         )
         variance = np.zeros(len(rows))
-        for a, one in enumerate(coordinates):
-            for b in range(a, len(coordinates)):
-                place = packed(one, coordinates[b], len(self.mean))
-                weight = values[a] * values[b] * (1.0 if a == b else 2.0)
-                variance += weight * self.cover[place][rows]
+        part = np.empty(len(rows))
+        first, second = np.triu_indices(len(coordinates))
+        places = packed(coordinates[first], coordinates[second], len(self.mean))
+        for place, a, b in zip(places.tolist(), first.tolist(), second.tolist(), strict=True):
+            np.take(self.cover[place], rows, out=part, mode="clip")  # told otherwise it copies; all rows are there
+            part *= values[a] * values[b] * (1.0 if a == b else 2.0)
+            variance += part
         found = (
             1000.0 * np.exp(np.round(log_rate + 0.5 * variance, DECIMALS)),
             np.sqrt(np.maximum(np.round(variance, DECIMALS), 0.0)),

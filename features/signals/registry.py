@@ -32,6 +32,7 @@ SIGNALS: Mapping[str, Signal] = MappingProxyType(
 """Every signal by name, ordered by entity: the order of the matrix's columns."""
 
 
+@cache
 def names_of(entity: Entity) -> tuple[str, ...]:
     """The names of an entity's signals, in order."""
     return tuple(name for name, signal in SIGNALS.items() if signal.entity == entity)

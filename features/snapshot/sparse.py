@@ -10,6 +10,9 @@ from marketplace.arrays import Floats, Ints
 
 __all__ = ["Sparse"]
 
+_FEW = 16
+"""Times as many creators as rows from which on the rows are looked up in the groups, not the groups' laid out."""
+
 
 @dataclass(frozen=True)
 class Sparse:
@@ -50,18 +53,28 @@ class Sparse:
 
     def fill(self, out: Floats, group: int, rows: Ints) -> None:
         """Write the group's values over the lines of ``out`` (len(rows), k) whose creator has any."""
-        first, last = int(self.starts[group]), int(self.starts[group + 1])
-        if first == last:
-            return
-        mine = self.rows[first:last]
-        at = np.minimum(np.searchsorted(mine, rows), len(mine) - 1)
-        hit = np.flatnonzero(mine[at] == rows)
-        out[hit] = self.values[first + at[hit]]
+        hit, entries = self._met(group, rows)
+        out[hit] = self.values[entries]
 
     def sum(self, groups: Ints, rows: Ints, n: int) -> Floats:
         """The sum over ``groups`` for ``rows`` of the ``n`` creators: new, (len(rows), k); whole values stay exact."""
+        if _FEW * len(rows) < n:
+            found = np.zeros((len(rows), self.values.shape[1]))
+            for group in groups:
+                hit, entries = self._met(int(group), rows)
+                found[hit] += self.values[entries]
+            return found
         total = np.zeros((n, self.values.shape[1]))
         for group in groups:
             first, last = int(self.starts[group]), int(self.starts[group + 1])
             total[self.rows[first:last]] += self.values[first:last]
         return total[rows]
+
+    def _met(self, group: int, rows: Ints) -> tuple[Ints, Ints]:
+        """Which of ``rows`` have values in ``group``, by their places; and their entries."""
+        mine = self.rows_of(group)
+        if not len(mine):
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        at = np.minimum(np.searchsorted(mine, rows), len(mine) - 1)
+        hit = np.flatnonzero(mine[at] == rows)
+        return hit, int(self.starts[group]) + at[hit]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -125,6 +126,12 @@ class TextColumn:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def listed(self, rows: Ints) -> list[str]:
+        """Each of ``rows`` as a str; unlike NumPy's text one may end in letters of no bits."""
+        codes = rows if self._codes is None else self._codes[rows]
+        starts, ends, content = self._starts[codes].tolist(), self._starts[codes + 1].tolist(), self._content
+        return [content[one:end].tobytes().decode("utf-8", _ERRORS) for one, end in zip(starts, ends, strict=True)]
+
     def tolist(self) -> list[str]:
         """All of them."""
         texts = [self._text(code) for code in range(len(self._starts) - 1)]
@@ -168,6 +175,12 @@ class TextColumn:
         """`find` of several at once: int64 (len(texts),)."""
         wanted = [str(text).encode("utf-8", _ERRORS) for text in texts]
         lengths = np.array([len(one) for one in wanted], dtype=np.int64)
+        even = self._even
+        if even is not None:
+            # One that is longer is cut off here, and one that is shorter is filled up: their length tells.
+            asked = np.array(wanted, dtype=even.dtype)
+            at = np.minimum(np.searchsorted(even, asked), len(even) - 1)
+            return np.where((even[at] == asked) & (lengths == even.dtype.itemsize), at, -1).astype(np.int64)
         width = max(int(lengths.max(initial=0)), 1)
         padded = np.array(wanted, dtype=f"S{width}")
         low, high = np.zeros(len(wanted), dtype=np.int64), np.full(len(wanted), len(self), dtype=np.int64)
@@ -181,6 +194,15 @@ class TextColumn:
         found = np.full(len(wanted), -1, dtype=np.int64)
         found[inside[right]] = low[inside[right]]
         return found
+
+    @cached_property
+    def _even(self) -> npt.NDArray[np.bytes_] | None:
+        """The texts as bytes of one width, the same memory; None where they have not all one length, or any no bits."""
+        count = len(self._starts) - 1
+        width = len(self._content) // max(count, 1)
+        if self._codes is not None or not width or (np.diff(self._starts) != width).any() or not self._content.all():
+            return None
+        return self._content.view(f"S{width}")
 
     def _compare(self, codes: Ints, padded: npt.NDArray[Any], lengths: Ints) -> Ints:
         """Whether each of ``codes`` (k,) stands before (-1), at (0) or behind (1) a text of so many bytes."""

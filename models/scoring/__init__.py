@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from models.scoring.forest import Forest, forest_of
 from models.scoring.kept import ENOUGH_OFTEN, Prepared, plain_scorer, prepared, worth_compiling
+from models.scoring.kernels import BLOCK
 from models.scoring.scorer import CHUNK, Plan, Scorer, share
 from models.scoring.states import Masks
 
 __all__ = [
+    "BLOCK",
     "CHUNK",
     "ENOUGH_OFTEN",
     "Forest",

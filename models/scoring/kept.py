@@ -47,9 +47,11 @@ class Prepared:
     masks: Masks
 
 
-def worth_compiling(rows: int, trees: int, *, enough: int = ENOUGH_ONCE) -> bool:
+def worth_compiling(rows: int, heads: Mapping[str, Any], *, enough: int = ENOUGH_ONCE) -> bool:
     """Whether so many rows are scored sooner so than by LightGBM: when the loops are compiled, or will pay for it."""
-    return compiled_score.cache_info().currsize > 0 or rows * trees >= enough
+    if compiled_score.cache_info().currsize > 0:
+        return True
+    return rows * sum(int(head.num_trees()) for head in heads.values()) >= enough
 
 
 def plain_scorer(heads: Mapping[str, Any]) -> Scorer | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -160,15 +161,30 @@ class Scorer:
         return np.ascontiguousarray(forest.value[forest.leaves[tree] + np.minimum(leaf, last)])
 
 
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    """Threads that are kept: to start one takes longer than what many a request asks of it."""
+    return ThreadPoolExecutor(max(os.cpu_count() or 1, 4), thread_name_prefix="score")
+
+
 def share(work: Callable[[int], None], starts: Iterable[int], *, threads: int) -> None:
-    """Do ``work`` for every start, by so many threads."""
+    """Do ``work`` for every start, by so many threads: this one, and helpers where any are free."""
     todo = list(starts)
-    if threads < 2 or len(todo) < 2:
-        for start in todo:
+    left = iter(todo)
+
+    def some() -> None:
+        for start in left:  # whoever asks next gets the next one
             work(start)
-        return
-    with ThreadPoolExecutor(min(threads, len(todo))) as pool:
-        list(pool.map(work, todo))
+
+    helping = [_helpers().submit(some) for _ in range(min(threads, len(todo)) - 1)]
+    try:
+        some()
+    finally:
+        # Those that have not begun are not needed any more, and those that have must end before anything is read.
+        begun = [one for one in helping if not one.cancel()]
+        wait(begun)
+    for one in begun:
+        one.result()
 
 
 def _values(forest: Forest) -> tuple[Floats, Floats]:

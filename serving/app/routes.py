@@ -315,11 +315,11 @@ ROUTES = Table(
         ),
         Route(
             "GET", "/products", "products", "Products by their ids.", _LOOKERS,
-            asks=ProductsQuery, gives=ProductsAnswer, finds=products, also=(400, 503),
+            asks=ProductsQuery, gives=ProductsAnswer, finds=products, also=(400, 503), weight=0.5,
         ),
         Route(
             "GET", "/campaigns", "campaigns", "Campaigns as briefs to begin from, the newest first.", _LOOKERS,
-            asks=CampaignsQuery, gives=CampaignsAnswer, finds=campaigns, also=(400, 410, 503),
+            asks=CampaignsQuery, gives=CampaignsAnswer, finds=campaigns, also=(400, 410, 503), weight=1.0,
         ),
         Route(
             "GET", "/models", "models", "The models that are served, and how far data moved since training.", _LOOKERS,
@@ -327,7 +327,7 @@ ROUTES = Table(
         ),
         Route(
             "GET", "/outcomes", "outcomes", "What came of the creators whom rankings for a campaign showed.", _LOOKERS,
-            asks=OutcomesQuery, gives=OutcomesAnswer, also=(400, 404, 503, 507),
+            asks=OutcomesQuery, gives=OutcomesAnswer, also=(400, 404, 503, 507), weight=1.5,
         ),
         Route(
             "GET", "/reports", "reports", "The reports on past campaigns that there are.", _LOOKERS,

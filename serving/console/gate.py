@@ -22,6 +22,7 @@ __all__ = ["Gate", "Names"]
 
 _OPEN = ("/sign-in", "/sign-out", "/healthz", "/favicon.ico")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_TALK = "/_nicegui_ws"
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
 
 _ALWAYS = {
@@ -59,7 +60,8 @@ class Names:
 
     def takes(self, headers: Headers) -> bool:
         """Whether the request names this console as its host (a page elsewhere that resolves to it does not)."""
-        return headers.get("host", "").lower() in self.hosts
+        asked = headers.getlist("host")
+        return len(asked) == 1 and asked[0].lower() in self.hosts
 
     def own(self, headers: Headers) -> bool:
         """Whether the request comes from a page of this console."""
@@ -118,6 +120,9 @@ class Gate:
         if scope["method"] not in ("GET", "HEAD") and not self._names.own(headers):
             return PlainTextResponse("Asked from a page that is not the console's.\n", 403)
         path = scope["path"]
+        if path.startswith(_TALK):
+            # Pages talk by a websocket, which is asked for its page; the same over plain requests would not be.
+            return PlainTextResponse("By websocket alone.\n", 403)
         if session is not None or path in _OPEN or path.startswith("/assets/"):
             return None
         if scope["method"] == "GET" and not path.startswith("/_nicegui"):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from marketplace.arrays import Floats
-from marketplace.jsonable import jsonable
+from marketplace.jsonable import json_bytes
 
 __all__ = ["Line", "event_row", "instant_of", "line_of", "micros", "packed", "request_rows", "unpacked"]
 
@@ -42,11 +42,11 @@ def instant_of(at: int) -> datetime:
 
 
 def packed(line: Mapping[str, Any]) -> bytes:
-    """``line`` as one JSON document without a line's end; UTF-8."""
+    """``line`` as one JSON document without a line's end; ASCII."""
     said = dict(line)
     if "creators" in said:
         said["creators"] = [_packed_creator(one) for one in said["creators"]]
-    return json.dumps(jsonable(said), ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
+    return json_bytes(said)
 
 
 def _packed_creator(one: Mapping[str, Any]) -> Line:
@@ -82,7 +82,7 @@ def _vector(content: bytes) -> Floats:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(jsonable(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return json_bytes(value).decode()
 
 
 def _require(row: Mapping[str, Any], names: Sequence[str]) -> None:

@@ -160,10 +160,12 @@ class Mover:
                 lines, taken, torn = read_frames(content)
                 if torn or not taken:
                     _log.error("decision log: %s was changed under way", one.path)
-                _put(self._store(), lines, aside=self._ahead.folder, count=self._count)
+                # Until it is dropped, the file has them.
+                _put(self._store(), lines, aside=self._ahead.folder, count=self._count, secured=False)
                 done = done + taken if taken else one.size
                 self._done[one.path] = done
             if one.closed:
+                self._store().secure()
                 self._ahead.drop(one.path)
                 self._done.pop(one.path, None)
 
@@ -178,7 +180,9 @@ def _read(path: Path, start: int, end: int) -> bytes:
     return content
 
 
-def _put(store: DecisionStore, lines: Sequence[bytes], *, aside: Path, count: Callable[[str], None]) -> None:
+def _put(
+    store: DecisionStore, lines: Sequence[bytes], *, aside: Path, count: Callable[[str], None], secured: bool = True
+) -> None:
     """Put written lines into the store; one that no store can take is set aside in a file, and keeps nothing else."""
     ready: list[Line] = []
     kept: list[bytes] = []
@@ -193,11 +197,11 @@ def _put(store: DecisionStore, lines: Sequence[bytes], *, aside: Path, count: Ca
             kept.append(content)
     try:
         if ready:
-            store.take(ready)
+            store.take(ready, secured=secured)
     except ValueError:
         for line, content in zip(ready, kept, strict=True):
             try:
-                store.take([line])
+                store.take([line], secured=secured)
             except ValueError as reason:
                 _set_aside(content, aside, reason, count)
             else:

@@ -117,11 +117,15 @@ class DecisionStore:
         self._sqlite = address.startswith("sqlite:")
         self._insert: Any = insert_sqlite if self._sqlite else insert_postgresql
         arguments: dict[str, Any] = {"timeout": 30} if self._sqlite else {"connect_timeout": 5}
-        # A file that was removed under way must not go on being written to: it is opened each time.
-        pool: dict[str, Any] = {"poolclass": sa.pool.NullPool} if self._sqlite else {"pool_pre_ping": True}
+        pool: dict[str, Any] = {} if self._sqlite else {"pool_pre_ping": True}
         self._engine = sa.create_engine(address, connect_args=arguments, **pool)
         if self._sqlite:
+            # A connection is kept: whoever closes a file's last one waits for all of it to be written over.
+            same = _SameFile(file_of(address))
+            sa.event.listen(self._engine, "do_connect", same.before)
+            sa.event.listen(self._engine, "connect", same.after)
             sa.event.listen(self._engine, "connect", _settle)
+            sa.event.listen(self._engine, "checkout", same.require)
 
     @property
     def told(self) -> str:
@@ -184,8 +188,11 @@ class DecisionStore:
             away.status = 503
             raise away from reason
 
-    def take(self, lines: Sequence[Line]) -> None:
+    def take(self, lines: Sequence[Line], *, secured: bool = True) -> None:
         """Put ``lines`` into the store, all or none; those that it has already change nothing.
+
+        Not ``secured`` they may be lost with the machine's power until `secure` has returned, and SQLite waits for no
+        disk: for lines that lie on it elsewhere.
 
         Raises
         ------
@@ -214,7 +221,7 @@ class DecisionStore:
             del one["logged_at"]
         with self._answering():
             try:
-                with self._engine.begin() as connection:
+                with self._begun(secured) as connection:
                     for table, rows in ((DECISIONS, requests), (SHOWN, shown), (EVENTS, events)):
                         if rows:
                             connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
@@ -224,6 +231,36 @@ class DecisionStore:
                 if isinstance(reason, DBAPIError):
                     raise
                 raise ValueError(f"{type(reason).__name__}: {str(reason).splitlines()[0]}") from reason
+
+    @contextmanager
+    def _begun(self, secured: bool) -> Iterator[sa.Connection]:
+        if secured or not self._sqlite:
+            with self._engine.begin() as connection:
+                yield connection
+            return
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+            connection.commit()
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                connection.exec_driver_sql("PRAGMA synchronous=FULL")
+
+    def secure(self) -> None:
+        """Wait until the disk has all that was taken.
+
+        Raises
+        ------
+        LogError
+            It does not answer.
+        """
+        if not self._sqlite:
+            return
+        with self._answering(), self._engine.connect() as connection:
+            # Any commit waits for the file of all commits before it; this one changes a number that nobody reads.
+            number = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA user_version={1 - min(int(number), 1)}")
 
     def _erasures(self) -> dict[str, int]:
         with self._answering(), self._engine.connect() as connection:
@@ -465,6 +502,36 @@ class DecisionStore:
                 # Each step frees a page: it is done when there is nothing more to fetch.
                 for pragma in ("incremental_vacuum", "wal_checkpoint(TRUNCATE)"):
                     cursor.execute(f"PRAGMA {pragma}").fetchall()
+
+
+class _SameFile:
+    """Sees that a connection that was kept is to the file that is there now: one that was removed is not written to."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+
+    def _now(self) -> tuple[int, int] | None:
+        if self._file is None:
+            return None
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def before(self, _dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:
+        """Note what is there before it is opened."""
+        record.info["file"] = self._now()
+
+    def after(self, _connection: Any, record: Any) -> None:
+        """What was not there before has been made, or is another one: then nobody knows which was opened."""
+        then, now = record.info["file"], self._now()
+        record.info["file"] = now if then is None else then
+
+    def require(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        """Have it opened anew where another file is there now, or none."""
+        if record.info["file"] != self._now():
+            raise sa.exc.DisconnectionError("the file is another one")
 
 
 def _settle(connection: Any, _record: Any) -> None:

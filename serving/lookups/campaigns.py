@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.briefs import Brief
 from marketplace.contract import REPORTING_CURRENCY
+from serving.brands import gone_over
 from serving.cursors import LONGEST, Cursor, digest_of
 from serving.lookups.catalogue import known_number
 from serving.pair import Served
@@ -27,6 +28,10 @@ class CampaignsQuery(Query):
     cursor: Annotated[str, Field(max_length=LONGEST)] | None = Field(
         None, description="`next_cursor` of the page before."
     )
+
+    def goes_over(self, served: Served) -> int:
+        """All campaigns, whosever they are."""
+        return gone_over(served.snapshot.campaigns)
 
 
 class CampaignAnswer(BaseModel):

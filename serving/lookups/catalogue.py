@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.indices import CATEGORY_INDEX, INDICES
 from marketplace.contract import MARKETS, REPORTING_CURRENCY
+from serving.brands import gone_over
 from serving.pair import Served
 from serving.queries import Nothing, Query
 
@@ -85,6 +86,10 @@ class ProductsQuery(Query):
     category_id: Name | None = Field(None, description="Of this category alone.")
     q: Name | None = Field(None, description="What the product's id contains, in any case.")
     top: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="How many to return.")
+
+    def goes_over(self, served: Served) -> int:
+        """All products, whosever they are."""
+        return gone_over(served.snapshot.catalogue.products)
 
 
 class ProductAnswer(_Answer):

@@ -28,6 +28,10 @@ class OutcomesQuery(Query):
         description="A campaign that the snapshot knows."
     )
 
+    def goes_over(self, served: Served) -> int:  # noqa: ARG002
+        """As many places of rankings as may be looked at: how many there are is not known before."""
+        return MOST_SHOWN
+
 
 class OutcomeAnswer(BaseModel):
     """One creator whom a ranking showed, as the latest one told of them."""

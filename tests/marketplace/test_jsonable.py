@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.jsonable import json_text, jsonable
+from marketplace.jsonable import json_bytes, json_text, jsonable
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -31,6 +31,12 @@ def by_hand(value):
 def test_only_what_is_not_finite_changes(value):
     assert jsonable(value) == by_hand(value)
     assert json.loads(json_text(value)) == by_hand(value)
+    assert json.loads(json_bytes(value)) == by_hand(value)
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_a_text_is_written_in_one_way_whoever_looks_for_it(text):
+    assert json_bytes(text) == json.dumps(text).encode()
 
 
 @dataclass(frozen=True)

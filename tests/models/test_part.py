@@ -42,6 +42,12 @@ def compiled() -> None:
     compiled_score()
 
 
+@pytest.fixture(autouse=True)
+def column_by_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few creators are laid out at once otherwise."""
+    monkeypatch.setattr("models.part.FEW", 0)
+
+
 @pytest.fixture(scope="module")
 def part(small_market: Path) -> Snapshot:
     return build_snapshot(open_marketplace(small_market))
@@ -140,6 +146,37 @@ def test_threads_share_the_rows_and_change_nothing(
             plain = rank(bundle, part.matrix(brief, some), part.indices(brief, some), ids, brief, top=50)
             same(found.creators, plain)
     same(rank_part(bundle, part, brief, rows, top=50).creators, wanted.creators)
+
+
+@pytest.mark.parametrize("applied", [False, True])
+def test_few_are_laid_out_once_and_get_the_same_answers(
+    part: Snapshot, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, applied: bool
+) -> None:
+    laid: list[int] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(part, name)
+
+        def __len__(self) -> int:
+            return len(part)
+
+        def matrix(self, brief: object, rows: np.ndarray) -> np.ndarray:
+            laid.append(len(rows))
+            return part.matrix(brief, rows)  # type: ignore[arg-type]
+
+    rng = np.random.default_rng(2)
+    for brief in list(part.campaigns.values())[::6]:
+        for count, top in ((1, 1), (2, 5), (37, 1), (100, 20), (200, 100)):
+            rows = np.sort(rng.choice(len(part), count, replace=False))
+            monkeypatch.setattr("models.part.FEW", 0)
+            wanted = rank_part(bundle, part, brief, rows, top=top, applied=applied)
+            monkeypatch.setattr("models.part.FEW", 512)
+            laid.clear()
+            found = rank_part(bundle, Counting(), brief, rows, top=top, applied=applied)  # type: ignore[arg-type]
+            assert laid == [count]
+            same(found.creators, wanted.creators)
+            assert found.vectors.tobytes() == wanted.vectors.tobytes()
 
 
 def test_what_is_alike_for_all_is_no_reason(part: Snapshot, bundle: Bundle) -> None:

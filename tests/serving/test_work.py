@@ -6,20 +6,27 @@ import asyncio
 import json
 import multiprocessing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.briefs import Catalogue
 from marketplace.errors import HomeError
 from serving.app.answers import Answers, asked
 from serving.app.lanes import Lane
 from serving.app.limits import Limits
-from serving.app.routes import OPEN, Route, Table
+from serving.app.routes import OPEN, ROUTES, Route, Table
 from serving.app.work import Work
 from serving.audit import AuditLog
-from serving.budgets import Buckets, Budget, asks_in, work_of
+from serving.brands import seen_by
+from serving.budgets import Buckets, Budget, asks_in, work_of, work_of_body
+from serving.lookups import MOST_SHOWN, CampaignsQuery, OutcomesQuery, ProductsQuery
+from serving.pair import Served
+from serving.queries import Query
 from serving.schema import ExplainRequest, RankRequest
 from serving.settings import Patience, positive
 
@@ -45,6 +52,20 @@ def test_work_is_creators_scored_and_returned() -> None:
 def test_every_ranking_in_a_body_is_counted() -> None:
     one = RankRequest(campaign_id="c")
     assert list(asks_in({"briefs": [one, {"deep": (one,)}], "other": "text"})) == [one, one]
+
+
+def test_whatever_reads_many_of_a_thing_costs_work() -> None:
+    reading = {route.name: route for route in ROUTES if route.asks and route.asks.goes_over is not Query.goes_over}
+    assert reading.keys() >= {"campaigns", "leaders", "outcomes", "products", "indices", "similar"}
+    assert all(route.weight > 0 for route in reading.values())
+    many = {f"c{number}": SimpleNamespace(brand_id="br_1" if number else "br_2") for number in range(300)}
+    catalogue = Catalogue(pd.Timestamp("2026-01-01", tz="UTC"), many, {}, {}, {}, {})
+    snapshot = SimpleNamespace(campaigns=many, catalogue=catalogue, brand_ids=("br_1", "br_2"))
+    key = SimpleNamespace(brands=("br_2",), sees=lambda brand: brand == "br_2")
+    for served in (Served(None, snapshot), seen_by(Served(None, snapshot), key)):  # type: ignore[arg-type]
+        assert work_of_body(CampaignsQuery(), served, weight=1.0) == 300.0, "those that are hidden are passed by"
+        assert work_of_body(ProductsQuery(), served, weight=0.5) == 150.0
+        assert work_of_body(OutcomesQuery(campaign_id="c0"), served, weight=1.5) == 1.5 * MOST_SHOWN
 
 
 def test_a_budget_empties_and_fills_with_time() -> None:

@@ -187,3 +187,6 @@ def test_sparse_values_fill_and_add_up():
     sparse.fill(out, 3, asked)
     assert out.tolist() == [[1.0, 10.0], [0.0, 0.0], [3.0, 30.0]]
     assert sparse.sum(np.array([1, 2]), asked, 4)[:, 0].tolist() == [1.0 + 4.0, 0.0, 3.0]
+    # Of very many creators the few are looked up.
+    assert sparse.sum(np.array([1, 2]), asked, 4_000)[:, 0].tolist() == [1.0 + 4.0, 0.0, 3.0]
+    assert sparse.sum(np.array([], dtype=np.int64), asked, 4_000).tolist() == [[0.0, 0.0]] * 3

@@ -57,6 +57,20 @@ def test_rows_that_ascend_are_found(texts, others):
         assert not TextColumn.of(names[::-1]).ascends()
 
 
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), letters=st.integers(1, 3), alphabet=st.sampled_from(["ab", "a\0", "aä", "aé😀"]))
+def test_all_are_found_at_once_in_names_of_one_length_and_of_several(data, letters, alphabet):
+    name = st.text(alphabet, min_size=letters, max_size=letters)
+    names = sorted(data.draw(st.sets(name, max_size=8)))
+    asked = data.draw(st.lists(name | st.text(alphabet, max_size=4), max_size=8))
+    column = TextColumn.of(names)
+    wanted = [names.index(one) if one in names else -1 for one in asked]
+    assert column.find_all(asked).tolist() == wanted
+    assert [column.find(one) for one in asked] == wanted
+    rows = [row for row in wanted if row >= 0]
+    assert column.listed(np.array(rows, dtype=np.int64)) == [names[row] for row in rows]
+
+
 @settings(max_examples=60, deadline=None)
 @given(texts=TEXTS, kept=st.sets(st.integers(0, 11)))
 def test_the_same_texts_are_the_same_arrays_however_they_came_together(texts, kept):

@@ -116,6 +116,8 @@ def test_other_hosts_and_origins_are_turned_away(client: TestClient, sessions: S
         assert client.post("/sign-in", headers={"Origin": origin}).status_code == 403
     assert client.post("/sign-in").status_code == 403
     assert client.post("/sign-in", headers={"Origin": OWN}).status_code == 200
+    both = [("Host", "127.0.0.1:3100"), ("Host", "evil.example")]
+    assert client.get("/", headers=both).status_code == 421  # type: ignore[arg-type]
     assert client.get("/plain", headers={"X-Forwarded-Prefix": "/evil"}).text == "none"
 
 
@@ -135,6 +137,13 @@ def test_a_websocket_needs_a_session_an_origin_and_a_page_of_its_own(client: Tes
     assert opens(Origin=OWN)
     assert not opens(Origin="http://evil.example")
     assert not opens()
+
+
+def test_no_page_talks_by_plain_requests(client: TestClient, sessions: Sessions) -> None:
+    signed_in(client, sessions).views.add("v1")
+    for path in ("/_nicegui_ws?client_id=v1", "/_nicegui_ws/socket.io/?EIO=4&transport=polling&client_id=v1"):
+        assert client.get(path).status_code == 403
+        assert client.post(path, headers={"Origin": OWN}, content="40").status_code == 403
 
 
 def test_a_websocket_ends_with_its_session_and_only_clicks_keep_it(

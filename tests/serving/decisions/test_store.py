@@ -178,3 +178,29 @@ def test_the_size_falls_when_rows_are_purged(store: DecisionStore, line: Make) -
     if store.address.startswith("sqlite:"):
         assert store.size() < empty + 100_000
     assert micros(line(0)["logged_at"]) == 1_772_368_215_123_456
+
+
+def test_a_file_that_was_exchanged_is_not_written_to_any_more(tmp_path: Path, line: Make) -> None:
+    folder, address = tmp_path / "store", f"sqlite:///{tmp_path / 'store' / 'decisions.db'}"
+    store = open_store(address)
+    store.take([line(0)])
+    folder.rename(tmp_path / "away")
+    other = open_store(address)
+    other.take([line(1)])
+    other.close()
+    store.take([line(2)])
+    assert [one["request_id"] for one in store.requests()] == [line(n)["request_id"] for n in (1, 2)]
+    store.close()
+    moved = open_store(f"sqlite:///{tmp_path / 'away' / 'decisions.db'}")
+    assert [one["request_id"] for one in moved.requests()] == [line(0)["request_id"]]
+    moved.close()
+
+
+def test_a_connection_is_kept_and_none_is_left_behind(tmp_path: Path, line: Make) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'decisions.db'}")
+    for number in range(3):
+        store.take([line(number)])
+    ahead = tmp_path / "decisions.db-wal"
+    assert ahead.exists(), "the last connection that closes writes it all over"
+    store.close()
+    assert not ahead.exists()
