@@ -57,6 +57,8 @@ class Reason:
         The exact TreeSHAP part of the head's raw score; of a signal that scales, ln(factor / usual factor) besides.
     text : str
         The same in plain words.
+    words : str
+        What ``text`` begins with: without the value and the effect, for who tells amounts in a currency of their own.
     """
 
     signal: str
@@ -66,6 +68,7 @@ class Reason:
     contribution: float
     raw_contribution: float
     text: str
+    words: str = ""
 
 
 def shap_parts(bundle: Bundle, X: Many) -> dict[str, Floats]:
@@ -208,8 +211,9 @@ def _reason(bundle: Bundle, head: str, signal: str, *, value: float, part: float
     verb = "Raises" if part > 0 else "Lowers"
     doc = _shortened(words.doc)
     told = bundle.head_words.get(head, head.replace("_", " "))
-    text = f"{verb} {told}. {doc[:1].upper()}{doc[1:]}: {_spoken(known, words.unit)} ({_money(dollars)})"
-    return Reason(signal, known, words.unit, head, dollars, part, text)
+    said = f"{verb} {told}. {doc[:1].upper()}{doc[1:]}"
+    text = f"{said}: {_spoken(known, words.unit)} ({_money(dollars)})"
+    return Reason(signal, known, words.unit, head, dollars, part, text, said)
 
 
 @cache

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from features.briefs import Brief
+from features.snapshot import Snapshot
 from marketplace.errors import BriefError, CollabrankError, Problem
 from models.bundle import Bundle, read_merits
 from models.planning import POINTS, Limits, Noise, plan_part, usual_terms
@@ -76,8 +79,8 @@ class LimitsAnswer(_Answer):
     budget: float | None = Field(description="USD for fees and samples.")
     samples: int | None = Field(description="Samples.")
     invitations: int | None = Field(description="Invitations.")
-    per_creator: int | None = Field(description="Contacts that one creator may get; the service counts none.")
-    per_brand: int | None = Field(description="Contacts that one brand may make; the service counts none.")
+    per_creator: int | None = Field(description="Invitations that one creator may get in 30 days.")
+    per_brand: int | None = Field(description="Invitations that the brand may send in 30 days.")
     creator_contacts: None = Field(description="Always null here.")
     brand_contacts: None = Field(description="Always null here.")
     spend: str = Field(description="How money and samples are counted: expected or worst.")
@@ -174,7 +177,10 @@ class PlanAnswer(_Answer):
     )
 
 
-_NO_CONTACTS = "contacts already made are not counted: the snapshot does not know them"
+_NO_CONTACTS = (
+    "contacts already made are not counted: this snapshot does not know them; `collabrank snapshot DIR` takes one that "
+    "does"
+)
 _NO_NOISE = "how many partnerships tell a lift from noise is not said: no noise of lift was kept for this model"
 
 
@@ -195,7 +201,7 @@ def plan_creators(served: Served, request: PlanRequest, *, request_id: str) -> P
         asked.part,
         asked.brief,
         rows,
-        Limits(budget=request.budget, samples=request.samples, invitations=request.invitations, spend=request.spend),
+        _limits(request, asked.part, asked.brief),
         goal=request.goal,
         terms=None if request.terms is None else [(one[0], one[1]) for one in request.terms],
         noise=noise,
@@ -203,9 +209,32 @@ def plan_creators(served: Served, request: PlanRequest, *, request_id: str) -> P
         seconds=SECONDS,
         within=WITHIN,
     )
-    notes = [_NO_CONTACTS] if noise is not None else [_NO_CONTACTS, _NO_NOISE]
+    capped = (request.per_creator, request.per_brand) != (None, None)
+    unknown = ((capped and asked.part.contacts is None, _NO_CONTACTS), (noise is None, _NO_NOISE))
+    notes = [words for lacking, words in unknown if lacking]
     told = {"notes": notes, "warnings": asked.warnings, "request_id": request_id}
     return PlanAnswer.model_validate({**found.as_dict(), **told})
+
+
+def _limits(request: PlanRequest, part: Snapshot, brief: Brief) -> Limits:
+    """What the plan may use; contacts already made are those that the snapshot knows."""
+    by_creator: Mapping[str, int] = {}
+    by_brand: Mapping[str, int] = {}
+    if part.contacts is not None:
+        made = np.flatnonzero(part.contacts.by_creator)
+        counts = part.contacts.by_creator[made].tolist()
+        by_creator = dict(zip(map(str, part.creator_ids[made]), counts, strict=True))
+        by_brand = {brief.brand_id: part.contacts.by_brand.get(brief.brand_id, 0)}
+    return Limits(
+        budget=request.budget,
+        samples=request.samples,
+        invitations=request.invitations,
+        per_creator=request.per_creator,
+        per_brand=request.per_brand,
+        creator_contacts=by_creator,
+        brand_contacts=by_brand,
+        spend=request.spend,
+    )
 
 
 def _noise(bundle: Bundle) -> Noise | None:

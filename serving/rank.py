@@ -235,6 +235,7 @@ def _creator(one: RankedCreator, part: Snapshot, row: int, username: str, *, app
                 "head": why.head,
                 "contribution": why.contribution,
                 "text": why.text,
+                "words": why.words,
             }
             for why in one.reasons
         ],

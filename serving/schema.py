@@ -220,6 +220,14 @@ class PlanRequest(_Briefed):
     invitations: Count | None = Field(
         None, description="Invitations that can be sent; left out: as many as are worth it."
     )
+    per_creator: Count | None = Field(
+        None,
+        description="Invitations that one creator may get in 30 days, from all brands together; those of the 30 days "
+        "before the snapshot's day count. Left out: any number.",
+    )
+    per_brand: Count | None = Field(
+        None, description="Invitations that the brand may send in 30 days, for all its briefs; counted likewise."
+    )
     goal: Literal["profit", "sales", "content"] = Field("profit", description="What is to be the most, in expectation.")
     spend: Literal["expected", "worst"] = Field(
         "expected", description="Whether money and samples are counted on average, or as if everybody delivered."
@@ -280,6 +288,9 @@ class Reason(_Answer):
     head: str = Field(description="The part of the model on which it acts most.")
     contribution: float = Field(description="USD of expected profit that would go if the signal said nothing.")
     text: str = Field(description="The same in plain words.")
+    words: str = Field(
+        description="What `text` begins with, without its amounts: for who tells them in another currency."
+    )
 
 
 class CreatorAnswer(_Answer):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.contacts import contacts_before
 from marketplace.errors import BriefError, TrainingError
 from marketplace.progress import say
 from marketplace.tables import Marketplace, open_marketplace
@@ -17,10 +18,7 @@ from models.planning import Limits, Noise, Plan, plan_part
 from training.data import build_labels
 from training.scoring import briefed, require_one
 
-__all__ = ["CONTACT_DAYS", "lift_noise", "plan_brief", "read_terms"]
-
-CONTACT_DAYS = 30
-"""Days before the brief whose invitations count against the caps of contacts."""
+__all__ = ["lift_noise", "plan_brief", "read_terms"]
 
 
 def plan_brief(
@@ -47,7 +45,7 @@ def plan_brief(
         As `training.scoring.rank_brief` takes them.
     budget, samples, invitations, per_creator, per_brand, spend
         As `models.planning.Limits` takes them. ``budget`` is the brief's own by default; contacts are the invitations
-        of the `CONTACT_DAYS` before the brief that were known then.
+        of the `features.contacts.CONTACT_DAYS` before the brief that were known then.
     goal : str
         One of `models.planning.GOALS`.
     terms : sequence of (flat fee in USD, commission rate), optional
@@ -69,7 +67,7 @@ def plan_brief(
     asked, snapshot = briefed(market, campaign=campaign, brief=brief)
     rows, _ = snapshot.candidates(asked)
     as_of = pd.Timestamp(snapshot.as_of)
-    by_creator, by_brand = _contacts(market, as_of) if (per_creator, per_brand) != (None, None) else ({}, {})
+    by_creator, by_brand = contacts_before(market, as_of) if (per_creator, per_brand) != (None, None) else ({}, {})
     limits = Limits(
         budget=budget,
         samples=samples,
@@ -100,21 +98,6 @@ def read_terms(text: str) -> tuple[float, float]:
     if not (0 <= fee < np.inf and 0 <= rate <= 1):
         raise BriefError("FEE:RATE, such as 50:0.15", received=repr(text), look="`collabrank plan --help`")
     return fee, rate
-
-
-def _contacts(market: Marketplace, as_of: pd.Timestamp) -> tuple[dict[str, int], dict[str, int]]:
-    """Invitations of the last `CONTACT_DAYS` that were known at ``as_of``, by creator and by brand."""
-    sent = market.table("invitations")
-    since = as_of - pd.Timedelta(days=CONTACT_DAYS)
-    invited = (sent.origin != "REQUESTED").fill_null(True)
-    sent = sent.filter(sent.known_at < as_of, sent.sent_at < as_of, sent.sent_at >= since, invited)
-    frame = market.query(sent.select("invitation_id", "creator_id", "campaign_id").distinct())
-    brands = market.frame("campaigns", ["campaign_id", "brand_id"]).drop_duplicates("campaign_id")
-    frame = frame.drop_duplicates("invitation_id").merge(brands, on="campaign_id", how="left")
-    return (
-        {str(name): int(count) for name, count in frame["creator_id"].value_counts().items()},
-        {str(name): int(count) for name, count in frame["brand_id"].value_counts().items()},
-    )
 
 
 def lift_noise(market: Marketplace, as_of: pd.Timestamp) -> Noise | None:

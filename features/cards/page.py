@@ -22,6 +22,7 @@ _STYLE = """
 body{margin:0;background:var(--back);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:62rem;margin:0 auto;padding:1.25rem}
 h1{font-size:1.6rem;line-height:1.2;margin:0 0 .25rem}
+bdi{overflow-wrap:anywhere}
 h2{font-size:1.15rem;margin:0 0 .25rem}
 h3{font-size:.95rem;margin:1rem 0 .25rem}
 p{margin:.25rem 0}

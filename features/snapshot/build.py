@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.briefs import Brief, Catalogue, read_briefs, read_catalogue
+from features.contacts import Contacts
 from features.conversion import conversion_of
 from features.facts import FACTS, Windows, fact_table, is_known
 from features.indices import (
@@ -232,6 +233,7 @@ def _snapshot(day: Day, home: str | None) -> Snapshot:
         influence=build_category_influence(market, within),
         conversion=conversion if home is None or conversion is None else conversion.only(ids),
         elsewhere=len(everyone) - len(creators),
+        contacts=Contacts.of(market, day.at, ids),
     )
 
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.briefs import Brief, Catalogue, Product
+from features.contacts import Contacts
 from features.conversion import Conversion
 from features.indices import CATEGORY_INDEX, CREATOR_INDEX_NAMES, INDEX_NAMES, INDICES, IndexFrame
 from features.signals import SIGNALS
@@ -172,6 +173,7 @@ def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]
         "conversion": snapshot.conversion is not None,
         "weeks": snapshot.weeks is not None,
         "behind": snapshot.behind is not None,
+        "brand_contacts": None if snapshot.contacts is None else dict(snapshot.contacts.by_brand),
     }
     arrays: dict[str, npt.NDArray[Any]] = {}
     for one in fields(SnapshotArrays):
@@ -184,6 +186,8 @@ def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]
     if snapshot.behind is not None:
         for name, column in snapshot.behind.arrays().items():
             arrays |= _laid_out(f"behind_{name}", column)
+    if snapshot.contacts is not None:
+        arrays["contacts"] = snapshot.contacts.by_creator
     words = pd.Index(said["peers"], dtype="str")
     for prefix, frame in (("general", snapshot.general), ("influence", snapshot.influence)):
         arrays |= {f"{prefix}_{name}": getattr(frame, name) for name in FRAME}
@@ -271,7 +275,14 @@ def of_shared(
         # Not in what older versions wrote.
         weeks=Weeks(*(read(f"weeks_{one.name}") for one in fields(Weeks))) if meta.get("weeks") else None,
         behind=_behind(read) if meta.get("behind") else None,
+        contacts=_contacts(meta.get("brand_contacts"), read),
     )
+
+
+def _contacts(by_brand: Any, read: Callable[[str], npt.NDArray[Any]]) -> Contacts | None:
+    if by_brand is None:
+        return None
+    return Contacts(read("contacts"), {str(name): int(count) for name, count in by_brand.items()})
 
 
 def _behind(read: Callable[[str], npt.NDArray[Any]]) -> Behind:

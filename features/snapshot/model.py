@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from features.briefs import Brief, Catalogue, Known, brief_columns
+from features.contacts import Contacts
 from features.conversion import CONVERSION_SIGNALS, Conversion
 from features.facts import FACTS
 from features.indices import CATEGORY_INDEX, INDEX_NAMES, IndexFrame, ScoreCard, score_card
@@ -130,6 +131,8 @@ class Snapshot(Shown):
         Creators of other markets, where these are those of one market alone.
     weeks : Weeks or None
         How the indices went, where that was built.
+    contacts : Contacts or None
+        How often the creators, and all brands, were in contact lately; None in what older versions wrote.
     behind : Behind or None
         What lies behind the cards, where that was built.
     """
@@ -147,6 +150,7 @@ class Snapshot(Shown):
     elsewhere: int = 0
     weeks: Weeks | None = field(default=None, repr=False)
     behind: Behind | None = field(default=None, repr=False)
+    contacts: Contacts | None = field(default=None, repr=False)
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -285,6 +289,7 @@ class Snapshot(Shown):
             elsewhere=self.elsewhere + len(self) - len(rows),
             weeks=None if self.weeks is None else self.weeks.take(rows),
             behind=None if self.behind is None else self.behind.take(rows),
+            contacts=None if self.contacts is None else self.contacts.take(rows),
         )
 
     def matrix(self, brief: Brief, rows: Ints) -> Floats:

@@ -59,6 +59,7 @@ def require_sound(snapshot: Snapshot, where: Path, market: str | None = None) ->
         "conversion": snapshot.conversion is None or snapshot.conversion.fits(),
         "elsewhere": snapshot.elsewhere >= 0,
         "weeks": snapshot.weeks is None or snapshot.weeks.fits(n),
+        "contacts": snapshot.contacts is None or snapshot.contacts.fits(n),
         "behind": snapshot.behind is None or snapshot.behind.fits(n),
     }
     wrong = [name for name, right in fits.items() if not right]

@@ -79,6 +79,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
                             "contribution": 1453.83,
                             "text": "Raises the expected extra sales. Sales expected of one post for what the brief "
                             "sells: 503 USD (+1,453.83 USD of expected profit)",
+                            "words": "Raises the expected extra sales. Sales expected of one post for what the brief "
+                            "sells",
                         }
                     ],
                 }

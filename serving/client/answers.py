@@ -51,6 +51,8 @@ class Reason:
     head: str
     contribution: float
     text: str
+    words: str = ""
+    """What ``text`` begins with, without its amounts; empty where an older service does not tell it apart."""
 
     def __str__(self) -> str:
         return self.text

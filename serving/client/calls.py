@@ -360,6 +360,8 @@ def plan(
     budget: float | None = None,
     samples: int | None = None,
     invitations: int | None = None,
+    per_creator: int | None = None,
+    per_brand: int | None = None,
     goal: str = "profit",
     spend: str = "expected",
     terms: Sequence[tuple[float, float]] | None = None,
@@ -374,6 +376,8 @@ def plan(
         As `rank` takes them.
     budget, samples, invitations : optional
         What there is; ``budget`` is the brief's own where it is left out.
+    per_creator, per_brand : int, optional
+        Invitations that one creator may get, and the brand may send, in 30 days; those already sent count.
     goal : str
         ``profit``, ``sales`` or ``content``.
     spend : str
@@ -389,6 +393,8 @@ def plan(
         "budget": budget,
         "samples": samples,
         "invitations": invitations,
+        "per_creator": per_creator,
+        "per_brand": per_brand,
         "goal": goal,
         "spend": spend,
         "terms": None if terms is None else [list(one) for one in terms],

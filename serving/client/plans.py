@@ -49,6 +49,8 @@ class Limits:
     samples: int | None
     invitations: int | None
     spend: str
+    per_creator: int | None = None
+    per_brand: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from marketplace.errors import BriefError
+from marketplace.tables import open_marketplace
 from models.economics import Economics
 from models.planning import Dependence, Limits, Offers, make_plan, usual_terms
 from models.predict import predict
@@ -49,8 +52,70 @@ def test_it_is_the_plan_of_the_same_offers(pair: Served, campaign: dict[str, Any
     assert [one["creator_id"] for one in told["creators"]] == [one["creator_id"] for one in expected["creators"]]
     assert [one["profit"] for one in told["creators"]] == [one["profit"] for one in expected["creators"]]
     assert told["what_if"] == []
-    assert len(told["notes"]) == 2
+    assert len(told["notes"]) == 1, "the noise of lift alone is not known"
     assert found.outlook.spend.expected <= 400
+
+
+def brief_of(pair: Served, campaign: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """An inline brief of the campaign's brand, as of the snapshot's day."""
+    known = pair.snapshot.campaigns[campaign["campaign_id"]]
+    return {
+        "brand_id": known.brand_id, "market": known.market, "category_id": known.category_id,
+        "product_ids": list(known.product_ids), "commission_rate": 0.15, "price": 25.0, "has_free_sample": True,
+    } | more  # fmt: skip
+
+
+@pytest.mark.parametrize("caps", [{"per_creator": 1}, {"per_creator": 2, "per_brand": 60}, {"per_brand": 7}])
+def test_caps_of_contacts_are_the_commands(
+    pair: Served, prepared: Path, small_market: Path, campaign: dict[str, Any], caps: dict[str, int]
+) -> None:
+    """The same brief, by the command's function on the tables and over HTTP on the snapshot."""
+    from training.planning import plan_brief
+
+    brief = brief_of(pair, campaign)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLLABRANK_HOME", str(prepared))
+        theirs = plan_brief(small_market, brief=brief, budget=2_000, terms=[], **caps).as_dict()
+    asked = PlanRequest(brief=brief, budget=2_000, terms=[], **caps)  # type: ignore[arg-type]
+    ours = plan_creators(pair, asked, request_id="0" * 32).model_dump()
+    for field in ("limits", "candidates", "worthwhile", "outlook", "bound", "proven", "creators", "curve"):
+        assert ours[field] == theirs[field], field
+    assert not [one for one in ours["notes"] if "contacts" in one]
+
+
+def test_caps_leave_out_whoever_was_invited_lately(pair: Served, small_market: Path, campaign: dict[str, Any]) -> None:
+    """By hand, from the table of invitations."""
+    part = pair.snapshot.of_market(campaign["market"])
+    at = pd.Timestamp(pair.as_of)
+    sent = open_marketplace(small_market).frame("invitations")
+    sent = sent[(sent["known_at"] < at) & (sent["sent_at"] < at) & (sent["sent_at"] >= at - pd.Timedelta(days=30))]
+    sent = sent[sent["origin"].fillna("") != "REQUESTED"].drop_duplicates("invitation_id")
+    invited = sent["creator_id"].value_counts()
+    assert part.contacts is not None
+    told = dict(zip(map(str, part.creator_ids[:]), part.contacts.by_creator.tolist(), strict=True))
+    assert {name: count for name, count in told.items() if count} == {
+        name: count for name, count in invited.to_dict().items() if name in told
+    }
+    brief = brief_of(pair, campaign, commission_rate=0.05)
+    free = plan_creators(pair, PlanRequest(brief=brief, terms=[]), request_id="0" * 32)
+    capped = plan_creators(pair, PlanRequest(brief=brief, terms=[], per_creator=1), request_id="0" * 32)
+    chosen = {one.creator_id for one in free.creators}
+    assert chosen & set(invited.index), "the cap binds somebody"
+    assert {one.creator_id for one in capped.creators} == chosen - set(invited.index)
+    nobody = plan_creators(pair, PlanRequest(brief=brief, terms=[], per_brand=0), request_id="0" * 32)
+    assert nobody.outlook.invitations == 0
+
+
+def test_a_snapshot_that_knows_no_contacts_says_so(
+    pair: Served, campaign: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = pair.snapshot.of_market
+    monkeypatch.setattr(pair.snapshot, "of_market", lambda one: replace(opened(one), contacts=None))
+    brief = brief_of(pair, campaign)
+    asked = plan_creators(pair, PlanRequest(brief=brief, terms=[], per_creator=1), request_id="0" * 32)
+    assert any("contacts already made are not counted" in one for one in asked.notes)
+    unasked = plan_creators(pair, PlanRequest(brief=brief, terms=[]), request_id="0" * 32)
+    assert not [one for one in unasked.notes if "contacts" in one]
 
 
 def test_other_terms_are_foretold_anew(pair: Served, campaign: dict[str, Any]) -> None:

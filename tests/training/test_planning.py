@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from collabrank.cli import app
 from features.briefs import read_briefs
+from features.contacts import CONTACT_DAYS
 from features.snapshot import build_snapshot
 from marketplace.errors import BriefError, BundleError
 from marketplace.signature import read_signer
@@ -20,7 +21,7 @@ from marketplace.tables import open_marketplace
 from models.bundle.disk import save_bundle
 from models.economics import Economics
 from models.predict import predict
-from training.planning import CONTACT_DAYS, plan_brief, read_terms
+from training.planning import plan_brief, read_terms
 from training.priors.stated import stated_prior
 
 

@@ -24,6 +24,7 @@ __all__ = ["PAGE", "Wish"]
 
 _GOALS = {"profit": "Profit", "sales": "Extra sales", "content": "Posts"}
 _SPENDS = {"expected": "As expected", "worst": "As if everybody accepts and delivers"}
+_COUNTS = ("samples", "invitations", "per_creator", "per_brand")
 _MOST = 200  # campaigns to choose from
 _TERMS = 8  # other terms that one plan tries at most
 
@@ -36,6 +37,8 @@ class Wish:
     budget: float | None = None
     samples: int | None = None
     invitations: int | None = None
+    per_creator: int | None = None
+    per_brand: int | None = None
     goal: str = "profit"
     spend: str = "expected"
     lift: float | None = None
@@ -44,11 +47,11 @@ class Wish:
     def faults(self) -> dict[str, str]:
         """What cannot be planned, by field."""
         found = {}
-        for name in ("budget", "samples", "invitations"):
+        for name in ("budget", *_COUNTS):
             value = getattr(self, name)
             if value is not None and value < 0:
                 found[name] = "0 or more, or nothing for no limit"
-        for name in ("samples", "invitations"):
+        for name in _COUNTS:
             value = getattr(self, name)
             if value is not None and value != math.floor(value):
                 found[name] = "a whole number"
@@ -60,10 +63,7 @@ class Wish:
         """What the service is asked."""
         kind, _, name = self.source.partition(":")
         what: dict[str, Any] = {"campaign_id": name} if kind == "campaign" else {"brief": dict(briefs[name])}
-        whole = {
-            key: None if value is None else int(value)
-            for key, value in (("samples", self.samples), ("invitations", self.invitations))
-        }
+        whole = {key: None if (value := getattr(self, key)) is None else int(value) for key in _COUNTS}
         return what | whole | {
             "budget": self.budget,
             "goal": self.goal,
@@ -149,6 +149,16 @@ class _Desk:
                 "Invitations", kind="number", value=wish.invitations, low=0, step=1, hint="Empty: any number.",
                 on_change=partial(self._put, "invitations"),
             ),
+            "per_creator": field(
+                "Invitations a creator", kind="number", value=wish.per_creator, low=0, step=1,
+                hint="In 30 days, from all brands; those already sent count. Empty: any number.",
+                on_change=partial(self._put, "per_creator"),
+            ),
+            "per_brand": field(
+                "Invitations of the brand", kind="number", value=wish.per_brand, low=0, step=1,
+                hint="In 30 days, for all its briefs; those already sent count. Empty: any number.",
+                on_change=partial(self._put, "per_brand"),
+            ),
             "goal": field(
                 "The most of", kind="select", value=wish.goal, options=_GOALS, on_change=partial(self._put, "goal")
             ),
@@ -171,7 +181,7 @@ class _Desk:
     def _put(self, name: str, value: Any) -> None:
         setattr(self.wish, name, value)
         faults = self.wish.faults()
-        for key in ("source", "budget", "samples", "invitations"):
+        for key in ("source", "budget", *_COUNTS):
             self.fields[key].say(fault=faults.get(key, "") if key == name else "")
 
     def _chosen(self, source: str | None) -> None:
@@ -199,7 +209,7 @@ class _Desk:
     async def plan(self) -> None:
         """Ask for the plan and draw it."""
         faults = self.wish.faults()
-        for name in ("source", "budget", "samples", "invitations"):
+        for name in ("source", "budget", *_COUNTS):
             self.fields[name].say(fault=faults.get(name, ""))
         if faults:
             return

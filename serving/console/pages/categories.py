@@ -10,6 +10,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from marketplace.errors import CollabrankError
+from marketplace.text import printable
 from serving.client import Catalogue, Leader, Scatter
 from serving.console.figures import cloud_figure, figure
 from serving.console.pieces import (
@@ -130,7 +131,7 @@ class _Desk:
         axes = {**self.indices, _FOLLOWERS: "Followers"}
         marked = self.marked.removeprefix("@").casefold()
         points = [
-            (x, y, creator, name or creator)
+            (x, y, creator, printable(name or creator))
             for x, y, creator, name in zip(found.x, found.y, found.creators, found.usernames, strict=True)
             if x is not None and y is not None
         ]

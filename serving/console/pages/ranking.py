@@ -215,7 +215,7 @@ class _View:
         with suppress(CollabrankError):  # reasons come with the next ranking, too
             answer = await self._ask(preview=True, explain=True, top=min(self.top, _REASONED))
             if self.ranking is ranking:
-                reasons = {one.creator_id: reasons_of(one) for one in answer.creators}
+                reasons = {one.creator_id: reasons_of(one, self.till) for one in answer.creators}
                 for row in self.rows:
                     row["why"] = reasons.get(row["id"], row["why"])
                 self.table.give_reasons(reasons)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
+from marketplace.text import printable
 from serving.console.pieces.signs import sign
 from serving.console.pieces.wording import said_of
 
@@ -31,14 +32,22 @@ __all__ = [
 ]
 
 
+_LONG = 24
+"""Letters from which a link in a table may be cut short, and says the whole when it is pointed at."""
+
+
 def tidy(value: str) -> str:
     """``value`` as the value of one of NiceGUI's props: quoted, whatever is in it."""
+    value = printable(value, lines=True)
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
 
 
 def text(content: str, *, tag: str = "span", classes: str = "") -> TextElement:
-    """Text in an element of its own; a name of unknown direction is to be given ``dir="auto"``."""
-    made = TextElement(tag=tag, text=content)
+    """Text in an element of its own; a name of unknown direction is to be given ``dir="auto"``.
+
+    Marks that would turn the direction of what they stand in are spelt out: no name reads as another.
+    """
+    made = TextElement(tag=tag, text=printable(content, lines=True))
     if classes:
         made.classes(classes)
     return made
@@ -86,6 +95,8 @@ def link(label: str, target: str, *, kind: str = "", icon: str = "", new_tab: bo
         target = "#"
     made = ui.element("a").props(f'href="{tidy(target)}"')
     made.classes(f"cr-button cr-{kind}" if kind else "cr-link")
+    if len(label) > _LONG:
+        made.props(f'title="{tidy(label)}"')
     if new_tab:
         made.props('target="_blank" rel="noopener noreferrer"')
     with made:
@@ -176,7 +187,7 @@ def plain_table(
         text(caption, tag="caption", classes="cr-hidden")
         with ui.element("thead"), ui.element("tr"):
             for place, head in enumerate(heads):
-                text(head, tag="th", classes="cr-number" if place in numeric else "").props('scope="col"')
+                text(head, tag="th", classes="cr-number" if place in numeric else "").props('scope="col" dir="auto"')
         with ui.element("tbody"):
             for row in rows:
                 with ui.element("tr"):

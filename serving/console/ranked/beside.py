@@ -27,6 +27,7 @@ from serving.console.pieces import (
     waiting,
 )
 from serving.console.ranked.alike import look_alikes
+from serving.console.ranked.reasons import reason_text
 
 __all__ = ["CreatorBeside"]
 
@@ -156,7 +157,7 @@ class CreatorBeside:
                     text("+" if speaks_for else "−", classes="cr-mark").props(
                         f'role="img" aria-label="{"speaks for" if speaks_for else "speaks against"}"'
                     )
-                    text(why.text).props('dir="auto"')
+                    text(reason_text(why, self._till)).props('dir="auto"')
 
     def _indices(self, one: RankedCreator, card: Card) -> None:
         with ui.element("div").classes("cr-indices"):

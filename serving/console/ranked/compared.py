@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
-from serving.client import Amount, AsyncClient, RankedCreator
+from serving.client import Amount, AsyncClient, RankedCreator, Reason
 from serving.console.asking import Asking
 from serving.console.money import Till
 from serving.console.pieces import (
@@ -44,19 +44,18 @@ def differences(first: RankedCreator, second: RankedCreator) -> list[Difference]
     found = []
     for signal in {**one, **two}:
         mine, other = one.get(signal), two.get(signal)
-        said = (mine or other).text if (mine or other) is not None else signal  # type: ignore[union-attr]
+        why = mine or other
+        said = signal if why is None else _subject(why)
         found.append(
-            Difference(
-                signal, mine.contribution if mine else None, other.contribution if other else None, _subject(said)
-            )
+            Difference(signal, mine.contribution if mine else None, other.contribution if other else None, said)
         )
     return sorted(found, key=lambda one: (-abs(one.apart), one.signal))
 
 
-def _subject(reason: str) -> str:
-    """What a reason is about: without its verdict in front and its amount behind."""
-    inner = reason.partition(". ")[2] or reason
-    return inner.rpartition(": ")[0] or inner
+def _subject(why: Reason) -> str:
+    """What a reason is about: without its verdict in front and its amounts behind."""
+    said = why.words or why.text.rpartition(": ")[0] or why.text
+    return said.partition(". ")[2] or said
 
 
 def points_of(weights: Mapping[str, float], first: RankedCreator, second: RankedCreator) -> dict[str, float]:
@@ -104,7 +103,9 @@ def _name(one: RankedCreator) -> str:
 
 
 def _draw(first: RankedCreator, second: RankedCreator, till: Till, points: Mapping[str, float]) -> None:
-    text(f"Why {_name(first)} stands above {_name(second)}", tag="h2").props('dir="auto"')
+    with ui.element("h2"):
+        for part, of in (("Why ", "span"), (_name(first), "bdi"), (" stands above ", "span"), (_name(second), "bdi")):
+            text(part, tag=of)
     sources = sorted(points.items(), key=lambda pair: -pair[1])
     lead = [
         f"{'the prediction' if name == 'model' else index_name(name).lower()} (+{worth:.1f})"

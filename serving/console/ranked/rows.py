@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from marketplace.text import printable
 from serving.client import RankedCreator
 from serving.console.money import Till
 from serving.console.pieces import count_text, interval_text, money_text, percent_text
+from serving.console.ranked.reasons import reason_text
 
 __all__ = ["Row", "reasons_of", "rows_of"]
 
@@ -30,7 +32,7 @@ def rows_of(creators: Iterable[RankedCreator], till: Till) -> list[Row]:
 def _row(one: RankedCreator, till: Till) -> Row:
     row: Row = {
         "id": one.creator_id,
-        "name": one.username or one.creator_id,
+        "name": printable(one.username or one.creator_id),
         "place": one.position,
         "slot": one.slot,
         "score": round(one.score, 1),
@@ -39,7 +41,7 @@ def _row(one: RankedCreator, till: Till) -> Row:
         "confidence": _rounded(one.confidence, 1),
         "followers": one.follower_count,
         "followers_text": count_text(one.follower_count),
-        "why": reasons_of(one),
+        "why": reasons_of(one, till),
     }
     for letter, amount in (("u", one.utility), ("l", one.lift)):
         ends = [till.of(value, amount.currency) for value in (amount.expected, amount.low, amount.high)]
@@ -57,6 +59,6 @@ def _row(one: RankedCreator, till: Till) -> Row:
     return row
 
 
-def reasons_of(one: RankedCreator) -> list[str]:
-    """A creator's reasons in words, the strongest first, each with + or − in front."""
-    return [f"{'+' if why.contribution >= 0 else '−'} {why.text}" for why in one.reasons]
+def reasons_of(one: RankedCreator, till: Till) -> list[str]:
+    """A creator's reasons in words, the strongest first, each with + or − in front; money in the till's currency."""
+    return [f"{'+' if why.contribution >= 0 else '−'} {reason_text(why, till)}" for why in one.reasons]

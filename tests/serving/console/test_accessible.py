@@ -77,6 +77,38 @@ def test_nor_has_any_page_beside_the_ranking(page: Any, console: Console, campai
         assert wide <= window, path
 
 
+def test_nor_has_what_opens_on_a_page(page: Any, console: Console, campaign: dict[str, Any]) -> None:
+    """Filters, a comparison, a shortlist with somebody on it, search hits, and a card with partnerships behind it."""
+    with Client(console.api, console.key) as client:
+        leaders = client.leaders(market=campaign["market"], index="diligence", top=40)
+        busy = max((client.behind(one.creator_id) for one in leaders), key=lambda one: len(one.partnerships))
+    assert busy.partnerships
+    page.goto(f"{console.url}/ranking?campaign={campaign['campaign_id']}")
+    page.wait_for_selector("[data-filled='1'] .ag-row")
+    page.click("summary:has-text('Filters')")
+    for place in (0, 1):
+        page.click(f".ag-row[row-index='{place}'] .ag-selection-checkbox input")
+    page.click("button:has-text('Compare two')[aria-disabled=false]")
+    page.wait_for_selector(".cr-compared table")
+    assert faults(page) == [], "comparison"
+    page.click("button:has-text('Shortlist')[aria-disabled=false]")
+    page.wait_for_timeout(500)
+    assert faults(page) == [], "shortlist being kept"
+    for path, there in (
+        ("/shortlists", "h1"),
+        (f"/creators/{busy.creator_id}?index=consistent", "section[aria-label='Past partnerships'] table"),
+    ):
+        page.goto(console.url + path)
+        page.wait_for_selector(there)
+        assert faults(page) == [], path
+        wide, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide <= window, path
+    page.goto(f"{console.url}/creators")
+    page.fill(".cr-search input", leaders[0].username[:3])
+    page.wait_for_selector(".cr-hits table")
+    assert faults(page) == [], "search hits"
+
+
 def test_nothing_is_wider_than_the_window(page: Any, console: Console, campaign: dict[str, Any]) -> None:
     for path in ("/", f"/ranking?campaign={campaign['campaign_id']}", "/shortlists"):
         page.goto(console.url + path)

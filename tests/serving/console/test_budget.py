@@ -64,7 +64,8 @@ def test_what_is_asked_has_no_limit_where_none_is_said():
     wish = Wish(source="campaign:ca_1", invitations=40)
     assert wish.faults() == {}
     assert wish.asked({}) == {
-        "campaign_id": "ca_1", "budget": None, "samples": None, "invitations": 40, "goal": "profit",
+        "campaign_id": "ca_1", "budget": None, "samples": None, "invitations": 40, "per_creator": None,
+        "per_brand": None, "goal": "profit",
         "spend": "expected", "lift": None, "terms": None,
     }  # fmt: skip
     written = Wish(source="brief:b1", terms=[(25.0, 0.1)]).asked({"b1": {"market": "ID"}})
@@ -78,6 +79,8 @@ def test_what_is_asked_has_no_limit_where_none_is_said():
         ({"budget": -1.0}, "budget"),
         ({"samples": 2.5}, "samples"),
         ({"invitations": -3}, "invitations"),
+        ({"per_creator": 0.5}, "per_creator"),
+        ({"per_brand": -1}, "per_brand"),
     ],
 )
 def test_what_cannot_be_planned_is_said_at_its_field(changes, field):

@@ -14,6 +14,7 @@ from serving.client import ReportEntry
 from serving.console.money import DOLLARS
 from serving.console.pages.results import points_of
 from tests.serving.console.conftest import opened, sign_in
+from tests.serving.console.test_accessible import faults
 
 
 def entry(campaign, **changes):
@@ -150,3 +151,16 @@ def test_a_campaign_without_a_report_is_said_in_words(page, console):
     page.goto(f"{console.url}/results/ca_none")
     assert "a campaign with a report" in page.inner_text("[role=alert]")
     assert page.request.get(f"{console.url}/results/ca_none/page").status == 404
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_result_has_a_serious_fault(browser, console, shelved, width):
+    pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    with opened(browser, width=width) as made:
+        sign_in(made, console, "/results")
+        for path, there in (("/results", "table"), ("/results/ca_t1", "section[aria-label='By creator'] table")):
+            made.goto(console.url + path)
+            made.wait_for_selector(there)
+            assert faults(made) == [], path
+            wide, window = made.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+            assert wide <= window, path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.client import Amount, RankedCreator, Reason
-from serving.console.money import Till, till_of
+from serving.console.money import DOLLARS, Till, till_of
 from serving.console.pieces.wording import count_text, counted_text, interval_text, money_text, percent_text
 from serving.console.ranked.compared import differences, points_of
 from serving.console.ranked.left_out import left_out_words
+from serving.console.ranked.reasons import reason_text
 from serving.console.ranked.rows import rows_of
 
 UNKNOWN = (None, math.nan, math.inf)
@@ -106,3 +108,29 @@ def test_who_was_left_out() -> None:
         "3 have fewer followers than asked for, or an unknown number",
         "1 something new",
     ]
+
+
+RUPIAH = Till("IDR", {"USD": 1.0, "IDR": 1 / 16_000})
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "spoken", "said"),
+    [
+        # 2,404 USD x 16,000 = 38.464 million; 3,114.04 x 16,000 = 49.82464 million.
+        ("USD", 2404.0, "2,404 USD", "38.5M IDR"),
+        ("USD per 1,000 views", 2.5, "2.5 USD per 1,000 views", "40,000 IDR per 1,000 views"),
+        ("USD per USD", 0.31, "0.31 USD per USD", "0.31 USD per USD"),
+        ("followers", 418759.0, "418,759 followers", "418,759 followers"),
+        ("fraction", 0.546, "54.6 %", "54.6 %"),
+        ("USD", None, "not known", "not known"),
+    ],
+)
+def test_reasons_are_in_the_pages_currency(unit: str, value: float | None, spoken: str, said: str) -> None:
+    words = "Raises the expected extra sales. What is sold (net): of one post"
+    text = f"{words}: {spoken} (+3,114.04 USD of expected profit)"
+    why = Reason("s", value, unit, "lift", 3114.04, text, words)
+    assert reason_text(why, RUPIAH) == f"{words}: {said} (+49.8M IDR of expected profit)"
+    against = replace(why, contribution=-3114.04)
+    assert reason_text(against, RUPIAH).endswith("(−49.8M IDR of expected profit)")
+    assert reason_text(why, DOLLARS) == text
+    assert reason_text(replace(why, words=""), RUPIAH) == text, "an older service tells no words apart"

@@ -1,0 +1,30 @@
+"""A reason in words, its amounts in the currency of the page: what stands beside them is told in it."""
+
+from __future__ import annotations
+
+from serving.client import Reason
+from serving.console.money import Till
+from serving.console.pieces import money_text
+
+__all__ = ["reason_text"]
+
+
+def reason_text(why: Reason, till: Till) -> str:
+    """``why`` in words, its dollars as money of ``till``.
+
+    A service of an earlier version does not tell the words apart from the amounts: then they stay in USD.
+    """
+    if till.currency == "USD" or not why.words:
+        return why.text
+    amount = _amount(why, till)
+    profit = money_text(till.of(why.contribution, "USD"), till.currency)
+    sign = "+" if why.contribution >= 0 else ""
+    return f"{why.words}: {amount} ({sign}{profit} of expected profit)"
+
+
+def _amount(why: Reason, till: Till) -> str:
+    """The signal's amount: money where its unit is, else as the service says it."""
+    unit, of, denominator = why.unit.partition(" per ")
+    if unit == "USD" and denominator != "USD" and why.value is not None:
+        return f"{money_text(till.of(why.value, 'USD'), till.currency)}{of}{denominator}"
+    return why.text.removeprefix(f"{why.words}: ").rpartition(" (")[0]
