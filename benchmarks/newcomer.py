@@ -8,11 +8,12 @@ one minute a task. Reading what is found is not in it.
 Source: Card, Moran and Newell (1980), The keystroke-level model for user performance time with interactive systems,
 Communications of the ACM 23 (7).
 
-Needs ``make demo`` (or another home with a champion, a snapshot and reports), a running ``collabrank serve`` of it,
-and Chromium::
+Needs ``make demo`` (or another home with a champion, a challenger, a snapshot and reports), a running
+``collabrank serve`` of it, and Chromium::
 
     export COLLABRANK_HOME=var/demo
     collabrank report var/demo/market --all
+    collabrank challenger set --version 1
     python -m benchmarks.newcomer --console http://127.0.0.1:3001 --key KEY --market var/demo/market
 """
 

@@ -6,6 +6,7 @@ state (no pyplot), so that any number of runs may draw at once.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,8 +61,13 @@ def gain_figure(curves: Mapping[str, Floats], *, depth: int, what: str) -> Any:
     return figure
 
 
-def importance_figure(importance: Mapping[str, Mapping[str, float]], *, top: int = 20) -> Any:
-    """Total split gain of the ``top`` signals, a share of each head's total, stacked by head."""
+def importance_figure(
+    importance: Mapping[str, Mapping[str, float]], *, top: int = 20, words: Mapping[str, str] | None = None
+) -> Any:
+    """Total split gain of the ``top`` signals, a share of each head's total, stacked by head.
+
+    The one that counts most is said in words below, where ``words`` has what signals say.
+    """
     frame = pd.DataFrame({head: pd.Series(dict(values), dtype=float) for head, values in importance.items()}).fillna(
         0.0
     )
@@ -74,13 +80,19 @@ def importance_figure(importance: Mapping[str, Mapping[str, float]], *, top: int
         axes.barh(list(order), values, left=left, label=head)
         left = left + values
     axes.set_xlabel("share of the head's split gain")
+    if len(order):
+        first = str(order[-1])
+        said = (words or {}).get(first, first).rstrip(".")
+        axes.set_xlabel(f"share of the head's split gain\nmost: {textwrap.fill(said, 78)}", fontsize=9)
     axes.tick_params(axis="y", labelsize=8)
     axes.legend(frameon=False, fontsize=8)
     return figure
 
 
-def slice_figure(values: Mapping[str, tuple[float, float, float]], *, metric: str, by: str) -> Any:
-    """A metric with its interval for every value of one slice.
+def slice_figure(
+    values: Mapping[str, tuple[float, float, float]], *, metric: str, by: str, interval: str = "95 % interval"
+) -> Any:
+    """A metric with its interval, called ``interval``, for every value of one slice.
 
     Parameters
     ----------
@@ -94,7 +106,13 @@ def slice_figure(values: Mapping[str, tuple[float, float, float]], *, metric: st
         estimate, low, high = shown[name]
         axes.plot([low, high], [row, row], color=QUIET, linewidth=2)
         axes.scatter([estimate], [row], color=INK, zorder=3)
+        axes.annotate(
+            f"{estimate:.3g} ({low:.3g} to {high:.3g})", (high, row), xytext=(6, 0), textcoords="offset points",
+            va="center", fontsize=7, color=INK,
+        )  # fmt: skip
+    if names:
+        axes.margins(x=0.25)  # for the numbers beside the lines
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.axvline(0.0, color=QUIET, linewidth=0.8, linestyle=":")
-    axes.set_xlabel(metric)
+    axes.set_xlabel(f"{metric} (line: {interval})")
     return figure

@@ -228,7 +228,8 @@ def _figures(run: Run, ranker: FittedRanker, data: TrainingData, held_out: HeldO
         for name, booster in ranker.bundle.heads.items()
     }
     run.json(importance, "importance.json")
-    run.figure(importance_figure(importance), "figures/importance.png")
+    words = {name: SIGNALS[name].doc for name in data.signals if name in SIGNALS}
+    run.figure(importance_figure(importance, words=words), "figures/importance.png")
     curves, what = _gain_curves(ranker, held_out)
     run.figure(gain_figure(curves, depth=CURVE_DEPTH, what=what), "figures/gain.png")
     headline = comparison.metrics[0] if comparison.metrics else ""

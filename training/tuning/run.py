@@ -154,7 +154,12 @@ def tune(
                 parent.params(_params(split, data, int(known["seed"]), fingerprint))
                 parent.tags({"data_fingerprint": fingerprint, "data_source": market.source, "study": name})
             tell = stack.enter_context(countdown("tuning", end - time.monotonic()))
-            work = Work(data, study, store, parent, _fitting(space, data, default), default, tell, begun, end)
+            work = Work(
+                data, study, store, parent, _fitting(space, data, default), default, tell, begun, end,
+                source=market.source, fingerprint=fingerprint,
+            )  # fmt: skip
+            if parent.id != known.get("run"):
+                work.learned(parent)
             measure_default(work)
         search(work, trials)
         fail_dead(study, store)

@@ -14,7 +14,7 @@ from marketplace.errors import TrainingError
 from marketplace.progress import say
 from training.data import TrainingData
 from training.heads import BLOCKS, Hyperparameters, Measured, measure_by_block
-from training.tracking import Run, Store, record_shares
+from training.tracking import Run, Store, record_data, record_shares
 from training.tuning.result import Tried
 from training.tuning.study import Space, distributions, draw, mark_dead, process_mark
 
@@ -32,7 +32,8 @@ class _OutOfTimeError(Exception):
 class Work:
     """What every measurement of one call of `training.tuning.run.tune` shares.
 
-    ``space`` is what is searched, ``tell`` takes the news, ``begun`` and ``end`` are the budget's (`time.monotonic`).
+    ``space`` is what is searched, ``tell`` takes the news, ``begun`` and ``end`` are the budget's (`time.monotonic`);
+    ``source`` and ``fingerprint`` say which marketplace the data are of.
     """
 
     data: TrainingData
@@ -44,6 +45,12 @@ class Work:
     tell: Callable[[str], None]
     begun: float
     end: float
+    source: str = ""
+    fingerprint: str = ""
+
+    def learned(self, run: Run) -> None:
+        """Name in ``run`` the data that it learned from, as `collabrank train` does."""
+        record_data(run, self.data, None, source=self.source, fingerprint=self.fingerprint)
 
     @property
     def seed(self) -> int:
@@ -109,6 +116,7 @@ def _default_kept(work: Work) -> dict[str, Any]:
             steps[str(found.block)] = found.share
 
     with work.store.run("default", parent=work.parent, command="tune") as run:
+        work.learned(run)
         try:
             found = work.measured(work.default, until=work.end, each=each)
         except _OutOfTimeError:
@@ -175,6 +183,7 @@ def _objective(work: Work, trial: Any) -> float:
     stopped: Exception | None = None
     with work.store.run(f"trial {trial.number}", parent=work.parent, command="tune") as run:
         trial.set_user_attr("run", run.id)
+        work.learned(run)
         run.params(work.params(hyperparameters))
         try:
             found = work.measured(hyperparameters, until=_search_end(work), each=each)

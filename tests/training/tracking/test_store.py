@@ -162,6 +162,16 @@ def test_figures_take_empty_and_undefined_input():
         figure.canvas.draw()
 
 
+def test_figures_say_their_interval_and_what_counts_most():
+    axes = slice_figure({"ID": (0.1, 0.0, 0.2)}, metric="m", by="market").axes[0]
+    assert axes.get_xlabel() == "m (line: 95 % interval)"
+    assert [text.get_text() for text in axes.texts] == ["0.1 (0 to 0.2)"]
+    words = {"a": "What a post sells.", "c": "How many posts."}
+    importance = {"success": {"a": 3.0, "b": 0.0}, "lift": {"a": 1.0, "c": 1.0}}
+    axes = importance_figure(importance, words=words).axes[0]
+    assert axes.get_xlabel().endswith("most: What a post sells")
+
+
 def test_a_dataset_is_described_as_mlflow_would_from_all_its_rows(store):
     frame = pd.DataFrame(
         {

@@ -177,7 +177,8 @@ def begin(store: Store, training_data: TrainingData):
     def made():
         with open_study("small", seed=7) as study, store.run("tune", command="tune") as parent:
             now = time.monotonic()
-            work = Work(training_data, study, store, parent, NARROW, SMALL, lambda _: None, now, now + 600.0)
+            work = Work(training_data, study, store, parent, NARROW, SMALL, lambda _: None, now, now + 600.0,
+                        source="small", fingerprint="f" * 64)  # fmt: skip
             measure_default(work)
             yield work
 
@@ -199,6 +200,9 @@ def test_a_search_measures_records_goes_on_prunes_and_stops_in_time(begin, store
         assert run.data.metrics["validation_share"] == trial.value
         assert run.data.params["learning_rate"] == str(trial.user_attrs["hyperparameters"]["learning_rate"])
         assert set(run.data.params) == set(runs["default"].data.params)
+        seen = {one.info.run_name: one.inputs.dataset_inputs for one in runs.values()}
+        assert [inputs[0].dataset.name for inputs in seen.values()] == ["training invitations"] * 2
+        assert len({inputs[0].dataset.digest for inputs in seen.values()}) == 1, "they learned from the same rows"
         recorded = store.read_json(run.info.run_id, "by_campaign.json")["validation_share"]
         assert list(recorded.values()) == trial.user_attrs["shares"]
         search(work, 1)  # has its one trial already
