@@ -7,6 +7,7 @@
     ├── TrainingError      labels, splits or fitting that cannot go on
     ├── GateError          a promotion that the gate refuses
     ├── BundleError        a model bundle that is missing, altered or unsafe
+    │   └── LayoutError    one whose signature holds, of a layout that this version does not read
     ├── SnapshotError      a creators' snapshot that is missing or does not fit the bundle
     ├── BriefError         a brief or a request that cannot be ranked as asked
     ├── DateError          a date that is not written in ISO form
@@ -43,6 +44,7 @@ __all__ = [
     "FileError",
     "GateError",
     "HomeError",
+    "LayoutError",
     "LogError",
     "Problem",
     "ServiceError",
@@ -133,6 +135,10 @@ class BundleError(CollabrankError):
     """A model bundle that is missing, altered or unsafe."""
 
     status = 503
+
+
+class LayoutError(BundleError):
+    """A model bundle whose signature holds, of a layout that this version does not read."""
 
 
 class SnapshotError(CollabrankError):

@@ -20,7 +20,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marketplace.errors import BriefError, BundleError
+from marketplace.errors import BriefError, BundleError, LayoutError
 from marketplace.held import HeldFolder
 from marketplace.signature import SIGNATURE, PublicKey, Signer
 from marketplace.state import replace_folder, state_folder
@@ -218,8 +218,12 @@ def bundle_sha256(folder: str | Path) -> str:
 
 def _heads_of(content: Mapping[str, Any], folder: Path) -> list[str]:
     """The heads that a manifest names, once its layout is the one that is read here."""
-    if set(content) != _KEYS or content["version"] != VERSION:
-        raise _wrong(folder, f"a manifest of version {VERSION}", f"version {content.get('version')!r}")
+    version = content.get("version")
+    if isinstance(version, int) and version != VERSION:
+        look = f"{folder}; train again, or serve it with the version of collabrank that made it"
+        raise LayoutError(f"a manifest of version {VERSION}", received=f"version {version!r}", look=look)
+    if set(content) != _KEYS or version != VERSION:
+        raise _wrong(folder, f"a manifest of version {VERSION}", f"version {version!r}")
     if content["economics"] != _ECONOMICS:
         raise _wrong(folder, f"utility by the formula {FORMULA}", f"{content['economics']!r}")
     names = content["heads"]

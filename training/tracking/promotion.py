@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from marketplace.display import Shown, text_of
-from marketplace.errors import GateError
+from marketplace.errors import GateError, LayoutError
 from marketplace.state import replace_folder
 from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key, read_signer, save_bundle
 from training.tracking.gate import Check, Judgement, Verdict, check_gate, require_gate
@@ -233,29 +233,37 @@ def _weigh(
 
     A version that stands on a basis (`models.bundle.Basis`) declares that its marketplace has too few outcomes for
     heads of its own, and so too few for the gate to tell it from anything. It may take an empty place or that of
-    another version on a basis, and none that has heads of its own.
+    another version on a basis, and none that has heads of its own. A champion of a layout that this version of
+    collabrank does not read is as good as none.
     """
     try:
         evidence = evidence_of_version(store, candidate)
-        basis = candidate.bundle.basis
+        basis, theirs = candidate.bundle.basis, None
+        unread: tuple[Check, ...] = ()
+        alike = basis is not None and champion is not None and champion.basis
+        if champion is not None and not alike and evidence.champion_version != champion.number:
+            version = Version(champion.number, champion.run_id, "", {})
+            try:
+                theirs = evidence_of_version(store, open_version(store, version, ledger))
+            except LayoutError as why:
+                # An earlier version of collabrank made it: this one can neither measure nor serve it.
+                words = f"version {champion.number} cannot be opened ({why.received}): judged as if there were none"
+                champion, unread = None, (Check("champion of another layout", True, words),)
         if basis is not None and (champion is None or champion.basis):
             beside = "no champion yet" if champion is None else f"champion version {champion.number} is on a basis too"
             check = Check("on a basis, in no better one's place", True, f"{beside}; {basis.text}")
             words = "cannot tell: too little came of its invitations to judge by; it takes the place of no better one"
-            return Judgement(Verdict.CANNOT_TELL, words, (check,))
-        theirs = None
-        if champion is not None and evidence.champion_version != champion.number:
-            version = Version(champion.number, champion.run_id, "", {})
-            theirs = evidence_of_version(store, open_version(store, version, ledger))
+            return Judgement(Verdict.CANNOT_TELL, words, (*unread, check))
         # Tags can only raise the number, which makes the gate stricter; they may know of other homes' candidates.
         tried = max(1, ledger.measured(evidence.held_out), count_tagged(store, HELD_OUT, evidence.held_out))
-        return check_gate(
+        judgement = check_gate(
             evidence,
             champion=theirs,
             champion_version=None if champion is None else champion.number,
             candidates=tried,
             reason=(_newer(candidate.bundle, champion) or reason) if champion is not None else "",
         )
+        return dataclasses.replace(judgement, checks=(*unread, *judgement.checks))
     except GateError:
         if force:
             return None

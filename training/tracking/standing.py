@@ -14,9 +14,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from marketplace.errors import BundleError, GateError
+from marketplace.errors import BundleError, GateError, LayoutError
 from marketplace.held import read_file
-from models.bundle import Bundle, bundle_folder, load_bundle, read_public_key
+from models.bundle import Bundle, bundle_folder, bundle_sha256, load_bundle, read_public_key
 from training.tracking.gate import GateEvidence
 from training.tracking.ledger import Ledger
 from training.tracking.registry import CHAMPION, EVIDENCE_ARTIFACT, Version, aliased, fetch_bundle
@@ -71,27 +71,40 @@ def open_version(store: Store, version: Version, ledger: Ledger) -> Opened:
     ------
     BundleError
         It does not verify.
+    LayoutError
+        It is the one that was registered here, of a layout that this version does not read.
     GateError
         It is another run's, or not the one that was registered here.
     TrainingError
         The store has none.
     """
     with tempfile.TemporaryDirectory(prefix="collabrank-") as scratch:
-        bundle = load_bundle(fetch_bundle(store, version, Path(scratch)), read_public_key())
+        folder = fetch_bundle(store, version, Path(scratch))
+        try:
+            bundle = load_bundle(folder, read_public_key())
+        except LayoutError:
+            # Signed once, and not for that the version's: an older one may have been put in its place.
+            _require_registered(version, ledger, bundle_sha256(folder))
+            raise
     if bundle.run_id != version.run_id:
         raise GateError(
             f"the bundle of run {version.run_id}, which version {version.number} is made of",
             received=f"the bundle of run {bundle.run_id or '(none)'}: artifacts were exchanged in the MLflow store",
             look="train again: `collabrank train DIR`",
         )
+    _require_registered(version, ledger, bundle.fingerprint)
+    return Opened(version, bundle)
+
+
+def _require_registered(version: Version, ledger: Ledger, found: str) -> None:
+    """Refuse a bundle, by its manifest's SHA-256 ``found``, other than the one that this home registered, if any."""
     registered = ledger.registration_of(version.run_id)
-    if registered is not None and registered.bundle_sha256 != bundle.fingerprint:
+    if registered is not None and registered.bundle_sha256 != found:
         raise GateError(
             f"the bundle that run {version.run_id} registered here, {registered.bundle_sha256[:12]}",
-            received=f"another one, {bundle.fingerprint[:12]}: artifacts were exchanged in the MLflow store",
+            received=f"another one, {found[:12]}: artifacts were exchanged in the MLflow store",
             look="train again: `collabrank train DIR`",
         )
-    return Opened(version, bundle)
 
 
 def evidence_of_version(store: Store, opened: Opened) -> GateEvidence:

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marketplace.errors import BundleError, CollabrankError, GateError
+from marketplace.errors import BundleError, CollabrankError, GateError, LayoutError
 from marketplace.signature import read_public_key, read_signer
-from models.bundle import read_merits
+from models.bundle import disk, read_merits
 from models.bundle.disk import bundle_folder, load_bundle, save_bundle
 from models.bundle.model import Bundle
 from models.calibration.scale import fit_money, fit_probability
@@ -345,6 +345,49 @@ def test_a_bundle_signed_here_for_something_else_does_not_take_the_place_of_the_
     rewrite(store, version, evidence)
     with pytest.raises(GateError, match="registered here"):
         promote(store=store)
+
+
+def test_a_champion_of_an_earlier_layout_stands_in_nobodys_way(store, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(disk, "VERSION", disk.VERSION - 1)
+        candidate(store, 0.3)
+        assert promote(store=store).version == 1
+    with pytest.raises(
+        LayoutError, match=rf"version {disk.VERSION}; received version {disk.VERSION - 1}; .* train again"
+    ):
+        served()
+    # It would not have been the better one; against the simple sorts it is.
+    candidate(store, 0.1, seed=1)
+    done = promote(store=store)
+    assert (done.version, done.previous) == (2, 1)
+    assert done.checks[0].rule == "champion of another layout"
+    assert f"version 1 cannot be opened (version {disk.VERSION - 1})" in done.checks[0].figures
+    assert served().model_version == "2"
+    # Worse than the sorts is worse all the same.
+    with monkeypatch.context() as earlier:
+        earlier.setattr(disk, "VERSION", disk.VERSION - 1)
+        candidate(store, 0.3, seed=2)
+        promote(store=store, force=True, reason="to have another of that layout")
+    candidate(store, -0.1, seed=3)
+    with pytest.raises(GateError, match="earns less than the best simple sort"):
+        promote(store=store)
+    # Back to what this version reads, and no further.
+    with pytest.raises(LayoutError):
+        promote(1, store=store, force=True, reason="back")
+
+
+def test_an_old_bundle_in_the_champions_place_does_not_make_it_one_of_an_earlier_layout(store, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(disk, "VERSION", disk.VERSION - 1)
+        old = candidate(store, 0.0)
+    good = candidate(store, 0.3, seed=1)
+    promote(good.number, store=store)
+    weaker = candidate(store, 0.1, seed=2)
+    shutil.rmtree(artifacts(store, good) / "bundle")
+    shutil.copytree(artifacts(store, old) / "bundle", artifacts(store, good) / "bundle")
+    with pytest.raises(GateError, match="registered here"):
+        promote(weaker.number, store=store)
+    assert served().model_version == str(good.number)
 
 
 def test_the_alias_does_not_say_who_is_champion(store):
