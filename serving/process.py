@@ -115,7 +115,8 @@ def run(
         There is nothing to serve, and ``wait`` is not set.
     """
     log_format()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to look after (serving.hangup)
+    # Ignored until there is something to look after (serving.hangup).
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     metrics = prepare_environment(workers=workers)
     try:
         _require_sane_settings()
@@ -126,6 +127,7 @@ def run(
             with nullcontext() if beside is None else beside(address_of(holder, here=True)) as console:
                 _listen(holder, workers, application, console)
     finally:
+        signal.signal(signal.SIGHUP, before if before is not None else signal.SIG_DFL)
         if metrics is not None:
             shutil.rmtree(metrics, ignore_errors=True)
 

@@ -15,8 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
+from marketplace.errors import CollabrankError
 from serving.arms import SettingsFile
 from serving.hangup import held_back
+from serving.process import run
 from serving.store import Store
 from tests.serving.conftest import Running, started
 
@@ -91,6 +93,17 @@ def test_a_process_started_while_it_is_held_back_outlives_the_signal() -> None:
     assert (kept.returncode, kept.stdout) == (0, "alive\n")
     killed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGHUP, "the block is over"
+
+
+def test_a_service_that_does_not_come_up_leaves_the_signal_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLLABRANK_HOME", str(tmp_path))
+    before = signal.getsignal(signal.SIGHUP)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    with pytest.raises(CollabrankError):
+        run(host="127.0.0.1", port=0, workers=1, wait=False)
+    assert signal.getsignal(signal.SIGHUP) is before
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
