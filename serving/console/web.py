@@ -12,7 +12,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from nicegui import Client, app, background_tasks, ui
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -33,6 +33,26 @@ _log = logging.getLogger("collabrank.console")
 _ASSETS = Path(__file__).parent / "static"
 _SWEEP = 15.0
 _SLOWEST = 60.0
+
+_NOT_THERE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>No such page · collabrank</title>
+<link rel="stylesheet" href="/assets/console.css">
+</head>
+<body class="cr-signin">
+<main>
+<p class="cr-wordmark">collabrank</p>
+<h1>No such page</h1>
+<p>The console has none at this address: it may have been mistyped, or cut short.</p>
+<p><a class="cr-link" href="/">To the start page</a></p>
+</main>
+</body>
+</html>
+"""
 
 
 def application(settings: ConsoleSettings, *, port: int) -> ASGIApp:
@@ -58,6 +78,7 @@ def application(settings: ConsoleSettings, *, port: int) -> ASGIApp:
     ]
     for page in PAGES:
         _open(page, settings, health)
+    app.add_exception_handler(404, _not_there)
     app.config.socket_io_js_transports = ["websocket"]
     # A bar without a name, shown at each request: what loads says so where it is drawn.
     app.config.quasar_config["loadingBar"] = {"skipHijack": True}
@@ -93,6 +114,11 @@ def _open(page: Page, settings: ConsoleSettings, health: Health) -> None:
         return None
 
     ui.page(page.path, title=f"{page.title} · collabrank", response_timeout=_SLOWEST)(opened)
+
+
+async def _not_there(_request: Request, _error: Exception) -> Response:
+    """A page that needs no script, as the sign-in page: nobody's view is opened for it."""
+    return HTMLResponse(_NOT_THERE, 404)
 
 
 def _raw(

@@ -75,6 +75,23 @@ def test_signing_out_ends_every_tab_of_the_session(browser: Any, console: Consol
         assert "/sign-in" in page.url
 
 
+def test_an_address_that_is_none_is_said_with_a_way_back(browser: Any, console: Console) -> None:
+    with opened(browser) as page:
+        sign_in(page, console)
+        troubles: list[str] = []
+        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        answer = page.goto(f"{console.url}/nowhere/at%2Fall?x=<b>")
+        assert answer is not None
+        assert answer.status == 404
+        assert page.inner_text("h1") == "No such page"
+        assert "Exception" not in page.content()
+        page.wait_for_timeout(1_000)
+        # The address itself is all that the browser has to complain of: nothing goes on asking for a view.
+        assert [one for one in troubles if "404" not in one] == []
+        page.click("text=To the start page")
+        page.wait_for_selector(".cr-nav")
+
+
 def test_a_brief_is_checked_while_it_is_written_then_ranked_and_kept(
     tab: Any, console: Console, campaign: dict[str, Any]
 ) -> None:
