@@ -212,8 +212,10 @@ def train(
     comparison = held_out.compare(bundles, champion=rankers[-1].name, unmeasured=basis is not None)
     stage("tracking")
     notes = VersionNotes.begin(store, market, split, hyperparameters, fingerprint=fingerprint)
+    # All three runs have them: where runs are compared, what differs is then what was done otherwise.
+    shared = _params(folder, split, data, seed=seed, fingerprint=fingerprint) | hyperparameters.as_dict()
     with store.run(f"train {split.cutoff:%Y-%m-%d} seed {seed}") as parent:
-        parent.params(_params(folder, split, data, seed=seed, fingerprint=fingerprint) | hyperparameters.as_dict())
+        parent.params(shared)
         record_data(parent, data, held_out, source=str(folder), fingerprint=fingerprint)
         record_parent(parent, comparison, source=str(folder), fingerprint=fingerprint)
         if conversion is not None:
@@ -227,12 +229,7 @@ def train(
                 comparison,
                 notes=notes,
                 source=str(folder),
-                params={
-                    "ranker": ranker.name,
-                    **hyperparameters.as_dict(),
-                    "seed": seed,
-                    "cutoff": f"{split.cutoff:%Y-%m-%d}",
-                },
+                params={"ranker": ranker.name, **shared},
                 evidence=evidence_of(
                     comparison,
                     ranker.name,

@@ -149,6 +149,8 @@ def test_runs_hold_what_a_reader_looks_for(trained):
         parent = store.client.get_run(run.data.tags["mlflow.parentRunId"])
         assert parent.data.params["seed"] == "7"
         assert len(parent.data.params["data_fingerprint"]) == 64
+        # What was asked for is alike in all: a comparison of runs shows what they made of it.
+        assert parent.data.params.items() <= run.data.params.items()
         for one in (parent, run):
             seen = {i.dataset.name: i.dataset.digest for i in one.inputs.dataset_inputs}
             assert set(seen) == {"training invitations", "held-out candidates"}
