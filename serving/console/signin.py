@@ -12,6 +12,7 @@ from starlette.routing import Route
 from marketplace.errors import CollabrankError
 from serving.client import AsyncClient
 from serving.console.gate import Names
+from serving.console.plain import plain_page
 from serving.console.sessions import COOKIE, LONGEST, Session, Sessions
 from serving.console.settings import ConsoleSettings
 
@@ -19,19 +20,7 @@ __all__ = ["signin_routes"]
 
 _LARGEST = 4096
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Sign in · collabrank</title>
-<link rel="stylesheet" href="/assets/console.css">
-</head>
-<body class="cr-signin">
-<main>
-<p class="cr-wordmark">collabrank</p>
-<h1>Sign in</h1>
+_FORM = """<h1>Sign in</h1>
 <p class="cr-quiet">With the API key that your collabrank operator gave you.</p>
 {notice}<form method="post" action="/sign-in">
 <input type="hidden" name="next" value="{next}">
@@ -42,9 +31,6 @@ _PAGE = """<!doctype html>
 </form>
 <p class="cr-quiet cr-small">The key stays on the console's server until you sign out,
 and is sent to the service alone.</p>
-</main>
-</body>
-</html>
 """
 
 
@@ -53,8 +39,8 @@ def _page(status: int = 200, *, notice: str = "", to: str = "/", refused: bool =
     if notice and not refused:
         told = told.replace("cr-bad", "cr-info")
     invalid = ' aria-invalid="true" aria-describedby="why"' if refused else ""
-    page = _PAGE.format(notice=told, next=html.escape(to, quote=True), invalid=invalid)
-    return HTMLResponse(page, status)
+    form = _FORM.format(notice=told, next=html.escape(to, quote=True), invalid=invalid)
+    return plain_page("Sign in", form, status)
 
 
 def _inward(target: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from nicegui import Client, app, background_tasks, ui
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -21,6 +21,7 @@ from marketplace.errors import CollabrankError
 from serving.console.frame import Health, draw_page
 from serving.console.gate import Gate, Names
 from serving.console.pages import PAGES
+from serving.console.plain import plain_page
 from serving.console.registry import Page, Visit
 from serving.console.sessions import Session, Sessions
 from serving.console.settings import ConsoleSettings
@@ -34,24 +35,9 @@ _ASSETS = Path(__file__).parent / "static"
 _SWEEP = 15.0
 _SLOWEST = 60.0
 
-_NOT_THERE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>No such page · collabrank</title>
-<link rel="stylesheet" href="/assets/console.css">
-</head>
-<body class="cr-signin">
-<main>
-<p class="cr-wordmark">collabrank</p>
-<h1>No such page</h1>
+_NOT_THERE = """<h1>No such page</h1>
 <p>The console has none at this address: it may have been mistyped, or cut short.</p>
 <p><a class="cr-link" href="/">To the start page</a></p>
-</main>
-</body>
-</html>
 """
 
 
@@ -118,7 +104,7 @@ def _open(page: Page, settings: ConsoleSettings, health: Health) -> None:
 
 async def _not_there(_request: Request, _error: Exception) -> Response:
     """A page that needs no script, as the sign-in page: nobody's view is opened for it."""
-    return HTMLResponse(_NOT_THERE, 404)
+    return plain_page("No such page", _NOT_THERE, 404)
 
 
 def _raw(
