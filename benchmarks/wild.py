@@ -4,8 +4,9 @@ For every seed a law is drawn at random (`marketplace.simulator.worlds.wild`), a
 fitted on the first two thirds of its campaigns, and the last third measured: ``oracle_gain_share_at_20`` of the
 champion (and ``without_stage``, by its expected profit alone), of each ranker and of what brands sort by today; what
 the champion says that its first 20 bring, over what they are truly expected to; how often its 80 and 90 % intervals
-hold the lift that came; and how high the lifts that it learned from stand, over those that came. ``--ceiling`` adds the
-informed ceiling.
+hold the lift that came; how high the lifts that it learned from stand, over those that came; and ``luck``, those that
+came over those that were expected of the same partnerships: nobody could learn a better level from what came.
+``--ceiling`` adds the informed ceiling.
 
 ``benchmarks/laws.toml`` says which seeds may choose defaults and which are only reported. ``--out FILE`` keeps one JSON
 line a law and goes on from there. ``--market DIR`` measures a folder instead: with its own ``truth/``, and held out as
@@ -52,12 +53,12 @@ from training.evaluation import baseline_scores, fit_ceiling
 from training.heads import fit_rankers, lift_labels
 from training.stats import Groups
 
-__all__ = ["main", "measure", "said_of_first", "split_told", "summarise"]
+__all__ = ["learned_from", "main", "measure", "said_of_first", "split_told", "summarise"]
 
 LAWS = Path(__file__).with_name("laws.toml")
 SIZE = (2_500, 240, 300)
 FIRST = 20
-COLUMNS = ("champion", "lead", "ceiling", "profit", "lift", "80 %", "90 %", "labels", "stage")
+COLUMNS = ("champion", "lead", "ceiling", "profit", "lift", "80 %", "90 %", "labels", "luck", "stage")
 
 
 def said_of_first(drawn: Drawn, scores: Floats, predictions: Predictions) -> dict[str, float]:
@@ -92,16 +93,25 @@ def said_of_first(drawn: Drawn, scores: Floats, predictions: Predictions) -> dic
     }
 
 
-def labels_over_truth(drawn: Drawn) -> float:
-    """Sum of the lifts that are learned from over the sum of those that came; NaN where what came is not told."""
+def learned_from(drawn: Drawn) -> dict[str, float]:
+    """``labels``: lifts learned from over those that came; ``luck``: those that came over those expected of the same.
+
+    Ratios of sums over partnerships; NaN where what came is not told, or not above zero.
+    """
     assert drawn.held_out.truth is not None
-    truth = drawn.held_out.truth
-    if "incremental_gmv_realised" not in truth:
-        return math.nan
+    told = {"labels": math.nan, "luck": math.nan}
+    if "incremental_gmv_realised" not in drawn.held_out.truth:
+        return told
     keys = ["campaign_id", "creator_id"]
-    told = pd.DataFrame({"told": lift_labels(drawn.data)[0]}).join(drawn.data.rows[keys].astype(str))
-    both = told.merge(truth[[*keys, "incremental_gmv_realised"]], on=keys, how="inner").dropna()
-    return float(both["told"].sum() / both["incremental_gmv_realised"].sum())
+    known = drawn.held_out.truth[[*keys, "incremental_gmv", "incremental_gmv_realised"]]
+    learned = pd.DataFrame({"learned": lift_labels(drawn.data)[0]}).join(drawn.data.rows[keys].astype(str))
+    sums = learned.merge(known, on=keys, how="inner").dropna().sum(numeric_only=True)
+    came, expected = float(sums["incremental_gmv_realised"]), float(sums["incremental_gmv"])
+    if came > 0:
+        told["labels"] = float(sums["learned"]) / came
+    if expected > 0:
+        told["luck"] = came / expected
+    return told
 
 
 def measure_drawn(drawn: Drawn, *, ceiling: bool) -> dict[str, Any]:
@@ -123,7 +133,7 @@ def measure_drawn(drawn: Drawn, *, ceiling: bool) -> dict[str, Any]:
         **drawn.facts, "fit_seconds": round(fitted, 1), "cores": os.cpu_count(), "chosen": rankers[-1].name,
         "shares": {"champion": shares[rankers[-1].name], **shares},
         "first": said_of_first(drawn, frame["score"].to_numpy(np.float64), predictions),
-        "staged": rankers[-1].bundle.stage is not None, "labels": labels_over_truth(drawn),
+        "staged": rankers[-1].bundle.stage is not None, **learned_from(drawn),
     }  # fmt: skip
 
 
@@ -179,7 +189,8 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Over all laws: mean shares, the lead over the sort that is best on average and over each law's own best.
 
     Errors are standard errors over laws, None for one law alone. ``of_ceiling`` is the mean share over the ceiling's;
-    ``profit`` and ``lift`` are medians over laws of what is said of the first 20 over what is true of them.
+    ``profit`` and ``lift`` are medians over laws of what is said of the first 20 over what is true of them; ``losing``
+    counts the laws in which these truly lose, ``luck`` is the least and the most.
     """
     mine = [row["shares"] for row in rows if row["shares"].get("champion") is not None]
     names = list(dict.fromkeys(name for shares in mine for name in shares))
@@ -201,6 +212,9 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     def held(level: str) -> list[float]:
         return [row["first"][level] for row in rows if math.isfinite(row["first"][level])]
 
+    def told(what: str) -> list[float]:
+        return [row[what] for row in rows if math.isfinite(row[what])]
+
     within = [said for row in rows if row["first"]["profit_true"] > 0
               for said in [row["first"]["profit_said"] / row["first"]["profit_true"]]]  # fmt: skip
     return {
@@ -219,7 +233,9 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "coverage_80": float(np.mean(held("coverage_80"))) if held("coverage_80") else None,
         "coverage_90": float(np.mean(held("coverage_90"))) if held("coverage_90") else None,
         "coverage_90_within": float(np.mean([float(0.86 <= one <= 0.94) for one in held("coverage_90")] or [math.nan])),
-        "labels": float(np.mean([row["labels"] for row in rows if math.isfinite(row["labels"])] or [math.nan])),
+        "losing": sum(row["first"]["profit_true"] <= 0 for row in rows),
+        "labels": float(np.mean(told("labels") or [math.nan])),
+        "luck": (min(told("luck"), default=math.nan), max(told("luck"), default=math.nan)),
     }
 
 
@@ -239,6 +255,7 @@ def _line(label: str, row: Mapping[str, Any]) -> str:
         f"{first['coverage_80']:.2f}",
         f"{first['coverage_90']:.2f}",
         f"{row['labels']:.2f}",
+        f"{row['luck']:.2f}",
         "-" if champion is None or not row["staged"] else f"{champion - shares['without_stage']:+.3f}",
         f"{row['lifts']}",
     ]
@@ -252,7 +269,8 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     print(
         f"{METRIC} by law; {first['creators']:,} creators, {first['campaigns']} campaigns, {first['days']} days\n"
         "lead: over the law's best simple sort; profit, lift: said of the first 20 over true; labels: lifts learned\n"
-        "from over those that came; stage: what the last stage adds; lifts: how many are learned from\n"
+        "from over those that came; luck: those that came over those expected of the same partnerships; stage: what\n"
+        "the last stage adds; lifts: how many are learned from\n"
         f"{'seed':>6} " + " ".join(f"{name:>8}" for name in COLUMNS)
         + f" {'lifts':>8}  {'best sort':<15} laws"
     )  # fmt: skip
@@ -272,13 +290,18 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     if found["of_ceiling"] is not None:
         print(f"of the informed ceiling: {found['of_ceiling']:.2f}")
     print(f"said of the first 20 over true, medians over laws: profit {found['profit']:.2f}, lift {found['lift']:.2f}")
-    print(f"profit said is .67 to 1.5 times the true one in {found['profit_within']:.2f} of the laws")
+    print(
+        f"profit said is .67 to 1.5 times the true one in {found['profit_within']:.2f} of the laws; the first 20 of "
+        f"{found['losing']} laws truly lose"
+    )
     if found["coverage_90"] is not None:
         print(
             f"80 and 90 % intervals hold {found['coverage_80']:.2f} and {found['coverage_90']:.2f} of the lifts that "
             f"came; the 90 % ones .86 to .94 in {found['coverage_90_within']:.2f} of the laws"
         )
+    low, high = found["luck"]
     print(f"lifts learned from over those that came: {found['labels']:.2f}")
+    print(f"lifts that came over those expected of the same partnerships: {low:.2f} to {high:.2f} by law")
 
 
 def _remind(seeds: Sequence[int]) -> None:

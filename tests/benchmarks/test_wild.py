@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.wild import LAWS, main, split_told, summarise
+from benchmarks.wild import LAWS, learned_from, main, split_told, summarise
 from marketplace.errors import ContractError
 
 
-def row(seed, *, said=(90.0, 40.0), true=(60.0, 50.0), coverage=0.9, **shares):
+def row(seed, *, said=(90.0, 40.0), true=(60.0, 50.0), coverage=0.9, luck=1.2, **shares):
     return {
         "world": "wild", "seed": seed, "creators": 2_500, "campaigns": 240, "days": 300, "lifts": 500,
-        "laws": ["levels", "hits"], "shares": {"without_stage": 0.45, **shares}, "staged": True, "labels": 1.1,
+        "laws": ["levels", "hits"], "shares": {"without_stage": 0.45, **shares}, "staged": True,
+        "labels": 1.1, "luck": luck,
         "first": {
             "profit_said": said[0], "profit_true": true[0], "lift_said": said[1], "lift_true": true[1],
             "lifts_came": 300, "coverage_80": coverage - 0.1, "coverage_90": coverage,
@@ -55,6 +59,35 @@ def test_what_is_said_over_what_is_true_is_a_median_over_laws_with_a_gain():
     assert found["lift"] == pytest.approx(1.0)
     # 1.5 and 1 lie within .67 to 1.5; where nothing is gained nothing that is said does.
     assert found["profit_within"] == pytest.approx(2 / 3)
+    assert found["losing"] == 1
+
+
+class Truth:
+    """What is known of three partnerships and one more that nothing was learned from."""
+
+    truth = pd.DataFrame(
+        {
+            "campaign_id": ["ca_1", "ca_1", "ca_2", "ca_2"], "creator_id": ["cr_1", "cr_2", "cr_1", "cr_3"],
+            "incremental_gmv": [10.0, 30.0, 60.0, 500.0], "incremental_gmv_realised": [0.0, 50.0, 100.0, 900.0],
+        }
+    )  # fmt: skip
+
+
+def test_luck_is_what_came_over_what_was_expected_of_those_learned_from(monkeypatch):
+    rows = pd.DataFrame({"campaign_id": ["ca_2", "ca_1", "ca_1"], "creator_id": ["cr_1", "cr_1", "cr_2"]})
+    drawn = SimpleNamespace(held_out=Truth, data=SimpleNamespace(rows=rows))
+    monkeypatch.setattr("benchmarks.wild.lift_labels", lambda _data: (np.array([80.0, np.nan, 40.0]), None, None))
+    # cr_1 of ca_1 has no label: 80 and 40 were learned, 100 and 50 came, 60 and 30 were expected.
+    assert learned_from(drawn) == pytest.approx({"labels": 120 / 150, "luck": 150 / 90})
+    monkeypatch.setattr(Truth, "truth", Truth.truth.drop(columns="incremental_gmv_realised"))
+    assert all(np.isnan(one) for one in learned_from(drawn).values())
+
+
+def test_luck_is_told_from_the_least_to_the_most():
+    found = summarise(
+        [row(seed, luck=luck, champion=0.5, gmv=0.1) for seed, luck in ((1, 0.8), (2, math.nan), (3, 1.5))]
+    )
+    assert found["luck"] == (0.8, 1.5)
 
 
 def test_what_stands_in_the_file_is_not_measured_again(tmp_path, capsys):
