@@ -222,9 +222,10 @@ class _Desk:
         try:
             made = await self.visit.client.plan(**self.wish.asked(self.briefs))
         except CollabrankError as error:
-            self.place.clear()
-            with self.place:
-                refusal_panel(error, again=self.plan)
+            if turn == self.turn:
+                self.place.clear()
+                with self.place:
+                    refusal_panel(error, again=self.plan)
             return
         if turn != self.turn:  # a later one is on its way
             return

@@ -94,7 +94,8 @@ class _Desk:
                 category_id=self.category if self.index == _INFLUENCE else None,
             )  # fmt: skip
         except CollabrankError as error:
-            _refused(self.leaders, error, self._show_leaders)
+            if turn == self.turn["leaders"]:
+                _refused(self.leaders, error, self._show_leaders)
             return
         if turn != self.turn["leaders"]:
             return
@@ -112,7 +113,8 @@ class _Desk:
                 category_id=self.category if _INFLUENCE in (self.x, self.y) else None,
             )  # fmt: skip
         except CollabrankError as error:
-            _refused(self.cloud, error, self._show_cloud)
+            if turn == self.turn["cloud"]:
+                _refused(self.cloud, error, self._show_cloud)
             return
         if turn != self.turn["cloud"]:
             return
