@@ -22,7 +22,6 @@ import pytest
 
 from features.snapshot.disk import save_snapshot
 from models.bundle.disk import save_bundle
-from tests.once import once
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -91,15 +90,14 @@ def prepared(small_market: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     from marketplace.signature import read_signer
     from marketplace.tables import open_marketplace
 
-    def prepare(home: Path) -> None:
-        signer = read_signer(home / "var" / "keys")
-        save_bundle(tiny_bundle(), home / "var" / "bundle", signer)
-        market = open_marketplace(small_market)
-        snapshot = build_snapshot(market)
-        behind = build_behind(market, snapshot.creator_ids, day_number(snapshot.as_of))
-        save_snapshot(replace(snapshot, behind=behind), home / "var" / "snapshot", signer)
-
-    return once(tmp_path_factory, "prepared", prepare)
+    home = tmp_path_factory.mktemp("prepared")
+    signer = read_signer(home / "var" / "keys")
+    save_bundle(tiny_bundle(), home / "var" / "bundle", signer)
+    market = open_marketplace(small_market)
+    snapshot = build_snapshot(market)
+    behind = build_behind(market, snapshot.creator_ids, day_number(snapshot.as_of))
+    save_snapshot(replace(snapshot, behind=behind), home / "var" / "snapshot", signer)
+    return home
 
 
 @pytest.fixture
