@@ -222,10 +222,9 @@ class _Desk:
         try:
             made = await self.visit.client.plan(**self.wish.asked(self.briefs))
         except CollabrankError as error:
-            if turn == self.turn:
-                self.place.clear()
-                with self.place:
-                    refusal_panel(error, again=self.plan)
+            self.place.clear()
+            with self.place:
+                refusal_panel(error, again=self.plan)
             return
         if turn != self.turn:  # a later one is on its way
             return

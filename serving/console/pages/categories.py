@@ -94,8 +94,7 @@ class _Desk:
                 category_id=self.category if self.index == _INFLUENCE else None,
             )  # fmt: skip
         except CollabrankError as error:
-            if turn == self.turn["leaders"]:
-                _refused(self.leaders, error, self._show_leaders)
+            _refused(self.leaders, error, self._show_leaders)
             return
         if turn != self.turn["leaders"]:
             return
@@ -113,8 +112,7 @@ class _Desk:
                 category_id=self.category if _INFLUENCE in (self.x, self.y) else None,
             )  # fmt: skip
         except CollabrankError as error:
-            if turn == self.turn["cloud"]:
-                _refused(self.cloud, error, self._show_cloud)
+            _refused(self.cloud, error, self._show_cloud)
             return
         if turn != self.turn["cloud"]:
             return

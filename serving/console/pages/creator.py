@@ -308,23 +308,17 @@ def _unknown(rows: list[tuple[str, str, dict[str, Any]]]) -> None:
 
 def _similar(visit: Visit, creator: str, found: Similar) -> None:
     place = ui.element("div").props('aria-live="polite"')
-    turn = {"now": 0}
 
     async def show(by: str) -> None:
-        turn["now"] += 1
-        mine = turn["now"]
         place.clear()
         with place:
             waiting(3)
         try:
             other = await visit.client.similar(creator, by=by)
         except CollabrankError as error:
-            if mine == turn["now"]:
-                place.clear()
-                with place:
-                    refusal_panel(error, again=lambda: show(by))
-            return
-        if mine != turn["now"]:  # another was asked for meanwhile
+            place.clear()
+            with place:
+                refusal_panel(error, again=lambda: show(by))
             return
         place.clear()
         with place:

@@ -43,10 +43,9 @@ async def _find(visit: Visit) -> None:
             try:
                 found = await visit.client.creators(prefix=name.removeprefix("@"), top=_FOUND)
             except CollabrankError as error:
-                if mine == turn["now"]:
-                    place.clear()
-                    with place:
-                        refusal_panel(error, again=lambda: look(name))
+                place.clear()
+                with place:
+                    refusal_panel(error, again=lambda: look(name))
                 return
             if mine != turn["now"]:
                 return

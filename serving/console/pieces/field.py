@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -75,10 +76,12 @@ class Field(Element, component="field.js"):
         }
         self.on("changed", self._changed)
 
-    def _changed(self, event: GenericEventArguments) -> Any:
-        # Not in a task of its own: whatever is heard next finds the value.
+    async def _changed(self, event: GenericEventArguments) -> None:
         self.value = event.args
-        return None if self._told is None else self._told(self.value)
+        if self._told is not None:
+            done = self._told(self.value)
+            if inspect.isawaitable(done):
+                await done
 
     def put(self, value: str | float | bool | None) -> None:
         """Fill it in; ``on_change`` is not told."""

@@ -17,23 +17,17 @@ def look_alikes(client: AsyncClient, creator_id: str, *, query: str, top: int = 
     """Draw a creator's look-alikes, with a choice of what they are alike by; ``query`` goes with the links."""
     choice = ui.element("div")
     place = ui.element("div").props('aria-live="polite"')
-    turn = {"now": 0}
 
     async def fill(by: str) -> None:
-        turn["now"] += 1
-        mine = turn["now"]
         place.clear()
         with place:
             waiting(2, label="Looking for look-alikes")
         try:
             found = await client.similar(creator_id, by=by, top=top)
         except CollabrankError as error:
-            if mine == turn["now"]:
-                place.clear()
-                with place:
-                    refusal_panel(error, again=lambda: fill(by))
-            return
-        if mine != turn["now"]:  # another was asked for meanwhile
+            place.clear()
+            with place:
+                refusal_panel(error, again=lambda: fill(by))
             return
         place.clear()
         with place, ui.element("ul").classes("cr-alike"):
