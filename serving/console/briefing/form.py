@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
@@ -104,12 +104,11 @@ class BriefForm:
             make("starts_at", "Content from", kind="date", hint="Empty: the snapshot's day", wait=0.0)
             make("ends_at", "Content until", kind="date", hint="Empty: 21 days later", wait=0.0)
 
-    async def _changed(self, name: str, value: Any) -> None:
+    def _changed(self, name: str, value: Any) -> Awaitable[Any] | None:
         if name == "market" and value in self._currencies and self._currencies[value]:
             self._fields["currency"].put(self._currencies[value])
-        if name in ("brand_id", "category_id"):
-            await self._suggest("")
         self._on_change()
+        return self._suggest("") if name in ("brand_id", "category_id") else None
 
     async def _product_typed(self, value: str | None) -> None:
         typed = (value or "").strip()

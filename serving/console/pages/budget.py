@@ -12,12 +12,11 @@ from typing import Any
 
 from nicegui import ui
 
-from marketplace.errors import CollabrankError
 from serving.client import Campaign, Catalogue, Plan
 from serving.console.asking import asking_of
 from serving.console.money import DOLLARS, Till
 from serving.console.pages.plan import draw_plan
-from serving.console.pieces import button, empty_state, field, form, panel, refusal_panel, submit_button, waiting
+from serving.console.pieces import Answers, button, empty_state, field, form, panel, submit_button
 from serving.console.registry import Page, Visit
 
 __all__ = ["PAGE", "Wish"]
@@ -85,7 +84,6 @@ class _Desk:
         kept = visit.memory.get("wish")
         self.wish = kept if isinstance(kept, Wish) else Wish()
         self.till = DOLLARS
-        self.turn = 0
 
     def sources(self) -> dict[str, str]:
         """What may be planned, by its name in the form."""
@@ -115,9 +113,10 @@ class _Desk:
         with ui.element("div").classes("cr-halves"):
             with form(self.plan, classes="cr-aside"), panel("What there is"):
                 self._form()
-            self.place = ui.element("div").classes("cr-body").props('aria-live="polite" id="plan"')
+            place = ui.element("div").classes("cr-body").props('aria-live="polite" id="plan"')
+        self.answers = Answers(place, lines=6, label="Planning")
         with (
-            self.place,
+            place,
             empty_state("No plan yet", "Choose a campaign or a saved brief, and say what there is to spend."),
         ):
             pass
@@ -213,25 +212,14 @@ class _Desk:
             self.fields[name].say(fault=faults.get(name, ""))
         if faults:
             return
-        self.turn += 1
-        turn = self.turn
         self.visit.memory["wish"] = self.wish
-        self.place.clear()
-        with self.place:
-            waiting(6, label="Planning")
-        try:
-            made = await self.visit.client.plan(**self.wish.asked(self.briefs))
-        except CollabrankError as error:
-            self.place.clear()
-            with self.place:
-                refusal_panel(error, again=self.plan)
-            return
-        if turn != self.turn:  # a later one is on its way
-            return
+        await self.answers.show(
+            lambda: self.visit.client.plan(**self.wish.asked(self.briefs)), self._draw_plan, again=self.plan
+        )
+
+    def _draw_plan(self, made: Plan) -> None:
         fee, rate, _ = self.terms()
-        self.place.clear()
-        with self.place:
-            draw_plan(made, self.till, fee=fee, rate=rate, try_terms=lambda a, b: self._try(made, a, b))
+        draw_plan(made, self.till, fee=fee, rate=rate, try_terms=lambda a, b: self._try(made, a, b))
 
     async def _try(self, made: Plan, fee: float, rate: float) -> None:
         tried = [(one.flat_fee, one.commission_rate) for one in made.what_if]

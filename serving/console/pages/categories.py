@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from nicegui import ui
 
-from marketplace.errors import CollabrankError
 from marketplace.text import printable
 from serving.client import Catalogue, Leader, Scatter
 from serving.console.figures import cloud_figure, figure
 from serving.console.pieces import (
+    Answers,
     count_text,
     empty_state,
     field,
@@ -21,10 +21,8 @@ from serving.console.pieces import (
     link,
     panel,
     plain_table,
-    refusal_panel,
     score_text,
     text,
-    waiting,
 )
 from serving.console.registry import Page, Visit
 
@@ -52,7 +50,6 @@ class _Desk:
         self.x = _one_of({**self.indices, _FOLLOWERS: ""}, asked.get("x"), _INFLUENCE)
         self.y = _one_of({**self.indices, _FOLLOWERS: ""}, asked.get("y"), "sales_drive")
         self.marked = asked.get("creator", "")
-        self.turn = {"leaders": 0, "cloud": 0}
 
     async def draw(self) -> None:
         """The choice, the leaders and the scatter."""
@@ -67,7 +64,7 @@ class _Desk:
                   on_change=partial(self._put, "top", leaders=True))  # fmt: skip
         with ui.element("div").classes("cr-sides"):
             with panel("Leaders", classes="cr-dense"):
-                self.leaders = ui.element("div").props('aria-live="polite" id="leaders"')
+                self.leaders = Answers(ui.element("div").props('aria-live="polite" id="leaders"'), lines=4)
             with panel("Two indices"):
                 axes = {**self.indices, _FOLLOWERS: "Followers"}
                 with ui.element("div").classes("cr-form"):
@@ -75,7 +72,7 @@ class _Desk:
                     field("Upwards", kind="select", value=self.y, options=axes, on_change=partial(self._put, "y"))
                     field("Mark a creator", kind="search", value=self.marked, placeholder="username or id", wait=0.5,
                           on_change=partial(self._put, "marked"))  # fmt: skip
-                self.cloud = ui.element("div").props('id="scatter"')
+                self.cloud = Answers(ui.element("div").props('id="scatter"'), lines=4)
         await self._show_leaders()
         await self._show_cloud()
 
@@ -87,47 +84,29 @@ class _Desk:
             await self._show_cloud()
 
     async def _show_leaders(self) -> None:
-        turn = self._begin("leaders", self.leaders)
-        try:
-            found = await self.visit.client.leaders(
+        await self.leaders.show(
+            lambda: self.visit.client.leaders(
                 market=self.market, index=self.index, top=int(self.top),
                 category_id=self.category if self.index == _INFLUENCE else None,
-            )  # fmt: skip
-        except CollabrankError as error:
-            _refused(self.leaders, error, self._show_leaders)
-            return
-        if turn != self.turn["leaders"]:
-            return
-        self.leaders.clear()
-        with self.leaders:
-            where = f" in {self.categories[self.category]}" if self.index == _INFLUENCE else ""
-            text(f"{self.indices[self.index]}{where}, {self.market}.", tag="p", classes="cr-quiet cr-small")
-            _leaders_table(list(found))
+            ),
+            self._draw_leaders, again=self._show_leaders,
+        )  # fmt: skip
+
+    def _draw_leaders(self, found: Iterable[Leader]) -> None:
+        where = f" in {self.categories[self.category]}" if self.index == _INFLUENCE else ""
+        text(f"{self.indices[self.index]}{where}, {self.market}.", tag="p", classes="cr-quiet cr-small")
+        _leaders_table(list(found))
 
     async def _show_cloud(self) -> None:
-        turn = self._begin("cloud", self.cloud)
-        try:
-            found = await self.visit.client.indices(
+        await self.cloud.show(
+            lambda: self.visit.client.indices(
                 market=self.market, x=self.x, y=self.y, highlight=self.marked or None,
                 category_id=self.category if _INFLUENCE in (self.x, self.y) else None,
-            )  # fmt: skip
-        except CollabrankError as error:
-            _refused(self.cloud, error, self._show_cloud)
-            return
-        if turn != self.turn["cloud"]:
-            return
-        self.cloud.clear()
-        with self.cloud:
-            self._cloud(found)
+            ),
+            self._draw_cloud, again=self._show_cloud,
+        )  # fmt: skip
 
-    def _begin(self, name: str, place: ui.element) -> int:
-        self.turn[name] += 1
-        place.clear()
-        with place:
-            waiting(4)
-        return self.turn[name]
-
-    def _cloud(self, found: Scatter) -> None:
+    def _draw_cloud(self, found: Scatter) -> None:
         axes = {**self.indices, _FOLLOWERS: "Followers"}
         marked = self.marked.removeprefix("@").casefold()
         points = [
@@ -162,12 +141,6 @@ class _Desk:
 
 def _one_of(known: Any, asked: str | None, otherwise: str) -> str:
     return asked if asked is not None and asked in known else otherwise
-
-
-def _refused(place: ui.element, error: Exception, again: Any) -> None:
-    place.clear()
-    with place:
-        refusal_panel(error, again=again)
 
 
 def _leaders_table(leaders: Sequence[Leader]) -> None:

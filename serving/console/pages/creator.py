@@ -23,12 +23,12 @@ from features.cards import (
     index_formula,
     is_guess,
 )
-from marketplace.errors import CollabrankError
 from serving.client import Behind, History, Similar
 from serving.console import behind as behind_card
 from serving.console.figures import figure, weeks_figure
 from serving.console.pages.creators import remember_creator
 from serving.console.pieces import (
+    Answers,
     button,
     count_text,
     empty_state,
@@ -41,10 +41,8 @@ from serving.console.pieces import (
     panel,
     percent_text,
     plain_table,
-    refusal_panel,
     score_text,
     text,
-    waiting,
 )
 from serving.console.registry import Page, Visit
 from serving.console.sessions import Session
@@ -308,21 +306,10 @@ def _unknown(rows: list[tuple[str, str, dict[str, Any]]]) -> None:
 
 def _similar(visit: Visit, creator: str, found: Similar) -> None:
     place = ui.element("div").props('aria-live="polite"')
+    answers = Answers(place)
 
     async def show(by: str) -> None:
-        place.clear()
-        with place:
-            waiting(3)
-        try:
-            other = await visit.client.similar(creator, by=by)
-        except CollabrankError as error:
-            place.clear()
-            with place:
-                refusal_panel(error, again=lambda: show(by))
-            return
-        place.clear()
-        with place:
-            _similar_table(other)
+        await answers.show(lambda: visit.client.similar(creator, by=by), _similar_table, again=lambda: show(by))
 
     by = field("Alike by", kind="select", value=found.by, options=_ALIKE, on_change=lambda name: show(str(name)))
     by.classes("cr-short").move(target_index=1)

@@ -7,16 +7,15 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from marketplace.errors import CollabrankError
 from serving.client import FoundCreator
 from serving.console.pieces import (
+    Answers,
     count_text,
     field,
     form,
     link,
     panel,
     plain_table,
-    refusal_panel,
     submit_button,
     text,
 )
@@ -31,27 +30,18 @@ async def _find(visit: Visit) -> None:
     """The search, and who was looked at last."""
     with panel(classes="cr-search"):
         place = ui.element("div").classes("cr-hits").props('aria-live="polite"')
-        turn = {"now": 0}
+        answers = Answers(place, lines=0)
 
-        async def look(name: str | None) -> None:
-            turn["now"] += 1
-            mine = turn["now"]
-            name = (name or "").strip()
+        async def look(typed: str | None) -> None:
+            name = (typed or "").strip()
             if not name:
-                place.clear()
+                answers.clear()
                 return
-            try:
-                found = await visit.client.creators(prefix=name.removeprefix("@"), top=_FOUND)
-            except CollabrankError as error:
-                place.clear()
-                with place:
-                    refusal_panel(error, again=lambda: look(name))
-                return
-            if mine != turn["now"]:
-                return
-            place.clear()
-            with place:
-                _hits(list(found), name)
+            await answers.show(
+                lambda: visit.client.creators(prefix=name.removeprefix("@"), top=_FOUND),
+                lambda found: _hits(list(found), name),
+                again=lambda: look(name),
+            )
 
         asked = field("Username or creator id", kind="search", placeholder="how the username begins", on_change=look)
 

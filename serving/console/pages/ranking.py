@@ -242,11 +242,12 @@ class _View:
         self._choice_changed()
 
     def _choice_changed(self) -> None:
+        said = f"{len(self.chosen):,} chosen"
         for made, usable, hint in (
             (self._compare, len(self.chosen) == 2, "Choose two creators in the table first"),
             (self._keep, bool(self.chosen), "Choose creators in the table first"),
         ):
-            made.props(f'aria-disabled="{str(not usable).lower()}" title="{"" if usable else hint}"')
+            made.props(f'aria-disabled="{str(not usable).lower()}" title="{said if usable else hint}"')
 
     async def _compare_chosen(self) -> None:
         if len(self.chosen) != 2:

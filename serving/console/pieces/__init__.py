@@ -1,5 +1,6 @@
 """What pages are drawn with: text, fields, buttons, panels, bars, and the states in which there is nothing to show."""
 
+from serving.console.pieces.answers import Answers
 from serving.console.pieces.bars import confidence_chip, index_meter, interval_bar
 from serving.console.pieces.field import Field, field
 from serving.console.pieces.file import FilePicker
@@ -34,6 +35,7 @@ from serving.console.pieces.wording import (
 
 __all__ = [
     "UNKNOWN",
+    "Answers",
     "Field",
     "FilePicker",
     "button",

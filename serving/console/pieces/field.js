@@ -77,13 +77,14 @@ export default {
     },
     tell(wait) {
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => {
-        const value = this.meant();
-        if (value !== this.told) {
-          this.told = value;
-          this.$emit("changed", value);
-        }
-      }, wait);
+      if (wait > 0) this.timer = setTimeout(this.say, wait);
+      else this.say(); // in the same turn: a button that is pressed next is heard after it
+    },
+    say() {
+      const value = this.meant();
+      if (value === this.told) return;
+      this.told = value;
+      this.$emit("changed", value);
     },
     put(value) {
       clearTimeout(this.timer);

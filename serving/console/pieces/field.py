@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -76,12 +75,10 @@ class Field(Element, component="field.js"):
         }
         self.on("changed", self._changed)
 
-    async def _changed(self, event: GenericEventArguments) -> None:
+    def _changed(self, event: GenericEventArguments) -> Any:
+        # Not in a task of its own: whatever is heard next finds the value.
         self.value = event.args
-        if self._told is not None:
-            done = self._told(self.value)
-            if inspect.isawaitable(done):
-                await done
+        return None if self._told is None else self._told(self.value)
 
     def put(self, value: str | float | bool | None) -> None:
         """Fill it in; ``on_change`` is not told."""

@@ -70,16 +70,12 @@ def button(
     return made
 
 
-# A field tells what was typed a moment after it has changed: the form is sent when that is on its way.
-_SUBMIT = "(event) => { event.preventDefault(); setTimeout(() => emit(), 40); }"
-
-
 @contextmanager
 def form(on_submit: Callable[[], Any], *, classes: str = "") -> Iterator[ui.element]:
-    """A form; ``on_submit`` is called once what was typed last has been told, by its button or by Enter."""
+    """A form; ``on_submit`` is called by its button or by Enter, after its fields have told what was typed last."""
     with ui.element("form").classes(classes) as made:
         yield made
-    made.on("submit", lambda _: on_submit(), js_handler=_SUBMIT)
+    made.on("submit.prevent", on_submit, args=[])
 
 
 def submit_button(label: str, *, kind: str = "primary") -> ui.element:

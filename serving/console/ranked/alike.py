@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from marketplace.errors import CollabrankError
-from serving.client import AsyncClient
-from serving.console.pieces import field, link, percent_text, refusal_panel, text, waiting
+from serving.client import AsyncClient, Similar
+from serving.console.pieces import Answers, field, link, percent_text, text
 
 __all__ = ["look_alikes"]
 
@@ -17,20 +16,10 @@ def look_alikes(client: AsyncClient, creator_id: str, *, query: str, top: int = 
     """Draw a creator's look-alikes, with a choice of what they are alike by; ``query`` goes with the links."""
     choice = ui.element("div")
     place = ui.element("div").props('aria-live="polite"')
+    answers = Answers(place, lines=2, label="Looking for look-alikes")
 
-    async def fill(by: str) -> None:
-        place.clear()
-        with place:
-            waiting(2, label="Looking for look-alikes")
-        try:
-            found = await client.similar(creator_id, by=by, top=top)
-        except CollabrankError as error:
-            place.clear()
-            with place:
-                refusal_panel(error, again=lambda: fill(by))
-            return
-        place.clear()
-        with place, ui.element("ul").classes("cr-alike"):
+    def draw(found: Similar) -> None:
+        with ui.element("ul").classes("cr-alike"):
             if not found.similar:
                 text(found.note or "Nobody is known to be alike.", tag="li", classes="cr-quiet")
             for other in found:
@@ -38,6 +27,9 @@ def look_alikes(client: AsyncClient, creator_id: str, *, query: str, top: int = 
                     link(other.username or other.creator_id, f"/creators/{other.creator_id}?{query}")
                     text(percent_text(other.similarity), classes="cr-chip")
                     text(", ".join(other.alike[:3]), classes="cr-quiet cr-small").props('dir="auto"')
+
+    async def fill(by: str) -> None:
+        await answers.show(lambda: client.similar(creator_id, by=by, top=top), draw, again=lambda: fill(by))
 
     with choice:
         field("Alike by", kind="select", options=_BY, value="category", on_change=fill, wait=0.0)

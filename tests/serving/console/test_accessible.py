@@ -38,12 +38,12 @@ def test_no_page_has_a_serious_fault(page: Any, console: Console, campaign: dict
     for path, there in (
         (f"/?{asked}", ".cr-check-panel .cr-figure"),
         ("/", ".cr-check-panel h2"),
-        ("/shortlists", "h1"),
-        (f"/budget?{asked}", "h1"),
-        ("/creators", "h1"),
-        ("/categories", "h1"),
-        ("/models", "h1"),
-        ("/results", "h1"),
+        ("/shortlists", ".cr-empty, .cr-list"),
+        (f"/budget?{asked}", "#headline"),
+        ("/creators", ".cr-search input"),
+        ("/categories", "#leaders table"),
+        ("/models", "section[aria-label='How they were measured'] table"),
+        ("/results", ".cr-empty, table"),
         ("/ranking?campaign=ca_none", "[role=alert]"),
         (f"/ranking?{asked}", "[data-filled='1'] .ag-row"),
     ):
@@ -91,11 +91,11 @@ def test_nor_has_what_opens_on_a_page(page: Any, console: Console, campaign: dic
     page.click("button:has-text('Compare two')[aria-disabled=false]")
     page.wait_for_selector(".cr-compared table")
     assert faults(page) == [], "comparison"
-    page.click("button:has-text('Shortlist')[aria-disabled=false]")
-    page.wait_for_timeout(500)
+    page.click("button:has-text('Shortlist')[title='2 chosen']")
+    page.wait_for_selector("section[aria-label='Add to a shortlist'] button")
     assert faults(page) == [], "shortlist being kept"
     for path, there in (
-        ("/shortlists", "h1"),
+        ("/shortlists", ".cr-empty, .cr-list"),
         (f"/creators/{busy.creator_id}?index=consistent", "section[aria-label='Past partnerships'] table"),
     ):
         page.goto(console.url + path)
@@ -110,9 +110,12 @@ def test_nor_has_what_opens_on_a_page(page: Any, console: Console, campaign: dic
 
 
 def test_nothing_is_wider_than_the_window(page: Any, console: Console, campaign: dict[str, Any]) -> None:
-    for path in ("/", f"/ranking?campaign={campaign['campaign_id']}", "/shortlists"):
+    for path, there in (
+        ("/", ".cr-check-panel h2"),
+        (f"/ranking?campaign={campaign['campaign_id']}", "[data-filled='1'] .ag-row"),
+        ("/shortlists", ".cr-empty, .cr-list"),
+    ):
         page.goto(console.url + path)
-        page.wait_for_selector("h1")
-        page.wait_for_timeout(200)
+        page.wait_for_selector(there)
         wide, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert wide <= window, path

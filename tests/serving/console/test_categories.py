@@ -65,5 +65,4 @@ def test_the_marked_creator_stands_among_those_shown(page, client, campaign):
 def test_any_two_numbers_can_be_drawn(page, client, campaign):
     page.select_option("label:has-text('Across') + div select", "followers")
     page.select_option("label:has-text('Upwards') + div select", "profitability")
-    page.wait_for_selector("[aria-label^='Profitability against Followers of']")
-    page.wait_for_selector("#scatter svg path", state="attached")
+    page.wait_for_selector("[aria-label^='Profitability against Followers of'] svg path", state="attached")

@@ -38,7 +38,7 @@ def test_the_page_shows_what_the_service_tells(browser, console):
         told = client.models()
     with opened(browser) as page:
         sign_in(page, console, "/models")
-        page.wait_for_selector("table")
+        page.wait_for_selector("section[aria-label='How they were measured'] table")
         champion = page.inner_text("section[aria-label='Champion']")
         assert f"Version {told.champion.version}" in champion
         assert f"{told.champion.signals:,}" in champion

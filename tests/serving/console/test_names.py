@@ -121,7 +121,7 @@ def test_no_name_turns_or_widens_a_page(browser: Any, named: Console, campaign: 
     odd = {name: next(one for one in leaders if one.username.startswith(name)) for name in NAMES}
     with opened(browser, width=width) as page:
         sign_in(page, named, f"/ranking?campaign={campaign['campaign_id']}")
-        page.wait_for_selector(".ag-row")
+        page.wait_for_selector("[data-filled='1'] .ag-center-cols-container .ag-row")
         held(page, known)
         for path, ready in (
             ("/categories", "tbody td"),
@@ -152,7 +152,7 @@ def test_numbers_stay_in_sight_beside_the_longest_name(browser: Any, named: Cons
 def test_two_are_compared_each_name_by_itself(browser: Any, named: Console, campaign: dict[str, Any]) -> None:
     with opened(browser) as page:
         sign_in(page, named, f"/ranking?campaign={campaign['campaign_id']}")
-        page.wait_for_selector(".ag-row")
+        page.wait_for_selector("[data-filled='1'] .ag-center-cols-container .ag-row")
         for place in (0, 1):
             page.locator(".ag-row input[type=checkbox]").nth(place).check()
         page.get_by_role("button", name="Compare two").click()

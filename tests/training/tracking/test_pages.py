@@ -249,8 +249,10 @@ def test_a_real_browser_sees_metrics_charts_and_no_assistant(store, home, tmp_pa
             page.goto(f"{address}/#/experiments/{own.experiment_id}/runs")
             page.get_by_text("expected_value v1").first.wait_for()
             page.get_by_text("0.625").first.wait_for()
+            about = page.get_by_text("Rankers of creators for the marketplace")
+            about.first.wait_for()
+            assert about.count() == 1
             assert page.get_by_text("Welcome to MLflow Assistant").count() == 0
-            assert page.get_by_text("Rankers of creators for the marketplace").count() == 1
             page.goto(f"{address}/#/experiments/{own.experiment_id}/runs?compareRunsMode=CHART")
             page.get_by_text("What matters").first.wait_for()
             assert page.get_by_text("closed here").count() == 0
