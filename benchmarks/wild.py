@@ -190,7 +190,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Errors are standard errors over laws, None for one law alone. ``of_ceiling`` is the mean share over the ceiling's;
     ``profit`` and ``lift`` are medians over laws of what is said of the first 20 over what is true of them; ``losing``
-    counts the laws in which these truly lose, ``luck`` is the least and the most.
+    counts the laws in which these truly lose, ``luck`` is the least and the most, None where no law tells it.
     """
     mine = [row["shares"] for row in rows if row["shares"].get("champion") is not None]
     names = list(dict.fromkeys(name for shares in mine for name in shares))
@@ -213,7 +213,8 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return [row["first"][level] for row in rows if math.isfinite(row["first"][level])]
 
     def told(what: str) -> list[float]:
-        return [row[what] for row in rows if math.isfinite(row[what])]
+        # A file may have rows from before there was the number.
+        return [row[what] for row in rows if math.isfinite(row.get(what, math.nan))]
 
     within = [said for row in rows if row["first"]["profit_true"] > 0
               for said in [row["first"]["profit_said"] / row["first"]["profit_true"]]]  # fmt: skip
@@ -235,7 +236,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "coverage_90_within": float(np.mean([float(0.86 <= one <= 0.94) for one in held("coverage_90")] or [math.nan])),
         "losing": sum(row["first"]["profit_true"] <= 0 for row in rows),
         "labels": float(np.mean(told("labels") or [math.nan])),
-        "luck": (min(told("luck"), default=math.nan), max(told("luck"), default=math.nan)),
+        "luck": (min(told("luck")), max(told("luck"))) if told("luck") else None,
     }
 
 
@@ -255,7 +256,7 @@ def _line(label: str, row: Mapping[str, Any]) -> str:
         f"{first['coverage_80']:.2f}",
         f"{first['coverage_90']:.2f}",
         f"{row['labels']:.2f}",
-        f"{row['luck']:.2f}",
+        f"{row.get('luck', math.nan):.2f}",
         "-" if champion is None or not row["staged"] else f"{champion - shares['without_stage']:+.3f}",
         f"{row['lifts']}",
     ]
@@ -299,9 +300,10 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
             f"80 and 90 % intervals hold {found['coverage_80']:.2f} and {found['coverage_90']:.2f} of the lifts that "
             f"came; the 90 % ones .86 to .94 in {found['coverage_90_within']:.2f} of the laws"
         )
-    low, high = found["luck"]
     print(f"lifts learned from over those that came: {found['labels']:.2f}")
-    print(f"lifts that came over those expected of the same partnerships: {low:.2f} to {high:.2f} by law")
+    if found["luck"] is not None:
+        low, high = found["luck"]
+        print(f"lifts that came over those expected of the same partnerships: {low:.2f} to {high:.2f} by law")
 
 
 def _remind(seeds: Sequence[int]) -> None:

@@ -88,16 +88,20 @@ def test_luck_is_told_from_the_least_to_the_most():
         [row(seed, luck=luck, champion=0.5, gmv=0.1) for seed, luck in ((1, 0.8), (2, math.nan), (3, 1.5))]
     )
     assert found["luck"] == (0.8, 1.5)
+    assert summarise([row(1, luck=math.nan, champion=0.5, gmv=0.1)])["luck"] is None
 
 
 def test_what_stands_in_the_file_is_not_measured_again(tmp_path, capsys):
     file = tmp_path / "rows.jsonl"
-    file.write_text("".join(json.dumps(row(seed, champion=0.5, gmv=0.1)) + "\n" for seed in (101, 102)))
+    rows = [row(seed, champion=0.5, gmv=0.1) for seed in (101, 102)]
+    del rows[0]["luck"]  # as it was before this was told
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
     assert main(["--seeds", "101-102", "--out", str(file)]) == 0
     told = capsys.readouterr()
     assert "lead over gmv, the best on average: +0.400 (standard error 0.000)" in told.out
     assert "nothing may be chosen on them" in told.err
     assert "+0.050" in told.out  # .5 with the last stage, .45 without
+    assert "of the same partnerships: 1.20 to 1.20 by law" in told.out
     assert len(file.read_text().splitlines()) == 2
 
 
