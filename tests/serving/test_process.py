@@ -150,6 +150,7 @@ def test_both_workers_take_a_promotion_and_refuse_a_tampered_one(
 
     home = home_of(process)
     signer = read_signer(home / "var" / "keys")
+    first = bundles()
 
     def versions() -> set[str]:
         ask = {"campaign_id": campaign_id, "top": 1, "explain": False}
@@ -171,6 +172,9 @@ def test_both_workers_take_a_promotion_and_refuse_a_tampered_one(
     assert versions() <= {"8", "9"}
     signature.write_bytes(good)
     wait_for(lambda: versions() == {"9"} and "collabrank_refused_on_disk 0.0" in client.get("/metrics").text)
+    # The process is every test's: it serves again what it served before.
+    save_bundle(first, home / "var" / "bundle", signer)
+    wait_for(lambda: all(versions() == {first.model_version} for _ in range(6)))
 
 
 def run_serve(home: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -49,15 +49,15 @@ li{margin:.15rem 0}
 @media screen and (max-width:46rem){.tiles{grid-template-columns:repeat(2,1fr)}.sheet{padding:.8rem}}
 @page{size:A4;margin:12mm}
 @media print{
-html{font-size:9.5pt}
-body{font-size:1rem;line-height:1.35}
+html{font-size:9pt}
+body{font-size:1rem;line-height:1.3}
 .sheet{max-width:none;padding:0}
 .sheet+.sheet{break-before:page}
 .wide{overflow:visible}
-h1{font-size:15pt}h2{font-size:11pt;margin:3.5mm 0 1mm}
-.tile b{font-size:12.5pt}
-table{font-size:8.5pt}
-td,th{padding:.7mm 2mm .7mm 0}
+h1{font-size:14pt}h2{font-size:10.5pt;margin:3mm 0 1mm}
+.tile b{font-size:12pt}
+table{font-size:8.2pt}
+td,th{padding:.6mm 2mm .6mm 0}
 tr,li,.tile{break-inside:avoid}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }

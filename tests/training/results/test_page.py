@@ -97,31 +97,76 @@ def test_what_is_left_out_of_the_table_is_counted() -> None:
     assert "Not shown: 278 posted on time, 100 declined." in page
 
 
-@pytest.mark.parametrize("case", ["full", "empty"])
-def test_it_prints_on_two_sheets_of_a4_and_fits_a_narrow_screen(case, tmp_path) -> None:
+SHEET = (297 - 2 * 12) / 25.4 * 96
+"""Pixels between the margins of a sheet, top to bottom; 186 mm of it from left to right."""
+
+
+@pytest.fixture(scope="module")
+def browser():
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no chromium on PATH")
     playwright = pytest.importorskip("playwright.sync_api")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+                 "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("case", ["full", "empty"])
+def test_it_prints_on_two_sheets_of_a4_and_fits_a_narrow_screen(case, tmp_path, browser) -> None:
     told = copy.deepcopy(FULL)
     if case == "empty":
         told |= {"creators": [], "foretold": None, "lift": None, "profit": None, "next_steps": ["x"]}
     file = tmp_path / "report.html"
     file.write_text(report_page(told), encoding="utf-8")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-                 "--disable-background-networking", "--disable-component-update"]  # fmt: skip
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=arguments)
-        said: list[str] = []
-        for width in (1280, 390):
-            page = browser.new_page(viewport={"width": width, "height": 900})
-            page.on("console", lambda message: said.append(message.text))
-            page.goto(file.as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-        printed = page.pdf(prefer_css_page_size=True, print_background=True)
-        browser.close()
+    said: list[str] = []
+    for width in (1280, 390):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    printed = page.pdf(prefer_css_page_size=True, print_background=True)
     assert said == []
     assert len(re.findall(rb"/Type /Page\b(?!s)", printed)) == 2
     size = re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", printed)
     assert size is not None
     assert [float(one) for one in size.groups()] == pytest.approx([595.3, 841.9], abs=1.0)
+
+
+@pytest.mark.parametrize("family", ["DejaVu Sans", "Liberation Sans", "sans-serif", "serif", "monospace"])
+def test_each_sheet_has_room_left_whatever_the_fonts_of_the_machine(family, tmp_path, browser) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(report_page(FULL).replace("system-ui,sans-serif", f"{family},sans-serif"), encoding="utf-8")
+    page = browser.new_page(viewport={"width": round(186 / 25.4 * 96), "height": 900})
+    page.emulate_media(media="print")
+    page.goto(file.as_uri())
+    heights = page.evaluate("[...document.querySelectorAll('.sheet')].map(one => one.getBoundingClientRect().height)")
+    assert len(heights) == 2
+    assert max(heights) < 0.97 * SHEET
+
+
+def test_a_name_read_from_the_right_keeps_to_its_cell_and_turns_nothing_else(tmp_path, browser) -> None:
+    told = copy.deepcopy(FULL)
+    told["brand_name"], told["creators"] = "\u05de\u05d5\u05ea\u05d2 (A)", told["creators"][:2]
+    told["creators"][0]["username"] = "\u0645\u0631\u062d\u0628\u0627 7 (\u0633\u0644\u0627\u0645)"
+    told["creators"][1]["username"] = "plain"
+    file = tmp_path / "report.html"
+    file.write_text(report_page(told), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(file.as_uri())
+    cells = page.evaluate(
+        """[...document.querySelectorAll('td.name')].map(one => {
+             const [cell, name] = [one, one.querySelector('bdi')].map(part => part.getBoundingClientRect());
+             return [getComputedStyle(one).direction, getComputedStyle(one.querySelector('bdi')).direction,
+                     name.left >= cell.left - 1 && name.right <= cell.right + 1, cell.left]})"""
+    )
+    assert [cell[:3] for cell in cells] == [["ltr", "rtl", True], ["ltr", "ltr", True]]
+    assert cells[0][3] == cells[1][3]
+    # What follows a name stays behind it: the market to the right of the brand.
+    brand, market = page.evaluate(
+        "[...document.querySelectorAll('header bdi')].slice(1, 3).map(one => one.getBoundingClientRect().left)"
+    )
+    assert brand < market
