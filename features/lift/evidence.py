@@ -29,8 +29,10 @@ __all__ = [
     "days_of_posting",
     "families",
     "gather_evidence",
+    "lines_by_day",
     "product_days",
     "sales_kernel",
+    "sales_shapes",
     "treated_days",
     "within_window",
 ]
@@ -39,6 +41,9 @@ __all__ = [
 KERNEL_HALF_LIFE = 3.0
 """Days in which the stated sales kernel halves; it counts as `KERNEL_LINES` order lines beside the data's own."""
 KERNEL_LINES = 50.0
+
+SHAPE_LINES = 3.0
+"""Order lines for which the kernel counts beside those of one product's partnerships of one day."""
 
 WAIT_DAYS = 3
 """Days after the window that are not used as untreated either."""
@@ -106,6 +111,8 @@ class LiftEvidence:
     kernel : float64 (ATTRIBUTION_DAYS,)
     seen : float64 (P, T)
         Partnerships' organic attributed USD by product and day.
+    lines : float64 (len(pairs), ATTRIBUTION_DAYS)
+        Organic attributed order lines of each of ``pairs`` by day since posting.
     blocks : list of Block
         By product, ascending.
     block_pairs : list of int64 (J,)
@@ -122,6 +129,7 @@ class LiftEvidence:
     untreated: Flags
     kernel: Floats
     seen: Floats
+    lines: Floats
     blocks: list[Block]
     block_pairs: list[Ints]
 
@@ -202,12 +210,15 @@ def gather_evidence(
     pairs = _with_terms(pairs, sales, panel, cut, kernel=kernel).merge(_reach(market, rows, day), on="row", how="left")
     for name in ("followers", "posts"):
         pairs[f"captured_{name}"] = pairs["captured"] * pairs[name]
-    seen = _own_sales(panel, pairs, sales[~sales["is_paid"]], cut)
+    organic = sales[~sales["is_paid"]]
+    seen, lines = _own_sales(panel, pairs, organic, cut), _own_lines(pairs, organic, cut)
     pairs = pairs.drop(columns="product_id")
     places = _by_product(pairs["product"].to_numpy()) if blocks else []
-    found = _blocks(panel, baseline, pairs, places, kernel=kernel, seen=seen)
+    found = _blocks(panel, baseline, pairs, places, kernel=kernel, seen=seen, lines=lines)
     untreated = np.isfinite(panel.sales) & ~clear
-    return LiftEvidence(rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, found, places)
+    return LiftEvidence(
+        rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, lines, found, places
+    )
 
 
 def within_window(rows: pd.DataFrame, attributed: pd.DataFrame) -> pd.DataFrame:
@@ -302,6 +313,35 @@ def _own_sales(panel: Panel, pairs: pd.DataFrame, sales: pd.DataFrame, keys: lis
     return out
 
 
+def _own_lines(pairs: pd.DataFrame, sales: pd.DataFrame, keys: list[str]) -> Floats:
+    """Attributed order lines of each of ``pairs`` by day since posting, float64 (len(pairs), ATTRIBUTION_DAYS)."""
+    out = np.zeros((len(pairs), ATTRIBUTION_DAYS))
+    placed = pairs[keys].assign(pair=np.arange(len(pairs))).merge(sales[[*keys, "age", "lines"]], on=keys, how="inner")
+    np.add.at(out, (placed["pair"].to_numpy(), placed["age"].to_numpy()), placed["lines"].to_numpy(dtype=np.float64))
+    return out
+
+
+def sales_shapes(kernel: Floats, lines: Floats, told: Flags) -> Floats:
+    """Shares of sales by day since posting, one row for each of U days of posting, each summing to 1: (U, A).
+
+    Most of what a partnership adds comes when its attributed sales come; a hit keeps to no common ``kernel``. So days
+    follow their own order lines, beside the kernel that counts as `SHAPE_LINES`. Days that say nothing keep the
+    kernel's share: what is read of a window is the same part of it for all.
+
+    Parameters
+    ----------
+    kernel : float64 (A,), summing to 1
+    lines : float64 (U, A), organic attributed order lines
+    told : bool (U, A), days whose sales are known, outside sales days
+    """
+    read = np.where(told, kernel, 0.0)
+    share = read.sum(axis=1, keepdims=True)
+    own = np.where(told, np.maximum(lines, 0.0), 0.0)
+    usual = np.divide(read, share, out=np.zeros_like(read), where=share > 0)
+    mixed = share * (own + SHAPE_LINES * usual) / (own.sum(axis=1, keepdims=True) + SHAPE_LINES)
+    return np.where(told, mixed, kernel)
+
+
 def _with_terms(
     pairs: pd.DataFrame, sales: pd.DataFrame, panel: Panel, keys: list[str], *, kernel: Floats
 ) -> pd.DataFrame:
@@ -378,6 +418,7 @@ def product_days(
     *,
     product: int,
     start: Ints,
+    lines: Floats,
     kernel: Floats,
     seen: Floats,
     reach: Ints | None = None,
@@ -387,6 +428,8 @@ def product_days(
     Parameters
     ----------
     start : int64 (U,), columns on which its partnerships were posted, each once.
+    lines : float64 (U, ATTRIBUTION_DAYS), their organic attributed order lines by day since posting.
+    kernel : float64 (ATTRIBUTION_DAYS,), the shape of sales of all partnerships together.
     seen : float64 (P, T), partnerships' organic attributed USD.
     reach : int64, columns to reach before and after from; ``start`` by default.
     """
@@ -400,7 +443,9 @@ def product_days(
     index = baseline.index[product, column]
     expected = baseline.level[product] * index
     age = column[:, None] - start
-    design = np.where((age >= 0) & (age < len(kernel)), kernel[np.clip(age, 0, len(kernel) - 1)], 0.0)
+    shapes = sales_shapes(kernel, lines, _told(panel, product, start, len(kernel)))
+    place = np.arange(len(start))
+    design = np.where((age >= 0) & (age < len(kernel)), shapes[place, np.clip(age, 0, len(kernel) - 1)], 0.0)
     distance = np.abs(column[:, None] - column)
     covariance = LEVEL_VARIANCE + baseline.drift * np.exp(-distance / baseline.memory)
     # Sales are counts: the variance of a day's ratio falls with what is expected.
@@ -410,6 +455,21 @@ def product_days(
     return ProductDays(product, column, expected, design / expected[:, None], ratio, factor)
 
 
+def _told(panel: Panel, product: int, start: Ints, days: int) -> Flags:
+    """Whether the product's sales are known on each of the ``days`` after each of U days of posting, bool (U, days)."""
+    column = start[:, None] + np.arange(days)
+    inside = (column >= 0) & (column < panel.days)
+    known: Flags = np.isfinite(panel.sales[product, np.clip(column, 0, panel.days - 1)])
+    return inside & known
+
+
+def lines_by_day(lines: Floats, place: Ints, count: int) -> Floats:
+    """``lines`` (J, A) of a product's partnerships summed over those of each of its ``count`` days: (count, A)."""
+    out = np.zeros((count, lines.shape[1]))
+    np.add.at(out, place, lines)
+    return out
+
+
 def _by_product(product: Ints) -> list[Ints]:
     """The places of each product, products ascending, places in their order."""
     order = np.argsort(product, kind="stable")
@@ -417,12 +477,20 @@ def _by_product(product: Ints) -> list[Ints]:
 
 
 def _blocks(
-    panel: Panel, baseline: Baseline, pairs: pd.DataFrame, places: Sequence[Ints], *, kernel: Floats, seen: Floats
+    panel: Panel,
+    baseline: Baseline,
+    pairs: pd.DataFrame,
+    places: Sequence[Ints],
+    *,
+    kernel: Floats,
+    seen: Floats,
+    lines: Floats,
 ) -> list[Block]:
     """What each product's days say of its partnerships, the rows of ``pairs`` at ``places``.
 
     The partnerships' organic attributed sales, ``seen`` (P, T), are taken off day by day, what is left is explained
-    by ``kernel``, and their sums are put back: the scatter of the orders that can be seen is then no noise.
+    by shapes of their ``lines`` (len(pairs), ATTRIBUTION_DAYS) and ``kernel``, and their sums are put back: the scatter
+    of the orders that can be seen is then no noise.
     """
     # Frames are dear to slice thousands of times.
     product, start, row = (pairs[name].to_numpy() for name in ("product", "start", "row"))
@@ -433,7 +501,15 @@ def _blocks(
     found = []
     for at in places:
         place, posted = days_of_posting(start[at])
-        days = product_days(panel, baseline, product=int(product[at[0]]), start=posted, kernel=kernel, seen=seen)
+        days = product_days(
+            panel,
+            baseline,
+            product=int(product[at[0]]),
+            start=posted,
+            lines=lines_by_day(lines[at], place, len(posted)),
+            kernel=kernel,
+            seen=seen,
+        )
         solved = days.solve(np.column_stack([days.design, days.ratio]))
         information = days.design.T @ solved[:, :-1]
         sold = information @ np.bincount(place, weights=organic[at], minlength=len(posted))

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from features.lift.empirical_bayes import Prior
-from features.lift.evidence import LiftEvidence, ProductDays, days_of_posting, product_days
+from features.lift.evidence import LiftEvidence, ProductDays, days_of_posting, lines_by_day, product_days
 from marketplace.arrays import Floats, Ints
 
 __all__ = ["SharedError", "days_of_block", "pair_lifts", "sum_lifts"]
@@ -58,12 +58,15 @@ class SharedError:
 
 def days_of_block(evidence: LiftEvidence, number: int) -> ProductDays:
     """The days that block ``number`` of ``evidence`` was made from."""
-    part = evidence.pairs.iloc[evidence.block_pairs[number]]
+    rows = evidence.block_pairs[number]
+    part = evidence.pairs.iloc[rows]
+    place, posted = days_of_posting(part["start"].to_numpy())
     return product_days(
         evidence.panel,
         evidence.baseline,
         product=int(part["product"].iloc[0]),
-        start=days_of_posting(part["start"].to_numpy())[1],
+        start=posted,
+        lines=lines_by_day(evidence.lines[rows], place, len(posted)),
         kernel=evidence.kernel,
         seen=evidence.seen,
     )

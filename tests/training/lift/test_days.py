@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
+from features.lift import lines_by_day
 from features.time.entities import known_until
+from marketplace.arrays import Floats, Ints
 from marketplace.tables import open_marketplace
 from training.data.labels import build_labels
 from training.lift.report import lift_report
@@ -29,8 +31,22 @@ def test_labels_and_report_are_those_of_all_partnerships_at_once(
     market = open_marketplace(small_market)
     day = known_until(market)
     labels, report = build_labels(market, day), lift_report(market, day, sample=20)
+    posted = np.zeros(0, dtype=np.int64)
+
+    def apart(start: Ints) -> tuple[Ints, Ints]:
+        nonlocal posted
+        posted = start
+        return np.arange(len(start)), start
+
+    def lines_of_its_day(lines: Floats, place: Ints, count: int) -> Floats:
+        """A day of each partnership's own, whose shape is that of all which were posted on it."""
+        assert (place == np.arange(count)).all()
+        day = np.unique(posted, return_inverse=True)[1]
+        return lines_by_day(lines, day, count)[day]
+
     for module in ("features.lift.evidence", "features.lift.sums", "training.lift.checks.siblings"):
-        monkeypatch.setattr(f"{module}.days_of_posting", lambda start: (np.arange(len(start)), start))
+        monkeypatch.setattr(f"{module}.days_of_posting", apart)
+        monkeypatch.setattr(f"{module}.lines_by_day", lines_of_its_day)
     all_labels, all_report = build_labels(market, day), lift_report(market, day, sample=20)
     pd.testing.assert_frame_equal(labels, all_labels, rtol=1e-7, atol=0.011)
     found, expected = report.as_dict(), all_report.as_dict()

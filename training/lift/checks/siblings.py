@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.lift import LiftEvidence, SharedError, days_of_posting, families, product_days
+from features.lift import LiftEvidence, SharedError, days_of_posting, families, lines_by_day, product_days
 from marketplace.arrays import Floats
 from marketplace.tables import Marketplace
 
@@ -69,9 +69,17 @@ def sibling_check(market: Marketplace, evidence: LiftEvidence, lifts: Floats) ->
             own = by_product.get(p)
             start = np.zeros(0, dtype=np.int64) if own is None else own["start"].to_numpy()
             place, posted = days_of_posting(start)
+            lines = evidence.lines[[] if own is None else own.index.to_numpy()]
             reach = np.concatenate([posted, np.flatnonzero(others)[[0, -1]]])
             days = product_days(
-                panel, baseline, product=p, start=posted, kernel=evidence.kernel, seen=evidence.seen, reach=reach
+                panel,
+                baseline,
+                product=p,
+                start=posted,
+                lines=lines_by_day(lines, place, len(posted)),
+                kernel=evidence.kernel,
+                seen=evidence.seen,
+                reach=reach,
             )
             column = others[days.column] / days.expected
             solved = days.solve(np.column_stack([days.design, column, days.ratio]))
