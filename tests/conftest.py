@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.once import once
 from tests.postgres import started
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
+# Threads of LightGBM that wait for each other would spin, and take the cores from the other worker.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Tests change code and tables under way; those of the cache switch it on for themselves.
 os.environ["COLLABRANK_CACHE"] = "off"
 
@@ -30,9 +33,9 @@ def small_market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated marketplace: 600 creators, 60 campaigns, 200 days, seed 7. Read only."""
     from marketplace.simulator import simulate
 
-    folder = tmp_path_factory.mktemp("market") / "small"
-    simulate(folder, creators=600, campaigns=60, days=200, seed=7)
-    return folder
+    return once(
+        tmp_path_factory, "small", lambda folder: simulate(folder, creators=600, campaigns=60, days=200, seed=7)
+    )
 
 
 @pytest.fixture(scope="session")

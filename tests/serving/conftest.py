@@ -22,6 +22,7 @@ import pytest
 
 from features.snapshot.disk import save_snapshot
 from models.bundle.disk import save_bundle
+from tests.once import once
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,14 +91,15 @@ def prepared(small_market: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     from marketplace.signature import read_signer
     from marketplace.tables import open_marketplace
 
-    home = tmp_path_factory.mktemp("prepared")
-    signer = read_signer(home / "var" / "keys")
-    save_bundle(tiny_bundle(), home / "var" / "bundle", signer)
-    market = open_marketplace(small_market)
-    snapshot = build_snapshot(market)
-    behind = build_behind(market, snapshot.creator_ids, day_number(snapshot.as_of))
-    save_snapshot(replace(snapshot, behind=behind), home / "var" / "snapshot", signer)
-    return home
+    def prepare(home: Path) -> None:
+        signer = read_signer(home / "var" / "keys")
+        save_bundle(tiny_bundle(), home / "var" / "bundle", signer)
+        market = open_marketplace(small_market)
+        snapshot = build_snapshot(market)
+        behind = build_behind(market, snapshot.creator_ids, day_number(snapshot.as_of))
+        save_snapshot(replace(snapshot, behind=behind), home / "var" / "snapshot", signer)
+
+    return once(tmp_path_factory, "prepared", prepare)
 
 
 @pytest.fixture

@@ -15,9 +15,11 @@ import httpx
 import pytest
 
 from features.snapshot.parts import load_snapshot
+from marketplace.errors import HomeError
 from serving.app.routes import ROUTES, Route
 from serving.audit import read_audit
 from serving.keys import SCOPES, create_key, revoke_key
+from serving.process import run
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 CLOSED = [route for route in ROUTES.opened("/metrics") if route.scopes]
@@ -192,10 +194,18 @@ def alone(prepared: Path, tmp_path: Path) -> dict[str, str]:
         ("COLLABRANK_WAIT_SECONDS", "nan"),
     ],
 )
-def test_a_wrong_setting_is_said_at_the_start(alone: dict[str, str], name: str, value: str) -> None:
+def test_a_wrong_setting_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr("serving.process.prepare_environment", lambda **_: None)
+    monkeypatch.setattr("serving.process._look_first", lambda: pytest.fail("it looks for what to serve"))
+    with pytest.raises(HomeError, match=name):
+        run(host="127.0.0.1", port=0, workers=1, wait=False)
+
+
+def test_a_wrong_setting_ends_the_command(alone: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "collabrank", "serve", "--no-console", "--port", "0"],
-        env={**alone, name: value},
+        env={**alone, "COLLABRANK_CORS_ORIGINS": "*"},
         cwd=Path(__file__).resolve().parents[2],
         capture_output=True,
         text=True,
@@ -203,5 +213,5 @@ def test_a_wrong_setting_is_said_at_the_start(alone: dict[str, str], name: str, 
         check=False,
     )
     assert done.returncode == 2
-    assert name in done.stderr
+    assert "COLLABRANK_CORS_ORIGINS" in done.stderr
     assert "Traceback" not in done.stderr

@@ -335,12 +335,24 @@ def test_the_parameters_of_the_worlds_say_their_range() -> None:
     assert len(_swept()) >= 25
 
 
+@pytest.mark.parametrize("place", [0, -1], ids=["low", "high"])
+def test_all_ranges_at_one_end_together_keep_the_contract(tmp_path: Path, place: int) -> None:
+    ends: dict[str, list[float]] = {}
+    for name, end in _swept():
+        ends.setdefault(name, []).append(end)
+    _keeps_the_contract(tmp_path / "m", {name: found[place] for name, found in ends.items()})
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "end"), _swept(), ids=lambda v: f"{v:g}" if isinstance(v, float) else v)
 def test_both_ends_of_every_range_keep_the_contract(tmp_path: Path, name: str, end: float) -> None:
-    kind = type(getattr(BASELINE, name))
-    world = replace(BASELINE, **{name: kind(end)})
-    simulate(tmp_path / "m", creators=60, campaigns=3, days=60, seed=1, world=world)
-    assert check(tmp_path / "m").problems == ()
-    outcomes = read_truth(tmp_path / "m", "outcomes")
+    _keeps_the_contract(tmp_path / "m", {name: end})
+
+
+def _keeps_the_contract(folder: Path, ends: dict[str, float]) -> None:
+    world = replace(BASELINE, **{name: type(getattr(BASELINE, name))(end) for name, end in ends.items()})
+    simulate(folder, creators=60, campaigns=3, days=60, seed=1, world=world)
+    assert check(folder).problems == ()
+    outcomes = read_truth(folder, "outcomes")
     assert outcomes is not None
     assert np.isfinite(outcomes.incremental_profit).all()

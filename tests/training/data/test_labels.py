@@ -13,6 +13,9 @@ from marketplace.tables import Marketplace, open_marketplace
 from training.data.labels import LABEL_COLUMNS, build_labels
 
 START = pd.Timestamp("2025-03-01", tz="UTC")
+IDS = ("invitation_id", "campaign_id", "creator_id", "sample_id", "delivery_id", "review_id")
+Rows = tuple[list[dict[str, Any]] | None, ...]
+"""Invitations, samples, deliveries and reviews; those left out at the end are none."""
 
 
 def at(days: float) -> pd.Timestamp:
@@ -52,7 +55,8 @@ def market(
         "objective": "SALES", "collaboration": "TARGET", "currency": "USD", "commission_rate": 0.1,
         "has_free_sample": True, "briefed_at": at(-1), "starts_at": at(0), "ends_at": at(20), "known_at": at(-1),
     }  # fmt: skip
-    frames = {"campaigns": pd.DataFrame([campaign]), "invitations": pd.DataFrame(invitations), **tables}
+    campaigns = [campaign | {"campaign_id": one} for one in {row["campaign_id"]: None for row in invitations}]
+    frames = {"campaigns": pd.DataFrame(campaigns), "invitations": pd.DataFrame(invitations), **tables}
     for name, rows in (("samples", samples), ("deliveries", deliveries), ("reviews", reviews)):
         # Without the table nobody could say that nothing came.
         if rows or name == "deliveries":
@@ -70,56 +74,67 @@ def label(source: Marketplace, *, as_of: float = LONG_AFTER) -> pd.Series:
     return rows.iloc[0]
 
 
-@pytest.mark.parametrize(
-    ("source", "grade", "reason"),
-    [
-        (market([invitation("DECLINE")]), 0, "declined"),
-        (market([invitation("EXPIRED")]), 0, "expired"),
-        (market([invitation("PENDING")]), 0, "no_reply"),
-        (market([invitation()]), 1, "not_delivered"),
-        (market([invitation()], [sample()]), 1, "not_delivered"),
-        (market([invitation()], [sample("WITHDRAW_CANCELLED")]), 1, "creator_gave_up"),
-        (market([invitation()], [sample("UNFULFILL_CANCELLED")]), 1, "creator_gave_up"),
-        (market([invitation()], None, [delivery(posted=21)]), 2, "delivered_late"),
-        (market([invitation()], None, [delivery(compliance=0.49)]), 2, "low_compliance"),
-        (market([invitation()], None, [delivery(compliance=0.5)]), 3, "on_time"),
-        (market([invitation()], None, [delivery(compliance=None)]), 3, "on_time"),
-        (market([invitation()], None, [delivery()], [review(3)]), 3, "on_time"),
-        (market([invitation()], None, [delivery()], [review(4)]), 4, "on_time_and_praised"),
-        (market([invitation()], None, [delivery()], [review(5, direction="CREATOR_OF_BRAND")]), 3, "on_time"),
-        (market([invitation()], None, [delivery(posted=21)], [review(5)]), 2, "delivered_late"),
-        (market([invitation()], None, [delivery(posted=20 + GRACE_DAYS + 1)]), 1, "not_delivered"),
-    ],
-)
-def test_grades(source: Marketplace, grade: int, reason: str) -> None:
-    row = label(source)
+GRADES: list[tuple[Rows, int, str]] = [
+    (([invitation("DECLINE")],), 0, "declined"),
+    (([invitation("EXPIRED")],), 0, "expired"),
+    (([invitation("PENDING")],), 0, "no_reply"),
+    (([invitation()],), 1, "not_delivered"),
+    (([invitation()], [sample()]), 1, "not_delivered"),
+    (([invitation()], [sample("WITHDRAW_CANCELLED")]), 1, "creator_gave_up"),
+    (([invitation()], [sample("UNFULFILL_CANCELLED")]), 1, "creator_gave_up"),
+    (([invitation()], None, [delivery(posted=21)]), 2, "delivered_late"),
+    (([invitation()], None, [delivery(compliance=0.49)]), 2, "low_compliance"),
+    (([invitation()], None, [delivery(compliance=0.5)]), 3, "on_time"),
+    (([invitation()], None, [delivery(compliance=None)]), 3, "on_time"),
+    (([invitation()], None, [delivery()], [review(3)]), 3, "on_time"),
+    (([invitation()], None, [delivery()], [review(4)]), 4, "on_time_and_praised"),
+    (([invitation()], None, [delivery()], [review(5, direction="CREATOR_OF_BRAND")]), 3, "on_time"),
+    (([invitation()], None, [delivery(posted=21)], [review(5)]), 2, "delivered_late"),
+    (([invitation()], None, [delivery(posted=20 + GRACE_DAYS + 1)]), 1, "not_delivered"),
+]
+EXCLUSIONS: list[tuple[Rows, str]] = [
+    (([invitation("WITHDRAWN_BY_SELLER")],), "withdrawn_by_seller"),
+    (([invitation()], [sample("AWAITING_SHIPMENT")]), "sample_never_shipped"),
+    (([invitation()], [sample("SHIPPED")]), "sample_never_arrived"),
+    (([invitation()], [sample(fulfillment_status="EXEMPTED")]), "content_exempted"),
+    *((([invitation()], [sample(status)]), f"sample_{status.lower()}") for status in NOT_THE_CREATORS_FAULT),
+]
+
+
+@pytest.fixture(scope="module")
+def labels() -> pd.DataFrame:
+    """The labels of all cases of `GRADES`, then of `EXCLUSIONS`, each in a campaign of its own; long after."""
+    tables: tuple[list[dict[str, Any]], ...] = ([], [], [], [])
+    cases = [case for case, *_ in (*GRADES, *EXCLUSIONS)]
+    for nth, case in enumerate(cases):
+        for rows, own in zip(tables, case, strict=False):
+            rows += [row | {key: f"{row[key]}_{nth}" for key in IDS if key in row} for row in own or []]
+    found = build_labels(market(*tables), at(LONG_AFTER))
+    assert tuple(found.columns) == LABEL_COLUMNS
+    assert len(found) == len(cases)
+    return found.set_index("invitation_id").loc[[f"i1_{nth}" for nth in range(len(cases))]]
+
+
+@pytest.mark.parametrize("nth", range(len(GRADES)), ids=[reason for _, _, reason in GRADES])
+def test_grades(labels: pd.DataFrame, nth: int) -> None:
+    row, (_, grade, reason) = labels.iloc[nth], GRADES[nth]
     assert (row["status"], row["grade"], row["reason"]) == ("labelled", grade, reason)
     assert row["accepted"] == float(grade >= 1)
     assert row["delivered"] == float(grade >= 2)
     assert row["campaign_settled"]
 
 
-@pytest.mark.parametrize("status", NOT_THE_CREATORS_FAULT)
-def test_what_is_not_the_creators_fault_is_excluded(status: str) -> None:
-    row = label(market([invitation()], [sample(status)]))
-    assert (row["status"], row["reason"]) == ("excluded", f"sample_{status.lower()}")
-    assert np.isnan(row["grade"])
-    # Accepting was the creator's own doing all the same.
-    assert row["accepted"] == 1.0
-
-
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        (market([invitation("WITHDRAWN_BY_SELLER")]), "withdrawn_by_seller"),
-        (market([invitation()], [sample("AWAITING_SHIPMENT")]), "sample_never_shipped"),
-        (market([invitation()], [sample("SHIPPED")]), "sample_never_arrived"),
-        (market([invitation()], [sample(fulfillment_status="EXEMPTED")]), "content_exempted"),
-    ],
-)
-def test_other_exclusions(source: Marketplace, reason: str) -> None:
-    row = label(source)
+@pytest.mark.parametrize("nth", range(len(EXCLUSIONS)), ids=[reason for _, reason in EXCLUSIONS])
+def test_exclusions(labels: pd.DataFrame, nth: int) -> None:
+    row, (_, reason) = labels.iloc[len(GRADES) + nth], EXCLUSIONS[nth]
     assert (row["status"], row["reason"]) == ("excluded", reason)
+
+
+def test_what_is_not_the_creators_fault_has_no_grade_and_was_accepted(labels: pd.DataFrame) -> None:
+    rows = labels.iloc[-len(NOT_THE_CREATORS_FAULT) :]
+    assert rows["grade"].isna().all()
+    # Accepting was the creator's own doing all the same.
+    assert (rows["accepted"] == 1.0).all()
 
 
 def test_a_withdrawal_says_nothing_about_acceptance() -> None:
