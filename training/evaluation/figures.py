@@ -64,9 +64,15 @@ def coverage_figure(values: Mapping[str, tuple[float, float, float]], *, level: 
         estimate, low, high = values[name]
         axes.plot([low, high], [row, row], color=QUIET, linewidth=2)
         axes.scatter([estimate], [row], color=INK, zorder=3)
+        axes.annotate(
+            f"{estimate:.1%} ({low:.1%} to {high:.1%})", (high, row), xytext=(6, 0), textcoords="offset points",
+            va="center", fontsize=7, color=INK,
+        )  # fmt: skip
+    if names:
+        axes.margins(x=0.25)  # for the numbers beside the lines
     axes.axvline(level, color=SECOND, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_xlabel("share of rows whose truth lies in the interval")
+    axes.set_xlabel("share of rows whose truth lies in the interval (line: 95 % interval)")
     return figure
 
 
