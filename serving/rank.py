@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -89,7 +90,7 @@ def rank_creators(
     marks = listing.marks(plan.arm)
     if page.shown:
         ranked = [replace(one, position=page.shown + one.position) for one in ranked]
-    creators = _creators(ranked, part, rows, applied=applied, marks=marks)
+    creators = _creators(ranked, part, rows, brief, applied=applied, marks=marks)
     page = replace(page, shown=page.shown + len(creators))
     # Checked once, as a whole: a model made of models checks every one of them twice, one by one.
     answer = RankAnswer.model_validate(
@@ -158,7 +159,7 @@ def explain_creators(served: Served, request: ExplainRequest, *, request_id: str
             "considered": len(rows),
             "weights": _weights(served, request),
             "basis": None if bundle.basis is None else bundle.basis.text,
-            "creators": _creators(shown, part, rows),
+            "creators": _creators(shown, part, rows, brief),
             "not_eligible": [*(name for name in asked_for if name not in eligible), *unknown],
             "warnings": asked.warnings,
         }
@@ -200,6 +201,7 @@ def _creators(
     ranked: list[RankedCreator],
     part: Snapshot,
     rows: Ints,
+    brief: Brief,
     *,
     applied: bool = False,
     marks: Sequence[Mark | None] | None = None,
@@ -207,11 +209,26 @@ def _creators(
     """What the answer says of each, as `serving.schema.CreatorAnswer` has it."""
     at = rows[[one.row for one in ranked]] if ranked else rows[:0]
     usernames = part.usernames.listed(at)
-    each = zip(ranked, at.tolist(), usernames, marks or [None] * len(ranked), strict=True)
-    return [_creator(one, part, row, username, applied=applied, mark=mark) for one, row, username, mark in each]
+    doubt = part.index_doubt(brief, at)
+    ends = np.stack([doubt["low"], doubt["high"], doubt["confidence"]], axis=-1).tolist()
+    each = zip(ranked, at.tolist(), usernames, ends, marks or [None] * len(ranked), strict=True)
+    return [
+        _creator(one, part, row, username, known, applied=applied, mark=mark)
+        for one, row, username, known, mark in each
+    ]
 
 
-def _creator(one: RankedCreator, part: Snapshot, row: int, username: str, *, applied: bool, mark: Mark | None) -> Line:
+def _creator(
+    one: RankedCreator,
+    part: Snapshot,
+    row: int,
+    username: str,
+    known: list[list[float]],
+    *,
+    applied: bool,
+    mark: Mark | None,
+) -> Line:
+    """``known``: low, high and confidence of each index, in the order of ``one.indices``; NaN where not known."""
     followers, confidence = part.known_of(row)
     return {
         "creator_id": one.creator_id,
@@ -224,7 +241,10 @@ def _creator(one: RankedCreator, part: Snapshot, row: int, username: str, *, app
         "success_probability": one.success_probability,
         "nothing_posted_probability": 1.0 - one.success_probability if applied else None,
         "lift": vars(one.lift),
-        "indices": {name: {"value": value} for name, value in one.indices.items()},
+        "indices": {
+            name: {"value": value, "low": _told(low), "high": _told(high), "confidence": _told(sure)}
+            for (name, value), (low, high, sure) in zip(one.indices.items(), known, strict=True)
+        },
         "confidence": confidence,
         "follower_count": followers,
         "reasons": [
@@ -240,6 +260,10 @@ def _creator(one: RankedCreator, part: Snapshot, row: int, username: str, *, app
             for why in one.reasons
         ],
     }
+
+
+def _told(number: float) -> float | None:
+    return None if math.isnan(number) else round(number, 4)
 
 
 def _line(kind: str, served: Served, request: RankRequest | ExplainRequest, brief: Brief, *, request_id: str) -> Line:

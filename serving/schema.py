@@ -274,9 +274,15 @@ class Amount(Interval):
 
 
 class IndexAnswer(_Answer):
-    """One index, 0..100; for its interval, peers and components see the creator's card."""
+    """One index, 0..100, with its interval; for its peers and components see the creator's card."""
 
     value: float | None = Field(description="Null where too little is known.")
+    low: float | None = Field(None, description="Where its 80 % interval begins; null where that is not known.")
+    high: float | None = Field(None, description="Where its 80 % interval ends; null where that is not known.")
+    confidence: float | None = Field(
+        None,
+        description="How much of the value is the creator's own, 0..100; at 0 it is what peers lead one to expect.",
+    )
 
 
 class Reason(_Answer):

@@ -83,7 +83,7 @@ def importance_figure(
     if len(order):
         first = str(order[-1])
         said = (words or {}).get(first, first).rstrip(".")
-        axes.set_xlabel(f"share of the head's split gain\nmost: {textwrap.fill(said, 78)}", fontsize=9)
+        axes.set_xlabel(f"share of the head's split gain\nmost: {textwrap.fill(said, 60)}", fontsize=9)
     axes.tick_params(axis="y", labelsize=8)
     axes.legend(frameon=False, fontsize=8)
     return figure

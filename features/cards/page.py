@@ -10,8 +10,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from features.cards.formula import amount, amount_words, component_formula, gains, index_formula, is_guess
-from features.cards.rows import outcome_words
+from features.cards.behind import tables_behind
+from features.cards.formula import amount_words, component_formula, gains, index_formula, is_guess
 from marketplace.text import printable
 
 __all__ = ["card_fragment", "card_page"]
@@ -233,36 +233,10 @@ def _unknown(rows: Rows) -> str:
 
 
 def _behind(card: Mapping[str, Any]) -> str:
-    found = ""
-    if "events" in card:
-        rows = [
-            (one["day"], one["component"].replace("_", " "), one["brand_id"] or "unknown",
-             amount(one["value"], one["unit"]), f"{one['weight']:.2f}")
-            for one in card["events"]
-        ]  # fmt: skip
-        heads = ("Day", "Counts for", "Brand", "Amount", "Weight")
-        elsewhere = sum((card.get("others") or {}).values())
-        nothing = "" if elsewhere else "Nothing between this creator and a brand counts yet."
-        found += _table("What was counted", heads, rows, nothing, _elsewhere(elsewhere))
-    if "left_out" in card:
-        apart = [(one["day"], one["what"], one["id"], one["reason"]) for one in card["left_out"]]
-        found += _table("What was left out, and why", ("Day", "What", "Id", "Why"), apart, "Nothing was left out.")
-    if "partnerships" in card:
-        came = [
-            (one["invited"], one["brand_id"] or "unknown", one["campaign_id"] or "unknown", one["due"] or "unknown",
-             one["posted"] or "", outcome_words(one["outcome"], one["reason"]))
-            for one in card["partnerships"]
-        ]  # fmt: skip
-        columns = ("Invited", "Brand", "Campaign", "Due", "Posted", "What came")
-        found += _table("Past partnerships", columns, came, "Nobody's invitation was accepted yet.")
-    return found
-
-
-def _elsewhere(count: int) -> str:
-    if not count:
-        return ""
-    said = "1 event counts that is" if count == 1 else f"{count:,} events count that are"
-    return f'<p class="dim">{said} other brands\' business alone.</p>\n'
+    return "".join(
+        _table(one.title, one.heads, one.rows, one.nothing, f'<p class="dim">{one.foot}</p>\n' if one.foot else "")
+        for one in tables_behind(card)
+    )
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str, foot: str = "") -> str:

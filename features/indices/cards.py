@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.cards import amount_words, card_fragment, card_headline, card_page, card_rows
+from features.cards import amount_words, card_fragment, card_headline, card_page, card_rows, gains, tables_behind
 from features.indices.declare import CATEGORY_INDEX, HEALTH_CAP, INDEX_NAMES, INDICES, Component
 from features.indices.more import CATEGORY_MORE, MORE
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.display import Shown, text_of
 from marketplace.errors import SignalError
+from marketplace.text import printable
 
 __all__ = ["PARTS", "IndexFrame", "ScoreCard", "card_from", "card_text", "score_card", "shown_value"]
 
@@ -197,16 +198,40 @@ class ScoreCard(dict[str, Any], Shown):
 
 @text_of.register
 def card_text(card: ScoreCard) -> str:
-    """Every index on a line with its interval, confidence and peers, its components below.
+    """Every index on a line with its interval, confidence and peers, its components below and what would raise it.
 
-    What peers lead one to expect is told as theirs, not as the creator's.
+    What peers lead one to expect is told as theirs, not as the creator's. A card with its history tells that as well:
+    the events that count, those left out and why, past partnerships, and the indices week by week.
     """
     lines = [card.headline]
     for name, category, index in card.rows():
         lines += _index_lines(f"{name}[{category}]" if category else name, index)
+    for table in tables_behind(card):
+        lines += ["", table.title, *_table_lines(table.heads, table.rows, table.nothing, table.foot)]
+    if card.get("history"):
+        lines += ["", "Week by week", *_weeks(card["history"])]
     if card.get("basis"):
         lines += ["", f"The indices need no model; rankings beside this card are {card['basis']}"]
     return "\n".join(lines)
+
+
+def _table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]], nothing: str = "", foot: str = "") -> list[str]:
+    shown = [tuple(printable(cell) for cell in row) for row in rows]
+    told = [] if shown or not nothing else [f"    {nothing}"]
+    if shown:
+        wide = [max(map(len, column)) for column in zip(heads, *shown, strict=True)]
+        told = ["    " + "  ".join(map(str.ljust, row, wide)).rstrip() for row in (tuple(heads), *shown)]
+    return [*told, f"    {foot}"] if foot else told
+
+
+def _weeks(history: Mapping[str, Any]) -> list[str]:
+    """One line a week, one column an index; a dash where it was not known."""
+    heads = ("Day", *history["indices"])
+    rows = [
+        (day, *("-" if value is None else f"{value:.1f}" for value in weeks))
+        for day, *weeks in zip(history["days"], *history["indices"].values(), strict=True)
+    ]
+    return _table_lines(heads, rows, "No week is known.")
 
 
 def _index_lines(name: str, index: Mapping[str, Any]) -> list[str]:
@@ -219,6 +244,7 @@ def _index_lines(name: str, index: Mapping[str, Any]) -> list[str]:
         lines.append(f"    {part['weight']:.2f} x {part['percentile']:5.1f}  {part['text']}: {amount_words(part)}")
     if "note" in index:
         lines.append(f"    {index['note']}")
+    lines += [f"    to raise it: {text}: +{points:.1f}" for text, points in gains(index)]
     return lines
 
 

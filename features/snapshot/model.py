@@ -340,6 +340,24 @@ class Snapshot(Shown):
             out[:, INDEX_NAMES.index(CATEGORY_INDEX)] = self._influence[rows, category]
         return out
 
+    def index_doubt(self, brief: Brief, rows: Ints) -> dict[str, Floats]:
+        """How well the `indices` of ``rows`` are known: ``low``, ``high`` (80 % interval) and ``confidence``, 0..100.
+
+        Each new float64 (len(rows), 8); NaN for ``category_influence`` in a category that the snapshot does not know.
+        """
+        kinds, category = len(self.category_ids), self._category.get(brief.category_id)
+        found = {}
+        for name in ("low", "high", "confidence"):
+            out = np.full((len(rows), len(INDEX_NAMES)), np.nan)
+            general = np.asarray(getattr(self.general, name))
+            for place, index in enumerate(self.general.names):
+                out[:, INDEX_NAMES.index(index)] = general[rows, place]
+            if category is not None:
+                influence = np.asarray(getattr(self.influence, name))
+                out[:, INDEX_NAMES.index(CATEGORY_INDEX)] = influence[rows * kinds + category, 0]
+            found[name] = out
+        return found
+
     def card(self, creator_id: str) -> ScoreCard:
         """The creator's score card (see `features.indices.cards.score_card`).
 

@@ -82,6 +82,9 @@ class RankedCreator:
         Of an applicant: the chance that the sample is sent and nothing is posted.
     indices : dict of str to float or None
         The eight indices, 0..100.
+    index_doubt : dict of str to tuple of low, high, confidence
+        Each index's 80 % interval, and how much of it is the creator's own, 0..100: at 0 it is what peers lead one to
+        expect. None where not known, and from a service that does not tell.
     confidence : float or None
         Mean confidence of the indices, 0..100.
     follower_count : int or None
@@ -101,13 +104,24 @@ class RankedCreator:
     lift: Amount
     nothing_posted_probability: float | None = None
     indices: dict[str, Any] = field(default_factory=dict)
+    index_doubt: dict[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
     confidence: float | None = None
     follower_count: int | None = None
     reasons: tuple[Reason, ...] = ()
 
     def __post_init__(self) -> None:
         plain = {name: one["value"] if isinstance(one, Mapping) else one for name, one in self.indices.items()}
+        told = {
+            name: (one.get("low"), one.get("high"), one.get("confidence"))
+            for name, one in self.indices.items()
+            if isinstance(one, Mapping)
+        }
         object.__setattr__(self, "indices", plain)
+        object.__setattr__(self, "index_doubt", told or self.index_doubt)
+
+    def guessed(self, index: str) -> bool:
+        """Whether nothing of the creator's own stands behind ``index``: it is what peers lead one to expect."""
+        return self.index_doubt.get(index, (None, None, None))[2] == 0
 
     def row(self) -> dict[str, Any]:
         """One flat row: amounts and intervals as columns, an index each, the reasons as texts."""

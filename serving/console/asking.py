@@ -62,8 +62,8 @@ class Terms:
     flat_fee: float | None
 
     def line(self, asking: Asking) -> str:
-        """The brief in one line."""
-        parts = [asking.title, self.market, self.category_id]
+        """What is asked about, in one line that goes behind its title."""
+        parts = [self.market, self.category_id]
         if self.commission_rate is not None:
             parts.append(f"{percent_text(self.commission_rate)} commission")
         if self.flat_fee:

@@ -145,6 +145,24 @@ def test_applicants_alone_are_ranked_and_each_has_the_chance_that_nothing_is_pos
     assert "applicants" in refused.json()["expected"]
 
 
+def test_each_index_is_told_with_the_doubt_that_the_card_has(shared: TestClient, campaign: dict[str, Any]) -> None:
+    body = {"campaign_id": campaign["campaign_id"], "top": 5, "explain": False, "exploration": False}
+    creators = shared.post("/rank", json=body).json()["creators"]
+    category = campaign["category_id"]
+    seen = set()
+    for one in creators:
+        card = shared.get(f"/creators/{one['creator_id']}/card").json()
+        for name, index in one["indices"].items():
+            told = card["indices"][name]
+            told = told[category] if name == "category_influence" else told
+            assert {end: index[end] for end in ("low", "high", "confidence")} == {
+                end: told[end] for end in ("low", "high", "confidence")
+            }
+            assert index["low"] <= index["value"] <= index["high"]
+            seen.add(index["confidence"] == 0)
+    assert seen == {True, False}, "nobody of whom nothing is known, or nobody of whom something is"
+
+
 def test_weights_decide(shared: TestClient, campaign: dict[str, Any]) -> None:
     body = {"campaign_id": campaign["campaign_id"], "top": 1000, "explain": False}
     for name in ("cooperation", "content_volume"):

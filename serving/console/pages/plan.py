@@ -53,7 +53,10 @@ def headline_of(plan: Plan, till: Till) -> str:
     """The plan in a sentence."""
     told = plan.outlook
     if not told.invitations:
-        return f"None of {plan.candidates:,} candidates is worth inviting within these limits."
+        return (
+            f"Nobody: within these limits none of {plan.candidates:,} candidates adds to profit, or no "
+            "invitation is left. Invitations sent in the last 30 days count against the limits."
+        )
     return (
         f"Invite {told.invitations:,} of {plan.candidates:,} candidates: expected profit "
         f"{till.text(told.profit.expected)}, in 1 case of 10 below {till.text(told.profit.low)}, in 1 of 10 above "

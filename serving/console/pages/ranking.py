@@ -355,7 +355,10 @@ async def _draw(visit: Visit) -> None:
         with ui.element("div"):
             text("Ranking", tag="h1")
             if asking is not None:
-                told = text(asking.title, tag="p", classes="cr-quiet").props('dir="auto"')
+                with ui.element("p").classes("cr-quiet"):
+                    # A name read from the right turns itself alone, not the terms behind it.
+                    text(asking.title, tag="bdi")
+                    told = text("", tag="span")
         if asking is not None:
             with ui.element("div").classes("cr-line"):
                 link("Edit the brief", f"/?{asking.query}", kind="plain", icon="brief")
@@ -366,7 +369,8 @@ async def _draw(visit: Visit) -> None:
         return
     catalogue = await visit.catalogue()
     terms = await terms_of(visit, asking)
-    told.set_text(terms.line(asking))
+    line = terms.line(asking)
+    told.set_text(f" · {line}" if line else "")
     view = _View(visit, asking, catalogue, till_of(catalogue, terms.market), terms.category_id)
     await view.rank()
 

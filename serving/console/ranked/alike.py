@@ -9,7 +9,7 @@ from serving.console.pieces import Answers, field, link, percent_text, text
 
 __all__ = ["look_alikes"]
 
-_BY = {"category": "what they sell", "audience": "their audience", "taste": "the brands that chose them"}
+_BY = {"category": "what they sell", "audience": "their audience", "taste": "whose products their viewers buy"}
 
 
 def look_alikes(client: AsyncClient, creator_id: str, *, query: str, top: int = 6) -> None:

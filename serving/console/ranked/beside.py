@@ -168,5 +168,7 @@ class CreatorBeside:
                 said = f"{index_name(name)} {score_text(index)}"
                 if low is not None and high is not None:
                     said += f", 80 % between {score_text(low)} and {score_text(high)}"
-                text(index_name(name), classes="cr-small")
+                if one.guessed(name):
+                    said += ": expected from peers alone"
+                text(f"{index_name(name)}{' (peers alone)' if one.guessed(name) else ''}", classes="cr-small")
                 index_meter(index, low=low, high=high, label=said)

@@ -33,9 +33,17 @@ class Difference:
     said: str
 
     @property
-    def apart(self) -> float:
-        """How much it speaks for the first over the second; one that is among neither's strongest counts nothing."""
-        return (self.first or 0.0) - (self.second or 0.0)
+    def apart(self) -> float | None:
+        """How much it speaks for the first over the second; None where it is among the strongest of one alone.
+
+        What it is worth to the other is not told then: less than the least of the other's strongest, not nothing.
+        """
+        return None if self.first is None or self.second is None else self.first - self.second
+
+    @property
+    def size(self) -> float:
+        """How far apart it may set the two: the difference, or all that is known of it."""
+        return abs((self.first or 0.0) - (self.second or 0.0))
 
 
 def differences(first: RankedCreator, second: RankedCreator) -> list[Difference]:
@@ -49,7 +57,7 @@ def differences(first: RankedCreator, second: RankedCreator) -> list[Difference]
         found.append(
             Difference(signal, mine.contribution if mine else None, other.contribution if other else None, said)
         )
-    return sorted(found, key=lambda one: (-abs(one.apart), one.signal))
+    return sorted(found, key=lambda one: (-one.size, one.signal))
 
 
 def _subject(why: Reason) -> str:
@@ -102,6 +110,10 @@ def _name(one: RankedCreator) -> str:
     return one.username or one.creator_id
 
 
+def _standing(one: RankedCreator, name: str, index: float | None) -> str:
+    return f"{score_text(index)} (peers alone)" if one.guessed(name) else score_text(index)
+
+
 def _draw(first: RankedCreator, second: RankedCreator, till: Till, points: Mapping[str, float]) -> None:
     with ui.element("h2"):
         for part, of in (("Why ", "span"), (_name(first), "bdi"), (" stands above ", "span"), (_name(second), "bdi")):
@@ -138,13 +150,16 @@ def _draw(first: RankedCreator, second: RankedCreator, till: Till, points: Mappi
         ["Chance of content", percent_text(first.success_probability), percent_text(second.success_probability)]
     )
     rows += [
-        [index_name(name), score_text(index), score_text(second.indices.get(name))]
+        [index_name(name), _standing(first, name, index), _standing(second, name, second.indices.get(name))]
         for name, index in first.indices.items()
     ]
     plain_table(["", _name(first), _name(second)], rows, caption="The two side by side", numeric=[1, 2])
     text("What makes the difference in expected profit", tag="h3")
     text(
-        "Each creator's strongest reasons; a dash: the signal is not among them.", tag="p", classes="cr-quiet cr-small"
+        "Each creator's strongest reasons, by how far they set the two apart; a dash: the signal is not among them, "
+        "and what it is worth there is smaller than all that are.",
+        tag="p",
+        classes="cr-quiet cr-small",
     )
     # Reasons are told in USD; the till turns them into the currency of the page.
     plain_table(

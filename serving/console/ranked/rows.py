@@ -24,7 +24,7 @@ def rows_of(creators: Iterable[RankedCreator], till: Till) -> list[Row]:
     """One row a creator, in the order of the answer; money in the till's currency.
 
     ``u`` is the expected profit, ``l`` the extra sales (with ``_low``, ``_high`` and words), ``p`` the chance of
-    content in percent, ``i_NAME`` an index.
+    content in percent, ``i_NAME`` an index, ``d_NAME`` the ends of its interval and its confidence.
     """
     return [_row(one, till) for one in creators]
 
@@ -55,7 +55,9 @@ def _row(one: RankedCreator, till: Till) -> Row:
     if one.nothing_posted_probability is not None:
         row["nothing"] = round(100 * one.nothing_posted_probability, 1)
     for name, index in one.indices.items():
+        low, high, confidence = one.index_doubt.get(name, (None, None, None))
         row[f"i_{name}"] = _rounded(index, 1)
+        row |= {f"d_{name}": [_rounded(low, 1), _rounded(high, 1), _rounded(confidence, 0)]}
     return row
 
 

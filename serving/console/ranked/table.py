@@ -22,7 +22,10 @@ def _columns(names: Sequence[str], meanings: Mapping[str, str]) -> list[dict[str
         return {"field": field, "headerName": head, "width": width, "headerTooltip": told or None, **more}
 
     def number(field: str, head: str, width: int, drawn: str, told: str = "") -> dict[str, Any]:
-        return column(field, head, width, told, filter="agNumberColumnFilter", type="rightAligned", **_by(drawn))
+        # Of a number one wants the most first.
+        order = ["desc", "asc", None]
+        kind = {"filter": "agNumberColumnFilter", "type": "rightAligned", "sortingOrder": order}
+        return column(field, head, width, told, **kind, **_by(drawn))
 
     def told(name: str, otherwise: str = "") -> str:
         return meanings.get(name, otherwise)

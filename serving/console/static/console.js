@@ -93,8 +93,21 @@
 
   const meter = (params) => {
     const made = element("span", "cr-cell-meter");
+    const field = params.colDef.field;
+    const [low, high, sure] = (field.startsWith("i_") && params.data[`d_${field.slice(2)}`]) || [];
     const known = params.value != null;
     made.append(element("span", "cr-cell-value", known ? params.value.toFixed(0) : "–"));
+    if (known && low != null && high != null) {
+      // Nothing of the creator's own: what peers lead one to expect is drawn hollow.
+      const drawn = bar(low, params.value, high, [0, 100]);
+      const said = `80 % between ${low.toFixed(0)} and ${high.toFixed(0)}, confidence ${(sure ?? 0).toFixed(0)}`;
+      made.title = sure === 0 ? `Expected from peers alone; ${said}` : said;
+      drawn.setAttribute("role", "img");
+      drawn.setAttribute("aria-label", made.title);
+      if (sure === 0) made.classList.add("cr-guess");
+      made.append(drawn);
+      return made;
+    }
     const ground = element("span", known ? "cr-bar" : "cr-bar cr-bar-none");
     if (known) ground.append(part("cr-bar-fill", 0, clamp(params.value)));
     made.append(ground);

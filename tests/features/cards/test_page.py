@@ -16,7 +16,7 @@ from features.cards import amount, amount_words, component_formula, gains, index
 from features.indices import build_card, with_history
 from features.indices.behind import counted_events
 from features.indices.build import cards
-from features.indices.cards import ScoreCard
+from features.indices.cards import ScoreCard, card_text
 from features.indices.evidence import Evidence
 from features.indices.more import with_more
 from features.time import day_number, default_as_of
@@ -73,6 +73,33 @@ def part(**changes):
         "weight": 0.2, "n": 3.0, "expected_n": 4.0, "scale": "plain", "less_is_better": False,
         "more": {"text": "one more", "points": 2.0}, "text": "share of invitations answered",
     } | changes  # fmt: skip
+
+
+def test_a_card_with_its_history_tells_all_of_it_in_words(wee, creator, card):
+    plain, whole = card_text(build_card(wee, creator)), card_text(card)
+    first, *_ = plain.split("What was counted")
+    assert first == plain
+    for title in ("What was counted", "What was left out, and why", "Past partnerships", "Week by week"):
+        assert title in whole.splitlines()
+        assert title not in plain
+    for event in card["events"]:
+        assert any(
+            line.startswith(f"    {event['day']}  {event['component'].replace('_', ' ')} ")
+            for line in whole.splitlines()
+        )
+    for one in card["left_out"]:
+        assert f"{one['id']}" in whole
+        assert one["reason"] in whole
+    for one in card["partnerships"]:
+        assert one["invited"] in whole
+    weeks = whole.split("Week by week\n")[1].splitlines()[1 : 1 + len(card["history"]["days"])]
+    told = [line.split() for line in weeks]
+    assert [line[0] for line in told] == card["history"]["days"]
+    last = [values[-1] for values in card["history"]["indices"].values()]
+    assert told[-1][1:] == ["-" if value is None else f"{value:.1f}" for value in last]
+    gained = [text for index in card["indices"].values() if "components" in index for text, _ in gains(index)]
+    assert gained
+    assert all(f"to raise it: {text}: +" in plain for text in gained)
 
 
 def test_the_formula_by_hand():

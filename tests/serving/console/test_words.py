@@ -79,11 +79,27 @@ def test_points_add_up_to_the_distance_and_the_models_part_is_its_own(
     assert points["model"] == pytest.approx(model / total * (standings[0] - standings[1]), abs=1e-6)
 
 
+def test_an_index_of_peers_alone_is_marked_as_such() -> None:
+    told: Any = {
+        "a": {"value": 48.0, "low": 10.0, "high": 80.0, "confidence": 0.0},
+        "b": {"value": 60.0, "confidence": 3.0},
+    }
+    one = creator("x", 50.0, told)
+    assert one.indices == {"a": 48.0, "b": 60.0}
+    assert [one.guessed(name) for name in ("a", "b", "unheard of")] == [True, False, False]
+    again = replace(one, score=51.0)  # the doubt outlives a copy, whose indices are plain
+    assert again.guessed("a")
+    assert again.index_doubt == one.index_doubt
+    (row,) = rows_of([one], DOLLARS)
+    assert row["d_a"] == [10.0, 80.0, 0.0]
+    assert row["d_b"] == [None, None, 3.0]
+
+
 def test_signals_that_set_two_apart() -> None:
     found = differences(
         creator("a", 9, {}, ("sales", 8.0), ("views", 2.0)), creator("b", 7, {}, ("sales", 9.5), ("health", -4.0))
     )
-    assert [(one.signal, one.apart) for one in found] == [("health", 4.0), ("views", 2.0), ("sales", -1.5)]
+    assert [(one.signal, one.apart) for one in found] == [("health", None), ("views", None), ("sales", -1.5)]
     assert found[0].said == "What health says"
     assert (found[0].first, found[0].second) == (None, -4.0)
 
