@@ -23,7 +23,7 @@ import numpy as np
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 
-__all__ = ["CONCENTRATION", "Counted", "thinned_ends"]
+__all__ = ["CONCENTRATION", "NOTHING", "Counted", "thinned_ends"]
 
 CONCENTRATION = 2.0
 """``a + b`` of the beta distribution that a partnership's chance has: at a mean of one half every chance is as likely.
@@ -32,6 +32,8 @@ Assumed; without end, or 1, the ends hold nearly as many (docs/laws.md)."""
 _MOST_ROWS = 5_000
 _MOST_SALES = 200
 """Of one partnership; more are taken together, for their scatter is the chance's by then."""
+NOTHING = 1e-100
+"""Sales, in any unit, that are none: what is divided by less has no digits left."""
 _SURE = 1e-6
 _ROUNDING = 1e-12
 
@@ -86,7 +88,7 @@ def thinned_ends(predicted: Floats, counted: Counted, levels: Sequence[float], *
     levels : sequence of float
         Of the intervals, 0..1.
     least : int
-        With fewer rows than this, or nothing sold, the answer is empty.
+        With fewer rows than this, or nothing sold (at most `NOTHING`), the answer is empty.
 
     Returns
     -------
@@ -94,9 +96,11 @@ def thinned_ends(predicted: Floats, counted: Counted, levels: Sequence[float], *
     """
     fine = np.isfinite(counted.total) & (counted.foretold > 0) & (predicted > 0) & (counted.each > 0)
     rows = np.flatnonzero(fine)
-    if len(rows) < least or not counted.total[rows].sum() > 0:
+    if not len(rows) or len(rows) < least:
         return ()
     rows = rows[:: -(-len(rows) // _MOST_ROWS)]
+    if not counted.total[rows].sum() > NOTHING:
+        return ()
     share, weight = _thinned(predicted[rows], counted.take(rows))
     order = np.argsort(share, kind="stable")
     share, below = share[order], np.cumsum(weight[order]) / weight.sum()

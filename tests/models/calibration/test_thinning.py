@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from marketplace.errors import TrainingError
 from models.calibration import fit_money
 from models.calibration.intervals import LEVELS
-from models.calibration.thinning import CONCENTRATION, Counted, thinned_ends
+from models.calibration.thinning import CONCENTRATION, NOTHING, Counted, thinned_ends
 
 _SEED = 17
 
@@ -70,10 +70,11 @@ def test_intervals_hold_as_many_as_they_say_where_chances_differ(share: float) -
     ),
     scale=st.sampled_from([0.01, 1.0, 250.0]),
 )
+@example(rows=[(2.0, 1.11253693e-308, 1.0, 1.0)], scale=1.0)
 def test_ends_are_in_order_and_know_no_unit(rows, scale: float) -> None:
     predicted, total, foretold, each = (np.array(one) for one in zip(*rows, strict=True))
     found = ends_of(predicted, total, foretold, each)
-    if not total.sum() > 0:
+    if not total.sum() > NOTHING:
         assert found == ()
         return
     low, high, low_90, high_90 = found
