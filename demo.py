@@ -121,7 +121,11 @@ def show(reply: dict[str, Any]) -> None:
             f"({utility['low']:,.0f} to {utility['high']:,.0f}) · success {creator['success_probability']:.0%} · "
             f"lift if delivered {lift['expected']:,.0f} ({lift['low']:,.0f} to {lift['high']:,.0f})"
         )
-        print("   indices " + " · ".join(f"{name} {index['value']:.0f}" for name, index in creator["indices"].items()))
+        told = [
+            f"{name} {index['value']:.0f}{' (peers alone)' if index['confidence'] == 0 else ''}"
+            for name, index in creator["indices"].items()
+        ]
+        print("   indices " + " · ".join(told))
         for reason in creator["reasons"][:3]:
             print(f"   {'+' if reason['contribution'] > 0 else '-'} {reason['text']}")
 

@@ -16,7 +16,7 @@ import pandas as pd
 from marketplace.arrays import Floats
 from marketplace.canvas import COLOURS, INK, QUIET, axes_of
 
-__all__ = ["calibration_figure", "gain_figure", "importance_figure", "slice_figure"]
+__all__ = ["calibration_figure", "draw_intervals", "gain_figure", "importance_figure", "slice_figure"]
 
 
 def calibration_figure(tables: Mapping[str, pd.DataFrame], *, title: str = "Predicted against observed") -> Any:
@@ -101,18 +101,30 @@ def slice_figure(
     """
     shown = {name: triple for name, triple in values.items() if np.isfinite(triple[0])}
     figure, axes = axes_of(f"{metric} by {by}", height=1.4 + 0.32 * max(len(shown), 3))
-    names = list(shown)[::-1]
+    draw_intervals(axes, shown, said=".3g")
+    axes.axvline(0.0, color=QUIET, linewidth=0.8, linestyle=":")
+    axes.set_xlabel(f"{metric} (line: {interval})")
+    return figure
+
+
+def draw_intervals(axes: Any, values: Mapping[str, tuple[float, float, float]], *, said: str) -> None:
+    """One line an entry, the first on top: its interval, a dot at the estimate, and all three in numbers.
+
+    Parameters
+    ----------
+    values : mapping of name to (estimate, low, high)
+    said : str
+        How numbers are written, such as ``.1%``.
+    """
+    names = list(values)[::-1]
     for row, name in enumerate(names):
-        estimate, low, high = shown[name]
+        estimate, low, high = values[name]
         axes.plot([low, high], [row, row], color=QUIET, linewidth=2)
         axes.scatter([estimate], [row], color=INK, zorder=3)
         axes.annotate(
-            f"{estimate:.3g} ({low:.3g} to {high:.3g})", (high, row), xytext=(6, 0), textcoords="offset points",
-            va="center", fontsize=7, color=INK,
+            f"{estimate:{said}} ({low:{said}} to {high:{said}})", (high, row), xytext=(6, 0),
+            textcoords="offset points", va="center", fontsize=7, color=INK,
         )  # fmt: skip
     if names:
         axes.margins(x=0.25)  # for the numbers beside the lines
     axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.axvline(0.0, color=QUIET, linewidth=0.8, linestyle=":")
-    axes.set_xlabel(f"{metric} (line: {interval})")
-    return figure

@@ -23,7 +23,7 @@ import numpy as np
 from marketplace.arrays import Floats
 from marketplace.errors import TrainingError
 
-__all__ = ["CONCENTRATION", "NOTHING", "Counted", "thinned_ends"]
+__all__ = ["CONCENTRATION", "Counted", "thinned_ends"]
 
 CONCENTRATION = 2.0
 """``a + b`` of the beta distribution that a partnership's chance has: at a mean of one half every chance is as likely.
@@ -32,8 +32,6 @@ Assumed; without end, or 1, the ends hold nearly as many (docs/laws.md)."""
 _MOST_ROWS = 5_000
 _MOST_SALES = 200
 """Of one partnership; more are taken together, for their scatter is the chance's by then."""
-NOTHING = 1e-100
-"""Sales, in any unit, that are none: what is divided by less has no digits left."""
 _SURE = 1e-6
 _ROUNDING = 1e-12
 
@@ -88,7 +86,7 @@ def thinned_ends(predicted: Floats, counted: Counted, levels: Sequence[float], *
     levels : sequence of float
         Of the intervals, 0..1.
     least : int
-        With fewer rows than this, or nothing sold (at most `NOTHING`), the answer is empty.
+        With fewer rows than this, or nothing sold, the answer is empty.
 
     Returns
     -------
@@ -99,7 +97,7 @@ def thinned_ends(predicted: Floats, counted: Counted, levels: Sequence[float], *
     if not len(rows) or len(rows) < least:
         return ()
     rows = rows[:: -(-len(rows) // _MOST_ROWS)]
-    if not counted.total[rows].sum() > NOTHING:
+    if not counted.total[rows].sum() > 0:
         return ()
     share, weight = _thinned(predicted[rows], counted.take(rows))
     order = np.argsort(share, kind="stable")
@@ -123,7 +121,7 @@ def _thinned(predicted: Floats, counted: Counted) -> tuple[Floats, Floats]:
 
     sold = np.maximum(counted.total, 0.0)
     usual = counted.foretold * (sold.sum() / counted.foretold.sum())
-    chance = np.clip(predicted / usual, _SURE, 1.0 - _SURE)
+    chance = np.clip(predicted / np.maximum(usual, predicted), _SURE, 1.0 - _SURE)  # by no 0, whatever underflows
     number = np.where(sold > 0, np.maximum(np.rint(sold / counted.each), 1.0), 0.0)
     number = np.minimum(number, _MOST_SALES).astype(np.int64)
     of = np.repeat(np.arange(len(sold)), number + 1)
@@ -131,5 +129,7 @@ def _thinned(predicted: Floats, counted: Counted) -> tuple[Floats, Floats]:
     n, a, b = number[of], CONCENTRATION * chance[of], CONCENTRATION * (1.0 - chance[of])
     ways = gammaln(n + 1.0) - gammaln(added + 1.0) - gammaln(n - added + 1.0)
     mass = np.exp(ways + betaln(added + a, n - added + b) - betaln(a, b))
-    each = (sold / np.maximum(number, 1))[of]
-    return added * each / (usual * chance)[of], mass
+    # Both as shares of all that was sold, which is what a ratio takes: next to nothing has digits, too.
+    each = (sold / sold.sum() / np.maximum(number, 1))[of]
+    share = counted.foretold / counted.foretold.sum() * chance
+    return added * each / share[of], mass

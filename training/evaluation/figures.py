@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from marketplace.canvas import COLOURS, INK, QUIET, SECOND, axes_of
+from marketplace.canvas import COLOURS, QUIET, SECOND, axes_of
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.standings import WHOLE
-from training.figures import calibration_figure, slice_figure
+from training.figures import calibration_figure, draw_intervals, slice_figure
 
 __all__ = ["coverage_figure", "money_figure", "save_figures"]
 
@@ -59,19 +59,8 @@ def money_figure(tables: Mapping[str, pd.DataFrame], *, unit: str = "USD") -> An
 def coverage_figure(values: Mapping[str, tuple[float, float, float]], *, level: float, title: str) -> Any:
     """Coverage with its interval for every slice, beside the level that it should have."""
     figure, axes = axes_of(title, height=1.4 + 0.28 * max(len(values), 3))
-    names = list(values)[::-1]
-    for row, name in enumerate(names):
-        estimate, low, high = values[name]
-        axes.plot([low, high], [row, row], color=QUIET, linewidth=2)
-        axes.scatter([estimate], [row], color=INK, zorder=3)
-        axes.annotate(
-            f"{estimate:.1%} ({low:.1%} to {high:.1%})", (high, row), xytext=(6, 0), textcoords="offset points",
-            va="center", fontsize=7, color=INK,
-        )  # fmt: skip
-    if names:
-        axes.margins(x=0.25)  # for the numbers beside the lines
+    draw_intervals(axes, values, said=".1%")
     axes.axvline(level, color=SECOND, linewidth=1, linestyle="--")
-    axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_xlabel("share of rows whose truth lies in the interval (line: 95 % interval)")
     return figure
 

@@ -51,7 +51,7 @@ _SHOWN = "ranking shown"
 class _View:
     """One opened ranking and its controls."""
 
-    def __init__(self, visit: Visit, asking: Asking, catalogue: Catalogue, till: Till, category_id: str | None) -> None:
+    def __init__(self, visit: Visit, asking: Asking, catalogue: Catalogue, till: Till) -> None:
         self.visit, self.asking, self.till = visit, asking, till
         self.top = 100
         self.chosen: list[str] = []
@@ -63,11 +63,11 @@ class _View:
         names = [one.name for one in catalogue.indices]
         meanings = {one.name: one.meaning for one in (*catalogue.predictions, *catalogue.indices)}
         meanings["model"] = "How the model's prediction of profit stands among all who are ranked"
-        self._draw(names, meanings, catalogue, category_id)
+        self._draw(names, meanings, catalogue)
 
     # What is drawn
 
-    def _draw(self, names: list[str], meanings: dict[str, str], catalogue: Catalogue, category_id: str | None) -> None:
+    def _draw(self, names: list[str], meanings: dict[str, str], catalogue: Catalogue) -> None:
         with ui.element("div").classes("cr-controls"):
             with ui.element("details").classes("cr-panel cr-fold").props("open"):
                 text("Weights", tag="summary")
@@ -119,7 +119,6 @@ class _View:
                 self.visit.client,
                 self.asking,
                 self.till,
-                category_id=category_id,
                 on_shortlist=lambda one: self._keep_these([one]),
             )
         ui.on("creator", self._opened)
@@ -371,7 +370,7 @@ async def _draw(visit: Visit) -> None:
     terms = await terms_of(visit, asking)
     line = terms.line(asking)
     told.set_text(f" · {line}" if line else "")
-    view = _View(visit, asking, catalogue, till_of(catalogue, terms.market), terms.category_id)
+    view = _View(visit, asking, catalogue, till_of(catalogue, terms.market))
     await view.rank()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from nicegui import ui
 
 from marketplace.errors import CollabrankError
-from serving.client import AsyncClient, Card, RankedCreator
+from serving.client import AsyncClient, RankedCreator
 from serving.console.asking import Asking
 from serving.console.money import Till
 from serving.console.pieces import (
@@ -53,13 +53,11 @@ class CreatorBeside:
         asking: Asking,
         till: Till,
         *,
-        category_id: str | None,
         on_shortlist: Callable[[str], Awaitable[None]],
     ) -> None:
         self._client = client
         self._asking = asking
         self._till = till
-        self._category = category_id
         self._on_shortlist = on_shortlist
         self._round = 0
         self._panel = ui.element("aside").classes("cr-beside").props('aria-label="The creator" tabindex="-1"')
@@ -81,7 +79,6 @@ class CreatorBeside:
             waiting(6, label="Loading the creator")
         try:
             answer = await self._client.explain([creator_id], weights=weights, **self._asking.body)
-            card = await self._client.card(creator_id)
         except CollabrankError as error:
             if mine == self._round:
                 self._panel.clear()
@@ -97,7 +94,7 @@ class CreatorBeside:
                 self._head(creator_id, creator_id)
                 text("Not eligible for this brief.", tag="p", classes="cr-quiet")
                 return
-            self._draw(answer.creators[0], card, answer.considered)
+            self._draw(answer.creators[0], answer.considered)
         ui.run_javascript("collabrank.beside()")
 
     def _head(self, creator_id: str, name: str) -> None:
@@ -106,7 +103,7 @@ class CreatorBeside:
             button("", self.close, kind="quiet", icon="close", title="Close")
         text(creator_id, tag="p", classes="cr-quiet cr-small")
 
-    def _draw(self, one: RankedCreator, card: Card, considered: int) -> None:
+    def _draw(self, one: RankedCreator, considered: int) -> None:
         self._head(one.creator_id, one.username or one.creator_id)
         with ui.element("div").classes("cr-line"):
             text(f"Place {one.position} of {count_text(considered)}", classes="cr-chip cr-chip-accent")
@@ -123,7 +120,7 @@ class CreatorBeside:
         text("Why", tag="h3")
         self._reasons(one)
         text("Indices", tag="h3")
-        self._indices(one, card)
+        self._indices(one)
         text("Look-alikes", tag="h3")
         look_alikes(self._client, one.creator_id, query=self._asking.query)
 
@@ -159,12 +156,10 @@ class CreatorBeside:
                     )
                     text(reason_text(why, self._till)).props('dir="auto"')
 
-    def _indices(self, one: RankedCreator, card: Card) -> None:
+    def _indices(self, one: RankedCreator) -> None:
         with ui.element("div").classes("cr-indices"):
             for name, index in one.indices.items():
-                of_category = name == "category_influence"
-                told = card.category_influence.get(self._category or "") if of_category else card.indices.get(name)
-                low, high = (None, None) if told is None else (told.low, told.high)
+                low, high, _ = one.index_doubt.get(name, (None, None, None))
                 said = f"{index_name(name)} {score_text(index)}"
                 if low is not None and high is not None:
                     said += f", 80 % between {score_text(low)} and {score_text(high)}"

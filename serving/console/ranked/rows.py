@@ -57,7 +57,7 @@ def _row(one: RankedCreator, till: Till) -> Row:
     for name, index in one.indices.items():
         low, high, confidence = one.index_doubt.get(name, (None, None, None))
         row[f"i_{name}"] = _rounded(index, 1)
-        row |= {f"d_{name}": [_rounded(low, 1), _rounded(high, 1), _rounded(confidence, 0)]}
+        row |= {f"d_{name}": [_rounded(low, 1), _rounded(high, 1), confidence]}
     return row
 
 

@@ -127,7 +127,7 @@ def test_a_valid_marketplace_has_no_problem_and_no_note(tmp_path: Path, valid: T
 
 
 @given(data=st.data())
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 def test_planted_problems_are_named_exactly(data: st.DataObject, valid: Tables, write_market: Write) -> None:
     """Up to eight problems of any kinds in different tables: all are named at once, and nothing else is."""
     tables, expected = dict(valid), []

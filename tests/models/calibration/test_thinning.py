@@ -9,7 +9,7 @@ from scipy import stats
 from marketplace.errors import TrainingError
 from models.calibration import fit_money
 from models.calibration.intervals import LEVELS
-from models.calibration.thinning import CONCENTRATION, NOTHING, Counted, thinned_ends
+from models.calibration.thinning import CONCENTRATION, Counted, thinned_ends
 
 _SEED = 17
 
@@ -71,10 +71,11 @@ def test_intervals_hold_as_many_as_they_say_where_chances_differ(share: float) -
     scale=st.sampled_from([0.01, 1.0, 250.0]),
 )
 @example(rows=[(2.0, 1.11253693e-308, 1.0, 1.0)], scale=1.0)
+@example(rows=[(2.0, 5e-324, 1.0, 1.0), (3.0, 0.0, 9.0, 1.0)], scale=250.0)
 def test_ends_are_in_order_and_know_no_unit(rows, scale: float) -> None:
     predicted, total, foretold, each = (np.array(one) for one in zip(*rows, strict=True))
     found = ends_of(predicted, total, foretold, each)
-    if not total.sum() > NOTHING:
+    if not total.sum() > 0:
         assert found == ()
         return
     low, high, low_90, high_90 = found

@@ -292,6 +292,23 @@ def test_a_creator_opens_beside_the_table_by_keyboard_alone(
     assert best in session.inner_text(".cr-beside")
     session.wait_for_selector(".cr-beside .cr-reasons li")
     assert session.locator(".cr-beside .cr-indices .cr-meter").count() == 8
+    # What nothing of the creator's own stands behind is marked, in the panel and in the row.
+    with Client(console.api, console.key) as client:
+        (told,) = client.explain([best], campaign_id=campaign["campaign_id"]).creators
+    guessed = {name for name in told.indices if told.guessed(name)}
+    marked = session.locator(".cr-beside .cr-indices .cr-small:has-text('(peers alone)')").all_inner_texts()
+    assert {words.removesuffix(" (peers alone)").lower().replace(" ", "_") for words in marked} == guessed
+    for name in told.indices:
+        session.evaluate(
+            "column => getElement(Number(document.querySelector('[data-filled]').id.slice(1))).api"
+            ".ensureColumnVisible(column, 'middle')",
+            f"i_{name}",
+        )
+        cell = session.wait_for_selector(f".ag-row[row-id='{best}'] [col-id=i_{name}] .cr-cell-meter")
+        title = cell.get_attribute("title")
+        assert ("cr-guess" in cell.get_attribute("class")) == (name in guessed)
+        assert title.startswith("Expected from peers alone; 80 % between ") == (name in guessed)
+        assert "80 % between " in title
     with Client(console.api, console.key) as client:
         alike = {by: client.similar(best, by=by, top=6) for by in ("category", "audience", "taste")}
     for by, found in alike.items():

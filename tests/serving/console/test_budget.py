@@ -37,8 +37,9 @@ def test_the_headline_says_what_is_expected_and_the_bad_case():
         "9,527 USD."
     )
     nobody = One(invitations=0, content=One(expected=0.0), profit=One(expected=0.0, low=0.0, high=0.0))
-    assert headline_of(plan(outlook=nobody), DOLLARS).startswith(
-        "Nobody: within these limits none of 120 candidates adds to profit"
+    assert headline_of(plan(outlook=nobody), DOLLARS) == (
+        "Nobody: within these limits none of 120 candidates adds to profit, or no invitation is left. Invitations sent "
+        "in the last 30 days count against the limits."
     )
 
 
