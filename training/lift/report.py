@@ -9,7 +9,7 @@ sibling products, and synthetic difference-in-differences.
 By campaign the estimates are held to the imputed sum, as those that rankers learn from are (features/lift/anchor.py).
 What is reported in all is one estimator (`averaged`): the mean of what is learned and what
 is imputed, weighed by how likely it is, given how far the two are apart, that attributed
-sales mislead. Its error counts the doubt about which of the two is right.
+sales mislead. Its error counts the doubt about which of the two is right, and so does every campaign's.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ from training.lift.checks import (
 )
 from training.outcomes import build_outcomes
 
-__all__ = ["LEVEL", "Estimate", "LiftReport", "averaged", "lift_report", "ripe_evidence"]
+__all__ = ["LEVEL", "Estimate", "LiftReport", "averaged", "doubted", "lift_report", "ripe_evidence"]
 
 
 LEVEL = 0.9
@@ -225,9 +225,8 @@ def lift_report(market: Marketplace, as_of: pd.Timestamp, *, sample: int = 200, 
         placebos = [] if before is None else placebo_tests(before, ripe)
         siblings = None if kin is None else sibling_check(market, kin, mean)
     anchor = anchored(imputation, mean, evidence.read)
-    # A campaign's interval has not the doubt that all campaigns share, as it has not that about the checks.
-    campaigns = [replace(one, estimate=anchor.factor * one.estimate, se=anchor.factor * one.se) for one in campaigns]
     disagreement, misled, overall = _overall(evidence, learned, imputation, lift=mean, usd=usd)
+    campaigns = doubted(campaigns, anchor, learned=learned, overall=overall)
     learned = _held(learned, anchor)
     brand = market.frame("products", ["product_id", "brand_id"]).drop_duplicates("product_id").set_index("product_id")
     brands = brand["brand_id"].reindex(evidence.panel.product_ids).fillna("").to_numpy(dtype=object)
@@ -324,6 +323,24 @@ def _held(one: Estimate, anchor: Anchor) -> Estimate:
     """``one`` brought to the sum of all, and as unsure of it besides."""
     se = math.hypot(anchor.factor * one.se, anchor.se * one.estimate)
     return replace(one, estimate=anchor.factor * one.estimate, se=se)
+
+
+def doubted(campaigns: list[Estimate], anchor: Anchor, *, learned: Estimate, overall: Estimate) -> list[Estimate]:
+    """``campaigns`` brought to the sum of all, each as unsure as itself and as all of them are together.
+
+    What makes all wrong together is in no campaign's own error: that attributed sales may mislead, and that the sum
+    they are brought to is not known. It is what ``overall`` is less sure of than ``learned``, the sum before it is
+    held, and how far the two are apart once it is; never less than the doubt about the factor. Each campaign bears its
+    share, by the size of its estimate.
+    """
+    size = sum(abs(one.estimate) for one in campaigns)
+    apart = overall.estimate - anchor.factor * learned.estimate
+    common = max((anchor.se * learned.estimate) ** 2, overall.se**2 - learned.se**2 + apart**2)
+    share = math.sqrt(common) / size if size > 0 else 0.0
+    return [
+        replace(one, estimate=anchor.factor * one.estimate, se=math.hypot(anchor.factor * one.se, share * one.estimate))
+        for one in campaigns
+    ]
 
 
 def averaged(

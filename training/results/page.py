@@ -382,5 +382,5 @@ def _foot(told: Mapping[str, Any]) -> str:
         '<p class="dim">Added sales are estimated from what the products sell day by day, with and without a post in '
         "its 14 days, held against other products of the category; nobody was left out at random. Profit is "
         f"{terms['margin_rate']:.0%} of added sales, less fees, samples and commission. All checks but the last look "
-        f"at all campaigns together; an interval of one campaign has not the doubt that they share.{several}</p>\n"
+        f"at all campaigns together; an interval of one creator has not the doubt that all share.{several}</p>\n"
     )

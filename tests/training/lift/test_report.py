@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.lift.anchor import Anchor
 from features.lift.empirical_bayes import fit_prior, posterior
 from features.lift.estimate import HYPERPRIOR, attributed_days
 from features.lift.evidence import LiftEvidence, gather_evidence, within_window
@@ -30,7 +31,7 @@ from training.lift.checks.confounding import sensitivity
 from training.lift.checks.placebo import LEAD, SHIFTS, placebo_tests
 from training.lift.checks.siblings import sibling_check
 from training.lift.checks.synthetic_did import simplex_least_squares, synthetic_did
-from training.lift.report import LEVEL, MISLED, Estimate, LiftReport, averaged, lift_report
+from training.lift.report import LEVEL, MISLED, Estimate, LiftReport, averaged, doubted, lift_report
 from training.lift.run import measure_lift
 from training.lift.text import lift_text, save_lift_figures
 from training.lift.truth import lift_truth
@@ -242,6 +243,26 @@ def test_the_overall_estimate_by_hand() -> None:
     assert (found.attributed, found.expected, found.partnerships) == (2_000.0, 10_000.0, 10)
 
 
+def test_a_campaign_shares_the_doubt_of_all_by_hand() -> None:
+    # 900 and -100 of 800 in all, brought to 400; 500 is reported: what is unsure of all is 100 apart and 120^2 - 80^2.
+    parts = [replace(sums(900.0, 60.0), name="a"), replace(sums(-100.0, 20.0), name="b")]
+    found = doubted(parts, Anchor(0.5, 0.1), learned=sums(800.0, 80.0), overall=sums(500.0, 120.0))
+    assert [one.estimate for one in found] == [450.0, -50.0]
+    common = math.sqrt(120.0**2 - 80.0**2 + 100.0**2)
+    assert [one.se for one in found] == pytest.approx([math.hypot(30.0, 0.9 * common), math.hypot(10.0, 0.1 * common)])
+    # Where nothing is known of all but the factor, the doubt about it alone.
+    found = doubted(parts, Anchor(0.5, 0.1), learned=sums(800.0, 80.0), overall=sums(400.0, 80.0))
+    assert [one.se for one in found] == pytest.approx([math.hypot(30.0, 72.0), math.hypot(10.0, 8.0)])
+    nothing = [replace(one, estimate=0.0) for one in parts]
+    assert [one.se for one in doubted(nothing, Anchor(), learned=sums(0.0, 80.0), overall=sums(0.0, 90.0))] == [60, 20]
+
+
+def test_one_campaign_is_as_unsure_as_all() -> None:
+    alone, overall = sums(800.0, 80.0), sums(800.0, 120.0)
+    (found,) = doubted([alone], Anchor(), learned=alone, overall=overall)
+    assert found.se == pytest.approx(overall.se)
+
+
 @given(
     apart=st.floats(-500.0, 500.0),
     other=st.floats(-500.0, 500.0),
@@ -350,7 +371,11 @@ def test_campaigns_that_sold_on_sales_days_are_told() -> None:
     assert "share of usual sales outside sales days" in lift_text(found)
     # Of them nothing is known but what partnerships usually sell, and that is said.
     assert all(abs(one.estimate - 1_500.0) < 500.0 for one in found.campaigns)
-    assert min(one.se for one in found.campaigns[:3]) > 1.3 * max(one.se for one in found.campaigns[3:])
+    own = found.partnerships.set_index("campaign_id")["lift_se_usd"].loc[[one.name for one in found.campaigns]].tolist()
+    assert min(own[:3]) > 1.3 * max(own[3:])
+    # A campaign's counts what is unsure of all besides.
+    assert all(one.se > error for one, error in zip(found.campaigns, own, strict=True))
+    assert min(one.se for one in found.campaigns[:3]) > max(one.se for one in found.campaigns[3:])
     unmarked = lift_report(Marketplace.from_frames({**frames, "product_days": days.assign(discount_rate=0.0)}), END)
     assert "sales days" not in unmarked.flags
     assert "outside sales days" not in lift_text(unmarked)
