@@ -109,6 +109,7 @@ def repeated(small: Snapshot, creators: int, market: str) -> Snapshot:
         general=small.general.take(rows),
         influence=small.influence.take(influence_rows),
         conversion=conversion,
+        contacts=None if small.contacts is None else small.contacts.take(rows),
     )
 
 
