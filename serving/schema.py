@@ -390,6 +390,9 @@ class ProblemAnswer(_Answer):
     field: str = Field(description="Dots lead inwards, as in `brief.price`; empty where it is the body as a whole.")
     expected: str
     received: str
+    closest: list[str] = Field(
+        default_factory=list, description="Known names that may have been meant, the likeliest first."
+    )
 
 
 class FaultAnswer(_Answer):

@@ -145,6 +145,59 @@ def test_a_brief_is_checked_while_it_is_written_then_ranked_and_kept(
     assert tab.inner_text(".cr-check-panel .cr-figure") == counted
 
 
+def test_all_that_is_wrong_with_a_brief_is_said_at_once_each_at_its_field(
+    tab: Any, console: Console, campaign: dict[str, Any]
+) -> None:
+    sign_in(tab, console)
+    tab.wait_for_selector("text=Still needed: a market, a category or a product, a commission.")
+    assert tab.locator(".cr-fault").count() == 0  # what is not written yet is no fault
+    tab.click("text=Rank creators")
+    tab.wait_for_selector(".cr-field:has(label:has-text('Market')) .cr-fault:has-text('Still needed: a market')")
+    category, brand = campaign["category_id"], campaign["brand_id"]
+    for label, value in (
+        ("Category", f"{category.title()}x"), ("Brand", brand.replace("_", "-").upper()), ("Commission", "120"),
+        ("Fee per creator", "-5"), ("Content from", "2025-03-01"), ("Content until", "2025-02-01"),
+    ):  # fmt: skip
+        tab.fill(f"label:has-text('{label}') + div input", value)
+    # Still without a market and a price.
+    for label, said in (
+        ("Category", f"Did you mean {category}"), ("Brand", f"Did you mean {brand}"), ("Commission", "Between 0 and"),
+        ("Fee per creator", "At least 0"), ("Content until", "After the first day"), ("Price", "A price, or a product"),
+    ):  # fmt: skip
+        tab.wait_for_selector(f".cr-field:has(label:has-text('{label}')) .cr-fault:has-text('{said}')")
+    tab.wait_for_selector("text=Still needed: a market.")
+    told = tab.locator(".cr-check-panel li").all_inner_texts()
+    assert {one.partition(":")[0] for one in told} == {
+        "Category", "Brand", "Commission", "Fee per creator", "Content until", "Price",
+    }  # fmt: skip
+    # Nobody is sent away to a ranking that cannot be.
+    tab.select_option("label:has-text('Market') + div select", campaign["market"])
+    tab.wait_for_selector("text=Still needed", state="detached")
+    tab.click("text=Rank creators")
+    tab.wait_for_timeout(500)
+    assert "/ranking" not in tab.url
+    tab.locator(".cr-check-panel button", has_text=f"Use {category}").click()
+    tab.wait_for_selector(".cr-field:has(label:has-text('Price')) .cr-fault", state="detached")
+    assert tab.input_value("label:has-text('Category') + div input") == category
+
+
+def test_a_product_that_nobody_knows_is_said_with_what_was_meant(
+    tab: Any, console: Console, campaign: dict[str, Any], small_market: Any
+) -> None:
+    product = str(open_marketplace(small_market).frame("products", ["product_id"]).product_id.iloc[0])
+    sign_in(tab, console)
+    tab.select_option("label:has-text('Market') + div select", campaign["market"])
+    tab.fill("label:has-text('Category') + div input", campaign["category_id"])
+    tab.fill("label:has-text('Commission') + div input", "12")
+    tab.wait_for_selector(".cr-check-panel ol li")
+    tab.fill("label:has-text('Products') + div input", product.replace("_", "-").upper())
+    tab.wait_for_selector(".cr-field:has(label:has-text('Products')) .cr-warned:has-text('Did you mean')")
+    tab.locator(".cr-check-panel button", has_text=f"Use {product}").click()
+    tab.wait_for_selector(f".cr-products .cr-chip:has-text('{product}')")
+    assert tab.input_value("label:has-text('Products') + div input") == ""
+    tab.wait_for_selector(".cr-field:has(label:has-text('Products')) .cr-warned", state="detached")
+
+
 def test_a_button_pressed_at_once_finds_what_was_typed_last(
     tab: Any, console: Console, campaign: dict[str, Any]
 ) -> None:
