@@ -223,7 +223,7 @@ class PlanRequest(_Briefed):
     per_creator: Count | None = Field(
         None,
         description="Invitations that one creator may get in 30 days, from all brands together; those of the 30 days "
-        "before the snapshot's day count. Left out: any number.",
+        "before the brief's day count. Left out: any number.",
     )
     per_brand: Count | None = Field(
         None, description="Invitations that the brand may send in 30 days, for all its briefs; counted likewise."
