@@ -28,6 +28,9 @@ def session(browser: Any, console: Console) -> Iterator[Any]:
         yield page
 
 
+HELD = "getElement(Number(document.querySelector('[data-filled]').id.slice(1))).api.getDisplayedRowCount()"
+
+
 def ranked(page: Any, console: Console, query: str) -> None:
     page.goto(f"{console.url}/ranking?{query}")
     filled(page)
@@ -309,6 +312,42 @@ def test_the_table_sorts_and_filters_on_every_number(session: Any, console: Cons
     session.wait_for_selector(".ag-center-cols-container .ag-row", state="detached")
     session.click("text=Filter columns")
     session.wait_for_selector(".ag-floating-filter", state="detached")
+
+
+def test_what_the_table_sorts_is_said_and_a_slider_ranks_anew_whatever_it_was_sorted_by(
+    session: Any, console: Console, campaign: dict[str, Any]
+) -> None:
+    ranked(session, console, f"campaign={campaign['campaign_id']}")
+    session.select_option("select:has(option[value='25'])", "25")
+    session.wait_for_function(f"() => {HELD} === 25")
+    of = session.inner_text(".cr-line .cr-strong:has-text('ranked')").removesuffix(" ranked")
+    session.wait_for_selector(f".cr-order:has-text('The first 25 of {of} in the ranking.')")
+    session.wait_for_selector(".cr-order:has-text('Columns sort and filter these alone')")
+    session.click(".ag-header-cell[col-id=p] .ag-header-cell-label")
+    session.wait_for_selector(".cr-order:has-text('Sorted by Chance of content, among these alone')")
+    slide(session, "Content volume", 100)
+    session.wait_for_selector(".ag-header-cell[col-id=p][aria-sort=none]")
+    session.wait_for_selector(
+        ".cr-order:has-text('By rank again, for the new weights: no longer sorted by Chance of content.')"
+    )
+    session.wait_for_function(
+        """() => {
+          const rows = [...document.querySelectorAll('.ag-pinned-left-cols-container .ag-row')]
+            .sort((a, b) => a.getAttribute('row-index') - b.getAttribute('row-index'));
+          const places = rows.map((row) => row.querySelector('[col-id=place]').innerText);
+          return places.length > 5 && places.every((place, i) => place === `${i + 1}`);
+        }"""
+    )
+    # By hand, too.
+    session.click(".ag-header-cell[col-id=followers] .ag-header-cell-label")
+    session.click("text=Back to the ranking's order")
+    session.wait_for_selector("text=Sorted by Followers", state="detached")
+    session.click("text=Filter columns")
+    name = order(session)[0]
+    session.fill(".ag-floating-filter input >> nth=0", session.inner_text(f"[row-id='{name}'] .cr-cell-name"))
+    session.wait_for_selector(".cr-order:has-text('1 of them pass')")
+    session.fill(".ag-floating-filter input >> nth=0", "")
+    session.click("text=Filter columns")
 
 
 def test_filters_narrow_whom_is_ranked_and_nobody_left_is_said(
