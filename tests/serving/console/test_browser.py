@@ -483,7 +483,18 @@ def test_the_ranking_on_screen_is_exported_as_it_stands(
         session.click("[aria-label='Export as CSV']")
     rows = list(csv.DictReader(io.StringIO(waiting.value.path().read_text("utf-8-sig"))))
     assert [row["Creator id"] for row in rows][: len(shown)] == shown
-    assert rows[0]["Reasons"]
+    assert rows[0]["Reasons"][0] not in "'+−"
+    # On the page the reason's amount stands in front of its words, whole.
+    session.evaluate(
+        "() => getElement(Number(document.querySelector('[data-filled]').id.slice(1))).api"
+        ".ensureColumnVisible('reason')"
+    )
+    cell = f"[row-id='{shown[0]}'] [col-id=reason]"
+    amount = session.wait_for_selector(f"{cell} .cr-cell-reason b")
+    assert re.fullmatch(r"[+−][\d.,KMBT]+ [A-Z]{3}", amount.inner_text())
+    outer, inner = session.locator(cell).bounding_box(), amount.bounding_box()
+    assert outer["x"] <= inner["x"]
+    assert inner["x"] + inner["width"] <= outer["x"] + outer["width"]
 
 
 def test_a_service_that_is_down_is_said_and_the_page_goes_on_when_it_is_back(
