@@ -70,19 +70,23 @@ async def _card(visit: Visit) -> None:
     remember_creator(visit, creator, str(card["username"] or creator))
     _head(card)
     with ui.element("div").classes("cr-halves cr-halves-wide"):
-        with panel("The indices", about=_READING, classes="cr-dense"):
-            chosen = _Chosen(rows, history, behind, brands)
-            _overview(rows, chosen)
+        with ui.element("div").classes("cr-beneath"):
+            with panel("The indices", about=_READING, classes="cr-dense"):
+                chosen = _Chosen(rows, history, behind, brands)
+                _overview(rows, chosen)
+            with panel(
+                "What would raise an index the most",
+                about="One more good event of today, everything else as it is.",
+                classes="cr-raises",
+            ):
+                _raises(rows)
         with panel(classes="cr-detail"):
             chosen.place = ui.element("div").props('aria-live="polite" id="index"')
+    # Events may be many: they have the page's whole width, and leave no column beside them empty.
+    chosen.events = ui.element("div").props('id="counted"')
     chosen.show(_first(rows, visit.query.get("index", "")))
-    with ui.element("div").classes("cr-sides"):
-        with panel(
-            "What would raise an index the most", about="One more good event of today, everything else as it is."
-        ):
-            _raises(rows)
-        with panel("What is not known"):
-            _unknown(rows)
+    with panel("What is not known"):
+        _unknown(rows)
     with panel("Past partnerships", about=_WHOSE):
         behind_card.partnerships(behind, brands)
     with panel("Left out, and why", about="Of the last 180 days: what counts neither for nor against."):
@@ -138,7 +142,7 @@ def _first(rows: list[tuple[str, str, dict[str, Any]]], asked: str) -> int:
 def _overview(rows: list[tuple[str, str, dict[str, Any]]], chosen: _Chosen) -> None:
     def choose(place: int) -> ui.element:
         name, category, _ = rows[place]
-        made = button(category or index_name(name), lambda: chosen.show(place), kind="quiet")
+        made = button(category or index_name(name), lambda: chosen.pick(place), kind="quiet")
         made.classes("cr-pick").props('aria-controls="index"')
         if category:
             made.classes("cr-within")
@@ -191,6 +195,12 @@ class _Chosen:
         self.brands = brands
         self.buttons: list[ui.element] = []
         self.place: ui.element = ui.element("div")
+        self.events: ui.element = ui.element("div")
+
+    def pick(self, at: int) -> None:
+        """Draw row ``at``, and bring it into sight where it lies below the list."""
+        self.show(at)
+        ui.run_javascript("collabrank.index()")
 
     def show(self, at: int) -> None:
         """Draw row ``at``."""
@@ -200,7 +210,9 @@ class _Chosen:
         self.place.clear()
         with self.place:
             _detail(name, category, index, self.history)
-            behind_card.counted(index, self.behind, self.brands)
+        self.events.clear()
+        with self.events:
+            behind_card.counted(_label(name, category), index, self.behind, self.brands)
 
 
 def _detail(name: str, category: str, index: Index, history: History) -> None:

@@ -266,6 +266,10 @@
       const panel = show(".cr-beside");
       if (panel && matchMedia("(max-width: 1100px)").matches) panel.focus();
     },
+    index: () => {
+      const place = document.getElementById("index");
+      if (place && matchMedia("(max-width: 1180px)").matches) place.closest(".cr-panel").scrollIntoView({ block: "start" });
+    },
     between: () => show(".cr-between")?.querySelector("select, input, button")?.focus(),
   };
 })();

@@ -155,7 +155,7 @@ def test_past_partnerships_and_counted_events_are_the_services(browser, console,
         parts = {part["name"] for part in card["indices"]["consistent"]["components"]}
         mine = [one for one in busy.events if one.component in parts]
         assert mine
-        counted = page.locator("#index [aria-label='Events that count in this index'] tbody tr")
+        counted = page.locator("#counted [aria-label='Events that count in this index'] tbody tr")
         days = [row.locator("td").first.inner_text() for row in counted.all()]
         assert days == [one.day for one in mine]
         left = page.inner_text("section[aria-label='Left out, and why']")
@@ -179,3 +179,41 @@ def test_a_brands_console_shows_its_own_partnerships_alone(browser, console, bus
         assert rows.count() == sum(one.brand_id == mine for one in busy.partnerships)
         told = page.content() + page.request.get(page.url.split("?")[0] + "/page").text()
         assert not [name for name in hidden if name in told]
+
+
+PLACES = """() => {
+  const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+  const [list, raises, detail, counted] =
+    [".cr-dense", ".cr-raises", ".cr-detail:has(#index)", "#counted .cr-panel"].map(box);
+  return { list, raises, detail, counted, wide: document.documentElement.scrollWidth };
+}"""
+
+
+def test_many_events_leave_no_column_empty(browser, console, busy):
+    """Beside the events stands nothing, and no column ends far above the one beside it."""
+    with opened(browser) as page:
+        sign_in(page, console, f"/creators/{busy.creator_id}?index=consistent")
+        page.wait_for_selector("#counted tbody tr")
+        seen = 0
+        for name in page.locator(".cr-pick:not(.cr-within)").all_inner_texts():
+            page.get_by_role("button", name=name, exact=True).click()
+            page.wait_for_selector(f"#index h2:text-is('{name}')")
+            if not page.locator("#counted .cr-panel").count():
+                continue
+            seen += 1
+            at = page.evaluate(PLACES)
+            left, right = at["raises"]["bottom"], at["detail"]["bottom"]
+            assert at["counted"]["top"] >= max(left, right)
+            assert at["counted"]["width"] == pytest.approx(at["detail"]["right"] - at["list"]["left"], abs=1)
+            assert abs(left - right) < 0.5 * (max(left, right) - at["list"]["top"]), name
+            assert at["wide"] <= 1280
+        assert seen
+    with opened(browser, width=390, height=800) as page:
+        sign_in(page, console, f"/creators/{busy.creator_id}?index=consistent")
+        page.wait_for_selector("#counted tbody tr")
+        at = page.evaluate(PLACES)
+        assert at["list"]["bottom"] <= at["detail"]["top"] <= at["raises"]["top"] <= at["counted"]["top"]
+        assert at["wide"] <= 390
+        page.get_by_role("button", name="Cooperation", exact=True).click()
+        page.wait_for_selector("#index h2:text-is('Cooperation')")
+        page.wait_for_function("() => Math.abs(document.querySelector('#index').getBoundingClientRect().top) < 120")
