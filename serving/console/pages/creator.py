@@ -44,7 +44,7 @@ from serving.console.pieces import (
     score_text,
     text,
 )
-from serving.console.registry import Page, Visit
+from serving.console.registry import LOOKERS, Page, Visit
 from serving.console.sessions import Session
 
 __all__ = ["PAGE"]
@@ -62,10 +62,12 @@ async def _card(visit: Visit) -> None:
     name = visit.path["creator_id"]
     card = (await visit.client.card(name)).data
     creator = str(card["creator_id"])
-    history, alike, behind, catalogue = await asyncio.gather(
-        visit.client.history(creator), visit.client.similar(creator), visit.client.behind(creator), visit.catalogue()
-    )
-    brands = {one.brand_id: one.name for one in catalogue.brands if one.name}
+    history, behind = await asyncio.gather(visit.client.history(creator), visit.client.behind(creator))
+    # A creator's own key opens its card, and nothing of others.
+    alike, brands = None, {}
+    if visit.session.scope in LOOKERS:
+        alike, catalogue = await asyncio.gather(visit.client.similar(creator), visit.catalogue())
+        brands = {one.brand_id: one.name for one in catalogue.brands if one.name}
     rows = card_rows(card)
     remember_creator(visit, creator, str(card["username"] or creator))
     _head(card)
@@ -91,8 +93,9 @@ async def _card(visit: Visit) -> None:
         behind_card.partnerships(behind, brands)
     with panel("Left out, and why", about="Of the last 180 days: what counts neither for nor against."):
         behind_card.left_out(behind, brands)
-    with panel("Alike"):
-        _similar(visit, creator, alike)
+    if alike is not None:
+        with panel("Alike"):
+            _similar(visit, creator, alike)
 
 
 def _head(card: Mapping[str, Any]) -> None:
@@ -370,4 +373,11 @@ async def _printed(session: Session, request: Request) -> Response:
     return HTMLResponse(page, headers={"content-security-policy": policy})
 
 
-PAGE = Page("/creators/{creator_id}", "Creator", _card, heading=False, raw={"/creators/{creator_id}/page": _printed})
+PAGE = Page(
+    "/creators/{creator_id}",
+    "Creator",
+    _card,
+    heading=False,
+    raw={"/creators/{creator_id}/page": _printed},
+    scopes=(*LOOKERS, "creator"),
+)

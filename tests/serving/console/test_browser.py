@@ -6,7 +6,10 @@ import csv
 import io
 import json
 import re
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from openpyxl import load_workbook
 from marketplace.tables import open_marketplace
 from serving.client import Client
 from serving.decisions import read_decisions
-from tests.serving.console.conftest import Console, opened, sign_in
+from tests.serving.console.conftest import Console, free_port, opened, running, sign_in
 
 FIRST = ".ag-center-cols-container .ag-row[row-index='0']"
 
@@ -472,6 +475,54 @@ def test_a_shortlist_is_kept_taken_away_and_shortened(
     (kept,) = (console.home / "var" / "console").glob("*/shortlists.json")
     assert [row["id"] for row in json.loads(kept.read_text())["kept"][0]["what"]["rows"]] == [ids[2]]
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_list_is_pushed_and_a_receiver_that_fails_is_not_taken_for_the_service(
+    browser: Any, console: Console, campaign: dict[str, Any]
+) -> None:
+    taken: list[Any] = []
+
+    class Taker(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(204 if self.path == "/ok" else 500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    port = free_port()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Taker) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        to = f"http://127.0.0.1:{server.server_port}"
+        words = ("console", "--api", console.api, "--port", str(port))
+        hooks = {"COLLABRANK_CONSOLE_WEBHOOKS": f"CRM={to}/ok,Broken={to}/x,Gone=http://127.0.0.1:9/secret"}
+        with (
+            running(console.home, *words, probes=lambda: [f"http://127.0.0.1:{port}/healthz"], **hooks) as log,
+            opened(browser) as page,
+        ):
+            own = replace(console, url=f"http://127.0.0.1:{port}", log=log)
+            sign_in(page, own)
+            ranked(page, own, f"campaign={campaign['campaign_id']}")
+            first = order(page)[0]
+            pick(page, 0)
+            page.click("button:has-text('Shortlist') >> nth=0")
+            page.fill("label:has-text('Name of a new list') + div input", "To push")
+            page.click(".cr-between button:has-text('Add')")
+            page.click("text=Open the shortlist")
+            page.click("text=Push to CRM")
+            page.wait_for_selector("text=CRM has taken 1 creator.")
+            for name, says in (("Broken", "500"), ("Gone", "ConnectError")):
+                page.click(f"text=Push to {name}")
+                told = page.locator(f"[role=alert]:has-text('{name} has not taken the list')")
+                assert says in told.inner_text()
+                assert "ranking service" not in page.inner_text(".cr-list")
+                assert "secret" not in page.content()
+        server.shutdown()
+    assert [(path, [one["creator_id"] for one in body["creators"]]) for path, body in taken] == [
+        ("/ok", [first]), ("/x", [first]),
+    ]  # fmt: skip
 
 
 def test_the_ranking_on_screen_is_exported_as_it_stands(
