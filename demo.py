@@ -130,6 +130,23 @@ def show(reply: dict[str, Any]) -> None:
             print(f"   {'+' if reason['contribution'] > 0 else '-'} {reason['text']}")
 
 
+def look_around(home: Path, campaign: str, key: str, *, terminal: bool) -> str:
+    """What one does next, the last of it what one most likely wants: the console, with the address it will have."""
+    from serving.commands import CONSOLE_PORT
+
+    # A key in a build's log would be read by others; on a terminal it is what one needs next.
+    sign_in = f"sign in with {key}" if terminal else "sign in with a key of `.venv/bin/collabrank keys create me`"
+    return (
+        f"All of it is in {home}; look around:\n"
+        f"  export COLLABRANK_HOME={home}\n"
+        f"  .venv/bin/collabrank rank {home / 'market'} --campaign {campaign} --top 5\n"
+        f"  make ui       compares the runs in MLflow\n"
+        f"The report of the newest campaign that is over is in {home / 'var' / 'reports'}: open or print the page.\n"
+        f"The console, in a browser:\n"
+        f"  make serve    (.venv/bin/collabrank serve), then open http://127.0.0.1:{CONSOLE_PORT} and {sign_in}"
+    )
+
+
 def main() -> None:
     """Run the demo from an empty home to a ranked answer of the service."""
     asked = argparse.ArgumentParser(prog="demo.py", description="The whole product at work in a home of its own.")
@@ -168,16 +185,8 @@ def main() -> None:
         server.terminate()
         server.wait(timeout=30)
 
-    # A key in a build's log would be read by others; on a terminal it is what one needs next.
-    sign_in = f"sign in with {key}" if terminal else "sign in with a key of `.venv/bin/collabrank keys create me`"
-    print(
-        f"\nDone in {time.perf_counter() - STARTED:.0f} s. All of it is in {home}; look around:\n"
-        f"  export COLLABRANK_HOME={home}\n"
-        f"  make serve    prints the console's address: open it in a browser, {sign_in}\n"
-        f"  make ui       compares the runs in MLflow\n"
-        f"  .venv/bin/collabrank rank {market} --campaign {body['campaign_id']} --top 5\n"
-        f"The report of the newest campaign that is over is in {home / 'var' / 'reports'}: open the page, or print it."
-    )
+    next_steps = look_around(home, body["campaign_id"], key, terminal=terminal)
+    print(f"\nDone in {time.perf_counter() - STARTED:.0f} s. {next_steps}")
 
 
 if __name__ == "__main__":

@@ -149,11 +149,15 @@ class SnapshotError(CollabrankError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One field that cannot be taken: its name (dots lead inwards), what it should have been, what came."""
+    """One field that cannot be taken: its name (dots lead inwards), what it should have been, what came.
+
+    ``closest`` are names of its own kind that may have been meant, the likeliest first.
+    """
 
     field: str
     expected: str
     received: str
+    closest: tuple[str, ...] = ()
 
 
 class BriefError(CollabrankError):
@@ -177,7 +181,7 @@ class BriefError(CollabrankError):
         return cls(found[0].expected, received=found[0].received + others, look=look, problems=found)
 
     def as_dict(self) -> dict[str, Any]:
-        """As `CollabrankError.as_dict`, with ``problems`` where they are told: ``[{field, expected, received}]``."""
+        """As `CollabrankError.as_dict`, with ``problems`` where they are told, each as `Problem` has it."""
         told = {"problems": [asdict(one) for one in self.problems]} if self.problems else {}
         return super().as_dict() | told
 

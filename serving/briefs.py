@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from features.briefs import Brief, Doubt, Known, doubts_of, unknown_names
+from features.briefs import Brief, Doubt, Known, Names, completed, doubts_of, unknown_names
 from features.snapshot import Snapshot
 from marketplace.errors import BriefError, Problem
 from models.score import checked_weights
 from serving.problems import LOOK, inside, refusal
-from serving.schema import ExplainRequest, PlanRequest, RankRequest, WarningAnswer
+from serving.schema import BriefBody, ExplainRequest, PlanRequest, RankRequest, WarningAnswer
 from serving.store import Served
 
-__all__ = ["Asked", "brief_of", "creators_of", "understand"]
+__all__ = ["Asked", "also_wrong", "brief_of", "creators_of", "understand"]
 
 _NAMED = 5
 """Creators that are told by name where the snapshot does not know them; of more, how many."""
@@ -124,10 +124,38 @@ def brief_of(served: Served, request: RankRequest | ExplainRequest | PlanRequest
         return brief
     if request.brief is None:
         raise BriefError.of([Problem("", "exactly one of 'campaign_id' and 'brief'", "neither")], look=LOOK)
+    said = request.brief.model_dump()
     try:
-        return snapshot.complete(request.brief.model_dump())
+        return completed(said, _known(served, snapshot.of_market(str(said["market"]))))
     except BriefError as error:
         raise BriefError.of(inside("brief", error), look=LOOK) from None
+
+
+def also_wrong(served: Served, sent: object, error: BriefError) -> BriefError:
+    """``error``, which says how a body's form is wrong, with what its brief's other fields say that cannot be.
+
+    A brief of which one field is no number is still held against the snapshot by all others: whoever sends it hears
+    of everything at once. ``sent`` is the body as JSON has it.
+    """
+    brief = sent.get("brief") if isinstance(sent, Mapping) else None
+    if not isinstance(brief, Mapping):
+        return error
+    catalogue = served.snapshot.catalogue
+    there = {"brief.market": catalogue.shipping, "brief.currency": catalogue.usd_rates}
+    problems = [
+        replace(one, closest=Names(there[one.field]).closest(str(brief.get(one.field.partition(".")[2], ""))))
+        if one.field in there
+        else one
+        for one in error.problems
+    ]
+    wrong = {one.field.removeprefix("brief.").partition(".")[0] for one in error.problems}
+    said = {name: value for name, value in brief.items() if name in BriefBody.model_fields and name not in wrong}
+    try:
+        completed(said, _known(served, served.snapshot.of_market(str(said.get("market")))))
+    except BriefError as more:
+        others = [one for one in inside("brief", more) if one.field.partition(".")[2] not in wrong]
+        problems += others
+    return BriefError.of(problems, look=error.look)
 
 
 def creators_of(part: Snapshot, names: Sequence[str]) -> tuple[list[str], list[str]]:

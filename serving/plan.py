@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.briefs import Brief
@@ -217,14 +216,11 @@ def plan_creators(served: Served, request: PlanRequest, *, request_id: str) -> P
 
 
 def _limits(request: PlanRequest, part: Snapshot, brief: Brief) -> Limits:
-    """What the plan may use; contacts already made are those that the snapshot knows."""
+    """What the plan may use; contacts already made are those before the brief that the snapshot knows."""
     by_creator: Mapping[str, int] = {}
     by_brand: Mapping[str, int] = {}
     if part.contacts is not None:
-        made = np.flatnonzero(part.contacts.by_creator)
-        counts = part.contacts.by_creator[made].tolist()
-        by_creator = dict(zip(map(str, part.creator_ids[made]), counts, strict=True))
-        by_brand = {brief.brand_id: part.contacts.by_brand.get(brief.brand_id, 0)}
+        by_creator, by_brand = part.contacts.before(brief.briefed_at, part.creator_ids)
     return Limits(
         budget=request.budget,
         samples=request.samples,

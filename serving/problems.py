@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +65,7 @@ def inside(field: str, error: BriefError) -> list[Problem]:
     """The problems of ``error``, which are those of what lies in ``field``."""
     if not error.problems:
         return [Problem(field, error.expected, error.received)]
-    return [Problem(f"{field}.{one.field}", one.expected, one.received) for one in error.problems]
+    return [replace(one, field=f"{field}.{one.field}") for one in error.problems]
 
 
 def refusal(

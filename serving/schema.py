@@ -223,7 +223,7 @@ class PlanRequest(_Briefed):
     per_creator: Count | None = Field(
         None,
         description="Invitations that one creator may get in 30 days, from all brands together; those of the 30 days "
-        "before the snapshot's day count. Left out: any number.",
+        "before the brief's day count. Left out: any number.",
     )
     per_brand: Count | None = Field(
         None, description="Invitations that the brand may send in 30 days, for all its briefs; counted likewise."
@@ -390,6 +390,9 @@ class ProblemAnswer(_Answer):
     field: str = Field(description="Dots lead inwards, as in `brief.price`; empty where it is the body as a whole.")
     expected: str
     received: str
+    closest: list[str] = Field(
+        default_factory=list, description="Known names that may have been meant, the likeliest first."
+    )
 
 
 class FaultAnswer(_Answer):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.contacts import contacts_before
 from marketplace.errors import BriefError, TrainingError
 from marketplace.progress import say
 from marketplace.tables import Marketplace, open_marketplace
@@ -44,8 +43,8 @@ def plan_brief(
     campaign, brief
         As `training.scoring.rank_brief` takes them.
     budget, samples, invitations, per_creator, per_brand, spend
-        As `models.planning.Limits` takes them. ``budget`` is the brief's own by default; contacts are the invitations
-        of the `features.contacts.CONTACT_DAYS` before the brief that were known then.
+        As `models.planning.Limits` takes them. ``budget`` is the brief's own by default; contacts are those of
+        `features.contacts.Contacts.before` the brief.
     goal : str
         One of `models.planning.GOALS`.
     terms : sequence of (flat fee in USD, commission rate), optional
@@ -67,7 +66,8 @@ def plan_brief(
     asked, snapshot = briefed(market, campaign=campaign, brief=brief)
     rows, _ = snapshot.candidates(asked)
     as_of = pd.Timestamp(snapshot.as_of)
-    by_creator, by_brand = contacts_before(market, as_of) if (per_creator, per_brand) != (None, None) else ({}, {})
+    assert snapshot.contacts is not None  # a snapshot that was built just now has them
+    by_creator, by_brand = snapshot.contacts.before(asked.briefed_at, snapshot.creator_ids)
     limits = Limits(
         budget=budget,
         samples=samples,

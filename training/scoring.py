@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from features.briefs import Brief, doubts_of, read_briefs, told_campaigns
+from features.briefs import Brief, completed, doubts_of, read_briefs, told_campaigns
 from features.signals import build_matrix, eligible_pairs
 from marketplace.cache import code_version
 from marketplace.display import Shown, text_of
@@ -407,7 +407,7 @@ def briefed(
     if brief is not None:
         body = _inner(brief, "the brief") if isinstance(brief, Mapping) else _read_body(Path(brief))
         snapshot = build_snapshot(market, body.get("briefed_at"))
-        asked = snapshot.complete(body)
+        asked = completed(body, snapshot.known)
         for doubt in doubts_of(body, asked, snapshot.known):
             meant = f" (did you mean {' or '.join(doubt.closest)}?)" if doubt.closest else ""
             say(f"{doubt.field}: {doubt.message}{meant}")

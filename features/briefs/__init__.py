@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from features.briefs.brief import OTHER_TERMS, TERMS, Brief, brief_columns, read_briefs
 from features.briefs.catalogue import Catalogue, Product, read_catalogue
-from features.briefs.doubts import Doubt, Known, doubts_of, unknown_names
+from features.briefs.doubts import Doubt, Known, completed, doubts_of, unknown_names
 from features.briefs.names import Names, folded
 from features.briefs.told import told_campaigns
 
@@ -18,6 +18,7 @@ __all__ = [
     "Names",
     "Product",
     "brief_columns",
+    "completed",
     "doubts_of",
     "folded",
     "read_briefs",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from marketplace.errors import BriefError, DateError, Problem
 from marketplace.instants import read_instant
 from marketplace.tables import Marketplace
 
-__all__ = ["CONTENT_DAYS", "FARTHEST", "MOST_USD", "Catalogue", "Product", "Wrong", "read_catalogue"]
+__all__ = ["CONTENT_DAYS", "FARTHEST", "MOST_USD", "Catalogue", "Product", "Wrong", "meant", "read_catalogue"]
 
 CONTENT_DAYS = 21
 """Days for content where a brief does not say when it ends."""
@@ -200,6 +200,11 @@ def _brand_names(market: Marketplace, as_of: pd.Timestamp) -> dict[str, str]:
     return {str(brand): str(name) for brand, name in zip(brands["brand_id"], brands["name"], strict=True)}
 
 
+def meant(closest: Sequence[str]) -> str:
+    """The names that may have been meant, in words to put behind what was received; empty where there is none."""
+    return f" (did you mean {' or '.join(closest)}?)" if closest else ""
+
+
 class Wrong:
     """What is wrong with one brief, gathered field by field."""
 
@@ -207,10 +212,12 @@ class Wrong:
         self._problems: list[Problem] = []
 
     def __call__(self, field: str, expected: str, received: str, names: Names | None = None, *asked: str) -> None:
-        """Note that ``field`` is wrong; of ``names``, the closest to what was ``asked`` (or received) is told."""
+        """Note that ``field`` is wrong; of ``names``, the closest to what was ``asked`` (or received) is told.
+
+        What was ``asked`` in another field is told in words alone: its names are none of this one's.
+        """
         close = names.closest((*asked, received)[0]) if names is not None else ()
-        meant = f" (did you mean {' or '.join(close)}?)" if close else ""
-        self._problems.append(Problem(field, expected, received + meant))
+        self._problems.append(Problem(field, expected, received + meant(close), () if asked else close))
 
     def of(self, *fields: str) -> bool:
         """Whether any of ``fields`` is wrong."""

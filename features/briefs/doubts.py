@@ -1,7 +1,7 @@
 """What a brief says that may not be what was meant: names that nobody knows, amounts and dates that are unusual.
 
 A doubt refuses nothing: the brief is ranked as it stands, and whoever wrote it is told. What cannot be ranked at all is
-a problem, and `features.briefs.catalogue.Catalogue.complete` names all of them at once.
+a problem, and `completed` names all of them at once.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 import pandas as pd
 
 from features.briefs.brief import Brief
-from features.briefs.catalogue import Catalogue
+from features.briefs.catalogue import Catalogue, meant
 from features.briefs.names import Names
+from marketplace.errors import BriefError, Problem
 
-__all__ = ["Doubt", "Known", "doubts_of", "unknown_names"]
+__all__ = ["Doubt", "Known", "completed", "doubts_of", "unknown_names"]
 
 FAR = 3.0
 """A price or a fee is unusual beyond so many times the dearest that is known, or below the cheapest over it."""
@@ -131,6 +132,41 @@ class Known:
     def highest_commission(self) -> float:
         """The highest commission that a campaign has offered; 0 where none has."""
         return max((one.commission_rate for one in self.campaigns.values()), default=0.0)
+
+
+def completed(said: Mapping[str, Any], known: Known) -> Brief:
+    """What `features.briefs.catalogue.Catalogue.complete` makes of a brief that was written out.
+
+    A brief that is refused has its names looked at, too: a misspelt category is what leaves it without a price. They
+    come first among its problems.
+
+    Raises
+    ------
+    BriefError
+        All that is wrong with it, in its ``problems``.
+    """
+    try:
+        return known.catalogue.complete(said)
+    except BriefError as error:
+        names = [one for one in _misnamed(said, known) if one.field not in {each.field for each in error.problems}]
+        raise BriefError.of([*names, *error.problems], look=error.look) from None
+
+
+def _misnamed(said: Mapping[str, Any], known: Known) -> Iterator[Problem]:
+    """The names of ``said`` that nobody knows; of many products the first `NAMED`."""
+    brand, products = said.get("brand_id"), said.get("product_ids") or ()
+    selling = () if brand is None or brand in known.known_brands or brand in known.brands else (str(brand),)
+    strange = [str(one) for one in dict.fromkeys(products) if one not in known.catalogue.products]
+    category = said.get("category_id")
+    for field, what, names, there in (
+        ("brand_id", "a brand", selling, known.brands),
+        ("category_id", "a category", () if category is None else (str(category),), known.categories),
+        ("product_ids", "products", strange[:NAMED], known.catalogue.names if strange else Names(())),
+    ):
+        for name in names:
+            if name not in there:
+                closest = there.closest(name)
+                yield Problem(field, f"{what} that the snapshot knows", f"{_quoted(name)}{meant(closest)}", closest)
 
 
 def doubts_of(said: Mapping[str, Any], brief: Brief, known: Known) -> list[Doubt]:

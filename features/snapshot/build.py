@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.briefs import Brief, Catalogue, read_briefs, read_catalogue
-from features.contacts import Contacts
+from features.contacts import Contacts, sent_before
 from features.conversion import conversion_of
 from features.facts import FACTS, Windows, fact_table, is_known
 from features.indices import (
@@ -176,6 +176,11 @@ class Day:
         return read_briefs(self.market, campaigns.loc[campaigns["known_at"] <= self.at, "campaign_id"])
 
     @cached_property
+    def sent(self) -> pd.DataFrame:
+        """The invitations known by then."""
+        return sent_before(self.market, self.at)
+
+    @cached_property
     def category_of_nobody(self) -> Floats:
         """The signals of a creator in a category without any history."""
         return _of_nobody(self.market, "creator_category", "category_id", self.number)
@@ -233,7 +238,7 @@ def _snapshot(day: Day, home: str | None) -> Snapshot:
         influence=build_category_influence(market, within),
         conversion=conversion if home is None or conversion is None else conversion.only(ids),
         elsewhere=len(everyone) - len(creators),
-        contacts=Contacts.of(market, day.at, ids),
+        contacts=Contacts.of(day.sent, ids),
     )
 
 

@@ -173,7 +173,7 @@ def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]
         "conversion": snapshot.conversion is not None,
         "weeks": snapshot.weeks is not None,
         "behind": snapshot.behind is not None,
-        "brand_contacts": None if snapshot.contacts is None else dict(snapshot.contacts.by_brand),
+        "contact_brands": None if snapshot.contacts is None else list(snapshot.contacts.brand_ids),
     }
     arrays: dict[str, npt.NDArray[Any]] = {}
     for one in fields(SnapshotArrays):
@@ -187,7 +187,7 @@ def _own(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]
         for name, column in snapshot.behind.arrays().items():
             arrays |= _laid_out(f"behind_{name}", column)
     if snapshot.contacts is not None:
-        arrays["contacts"] = snapshot.contacts.by_creator
+        arrays |= {f"contacts_{name}": values for name, values in snapshot.contacts.arrays.items()}
     words = pd.Index(said["peers"], dtype="str")
     for prefix, frame in (("general", snapshot.general), ("influence", snapshot.influence)):
         arrays |= {f"{prefix}_{name}": getattr(frame, name) for name in FRAME}
@@ -275,14 +275,14 @@ def of_shared(
         # Not in what older versions wrote.
         weeks=Weeks(*(read(f"weeks_{one.name}") for one in fields(Weeks))) if meta.get("weeks") else None,
         behind=_behind(read) if meta.get("behind") else None,
-        contacts=_contacts(meta.get("brand_contacts"), read),
+        contacts=_contacts(meta.get("contact_brands"), read),
     )
 
 
-def _contacts(by_brand: Any, read: Callable[[str], npt.NDArray[Any]]) -> Contacts | None:
-    if by_brand is None:
+def _contacts(brand_ids: Any, read: Callable[[str], npt.NDArray[Any]]) -> Contacts | None:
+    if brand_ids is None:  # an older version's, which kept the counts of one day or none
         return None
-    return Contacts(read("contacts"), {str(name): int(count) for name, count in by_brand.items()})
+    return Contacts.of_arrays(brand_ids, {name: read(f"contacts_{name}") for name in Contacts.names()})
 
 
 def _behind(read: Callable[[str], npt.NDArray[Any]]) -> Behind:

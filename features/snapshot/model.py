@@ -132,7 +132,7 @@ class Snapshot(Shown):
     weeks : Weeks or None
         How the indices went, where that was built.
     contacts : Contacts or None
-        How often the creators, and all brands, were in contact lately; None in what older versions wrote.
+        The invitations to the creators, and of all brands; None in what older versions wrote.
     behind : Behind or None
         What lies behind the cards, where that was built.
     """

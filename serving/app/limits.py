@@ -10,12 +10,16 @@ so that the rest is never read.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
+from collections.abc import Callable
 
+import anyio
+import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marketplace.errors import CollabrankError
+from marketplace.errors import BriefError, CollabrankError
 from serving.app.answers import asked, error_answer
 from serving.app.routes import LARGEST, Route
 from serving.audit import told_of
@@ -44,10 +48,17 @@ class Limits:
     ----------
     app : ASGI application
         What gets the checked body.
+    further : callable
+        Adds to what is wrong with a body's form what else is wrong with it, from the body as JSON has it; called in a
+        thread, one at a time.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self, app: ASGIApp, further: Callable[[object, BriefError], BriefError] = lambda _, error: error
+    ) -> None:
         self._app = app
+        self._further = further
+        self._limiter: anyio.CapacityLimiter | None = None
         self._now: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,7 +76,7 @@ class Limits:
             return
         self._now[key_id] += size
         try:
-            body = await _checked(scope, receive, route, route.takes)
+            body = await self._checked(scope, receive, route, route.takes)
         except CollabrankError as error:
             close = unread(scope) if error.status in (408, 413, 415) else {}
             await error_answer(error, close)(scope, receive, send)
@@ -76,6 +87,28 @@ class Limits:
             self._now[key_id] -= size
             if not self._now[key_id]:
                 del self._now[key_id]
+
+    async def _checked(self, scope: Scope, receive: Receive, route: Route, model: type[BaseModel]) -> bytes | None:
+        """The body once it has passed, or None when the client went away."""
+        body = await _sent(scope, receive, route)
+        if body is None:
+            return None
+        try:
+            asked().body = model.model_validate_json(body)
+        except ValidationError as error:
+            if self._limiter is None:  # it belongs to the event loop that is running
+                self._limiter = anyio.CapacityLimiter(1)
+            found = in_plain_words(error, model)
+            raise await anyio.to_thread.run_sync(self._whole, body, found, limiter=self._limiter) from None
+        asked().told |= told_of(asked().body)
+        require_own_brands(asked().body, asked().key)
+        return body
+
+    def _whole(self, body: bytes, error: BriefError) -> BriefError:
+        try:
+            return self._further(json.loads(body), error)
+        except (ValueError, RecursionError):  # no JSON at all: there is nothing further to be told
+            return error
 
     async def _without(self, route: Route | None, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and unread(scope):
@@ -101,8 +134,8 @@ def unread(scope: Scope) -> dict[str, str]:
     return {"Connection": "close"} if sent else {}
 
 
-async def _checked(scope: Scope, receive: Receive, route: Route, model: type[BaseModel]) -> bytes | None:
-    """The body once it has passed, or None when the client went away."""
+async def _sent(scope: Scope, receive: Receive, route: Route) -> bytes | None:
+    """The body as it was sent, or None when the client went away."""
     headers: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         if name in _NAMED_ONCE and name in headers:
@@ -122,14 +155,6 @@ async def _checked(scope: Scope, receive: Receive, route: Route, model: type[Bas
         body = await asyncio.wait_for(_read(receive, route), SECONDS)
     except TimeoutError:
         raise refusal(408, f"the whole body within {SECONDS:.0f} s", received="a part of it") from None
-    if body is None:
-        return None
-    try:
-        asked().body = model.model_validate_json(body)
-    except ValidationError as error:
-        raise in_plain_words(error, model) from None
-    asked().told |= told_of(asked().body)
-    require_own_brands(asked().body, asked().key)
     return body
 
 

@@ -20,6 +20,7 @@ from bentoml.exceptions import BentoMLException
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
+from marketplace.errors import BriefError
 from marketplace.laps import lap
 from models.bundle import bundle_folder
 from serving.app.access import Access
@@ -36,6 +37,7 @@ from serving.app.work import THREADS, Work
 from serving.arms import Arms
 from serving.batch import BatchAnswer, BatchRequest, rank_each
 from serving.brands import forbidden, seen_by
+from serving.briefs import also_wrong
 from serving.budgets import BUDGETS_FILE, Buckets, Budget, work_of_body
 from serving.creators import CreatorsAnswer, CreatorsQuery, find_creators
 from serving.decisions import DecisionLog, keep_bundle, log_required, require_log
@@ -327,6 +329,12 @@ def _work() -> float:
     return work_of_body(now.body, running.seen, weight=now.route.weight)
 
 
+def _further(sent: object, error: BriefError) -> BriefError:
+    """What else is wrong with a body; nothing while there is nothing to hold it against."""
+    running = _running()
+    return error if running is None or not running.store.ready else also_wrong(running.seen, sent, error)
+
+
 def _buckets() -> Buckets:
     """The keys' budgets: one for all workers where `collabrank serve` has made a file for them."""
     shared = os.environ.get(BUDGETS_FILE)
@@ -342,7 +350,7 @@ _bento: Any = CreatorRanking  # the decorator has made a bentoml.Service of it
 _bento.add_asgi_middleware(Cors)
 _bento.add_asgi_middleware(Answers, meters=_meters, table=routes_now)
 _bento.add_asgi_middleware(Access, probes=probes(_running), keyring=Keyring)
-_bento.add_asgi_middleware(Limits)
+_bento.add_asgi_middleware(Limits, further=_further)
 _bento.add_asgi_middleware(Work, work=_work, buckets=_buckets)
 _bento.add_asgi_middleware(Direct, service=_running, threads=THREADS)
 _bento.mount_asgi_app(pages(), path="/", name="pages")

@@ -31,7 +31,8 @@ def error_of(status: int, told: Any) -> CollabrankError:
 
 
 def _problem(told: Any) -> Problem:
-    return Problem(*(str(told.get(one, ""))[:_LONGEST] for one in ("field", "expected", "received")))
+    field, expected, received = (str(told.get(one, ""))[:_LONGEST] for one in ("field", "expected", "received"))
+    return Problem(field, expected, received, tuple(str(one)[:_LONGEST] for one in told.get("closest") or ()))
 
 
 def _fault(status: int, said: dict[str, Any]) -> str:

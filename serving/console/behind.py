@@ -8,7 +8,7 @@ from typing import Any
 
 from features.cards import amount, outcome_words
 from serving.client import Behind
-from serving.console.pieces import UNKNOWN, counted_text, plain_table, text
+from serving.console.pieces import UNKNOWN, counted_text, panel, plain_table, text
 
 __all__ = ["counted", "left_out", "partnerships"]
 
@@ -16,42 +16,42 @@ _MOST = 60
 """Lines of a table; older ones are counted."""
 
 
-def counted(index: Mapping[str, Any], behind: Behind, brands: Mapping[str, str]) -> None:
-    """Draw the events that count in ``index``, and how many of other brands do; nothing where no event ever does.
+def counted(label: str, index: Mapping[str, Any], behind: Behind, brands: Mapping[str, str]) -> None:
+    """Draw a panel of the events that count in ``index``, and how many of other brands do; none where no event does.
 
-    ``brands`` has the names of those that are known by name.
+    ``label`` is the index's name, ``brands`` has the names of those that are known by name.
     """
     parts = {part["name"]: part["text"] for part in index["components"]}
     mine = [one for one in behind.events if one.component in parts]
     others = sum(count for name, count in behind.others.items() if name in parts)
     if not mine and not others:
         return
-    text("What was counted", tag="h3")
-    if mine:
-        plain_table(
-            ("Day", "Counts for", "Brand", "Amount", "Weight"),
-            [
-                (
-                    _day(one.day),
-                    parts[one.component],
-                    _brand(one.brand_id, brands),
-                    amount(one.value, one.unit),
-                    f"{one.weight:.2f}",
-                )
-                for one in mine[:_MOST]
-            ],
-            caption="Events that count in this index",
-            numeric=(3, 4),
-        )
-        _older(len(mine))
-    if others:
-        what = "more event that counts is" if mine else "event that counts is"
-        whats = "more events that count are" if mine else "events that count are"
-        text(
-            f"{others:,} {what if others == 1 else whats} not told here: they are other brands' business.",
-            tag="p",
-            classes="cr-quiet cr-small",
-        )
+    with panel("What was counted", about=f"The events that count in {label}, the newest first."):
+        if mine:
+            plain_table(
+                ("Day", "Counts for", "Brand", "Amount", "Weight"),
+                [
+                    (
+                        _day(one.day),
+                        _words(parts[one.component]),
+                        _brand(one.brand_id, brands),
+                        amount(one.value, one.unit),
+                        f"{one.weight:.2f}",
+                    )
+                    for one in mine[:_MOST]
+                ],
+                caption="Events that count in this index",
+                numeric=(3, 4),
+            )
+            _older(len(mine))
+        if others:
+            what = "more event that counts is" if mine else "event that counts is"
+            whats = "more events that count are" if mine else "events that count are"
+            text(
+                f"{others:,} {what if others == 1 else whats} not told here: they are other brands' business.",
+                tag="p",
+                classes="cr-quiet cr-small",
+            )
 
 
 def partnerships(behind: Behind, brands: Mapping[str, str]) -> None:

@@ -1,4 +1,8 @@
-"""Tables to take away: CSV and XLSX in which no cell is a formula, whatever a creator is called."""
+"""Tables to take away: CSV and XLSX in which no cell is a formula, whatever a creator is called.
+
+A CSV has no types: text that a spreadsheet would take for a formula gets an apostrophe in front. A cell of a workbook
+says that it is text, and is what was written, to the letter.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ def csv_of(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
 
 
 def xlsx_of(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str) -> bytes:
-    """The table as an Excel workbook of one sheet; text is text, never a formula."""
+    """The table as an Excel workbook of one sheet; text is text, never a formula, not even once it is edited."""
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -44,10 +48,10 @@ def xlsx_of(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str)
     sheet.freeze_panes = "A2"
 
     def cell(value: Cell, *, bold: bool = False) -> WriteOnlyCell:
-        value = neutral(value)
         made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value)
         if isinstance(value, str):
             made.data_type = "s"
+            made.quotePrefix = neutral(value) != value
         if bold:
             made.font = Font(bold=True)
         return made

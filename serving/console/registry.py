@@ -14,7 +14,10 @@ from serving.console.kept import Kept
 from serving.console.sessions import Session
 from serving.console.settings import ConsoleSettings
 
-__all__ = ["Page", "Visit"]
+__all__ = ["LOOKERS", "Page", "Visit"]
+
+LOOKERS = ("brand", "reviewer", "admin")
+"""Scopes of keys that look things up."""
 
 
 @dataclass(frozen=True)

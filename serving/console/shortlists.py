@@ -12,7 +12,7 @@ from serving.console.asking import Asking
 from serving.console.export import Cell, csv_of, xlsx_of
 from serving.console.kept import Kept, KeptThing
 from serving.console.pieces import index_name
-from serving.console.ranked import Row
+from serving.console.ranked import Row, unsigned
 
 __all__ = ["KIND", "add_to_shortlist", "as_message", "cells_of", "file_answer", "heads_of"]
 
@@ -100,7 +100,7 @@ def cells_of(rows: Sequence[Row]) -> list[list[Cell]]:
             *(cell for name in names for cell in (row.get(f"i_{name}"), row.get(f"d_{name}", (None,) * 3)[2])),
             row["confidence"],
             row["followers"],
-            "\n".join(row.get("why", ())),
+            "\n".join(unsigned(reason) for reason in row.get("why", ())),
         ]
         for row in rows
     ]

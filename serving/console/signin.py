@@ -16,7 +16,15 @@ from serving.console.plain import plain_page
 from serving.console.sessions import COOKIE, LONGEST, Session, Sessions
 from serving.console.settings import ConsoleSettings
 
-__all__ = ["signin_routes"]
+__all__ = ["OPENS", "signin_routes"]
+
+OPENS = {
+    "brand": "all pages, for the brands that it is for",
+    "admin": "all pages",
+    "reviewer": "creators and their cards, categories, models and results",
+    "creator": "one creator's own card",
+}
+"""What a key of each scope opens here; one of another scope opens nothing, and is not let in."""
 
 _LARGEST = 4096
 
@@ -80,6 +88,10 @@ def signin_routes(settings: ConsoleSettings, sessions: Sessions, names: Names) -
                 notice = "This key does not open anything: it is wrong, was revoked, or has expired."
                 return _page(401, notice=notice, to=to, refused=True)
             return _page(503, notice="The ranking service does not answer. Try again in a moment.", to=to, refused=True)
+        if me.key.scope not in OPENS:
+            await client.close()
+            notice = f"This key is for {me.key.scope} alone: it opens no page of the console."
+            return _page(403, notice=notice, to=to, refused=True)
         old: Session | None = request.state.session
         if old is not None:
             sessions.end(old)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from nicegui import Client, app, background_tasks, ui
@@ -25,7 +26,7 @@ from serving.console.plain import plain_page
 from serving.console.registry import Page, Visit
 from serving.console.sessions import Session, Sessions
 from serving.console.settings import ConsoleSettings
-from serving.console.signin import signin_routes
+from serving.console.signin import OPENS, signin_routes
 
 __all__ = ["application"]
 
@@ -35,6 +36,11 @@ _ASSETS = Path(__file__).parent / "static"
 _SWEEP = 15.0
 _SLOWEST = 60.0
 
+_NOT_FOR = """<h1>Not for this key</h1>
+<p>The key that you are signed in with does not open this page. It opens {opens}.</p>
+<p><a class="cr-link" href="/">To the start page</a></p>
+<form method="post" action="/sign-out"><button class="cr-button" type="submit">Sign out</button></form>
+"""
 _NOT_THERE = """<h1>No such page</h1>
 <p>The console has none at this address: it may have been mistyped, or cut short.</p>
 <p><a class="cr-link" href="/">To the start page</a></p>
@@ -88,10 +94,7 @@ def _open(page: Page, settings: ConsoleSettings, health: Health) -> None:
     async def opened(request: Request) -> Response | None:
         session: Session = request.state.session
         if session.scope not in page.scopes:
-            first = next((other.path for other in PAGES if session.scope in other.scopes and other.icon), None)
-            if page.path == "/" and first is not None:
-                return RedirectResponse(first, 303)
-            return PlainTextResponse("The key that you are signed in with does not open this page.\n", 403)
+            return RedirectResponse(_start_of(session), 303) if page.path == "/" else _not_for(session)
         session.views.add(ui.context.client.id)
         ui.context.client.on_delete(lambda: session.views.discard(client_id))
         client_id = ui.context.client.id
@@ -100,6 +103,17 @@ def _open(page: Page, settings: ConsoleSettings, health: Health) -> None:
         return None
 
     ui.page(page.path, title=f"{page.title} · collabrank", response_timeout=_SLOWEST)(opened)
+
+
+def _start_of(session: Session) -> str:
+    """Where a key's user begins: at the first page of the menu that it opens; a creator at the creator's own card."""
+    if session.scope == "creator":
+        return f"/creators/{quote(session.me.key.creator_id or '', safe='')}"
+    return next(page.path for page in PAGES if session.scope in page.scopes and page.icon)
+
+
+def _not_for(session: Session) -> Response:
+    return plain_page("Not for this key", _NOT_FOR.format(opens=OPENS[session.scope]), 403)
 
 
 async def _not_there(_request: Request, _error: Exception) -> Response:
@@ -113,7 +127,7 @@ def _raw(
     async def answer(request: Request) -> Response:
         session: Session = request.state.session
         if session.scope not in page.scopes:
-            return PlainTextResponse("The key that you are signed in with does not open this.\n", 403)
+            return _not_for(session)
         try:
             return await make(session, request)
         except CollabrankError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,17 @@ def test_what_no_demo_made_is_never_touched(
     assert "left alone" in capsys.readouterr().out
     assert demo.home_for(home, yes=True, terminal=terminal) == beside
     assert (home / "var" / "keys" / "signing_key.pem").read_text() == "dear"
+
+
+def test_the_last_words_are_the_consoles_address_as_serve_prints_it(demo: Any, tmp_path: Path) -> None:
+    from serving.commands import serve
+
+    said = demo.look_around(tmp_path, "ca_1", "crk_secret", terminal=True).splitlines()[-1]
+    usual = inspect.signature(serve).parameters
+    address = f"http://{usual['host'].default}:{usual['console_port'].default}"
+    assert f"open {address} and" in said
+    assert "(.venv/bin/collabrank serve)" in said
+    assert said.endswith("crk_secret")
+    told = demo.look_around(tmp_path, "ca_1", "crk_secret", terminal=False)
+    assert address in told.splitlines()[-1]
+    assert "crk_secret" not in told

@@ -67,7 +67,8 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
 @pytest.mark.parametrize(
     "word",
     ["uplift", "incrementality", "learning to rank", "propensity", "influencer", "counterfactual", "Qini", "off-policy",
-     "SHAP", "cold start", "difference-in-differences", "calibration", "drift", "A/B test", "GMV", "feature store"],
+     "SHAP", "cold start", "difference-in-differences", "calibration", "drift", "A/B test", "GMV", "feature store",
+     "cooperation index", "profitability index", "holdback", "contact cap"],
 )  # fmt: skip
 def test_search_knows_the_fields_own_words(site: Path, word: str) -> None:
     index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]

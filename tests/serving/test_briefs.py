@@ -129,17 +129,49 @@ def test_an_instant_out_of_all_bounds_is_refused_in_words() -> None:
         assert "2" in problem.expected
 
 
+def test_a_body_of_a_wrong_form_is_still_held_against_the_snapshot(process: Any, fair: dict[str, Any]) -> None:
+    """What a misspelt category, an unknown brand and a missing price say is told with what is no number at all."""
+    category, market = fair["category_id"], fair["market"]
+    sent = [
+        (
+            {"market": market, "category_id": category.title() + "x", "commission_rate": 12, "flat_fee": -1.0},
+            ["brief.commission_rate", "brief.flat_fee", "brief.category_id", "brief.price"],
+        ),
+        (
+            {"market": market.lower(), "category_id": category.upper(), "brand_id": "nobody", "currency": "usd"},
+            ["brief.market", "brief.currency", "brief.commission_rate", "brief.brand_id", "brief.category_id"],
+        ),
+    ]
+    for brief, fields in sent:
+        answer = httpx.post(f"{process.url}/rank", json={"brief": brief}, headers={"X-API-Key": process.key})
+        assert answer.status_code == 400
+        problems = {one["field"]: one for one in answer.json()["problems"]}
+        assert sorted(set(fields) - set(problems)) == []
+        assert problems["brief.category_id"]["closest"][:1] == [category]
+        assert f"(and {len(problems) - 1} more to put right)" in answer.json()["received"]
+    assert problems["brief.market"]["closest"][:1] == [market]
+    assert problems["brief.currency"]["closest"][:1] == ["USD"]
+    nonsense = b'{"brief": {"market": {"a": []}, "product_ids": 7, "price": "x"}}'
+    for body in (b"{", b'{"brief": 3}', nonsense, b"[" * 9_000):
+        answer = httpx.post(
+            f"{process.url}/rank",
+            content=body,
+            headers={"X-API-Key": process.key, "Content-Type": "application/json"},
+        )
+        assert (answer.status_code, bool(answer.json()["problems"])) == (400, True)
+
+
 def test_over_http_problems_stand_beside_the_first_ones_words(process: Any) -> None:
     body = {"brief": {"market": "us", "commission_rate": 12, "price": "x", "colour": 1}, "top": 0}
     answer = httpx.post(f"{process.url}/rank", json=body, headers={"X-API-Key": process.key})
     assert answer.status_code == 400
     reply = answer.json()
     assert {one["field"] for one in reply["problems"]} == {
-        "brief.market", "brief.commission_rate", "brief.price", "brief.colour", "top",
+        "brief.market", "brief.commission_rate", "brief.price", "brief.colour", "brief.category_id", "top",
     }  # fmt: skip
     first = reply["problems"][0]
     assert reply["expected"] == first["expected"]
-    assert reply["received"] == f"{first['received']} (and 4 more to put right)"
+    assert reply["received"] == f"{first['received']} (and 5 more to put right)"
     said = " ".join(one["expected"] for one in reply["problems"])
     assert "two capital letters" in said
     assert "at most 1" in said

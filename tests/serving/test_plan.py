@@ -92,10 +92,9 @@ def test_caps_leave_out_whoever_was_invited_lately(pair: Served, small_market: P
     sent = sent[sent["origin"].fillna("") != "REQUESTED"].drop_duplicates("invitation_id")
     invited = sent["creator_id"].value_counts()
     assert part.contacts is not None
-    told = dict(zip(map(str, part.creator_ids[:]), part.contacts.by_creator.tolist(), strict=True))
-    assert {name: count for name, count in told.items() if count} == {
-        name: count for name, count in invited.to_dict().items() if name in told
-    }
+    here = set(part.creator_ids.tolist())
+    told, _ = part.contacts.before(pair.as_of, part.creator_ids)
+    assert told == {name: count for name, count in invited.to_dict().items() if name in here}
     brief = brief_of(pair, campaign, commission_rate=0.05)
     free = plan_creators(pair, PlanRequest(brief=brief, terms=[]), request_id="0" * 32)
     capped = plan_creators(pair, PlanRequest(brief=brief, terms=[], per_creator=1), request_id="0" * 32)
@@ -104,6 +103,25 @@ def test_caps_leave_out_whoever_was_invited_lately(pair: Served, small_market: P
     assert {one.creator_id for one in capped.creators} == chosen - set(invited.index)
     nobody = plan_creators(pair, PlanRequest(brief=brief, terms=[], per_brand=0), request_id="0" * 32)
     assert nobody.outlook.invitations == 0
+
+
+def test_contacts_are_those_before_the_brief_whatever_day_the_snapshot_is_of(
+    pair: Served, small_market: Path, campaign: dict[str, Any]
+) -> None:
+    """A brief of an earlier day is not held against what came after it: its own invitations least of all."""
+    sent = open_marketplace(small_market).frame("invitations")
+    sent = sent[sent["origin"].fillna("") != "REQUESTED"].drop_duplicates("invitation_id")
+    at = pd.Timestamp(pair.as_of) - pd.Timedelta(days=20)
+    since = at - pd.Timedelta(days=30)
+    before = set(sent.loc[(sent["known_at"] < at) & (sent["sent_at"] < at) & (sent["sent_at"] >= since), "creator_id"])
+    brief = brief_of(pair, campaign, commission_rate=0.05, briefed_at=at.isoformat())
+    free = plan_creators(pair, PlanRequest(brief=brief, terms=[]), request_id="0" * 32)
+    capped = plan_creators(pair, PlanRequest(brief=brief, terms=[], per_creator=1), request_id="0" * 32)
+    chosen = {one.creator_id for one in free.creators}
+    later = set(sent.loc[sent["sent_at"] >= at, "creator_id"]) - before
+    assert chosen & before, "the cap binds somebody"
+    assert chosen & later, "somebody was invited after the brief's day alone"
+    assert {one.creator_id for one in capped.creators} == chosen - before
 
 
 def test_a_snapshot_that_knows_no_contacts_says_so(

@@ -41,11 +41,23 @@ class BriefForm:
     @property
     def brief(self) -> dict[str, Any]:
         """What is filled in, as the service takes it."""
-        return as_brief({**{name: one.value for name, one in self._fields.items()}, "product_ids": self._products})
+        return as_brief({**{name: one.value for name, one in self._fields.items()}, "product_ids": self._named})
+
+    @property
+    def _named(self) -> list[str]:
+        """The products on the list, and the one that is being written: nothing that stands in the form goes unheard."""
+        typed = str(self._add.value or "").strip()
+        return [*self._products, *([typed] if typed and typed not in self._products else [])]
+
+    def label(self, name: str) -> str:
+        """What the form calls a brief's field."""
+        found = self._add if name == "product_ids" else self._fields.get(name)
+        return name.replace("_", " ") if found is None else found.label
 
     def fill(self, brief: Mapping[str, Any]) -> None:
         """Show a brief."""
         fields = as_fields(brief)
+        self._add.put(None)
         self._products = fields.pop("product_ids")
         for name, value in fields.items():
             self._fields[name].put(value)
@@ -57,10 +69,12 @@ class BriefForm:
             one.say(fault=faults.get(name, ""), warning=warnings.get(name, ""))
         self._add.say(fault=faults.get("product_ids", ""), warning=warnings.get("product_ids", ""))
 
-    def take(self, name: str, value: str) -> None:
-        """Fill in one field as if its user had."""
+    def take(self, name: str, value: str, *, said: str = "") -> None:
+        """Fill in one field as if its user had; of products in place of the one that was ``said`` to be wrong."""
         if name == "product_ids":
-            self._products = [*self._products[:-1], value]
+            kept = [one for one in self._named if f"'{one}'" not in said]
+            self._products = list(dict.fromkeys([*kept, value]))
+            self._add.put(None)
             self._draw_products()
         elif name in self._fields:
             self._fields[name].put(value)
@@ -113,10 +127,13 @@ class BriefForm:
     async def _product_typed(self, value: str | None) -> None:
         typed = (value or "").strip()
         if not typed:
+            self._on_change()
             return
         known = await self._suggest(typed)
         if typed in known:
             self.add_product(typed)
+        else:
+            self._on_change()
 
     def add_product(self, product_id: str) -> None:
         """Put a product on the list."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FIELDS", "as_brief", "as_fields", "faults_of", "still_needed"]
+__all__ = ["FIELDS", "as_brief", "as_fields", "faults_of", "is_begun", "still_needed"]
 
 FIELDS = (
     "brand_id", "market", "category_id", "product_ids", "objective", "collaboration", "price", "currency",
@@ -49,16 +49,21 @@ def as_fields(brief: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def still_needed(brief: Mapping[str, Any]) -> list[str]:
-    """What has to be filled in before the service can rank, in words."""
-    needed = []
+def still_needed(brief: Mapping[str, Any]) -> dict[str, str]:
+    """What has to be filled in before the service can rank, in words, by field."""
+    needed = {}
     if "market" not in brief:
-        needed.append("a market")
+        needed["market"] = "a market"
     if "category_id" not in brief and not brief.get("product_ids"):
-        needed.append("a category or a product")
+        needed["category_id"] = "a category or a product"
     if "commission_rate" not in brief:
-        needed.append("a commission")
+        needed["commission_rate"] = "a commission"
     return needed
+
+
+def is_begun(brief: Mapping[str, Any]) -> bool:
+    """Whether anything is filled in that an empty form has not."""
+    return any(name not in ("objective", "collaboration", "currency", "has_free_sample") for name in brief)
 
 
 def faults_of(brief: Mapping[str, Any]) -> dict[str, str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from nicegui import ui
 
-from marketplace.errors import BriefError, CollabrankError
+from marketplace.errors import BriefError, CollabrankError, Problem
 from serving.client import Campaign, Catalogue
 from serving.console.asking import asking_of, campaigns_of
-from serving.console.briefing import BriefForm, faults_of, read_applicants, still_needed
+from serving.console.briefing import BriefForm, faults_of, is_begun, read_applicants, still_needed
 from serving.console.latest import Settled
 from serving.console.money import till_of
 from serving.console.pieces import (
@@ -50,6 +51,8 @@ class _View:
         self.applicants: list[str] = []
         self._check_soon = Settled(self._check, 0.25)
         self._round = 0
+        self._ranks = False
+        self._faults: dict[str, str] = {}
         with ui.element("div").classes("cr-written"):
             with ui.element("div").classes("cr-body"):
                 self._start = ui.element("div")
@@ -195,15 +198,11 @@ class _View:
         self._round += 1
         mine = self._round
         brief = self.form.brief
-        needed = still_needed(brief)
-        if needed:
+        self._ranks = False
+        if not is_begun(brief):
+            self._faults = {}
             self.form.say({}, {})
-            self._draw_needed(needed)
-            return
-        faults = faults_of(brief)
-        if faults:
-            self.form.say(faults, {})
-            self._draw_faults([f"{name.replace('_', ' ')}: {fault}" for name, fault in faults.items()])
+            self._draw_faults([], {}, still_needed(brief))
             return
         try:
             found = await self.visit.client.rank(
@@ -211,10 +210,7 @@ class _View:
             )
         except BriefError as error:
             if mine == self._round:
-                faults = {_own_field(one.field): _expected(one.expected) for one in error.problems}
-                self.form.say(faults, {})
-                told = [f"{_own_field(one.field)}: expected {_expected(one.expected)}" for one in error.problems]
-                self._draw_faults(told or [f"Expected {error.expected}; received {error.received}."])
+                self._refused(error, brief)
             return
         except CollabrankError as error:
             if mine == self._round:
@@ -223,38 +219,59 @@ class _View:
                     refusal_panel(error, again=self._check_soon.ask)
             return
         if mine == self._round:
-            self.form.say({}, {_own_field(one.field): one.message for one in found.warnings})
+            self._ranks = True
+            self._faults = {}
+            self.form.say({}, {_own_field(one.field): _sentence(one.message, one.closest) for one in found.warnings})
             self._draw_found(found, brief)
 
-    def _draw_needed(self, needed: list[str]) -> None:
-        self._checked.clear()
-        with self._checked, panel("Check"):
-            text(f"Still needed: {', '.join(needed)}.", tag="p", classes="cr-quiet")
+    def _refused(self, error: BriefError, brief: dict[str, Any]) -> None:
+        """Say all that keeps the brief from being ranked, each at its field; what is not there yet is no fault."""
+        needed, own = still_needed(brief), faults_of(brief)
+        problems = error.problems or (Problem("", error.expected, error.received),)
+        told = [one for one in problems if _own_field(one.field) not in (*needed, *own)]
+        self._faults = {
+            _own_field(one.field): _sentence(f"expected {_expected(one.expected)}", one.closest) for one in told
+        } | own
+        self.form.say(self._faults, {})
+        self._draw_faults(told, own, needed)
 
-    def _draw_faults(self, lines: list[str]) -> None:
+    def _draw_faults(self, told: Sequence[Problem], own: Mapping[str, str], needed: Mapping[str, str]) -> None:
         self._checked.clear()
         with self._checked, panel("Check"):
-            notice("Not to be ranked as it stands.", kind="bad")
-            with ui.element("ul").classes("cr-lines"):
-                for line in lines:
-                    text(line, tag="li")
+            if told or own:
+                notice("Not to be ranked as it stands.", kind="bad")
+                with ui.element("ul").classes("cr-lines"):
+                    for name, fault in own.items():
+                        text(f"{self.form.label(name)}: {fault}", tag="li")
+                    for one in told:
+                        with ui.element("li"):
+                            name = _own_field(one.field)
+                            received = one.received.partition(" (did you mean ")[0]
+                            text(f"{self.form.label(name)}: expected {_expected(one.expected)}; received {received}.")
+                            self._offer(name, one.closest, one.received)
+            if needed:
+                text(f"Still needed: {', '.join(needed.values())}.", tag="p", classes="cr-quiet")
+
+    def _offer(self, name: str, closest: Sequence[str], said: str) -> None:
+        """Buttons that put in what may have been meant."""
+        for close in closest[:3]:
+            button(f"Use {close}", lambda _=None, c=close: self.form.take(name, c, said=said), kind="quiet")
 
     def _draw_found(self, found: Any, brief: dict[str, Any]) -> None:
         till = till_of(self.catalogue, brief.get("market"))
         self._checked.clear()
         with self._checked, panel("Check"):
             text(count_text(found.considered), classes="cr-figure")
-            text("creators can be ranked", classes="cr-quiet")
+            text(f"creator{'' if found.considered == 1 else 's'} can be ranked", classes="cr-quiet")
             for line in left_out_words(found.filtered_out):
                 text(line, tag="p", classes="cr-quiet cr-small")
             if found.unknown_applicants:
                 strangers = f"{counted_text(len(found.unknown_applicants), 'applicant')} not known"
                 notice(f"{strangers}: {', '.join(found.unknown_applicants[:5])}.", kind="warn")
             for one in found.warnings:
-                notice(f"{_own_field(one.field)}: {one.message}.", kind="warn")
-                for close in one.closest[:3]:
-                    name = _own_field(one.field)
-                    button(f"Use {close}", lambda _=None, n=name, c=close: self.form.take(n, c), kind="quiet")
+                name = _own_field(one.field)
+                notice(f"{self.form.label(name)}: {one.message}.", kind="warn")
+                self._offer(name, one.closest, one.message)
             if found.creators:
                 text("First in the ranking", tag="h3")
                 with ui.element("ol").classes("cr-first"):
@@ -267,11 +284,16 @@ class _View:
 
     # What is done with it
 
-    def _kept_now(self) -> str | None:
-        brief = self.form.brief
+    def _whole(self, brief: dict[str, Any]) -> bool:
+        """Whether all is there that is needed; whoever wants to go on is shown where it is not."""
         needed = still_needed(brief)
         if needed:
-            self._draw_needed(needed)
+            self.form.say({name: f"Still needed: {what}." for name, what in needed.items()} | self._faults, {})
+        return not needed
+
+    def _kept_now(self) -> str | None:
+        brief = self.form.brief
+        if not self._whole(brief):
             return None
         name = self.name.value or " ".join(
             str(part) for part in (brief.get("brand_id"), brief.get("category_id"), brief["market"]) if part
@@ -282,7 +304,10 @@ class _View:
         self.identity = self.visit.kept.put(_BRIEFS, name, what, identity=self.identity).id
         return self.identity
 
-    def _rank(self) -> None:
+    async def _rank(self) -> None:
+        await self._check()
+        if not (self._whole(self.form.brief) and self._ranks):
+            return  # what is wrong stands at its fields, and can be put right there alone
         identity = self._kept_now()
         if identity is not None:
             ui.navigate.to(f"/ranking?brief={identity}")
@@ -295,6 +320,12 @@ class _View:
 def _expected(expected: str) -> str:
     """What a fault asks for, without the field's name in front."""
     return expected.rpartition("' to be ")[2] if "' to be " in expected else expected
+
+
+def _sentence(said: str, closest: Sequence[str]) -> str:
+    """``said``, with what may have been meant."""
+    meant = f" Did you mean {' or '.join(closest[:3])}?" if closest else ""
+    return f"{said[:1].upper()}{said[1:]}.{meant}"
 
 
 async def _draw(visit: Visit) -> None:

@@ -24,7 +24,7 @@ from serving.console.pieces import (
     score_text,
     text,
 )
-from serving.console.registry import Page, Visit
+from serving.console.registry import LOOKERS, Page, Visit
 
 __all__ = ["PAGE"]
 
@@ -198,4 +198,5 @@ PAGE = Page(
     _draw,
     icon="categories",
     about="Who leads in a category, market by market, and how any two indices go together.",
+    scopes=LOOKERS,
 )

@@ -44,7 +44,7 @@ from serving.console.pieces import (
     score_text,
     text,
 )
-from serving.console.registry import Page, Visit
+from serving.console.registry import LOOKERS, Page, Visit
 from serving.console.sessions import Session
 
 __all__ = ["PAGE"]
@@ -62,33 +62,40 @@ async def _card(visit: Visit) -> None:
     name = visit.path["creator_id"]
     card = (await visit.client.card(name)).data
     creator = str(card["creator_id"])
-    history, alike, behind, catalogue = await asyncio.gather(
-        visit.client.history(creator), visit.client.similar(creator), visit.client.behind(creator), visit.catalogue()
-    )
-    brands = {one.brand_id: one.name for one in catalogue.brands if one.name}
+    history, behind = await asyncio.gather(visit.client.history(creator), visit.client.behind(creator))
+    # A creator's own key opens its card, and nothing of others.
+    alike, brands = None, {}
+    if visit.session.scope in LOOKERS:
+        alike, catalogue = await asyncio.gather(visit.client.similar(creator), visit.catalogue())
+        brands = {one.brand_id: one.name for one in catalogue.brands if one.name}
     rows = card_rows(card)
     remember_creator(visit, creator, str(card["username"] or creator))
     _head(card)
     with ui.element("div").classes("cr-halves cr-halves-wide"):
-        with panel("The indices", about=_READING, classes="cr-dense"):
-            chosen = _Chosen(rows, history, behind, brands)
-            _overview(rows, chosen)
+        with ui.element("div").classes("cr-beneath"):
+            with panel("The indices", about=_READING, classes="cr-dense"):
+                chosen = _Chosen(rows, history, behind, brands)
+                _overview(rows, chosen)
+            with panel(
+                "What would raise an index the most",
+                about="One more good event of today, everything else as it is.",
+                classes="cr-raises",
+            ):
+                _raises(rows)
         with panel(classes="cr-detail"):
             chosen.place = ui.element("div").props('aria-live="polite" id="index"')
+    # Events may be many: they have the page's whole width, and leave no column beside them empty.
+    chosen.events = ui.element("div").props('id="counted"')
     chosen.show(_first(rows, visit.query.get("index", "")))
-    with ui.element("div").classes("cr-sides"):
-        with panel(
-            "What would raise an index the most", about="One more good event of today, everything else as it is."
-        ):
-            _raises(rows)
-        with panel("What is not known"):
-            _unknown(rows)
+    with panel("What is not known"):
+        _unknown(rows)
     with panel("Past partnerships", about=_WHOSE):
         behind_card.partnerships(behind, brands)
     with panel("Left out, and why", about="Of the last 180 days: what counts neither for nor against."):
         behind_card.left_out(behind, brands)
-    with panel("Alike"):
-        _similar(visit, creator, alike)
+    if alike is not None:
+        with panel("Alike"):
+            _similar(visit, creator, alike)
 
 
 def _head(card: Mapping[str, Any]) -> None:
@@ -138,7 +145,7 @@ def _first(rows: list[tuple[str, str, dict[str, Any]]], asked: str) -> int:
 def _overview(rows: list[tuple[str, str, dict[str, Any]]], chosen: _Chosen) -> None:
     def choose(place: int) -> ui.element:
         name, category, _ = rows[place]
-        made = button(category or index_name(name), lambda: chosen.show(place), kind="quiet")
+        made = button(category or index_name(name), lambda: chosen.pick(place), kind="quiet")
         made.classes("cr-pick").props('aria-controls="index"')
         if category:
             made.classes("cr-within")
@@ -191,6 +198,12 @@ class _Chosen:
         self.brands = brands
         self.buttons: list[ui.element] = []
         self.place: ui.element = ui.element("div")
+        self.events: ui.element = ui.element("div")
+
+    def pick(self, at: int) -> None:
+        """Draw row ``at``, and bring it into sight where it lies below the list."""
+        self.show(at)
+        ui.run_javascript("collabrank.index()")
 
     def show(self, at: int) -> None:
         """Draw row ``at``."""
@@ -200,7 +213,9 @@ class _Chosen:
         self.place.clear()
         with self.place:
             _detail(name, category, index, self.history)
-            behind_card.counted(index, self.behind, self.brands)
+        self.events.clear()
+        with self.events:
+            behind_card.counted(_label(name, category), index, self.behind, self.brands)
 
 
 def _detail(name: str, category: str, index: Index, history: History) -> None:
@@ -358,4 +373,11 @@ async def _printed(session: Session, request: Request) -> Response:
     return HTMLResponse(page, headers={"content-security-policy": policy})
 
 
-PAGE = Page("/creators/{creator_id}", "Creator", _card, heading=False, raw={"/creators/{creator_id}/page": _printed})
+PAGE = Page(
+    "/creators/{creator_id}",
+    "Creator",
+    _card,
+    heading=False,
+    raw={"/creators/{creator_id}/page": _printed},
+    scopes=(*LOOKERS, "creator"),
+)

@@ -19,7 +19,7 @@ from serving.console.pieces import (
     submit_button,
     text,
 )
-from serving.console.registry import Page, Visit
+from serving.console.registry import LOOKERS, Page, Visit
 
 __all__ = ["PAGE", "remember_creator"]
 
@@ -91,4 +91,4 @@ def remember_creator(visit: Visit, creator: str, name: str) -> None:
         del seen[next(iter(seen))]
 
 
-PAGE = Page("/creators", "Creator", _find, icon="creator", about="A score card, by username or id.")
+PAGE = Page("/creators", "Creator", _find, icon="creator", about="A score card, by username or id.", scopes=LOOKERS)

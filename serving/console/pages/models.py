@@ -20,7 +20,7 @@ from serving.console.pieces import (
     plain_table,
     text,
 )
-from serving.console.registry import Page, Visit
+from serving.console.registry import LOOKERS, Page, Visit
 
 __all__ = ["PAGE", "beside", "figure_text"]
 
@@ -166,4 +166,5 @@ PAGE = Page(
     _draw,
     icon="models",
     about="Which model ranks, which one waits, how both were measured, and whether the world has moved since.",
+    scopes=LOOKERS,
 )

@@ -58,6 +58,8 @@ class _View:
         self.ranking: AsyncRanking | None = None
         self.rows: list[Row] = []
         self.previewed = False
+        self._sorted = self._set_aside = ""
+        self._passing: int | None = None
         self._latest = Latest(self._preview)
         self._settled = Settled(self._explain, 1.2)
         names = [one.name for one in catalogue.indices]
@@ -76,7 +78,7 @@ class _View:
                     tag="p",
                     classes="cr-quiet cr-small",
                 )
-                self.weights = WeightsPanel(names, meanings, self._moved)
+                self.weights = WeightsPanel(names, meanings, self._weighed)
                 with ui.element("div").classes("cr-line"):
                     button("Back to the model's weights", self.weights.back, kind="quiet")
                     self._use = button("Use these weights", self._rank_for_good, kind="primary")
@@ -113,6 +115,10 @@ class _View:
                         f'download aria-label="Export as {ending.upper()}"'
                     )
         self._between = ui.element("div").classes("cr-between")
+        with ui.element("div").classes("cr-line cr-order").props('role="status" aria-live="polite"'):
+            self._order_told = text("", tag="p", classes="cr-quiet cr-small")
+            self._reset = button("Back to the ranking's order", self._order_back, kind="quiet")
+            self._reset.set_visibility(False)
         with ui.element("div").classes("cr-split"):
             self.table = RankingTable(names, meanings, label="Creators, best first")
             self.beside = CreatorBeside(
@@ -123,6 +129,7 @@ class _View:
             )
         ui.on("creator", self._opened)
         ui.on("chosen", self._chosen)
+        ui.on("ordered", self._ordered)
         self._choice_changed()
 
     def _tell(self) -> None:
@@ -147,6 +154,7 @@ class _View:
                         for line in lines:
                             text(line, tag="li")
         self._use.set_visibility(self.previewed)
+        self._tell_order()
         self._notices.clear()
         with self._notices:
             if ranking.basis:
@@ -161,6 +169,24 @@ class _View:
                     "Nobody is left to rank", "Loosen the filters, or choose another market in the brief."
                 ):
                     button("Clear filters", self.filters.clear)
+
+    def _tell_order(self) -> None:
+        """Say which creators the table holds, of how many, and in which order: it sorts and filters these alone."""
+        if self.ranking is None:
+            return
+        held, ranked = len(self.rows), self.ranking.considered
+        said = [] if held == ranked else [f"The first {held:,} of {ranked:,} in the ranking."]
+        these = "" if held == ranked else ", among these alone"
+        if self._sorted:
+            said.append(f"Sorted by {self._sorted}{these}; # is the place in the ranking.")
+        elif self._set_aside:
+            said.append(f"By rank again, for the new weights: no longer sorted by {self._set_aside}.")
+        if self._passing is not None:
+            said.append(f"{self._passing:,} of them pass the columns' filters.")
+        if these and not self._sorted and self._passing is None:
+            said.append("Columns sort and filter these alone; Weights and Filters above go over all.")
+        self._order_told.set_text(" ".join(said))
+        self._reset.set_visibility(bool(self._sorted))
 
     # What is asked
 
@@ -216,7 +242,7 @@ class _View:
             if self.ranking is ranking:
                 reasons = {one.creator_id: reasons_of(one, self.till) for one in answer.creators}
                 for row in self.rows:
-                    row["why"] = reasons.get(row["id"], row["why"])
+                    row.update(reasons.get(row["id"], {}))
                 self.table.give_reasons(reasons)
 
     def _or_said(self) -> _Said:
@@ -226,6 +252,25 @@ class _View:
 
     def _moved(self) -> None:
         self._latest.ask()
+
+    def _weighed(self) -> None:
+        """Rank by other weights, and show it: a column that the table was sorted by would hide it."""
+        if self._sorted:
+            self._set_aside, self._sorted = self._sorted, ""
+            self.table.by_rank()
+        self._latest.ask()
+
+    def _order_back(self) -> None:
+        self.table.by_rank()
+
+    def _ordered(self, event: GenericEventArguments) -> None:
+        """The table was sorted or filtered in the browser."""
+        column, passing = event.args
+        self._sorted = str(column)
+        if self._sorted:
+            self._set_aside = ""
+        self._passing = None if passing is None else int(passing)
+        self._tell_order()
 
     def _top_changed(self, value: str) -> None:
         self.top = int(value)

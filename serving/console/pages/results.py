@@ -27,7 +27,7 @@ from serving.console.pieces import (
     plain_table,
     text,
 )
-from serving.console.registry import Page, Visit
+from serving.console.registry import LOOKERS, Page, Visit
 from serving.console.sessions import Session
 
 __all__ = ["LIST", "PAGE", "points_of"]
@@ -314,5 +314,13 @@ LIST = Page(
     _list,
     icon="results",
     about="What came of past campaigns, beside what was foretold of them.",
+    scopes=LOOKERS,
 )
-PAGE = Page("/results/{campaign_id}", "Result", _one, heading=False, raw={"/results/{campaign_id}/page": _printed})
+PAGE = Page(
+    "/results/{campaign_id}",
+    "Result",
+    _one,
+    heading=False,
+    raw={"/results/{campaign_id}/page": _printed},
+    scopes=LOOKERS,
+)

@@ -16,6 +16,7 @@ from serving.console.hooks import push
 from serving.console.kept import Kept, KeptThing
 from serving.console.pieces import (
     button,
+    counted_text,
     empty_state,
     field,
     link,
@@ -23,7 +24,6 @@ from serving.console.pieces import (
     panel,
     percent_text,
     plain_table,
-    refusal_panel,
     score_text,
     text,
 )
@@ -127,15 +127,20 @@ class _View:
         self.draw()
 
     async def _push(self, one: KeptThing, name: str) -> None:
-        self._said.clear()
+        self._say(f"Sending it to {name}.")
         try:
             await push(self.visit.settings, name, as_message(one))
         except CollabrankError as error:
-            with self._said:
-                refusal_panel(error)
+            # Of the receiver, not of the ranking service, which has nothing to do with it.
+            said = f"expected {error.expected}, received {error.received}"
+            self._say(f"{name} has not taken the list: {said}. It can be pushed again.", kind="bad")
             return
+        self._say(f"{name} has taken {counted_text(len(one.what['rows']), 'creator')}.", kind="good")
+
+    def _say(self, said: str, *, kind: str = "info") -> None:
+        self._said.clear()
         with self._said:
-            notice(f"{name} has taken {len(one.what['rows'])} creators.", kind="good")
+            notice(said, kind=kind)
 
 
 async def _draw(visit: Visit) -> None:

@@ -80,6 +80,11 @@ class Field(Element, component="field.js"):
         self.value = event.args
         return None if self._told is None else self._told(self.value)
 
+    @property
+    def label(self) -> str:
+        """Its name."""
+        return str(self._props["label"])
+
     def put(self, value: str | float | bool | None) -> None:
         """Fill it in; ``on_change`` is not told."""
         self.value = value

@@ -145,8 +145,9 @@ def refusal_panel(error: Exception, *, again: Callable[[], Any] | None = None) -
     with ui.element("div").classes("cr-empty cr-failed").props('role="alert"') as made:
         text(happened, tag="p", classes="cr-empty-title").props('dir="auto"')
         text(cure, tag="p", classes="cr-quiet").props('dir="auto"')
-        for problem in getattr(error, "problems", ())[1:6]:
-            text(f"Also: {problem.expected}.", tag="p", classes="cr-quiet cr-small")
+        for problem in getattr(error, "problems", ())[1:]:
+            said = f"Also expected {problem.expected}; received {problem.received}."
+            text(said, tag="p", classes="cr-quiet cr-small").props('dir="auto"')
         if again is not None:
             button("Try again", again, kind="plain")
     return made

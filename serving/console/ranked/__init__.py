@@ -3,7 +3,7 @@
 from serving.console.ranked.beside import CreatorBeside
 from serving.console.ranked.compared import compare_two
 from serving.console.ranked.left_out import left_out_words
-from serving.console.ranked.rows import Row, reasons_of, rows_of
+from serving.console.ranked.rows import Row, reasons_of, rows_of, unsigned
 from serving.console.ranked.table import RankingTable
 from serving.console.ranked.weights import Filters, WeightsPanel
 
@@ -17,4 +17,5 @@ __all__ = [
     "left_out_words",
     "reasons_of",
     "rows_of",
+    "unsigned",
 ]

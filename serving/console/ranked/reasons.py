@@ -6,7 +6,7 @@ from serving.client import Reason
 from serving.console.money import Till
 from serving.console.pieces import money_text
 
-__all__ = ["reason_text"]
+__all__ = ["reason_lead", "reason_text"]
 
 
 def reason_text(why: Reason, till: Till) -> str:
@@ -20,6 +20,14 @@ def reason_text(why: Reason, till: Till) -> str:
     profit = money_text(till.of(why.contribution, "USD"), till.currency)
     sign = "+" if why.contribution >= 0 else ""
     return f"{why.words}: {amount} ({sign}{profit} of expected profit)"
+
+
+def reason_lead(why: Reason, till: Till) -> tuple[str, str]:
+    """What ``why`` adds to the expected profit or takes from it, and the words of `reason_text` before that."""
+    amount = money_text(till.of(why.contribution, "USD"), till.currency)
+    said, _, rest = reason_text(why, till).rpartition(" (")
+    words = said if rest.endswith("of expected profit)") else reason_text(why, till)
+    return f"{'+' if why.contribution >= 0 else ''}{amount}", words
 
 
 def _amount(why: Reason, till: Till) -> str:

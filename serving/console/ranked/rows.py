@@ -9,9 +9,9 @@ from marketplace.text import printable
 from serving.client import RankedCreator
 from serving.console.money import Till
 from serving.console.pieces import count_text, interval_text, money_text, percent_text
-from serving.console.ranked.reasons import reason_text
+from serving.console.ranked.reasons import reason_lead, reason_text
 
-__all__ = ["Row", "reasons_of", "rows_of"]
+__all__ = ["Row", "reasons_of", "rows_of", "unsigned"]
 
 Row = dict[str, Any]
 
@@ -41,7 +41,7 @@ def _row(one: RankedCreator, till: Till) -> Row:
         "confidence": _rounded(one.confidence, 1),
         "followers": one.follower_count,
         "followers_text": count_text(one.follower_count),
-        "why": reasons_of(one, till),
+        **reasons_of(one, till),
     }
     for letter, amount in (("u", one.utility), ("l", one.lift)):
         ends = [till.of(value, amount.currency) for value in (amount.expected, amount.low, amount.high)]
@@ -61,6 +61,16 @@ def _row(one: RankedCreator, till: Till) -> Row:
     return row
 
 
-def reasons_of(one: RankedCreator, till: Till) -> list[str]:
-    """A creator's reasons in words, the strongest first, each with + or − in front; money in the till's currency."""
-    return [f"{'+' if why.contribution >= 0 else '−'} {reason_text(why, till)}" for why in one.reasons]
+def reasons_of(one: RankedCreator, till: Till) -> Row:
+    """A creator's reasons, money in the till's currency.
+
+    ``why`` are all of them in words, the strongest first, each with + or − in front; ``lead`` is the strongest one's
+    amount of expected profit, and its words without it.
+    """
+    said = [f"{'+' if why.contribution >= 0 else '−'} {reason_text(why, till)}" for why in one.reasons]
+    return {"why": said, "lead": list(reason_lead(one.reasons[0], till)) if said else []}
+
+
+def unsigned(reason: str) -> str:
+    """A reason of ``why`` without the sign in front, which its amount has, too: no text that begins like a formula."""
+    return reason[2:] if reason[:2] in ("+ ", "− ") else reason

@@ -41,12 +41,12 @@ def _columns(names: Sequence[str], meanings: Mapping[str, str]) -> list[dict[str
         column("name", "Creator", 190, filter="agTextColumnFilter", **left, **_by("name")),
         number("score", "Score", 112, "meter", told("score")),
         number("u", "Expected profit", 210, "money", profit),
-        number("p", "Chance of content", 138, "percent", told("success_probability")),
+        number("p", "Chance of content", 158, "percent", told("success_probability")),
         number("l", "Extra sales", 210, "money", told("lift")),
         *(number(f"i_{name}", index_name(name), 132, "meter", told(name)) for name in names),
         number("confidence", "Known", 112, "known", "Mean confidence of the indices, 0 to 100"),
         number("followers", "Followers", 112, "followers"),
-        column("reason", "Strongest reason", 340, sortable=False, **reason),
+        column("reason", "Strongest reason", 460, sortable=False, **reason, **_by("reason")),
     ]
 
 
@@ -97,6 +97,8 @@ class RankingTable:
                     ":getRowId": "p => p.data.id",
                     ":onRowClicked": "e => collabrank.clicked(e)",
                     ":onCellKeyDown": "e => collabrank.pressed(e)",
+                    ":onSortChanged": "e => collabrank.ordered(e.api)",
+                    ":onFilterChanged": "e => collabrank.ordered(e.api)",
                     ":onSelectionChanged": "e => emitEvent('chosen', e.api.getSelectedNodes().map(n => n.data.id))",
                 },
                 theme="quartz",
@@ -109,13 +111,17 @@ class RankingTable:
         text = json.dumps([rows, self.filled, anew], ensure_ascii=True, separators=(",", ":"))
         self._run(f"collabrank.fill({self._grid.id}, {text})")
 
-    def give_reasons(self, reasons: Mapping[str, Sequence[str]]) -> None:
-        """Give the rows of these creators their reasons; the order stays."""
+    def give_reasons(self, reasons: Mapping[str, Row]) -> None:
+        """Give the rows of these creators what `serving.console.ranked.rows.reasons_of` says; the order stays."""
         self._run(f"collabrank.explain({self._grid.id}, {json.dumps(reasons)})")
 
     def show_filters(self, shown: bool) -> None:
         """Show or hide a line of filters under the heads."""
         self._run(f"collabrank.filters({self._grid.id}, {json.dumps(shown)})")
+
+    def by_rank(self) -> None:
+        """Sort by no column: the order of the ranking."""
+        self._run(f"collabrank.byRank({self._grid.id})")
 
     def clear_choice(self) -> None:
         """Select nobody."""

@@ -135,6 +135,15 @@
 
   const followers = (params) => element("span", "cr-cell-value", params.data.followers_text);
 
+  // The amount stands in front, where no width cuts it; the words take two lines.
+  const reason = (params) => {
+    const made = element("span", "cr-cell-reason");
+    const [amount, words] = params.data.lead ?? [];
+    if (!words) return made;
+    made.append(element("b", "cr-number", amount), element("span", "", words));
+    return made;
+  };
+
   const reasons = (params) => (params.data?.why?.length ? params.data.why.join("\n") : null);
 
   // The table
@@ -160,7 +169,10 @@
   const fill = (id, [rows, count, anew]) =>
     when(id, (api) => {
       api.setGridOption("context", { u: scale(rows, "u"), l: scale(rows, "l") });
-      if (anew) api.deselectAll();
+      if (anew) {
+        api.deselectAll();
+        unsort(api);
+      }
       api.setGridOption("rowData", rows);
       api.refreshCells({ columns: ["u", "l"], force: true });
       const grid = window.getElement(id).$el;
@@ -189,12 +201,23 @@
     grid.querySelector('[role="treegrid"], [role="grid"]')?.setAttribute("aria-label", "Creators, best first");
   };
 
+  const unsort = (api) => api.applyColumnState({ defaultState: { sort: null } });
+
+  const byRank = (id) => when(id, unsort);
+
+  // What the table is sorted by, and how many rows pass its filters where there are any.
+  const ordered = (api) => {
+    const column = api.getColumns().find((one) => one.getSort());
+    const passing = api.isAnyFilterPresent() ? api.getDisplayedRowCount() : null;
+    window.emitEvent("ordered", [column ? column.getColDef().headerName : "", passing]);
+  };
+
   const explain = (id, reasons) =>
     when(id, (api) => {
       const changed = [];
       api.forEachNode((node) => {
         if (reasons[node.data.id]) {
-          node.data.why = reasons[node.data.id];
+          Object.assign(node.data, reasons[node.data.id]);
           changed.push(node);
         }
       });
@@ -230,15 +253,22 @@
     known,
     percent,
     followers,
+    reason,
     reasons,
     fill,
     explain,
+    byRank,
+    ordered,
     filters,
     clicked,
     pressed,
     beside: () => {
       const panel = show(".cr-beside");
       if (panel && matchMedia("(max-width: 1100px)").matches) panel.focus();
+    },
+    index: () => {
+      const place = document.getElementById("index");
+      if (place && matchMedia("(max-width: 1180px)").matches) place.closest(".cr-panel").scrollIntoView({ block: "start" });
     },
     between: () => show(".cr-between")?.querySelector("select, input, button")?.focus(),
   };

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from features.briefs import Catalogue, Known, Product, doubts_of
+from features.briefs import Catalogue, Known, Product, completed, doubts_of
 from features.briefs.brief import OTHER_TERMS
 from features.briefs.doubts import unknown_names
 from features.briefs.names import Names
@@ -135,6 +135,29 @@ def test_a_refusal_says_what_may_have_been_meant(changes, meant):
         CATALOGUE.complete({**FAIR, **changes})
     assert ("did you mean" in refused.value.received) == (meant is not None)
     assert meant is None or meant in refused.value.received
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        # A misspelt category is why there is no price: it is told first, at its own field.
+        ({"category_id": "Beautty", "price": None}, [("category_id", ("beauty",)), ("price", ())]),
+        ({"brand_id": "BR-1", "category_id": "home", "product_ids": ["Pr_3", "pr_1"], "commission_rate": 2.0},
+         [("brand_id", ("br_1",)), ("product_ids", ("pr_3",)), ("commission_rate", ())]),
+        ({"market": "USA", "category_id": "zoo"}, [("category_id", ()), ("market", ("US",))]),
+        ({"category_id": None, "product_ids": ["PR1"]}, [("product_ids", ("pr_1",)), ("category_id", ())]),
+    ],
+)  # fmt: skip
+def test_a_brief_that_is_refused_has_its_names_looked_at_too(changes, problems):
+    with pytest.raises(BriefError) as refused:
+        completed({**FAIR, **changes}, known())
+    assert [(one.field, one.closest[:1]) for one in refused.value.problems] == problems
+
+
+def test_names_alone_refuse_no_brief():
+    assert completed({**FAIR, "category_id": "beautty"}, known()) == CATALOGUE.complete(
+        {**FAIR, "category_id": "beautty"}
+    )
 
 
 def test_numbers_of_the_contract_keep_their_bounds():

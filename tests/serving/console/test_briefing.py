@@ -52,8 +52,10 @@ def test_percent_days_and_blanks() -> None:
     assert as_brief(fields) == {
         "market": "US", "category_id": "beauty", "commission_rate": 0.12, "starts_at": "2026-01-02T00:00:00Z",
     }  # fmt: skip
-    assert still_needed({}) == ["a market", "a category or a product", "a commission"]
-    assert still_needed({"market": "US", "product_ids": ["x"], "commission_rate": 0.0}) == []
+    assert still_needed({}) == {
+        "market": "a market", "category_id": "a category or a product", "commission_rate": "a commission",
+    }  # fmt: skip
+    assert still_needed({"market": "US", "product_ids": ["x"], "commission_rate": 0.0}) == {}
     assert set(faults_of({"commission_rate": 1.2})) == {"commission_rate"}
     assert set(faults_of({"starts_at": "2026-02-02T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z"})) == {"ends_at"}
 

@@ -6,7 +6,10 @@ import csv
 import io
 import json
 import re
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from openpyxl import load_workbook
 from marketplace.tables import open_marketplace
 from serving.client import Client
 from serving.decisions import read_decisions
-from tests.serving.console.conftest import Console, opened, sign_in
+from tests.serving.console.conftest import Console, free_port, opened, running, sign_in
 
 FIRST = ".ag-center-cols-container .ag-row[row-index='0']"
 
@@ -26,6 +29,9 @@ def session(browser: Any, console: Console) -> Iterator[Any]:
     with opened(browser) as page:
         sign_in(page, console)
         yield page
+
+
+HELD = "getElement(Number(document.querySelector('[data-filled]').id.slice(1))).api.getDisplayedRowCount()"
 
 
 def ranked(page: Any, console: Console, query: str) -> None:
@@ -145,6 +151,59 @@ def test_a_brief_is_checked_while_it_is_written_then_ranked_and_kept(
     assert tab.inner_text(".cr-check-panel .cr-figure") == counted
 
 
+def test_all_that_is_wrong_with_a_brief_is_said_at_once_each_at_its_field(
+    tab: Any, console: Console, campaign: dict[str, Any]
+) -> None:
+    sign_in(tab, console)
+    tab.wait_for_selector("text=Still needed: a market, a category or a product, a commission.")
+    assert tab.locator(".cr-fault").count() == 0  # what is not written yet is no fault
+    tab.click("text=Rank creators")
+    tab.wait_for_selector(".cr-field:has(label:has-text('Market')) .cr-fault:has-text('Still needed: a market')")
+    category, brand = campaign["category_id"], campaign["brand_id"]
+    for label, value in (
+        ("Category", f"{category.title()}x"), ("Brand", brand.replace("_", "-").upper()), ("Commission", "120"),
+        ("Fee per creator", "-5"), ("Content from", "2025-03-01"), ("Content until", "2025-02-01"),
+    ):  # fmt: skip
+        tab.fill(f"label:has-text('{label}') + div input", value)
+    # Still without a market and a price.
+    for label, said in (
+        ("Category", f"Did you mean {category}"), ("Brand", f"Did you mean {brand}"), ("Commission", "Between 0 and"),
+        ("Fee per creator", "At least 0"), ("Content until", "After the first day"), ("Price", "A price, or a product"),
+    ):  # fmt: skip
+        tab.wait_for_selector(f".cr-field:has(label:has-text('{label}')) .cr-fault:has-text('{said}')")
+    tab.wait_for_selector("text=Still needed: a market.")
+    told = tab.locator(".cr-check-panel li").all_inner_texts()
+    assert {one.partition(":")[0] for one in told} == {
+        "Category", "Brand", "Commission", "Fee per creator", "Content until", "Price",
+    }  # fmt: skip
+    # Nobody is sent away to a ranking that cannot be.
+    tab.select_option("label:has-text('Market') + div select", campaign["market"])
+    tab.wait_for_selector("text=Still needed", state="detached")
+    tab.click("text=Rank creators")
+    tab.wait_for_timeout(500)
+    assert "/ranking" not in tab.url
+    tab.locator(".cr-check-panel button", has_text=f"Use {category}").click()
+    tab.wait_for_selector(".cr-field:has(label:has-text('Price')) .cr-fault", state="detached")
+    assert tab.input_value("label:has-text('Category') + div input") == category
+
+
+def test_a_product_that_nobody_knows_is_said_with_what_was_meant(
+    tab: Any, console: Console, campaign: dict[str, Any], small_market: Any
+) -> None:
+    product = str(open_marketplace(small_market).frame("products", ["product_id"]).product_id.iloc[0])
+    sign_in(tab, console)
+    tab.select_option("label:has-text('Market') + div select", campaign["market"])
+    tab.fill("label:has-text('Category') + div input", campaign["category_id"])
+    tab.fill("label:has-text('Commission') + div input", "12")
+    tab.wait_for_selector(".cr-check-panel ol li")
+    tab.fill("label:has-text('Products') + div input", product.replace("_", "-").upper())
+    tab.wait_for_selector(".cr-field:has(label:has-text('Products')) .cr-warned:has-text('Did you mean')")
+    tab.locator(".cr-check-panel button", has_text=f"Use {product}").click()
+    tab.wait_for_selector(f".cr-products .cr-chip:has-text('{product}')")
+    assert tab.input_value("label:has-text('Products') + div input") == ""
+    tab.wait_for_selector(".cr-field:has(label:has-text('Products')) .cr-warned", state="detached")
+
+
 def test_a_button_pressed_at_once_finds_what_was_typed_last(
     tab: Any, console: Console, campaign: dict[str, Any]
 ) -> None:
@@ -256,6 +315,42 @@ def test_the_table_sorts_and_filters_on_every_number(session: Any, console: Cons
     session.wait_for_selector(".ag-center-cols-container .ag-row", state="detached")
     session.click("text=Filter columns")
     session.wait_for_selector(".ag-floating-filter", state="detached")
+
+
+def test_what_the_table_sorts_is_said_and_a_slider_ranks_anew_whatever_it_was_sorted_by(
+    session: Any, console: Console, campaign: dict[str, Any]
+) -> None:
+    ranked(session, console, f"campaign={campaign['campaign_id']}")
+    session.select_option("select:has(option[value='25'])", "25")
+    session.wait_for_function(f"() => {HELD} === 25")
+    of = session.inner_text(".cr-line .cr-strong:has-text('ranked')").removesuffix(" ranked")
+    session.wait_for_selector(f".cr-order:has-text('The first 25 of {of} in the ranking.')")
+    session.wait_for_selector(".cr-order:has-text('Columns sort and filter these alone')")
+    session.click(".ag-header-cell[col-id=p] .ag-header-cell-label")
+    session.wait_for_selector(".cr-order:has-text('Sorted by Chance of content, among these alone')")
+    slide(session, "Content volume", 100)
+    session.wait_for_selector(".ag-header-cell[col-id=p][aria-sort=none]")
+    session.wait_for_selector(
+        ".cr-order:has-text('By rank again, for the new weights: no longer sorted by Chance of content.')"
+    )
+    session.wait_for_function(
+        """() => {
+          const rows = [...document.querySelectorAll('.ag-pinned-left-cols-container .ag-row')]
+            .sort((a, b) => a.getAttribute('row-index') - b.getAttribute('row-index'));
+          const places = rows.map((row) => row.querySelector('[col-id=place]').innerText);
+          return places.length > 5 && places.every((place, i) => place === `${i + 1}`);
+        }"""
+    )
+    # By hand, too.
+    session.click(".ag-header-cell[col-id=followers] .ag-header-cell-label")
+    session.click("text=Back to the ranking's order")
+    session.wait_for_selector("text=Sorted by Followers", state="detached")
+    session.click("text=Filter columns")
+    name = order(session)[0]
+    session.fill(".ag-floating-filter input >> nth=0", session.inner_text(f"[row-id='{name}'] .cr-cell-name"))
+    session.wait_for_selector(".cr-order:has-text('1 of them pass')")
+    session.fill(".ag-floating-filter input >> nth=0", "")
+    session.click("text=Filter columns")
 
 
 def test_filters_narrow_whom_is_ranked_and_nobody_left_is_said(
@@ -382,6 +477,54 @@ def test_a_shortlist_is_kept_taken_away_and_shortened(
     assert kept.stat().st_mode & 0o077 == 0
 
 
+def test_a_list_is_pushed_and_a_receiver_that_fails_is_not_taken_for_the_service(
+    browser: Any, console: Console, campaign: dict[str, Any]
+) -> None:
+    taken: list[Any] = []
+
+    class Taker(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(204 if self.path == "/ok" else 500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    port = free_port()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Taker) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        to = f"http://127.0.0.1:{server.server_port}"
+        words = ("console", "--api", console.api, "--port", str(port))
+        hooks = {"COLLABRANK_CONSOLE_WEBHOOKS": f"CRM={to}/ok,Broken={to}/x,Gone=http://127.0.0.1:9/secret"}
+        with (
+            running(console.home, *words, probes=lambda: [f"http://127.0.0.1:{port}/healthz"], **hooks) as log,
+            opened(browser) as page,
+        ):
+            own = replace(console, url=f"http://127.0.0.1:{port}", log=log)
+            sign_in(page, own)
+            ranked(page, own, f"campaign={campaign['campaign_id']}")
+            first = order(page)[0]
+            pick(page, 0)
+            page.click("button:has-text('Shortlist') >> nth=0")
+            page.fill("label:has-text('Name of a new list') + div input", "To push")
+            page.click(".cr-between button:has-text('Add')")
+            page.click("text=Open the shortlist")
+            page.click("text=Push to CRM")
+            page.wait_for_selector("text=CRM has taken 1 creator.")
+            for name, says in (("Broken", "500"), ("Gone", "ConnectError")):
+                page.click(f"text=Push to {name}")
+                told = page.locator(f"[role=alert]:has-text('{name} has not taken the list')")
+                assert says in told.inner_text()
+                assert "ranking service" not in page.inner_text(".cr-list")
+                assert "secret" not in page.content()
+        server.shutdown()
+    assert [(path, [one["creator_id"] for one in body["creators"]]) for path, body in taken] == [
+        ("/ok", [first]), ("/x", [first]),
+    ]  # fmt: skip
+
+
 def test_the_ranking_on_screen_is_exported_as_it_stands(
     session: Any, console: Console, campaign: dict[str, Any]
 ) -> None:
@@ -391,7 +534,18 @@ def test_the_ranking_on_screen_is_exported_as_it_stands(
         session.click("[aria-label='Export as CSV']")
     rows = list(csv.DictReader(io.StringIO(waiting.value.path().read_text("utf-8-sig"))))
     assert [row["Creator id"] for row in rows][: len(shown)] == shown
-    assert rows[0]["Reasons"]
+    assert rows[0]["Reasons"][0] not in "'+−"
+    # On the page the reason's amount stands in front of its words, whole.
+    session.evaluate(
+        "() => getElement(Number(document.querySelector('[data-filled]').id.slice(1))).api"
+        ".ensureColumnVisible('reason')"
+    )
+    cell = f"[row-id='{shown[0]}'] [col-id=reason]"
+    amount = session.wait_for_selector(f"{cell} .cr-cell-reason b")
+    assert re.fullmatch(r"[+−][\d.,KMBT]+ [A-Z]{3}", amount.inner_text())
+    outer, inner = session.locator(cell).bounding_box(), amount.bounding_box()
+    assert outer["x"] <= inner["x"]
+    assert inner["x"] + inner["width"] <= outer["x"] + outer["width"]
 
 
 def test_a_service_that_is_down_is_said_and_the_page_goes_on_when_it_is_back(

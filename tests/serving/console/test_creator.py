@@ -155,7 +155,7 @@ def test_past_partnerships_and_counted_events_are_the_services(browser, console,
         parts = {part["name"] for part in card["indices"]["consistent"]["components"]}
         mine = [one for one in busy.events if one.component in parts]
         assert mine
-        counted = page.locator("#index [aria-label='Events that count in this index'] tbody tr")
+        counted = page.locator("#counted [aria-label='Events that count in this index'] tbody tr")
         days = [row.locator("td").first.inner_text() for row in counted.all()]
         assert days == [one.day for one in mine]
         left = page.inner_text("section[aria-label='Left out, and why']")
@@ -179,3 +179,94 @@ def test_a_brands_console_shows_its_own_partnerships_alone(browser, console, bus
         assert rows.count() == sum(one.brand_id == mine for one in busy.partnerships)
         told = page.content() + page.request.get(page.url.split("?")[0] + "/page").text()
         assert not [name for name in hidden if name in told]
+
+
+PLACES = """() => {
+  const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+  const [list, raises, detail, counted] =
+    [".cr-dense", ".cr-raises", ".cr-detail:has(#index)", "#counted .cr-panel"].map(box);
+  return { list, raises, detail, counted, wide: document.documentElement.scrollWidth };
+}"""
+
+
+def test_many_events_leave_no_column_empty(browser, console, busy):
+    """Beside the events stands nothing, and no column ends far above the one beside it."""
+    with opened(browser) as page:
+        sign_in(page, console, f"/creators/{busy.creator_id}?index=consistent")
+        page.wait_for_selector("#counted tbody tr")
+        seen = 0
+        for name in page.locator(".cr-pick:not(.cr-within)").all_inner_texts():
+            page.get_by_role("button", name=name, exact=True).click()
+            page.wait_for_selector(f"#index h2:text-is('{name}')")
+            if not page.locator("#counted .cr-panel").count():
+                continue
+            seen += 1
+            at = page.evaluate(PLACES)
+            left, right = at["raises"]["bottom"], at["detail"]["bottom"]
+            assert at["counted"]["top"] >= max(left, right)
+            assert at["counted"]["width"] == pytest.approx(at["detail"]["right"] - at["list"]["left"], abs=1)
+            assert abs(left - right) < 0.5 * (max(left, right) - at["list"]["top"]), name
+            assert at["wide"] <= 1280
+        assert seen
+    with opened(browser, width=390, height=800) as page:
+        sign_in(page, console, f"/creators/{busy.creator_id}?index=consistent")
+        page.wait_for_selector("#counted tbody tr")
+        at = page.evaluate(PLACES)
+        assert at["list"]["bottom"] <= at["detail"]["top"] <= at["raises"]["top"] <= at["counted"]["top"]
+        assert at["wide"] <= 390
+        page.get_by_role("button", name="Cooperation", exact=True).click()
+        page.wait_for_selector("#index h2:text-is('Cooperation')")
+        page.wait_for_function("() => Math.abs(document.querySelector('#index').getBoundingClientRect().top) < 120")
+
+
+@pytest.fixture
+def key_of(console, monkeypatch):
+    """Makes a key of the console's home."""
+    from serving.keys import create_key
+
+    monkeypatch.setenv("COLLABRANK_HOME", str(console.home))
+    return lambda scope, **more: create_key(f"A {scope}", scope=scope, **more)[1]
+
+
+def test_a_creators_key_opens_its_own_card_and_says_of_all_else_what_it_opens(browser, console, leader, key_of):
+    with opened(browser) as page:
+        sign_in(page, replace(console, key=key_of("creator", creator=leader.creator_id)))
+        page.wait_for_url(f"{console.url}/creators/{leader.creator_id}")
+        page.wait_for_selector("#index h2")
+        assert page.inner_text("h1") == leader.username
+        assert page.locator("section[aria-label=Alike]").count() == 0
+        assert page.locator(".cr-nav a").count() == 0
+        assert page.request.get(f"{page.url}/page").status == 200
+        for path in ("/ranking", "/creators", "/models", "/ranking/export.csv"):
+            answer = page.goto(console.url + path)
+            assert answer.status == 403
+            assert "It opens one creator's own card." in page.inner_text("main")
+        with Client(console.api, console.key) as client:
+            (other, *_) = client.leaders(market=leader.data["market"], index="diligence", top=2)[-1:]
+        page.goto(f"{console.url}/creators/{other.creator_id}")
+        page.wait_for_selector("#page [role=alert]")
+        page.goto(f"{console.url}/models")
+        page.click("text=Sign out")
+        page.wait_for_selector("text=You are signed out.")
+
+
+def test_a_reviewer_looks_up_and_ranks_nothing(browser, console, leader, key_of):
+    with opened(browser) as page:
+        sign_in(page, replace(console, key=key_of("reviewer")))
+        assert page.locator(".cr-nav a").all_inner_texts() == ["Creator", "Categories", "Models", "Results"]
+        for path in ("/categories", "/models", "/results", f"/creators/{leader.creator_id}"):
+            page.goto(console.url + path)
+            page.wait_for_selector("#page h1")
+            page.wait_for_selector("#page h2, #page .cr-empty")
+            assert page.locator("#page [role=alert]").count() == 0, path
+        page.goto(console.url + "/budget")
+        assert "It opens creators and their cards" in page.inner_text("main")
+
+
+def test_a_key_that_opens_no_page_is_not_let_in(browser, console, key_of):
+    with opened(browser) as page:
+        page.goto(console.url)
+        page.fill("#key", key_of("metrics"))
+        page.click("button[type=submit]")
+        assert "This key is for metrics alone" in page.inner_text("[role=alert]")
+        assert page.context.cookies() == []
