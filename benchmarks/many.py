@@ -109,7 +109,8 @@ def repeated(small: Snapshot, creators: int, market: str) -> Snapshot:
         general=small.general.take(rows),
         influence=small.influence.take(influence_rows),
         conversion=conversion,
-        contacts=None if small.contacts is None else small.contacts.take(rows),
+        # Invitations went to one creator each; rankings read none.
+        contacts=None,
     )
 
 
