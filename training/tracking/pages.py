@@ -42,6 +42,7 @@ _OPENED = 100
 _BEGINNING = {
     "mlflow.workflowType_v1": '"machine_learning"',
     "mlflow.telemetry.info.alert.dismissed_v1": "true",
+    "_mlflow_model_registry_promo_modal_dismissed_v1": "true",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
     "mlflow.assistant.panelOpen_v1": "false",
 }
@@ -123,9 +124,10 @@ class FirstLook:
     """ASGI middleware in front of MLflow's one page: what a browser that was never here begins with.
 
     MLflow keeps how its pages look in the browser. Where nothing is kept yet, this sets what is otherwise clicked away
-    or looked for each time: the view of model training, no notice of telemetry (it is off), no assistant (it is
-    closed here), and the view of `training.tracking.first_page` for every experiment that has it. What somebody has
-    chosen stays.
+    or looked for each time: the view of model training, no notice of telemetry (it is off) or of what is new in the
+    registry, no assistant (it is closed here), and the view of `training.tracking.first_page` for every experiment
+    that has it. What somebody has chosen stays. The bare address leads to the runs of the marketplace that was last
+    trained; MLflow's welcome is one click on its name away.
     """
 
     def __init__(self, app: Any, store: Store) -> None:
@@ -160,20 +162,29 @@ class FirstLook:
 
 
 def first_look(store: Store) -> str:
-    """The script that sets what a browser has not kept yet."""
+    """The script that sets what a browser has not kept yet, and leads the bare address to the runs last trained."""
     kept = dict(_BEGINNING)
+    last, led_to = -1, ""
     for one in store.client.search_experiments():
         if f"mlflow.sharedViewState.{VIEW}" in one.tags:
-            runs = store.client.search_runs([one.experiment_id], max_results=_OPENED)
+            runs = store.client.search_runs([one.experiment_id], max_results=_OPENED)  # the latest first
             upper = [run.info.run_id for run in runs if "mlflow.parentRunId" not in run.data.tags]
             name = f'MLflowLocalStorage-1.1-ExperimentPage-["{one.experiment_id}"]-ReactComponentState'
             kept[name] = json.dumps(view(upper))
-    # Between <script> and </script> nothing may end the script.
-    told = json.dumps(kept).replace("<", "\\u003c")
-    return (
-        f"for (const [name, value] of Object.entries({told})) "
+            if runs and runs[0].info.start_time > last:
+                last, led_to = runs[0].info.start_time, f"#/experiments/{one.experiment_id}/runs"
+    script = (
+        f"for (const [name, value] of Object.entries({_told(kept)})) "
         "if (localStorage.getItem(name) === null) localStorage.setItem(name, value);"
     )
+    if led_to:
+        script += f'if (["", "#/"].includes(location.hash)) location.replace({_told(led_to)});'
+    return script
+
+
+def _told(value: Any) -> str:
+    """``value`` in JavaScript; between <script> and </script> nothing may end the script."""
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 async def _refuse(send: Any, status: int, words: bytes, headers: list[tuple[bytes, bytes]]) -> None:

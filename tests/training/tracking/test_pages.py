@@ -201,6 +201,31 @@ def test_a_new_browser_begins_with_model_training_and_the_view_of_each_experimen
     assert looked(store, b"<head></head>", "/static-files/x.js").text == "<head></head>"
 
 
+def led_to(text: str) -> list[str]:
+    """Where the script of the first look leads the bare address."""
+    return re.findall(r"includes\(location\.hash\)\) location\.replace\((.*?)\);", text)
+
+
+def test_the_bare_address_leads_to_the_marketplace_last_trained_and_without_one_to_the_welcome(store, home):
+    page = b"<html><head></head></html>"
+    assert led_to(looked(store, page).text) == []
+    shops = [Marketplace({}, path=home / name) for name in ("one", "two")]
+    for number, market in enumerate(shops):
+        market.fingerprint = lambda number=number: f"{number}" * 64  # type: ignore[method-assign]
+    one, two = map(store.of_marketplace, shops)
+    assert one.experiment_id != two.experiment_id
+    assert led_to(looked(store, page).text) == []  # nothing was trained yet
+    with two.run("first"):
+        pass
+    with store.run("of no marketplace"):
+        pass
+    assert led_to(looked(store, page).text) == [f'"#/experiments/{two.experiment_id}/runs"']
+    time.sleep(0.002)  # MLflow counts milliseconds
+    with one.run("later"):
+        pass
+    assert led_to(looked(store, page).text) == [f'"#/experiments/{one.experiment_id}/runs"']
+
+
 def test_an_experiment_says_what_it_is_and_what_ndcg_is_not_and_keeps_what_somebody_wrote(store, home):
     market = Marketplace({}, path=home / "shop")
     market.fingerprint = lambda: "a" * 64  # type: ignore[method-assign]
@@ -246,8 +271,9 @@ def test_a_real_browser_sees_metrics_charts_and_no_assistant(store, home, tmp_pa
             browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
             page = browser.new_page(viewport={"width": 1600, "height": 1000})
             page.set_default_timeout(60_000)
-            page.goto(f"{address}/#/experiments/{own.experiment_id}/runs")
+            page.goto(address)
             page.get_by_text("expected_value v1").first.wait_for()
+            assert page.url.startswith(f"{address}/#/experiments/{own.experiment_id}/runs")
             page.get_by_text("0.625").first.wait_for()
             about = page.get_by_text("Rankers of creators for the marketplace")
             about.first.wait_for()
@@ -256,6 +282,11 @@ def test_a_real_browser_sees_metrics_charts_and_no_assistant(store, home, tmp_pa
             page.goto(f"{address}/#/experiments/{own.experiment_id}/runs?compareRunsMode=CHART")
             page.get_by_text("What matters").first.wait_for()
             assert page.get_by_text("closed here").count() == 0
+            page.goto(f"{address}/#/models")  # who asks for another page gets it, and the welcome is a click away
+            page.reload()
+            page.get_by_text("Registered Models").first.wait_for()
+            page.locator("a[href='#/']").first.click()
+            page.get_by_text("Welcome to MLflow").first.wait_for()
             browser.close()
     finally:
         server.terminate()
