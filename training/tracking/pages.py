@@ -21,7 +21,7 @@ from marketplace.databases import told
 from marketplace.errors import AccessError, HomeError, TrainingError
 from marketplace.progress import say
 from training.artifacts import artifacts_folder
-from training.tracking.first_page import VIEW, view
+from training.tracking.first_page import GAIN, HEADLINES, VIEW, runs_page, view
 from training.tracking.store import Store, default_tracking_uri, open_store
 
 __all__ = ["PASSWORD", "FirstLook", "Guard", "first_look", "read_password", "serve_pages"]
@@ -47,6 +47,9 @@ _BEGINNING = {
     "mlflow.assistant.panelOpen_v1": "false",
 }
 """What MLflow's pages keep in a browser under which name, of what is set at the first look."""
+
+_NO_ASSISTANT = b"<style>[data-assistant-ui] {display: none !important}</style>"
+"""On this machine's own names MLflow shows its assistant's button always, and no setting takes it away."""
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -152,7 +155,8 @@ class FirstLook:
             body += message.get("body", b"")
             if message.get("more_body"):
                 return
-            content = body.replace(b"<head>", b"<head><script>" + first_look(self._store).encode() + b"</script>", 1)
+            script = b"<script>" + first_look(self._store).encode() + b"</script>"
+            content = body.replace(b"<head>", b"<head>" + _NO_ASSISTANT + script, 1)
             kept = [one for one in start["headers"] if one[0].lower() not in (b"content-length", b"etag")]
             length = (b"content-length", str(len(content)).encode())
             await send({**start, "headers": [*kept, length, (b"cache-control", b"no-store")]})
@@ -170,9 +174,9 @@ def first_look(store: Store) -> str:
             runs = store.client.search_runs([one.experiment_id], max_results=_OPENED)  # the latest first
             upper = [run.info.run_id for run in runs if "mlflow.parentRunId" not in run.data.tags]
             name = f'MLflowLocalStorage-1.1-ExperimentPage-["{one.experiment_id}"]-ReactComponentState'
-            kept[name] = json.dumps(view(upper))
+            kept[name] = json.dumps(view(upper, gain=one.tags.get(GAIN, HEADLINES[0])))
             if runs and runs[0].info.start_time > last:
-                last, led_to = runs[0].info.start_time, f"#/experiments/{one.experiment_id}/runs"
+                last, led_to = runs[0].info.start_time, runs_page(one.experiment_id)
     script = (
         f"for (const [name, value] of Object.entries({_told(kept)})) "
         "if (localStorage.getItem(name) === null) localStorage.setItem(name, value);"

@@ -116,8 +116,9 @@ def record_ranker(
     run.metrics(
         head_metrics(ranker) | _slice_metrics(ranker, comparison) | ({} if effects is None else effects.metrics())
     )
-    run.params({f"head.{name}.feature_set": head.feature_set for name, head in ranker.heads.items()})
-    run.params({f"head.{name}.rounds": head.rounds for name, head in ranker.heads.items()})
+    # MLflow compares runs by the first three parameters in which they differ, by name: those of the trees come last.
+    run.params({f"trees.{name}.signals": head.feature_set for name, head in ranker.heads.items()})
+    run.params({f"trees.{name}.rounds": head.rounds for name, head in ranker.heads.items()})
     record_shares(
         run,
         {
