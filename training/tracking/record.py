@@ -240,7 +240,16 @@ def _figures(run: Run, ranker: FittedRanker, data: TrainingData, held_out: HeldO
             for name, metrics in comparison.slices.items()
             if name.startswith(f"{by}=") and headline in metrics
         }
-        run.figure(slice_figure(values, metric=headline, by=by.replace("_", " ")), f"figures/by_{by}.png")
+        beside = {
+            label: {
+                name.split("=", 1)[1]: campaign_mean(metrics[headline][simple])
+                for name, metrics in comparison.slices.items()
+                if name.startswith(f"{by}=") and simple in metrics.get(headline, {})
+            }
+            for simple, label in comparison.held_against(headline).items()
+        }
+        figure = slice_figure(values, metric=f"{headline} of {ranker.name}", by=by.replace("_", " "), beside=beside)
+        run.figure(figure, f"figures/by_{by}.png")
 
 
 def _interval(values: Floats) -> tuple[float, float, float]:
