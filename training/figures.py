@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from marketplace.arrays import Floats
-from marketplace.canvas import COLOURS, INK, QUIET, axes_of
+from marketplace.canvas import COLOURS, INK, QUIET, SECOND, axes_of
+from training.stats import METRICS
 
-__all__ = ["calibration_figure", "draw_intervals", "gain_figure", "importance_figure", "slice_figure"]
+__all__ = ["calibration_figure", "draw_constant", "draw_intervals", "gain_figure", "importance_figure", "slice_figure"]
 
 
 def calibration_figure(tables: Mapping[str, pd.DataFrame], *, title: str = "Predicted against observed") -> Any:
-    """Mean predicted against mean observed, one line a head.
+    """Mean predicted against mean observed with its 95 % interval, one line a head, beside what a constant would tell.
 
     Parameters
     ----------
@@ -31,13 +32,33 @@ def calibration_figure(tables: Mapping[str, pd.DataFrame], *, title: str = "Pred
     top = max([0.05, *(float(t[["predicted", "observed"]].to_numpy().max()) for t in tables.values() if len(t))])
     axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle="--", label="perfect")
     for colour, (head, table) in zip(COLOURS, tables.items(), strict=False):
-        area = 15 + 60 * table["count"] / max(float(table["count"].max()), 1.0) if len(table) else 20
+        if not len(table):
+            continue
+        low, high = _wilson(table["observed"].to_numpy(np.float64), table["count"].to_numpy(np.float64))
+        axes.vlines(table["predicted"], low, high, color=colour, linewidth=0.8, alpha=0.6)
+        draw_constant(axes, table, colour)
+        area = 15 + 60 * table["count"] / max(float(table["count"].max()), 1.0)
         axes.plot(table["predicted"], table["observed"], color=colour, linewidth=1.5, label=head)
         axes.scatter(table["predicted"], table["observed"], s=area, color=colour)
-    axes.set_xlabel("predicted probability")
-    axes.set_ylabel("observed share")
-    axes.legend(frameon=False)
+    axes.set_xlabel("chance that was told, mean of a tenth of the rows")
+    axes.set_ylabel("share in which it came (line: 95 % interval)\ndotted: what a constant would tell")
+    axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def draw_constant(axes: Any, table: pd.DataFrame, colour: str) -> None:
+    """A dotted line at the mean that was observed: a constant that is right on the whole, and tells nobody apart."""
+    if table["count"].sum() > 0:
+        mean = float(np.average(table["observed"], weights=table["count"]))
+        axes.axhline(mean, color=colour, linewidth=0.9, linestyle=":")
+
+
+def _wilson(share: Floats, rows: Floats) -> tuple[Floats, Floats]:
+    """The 95 % interval of Wilson around shares of so many rows."""
+    z = 1.959964
+    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
+    half = z / (1 + z * z / rows) * np.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
+    return middle - half, middle + half
 
 
 def gain_figure(curves: Mapping[str, Floats], *, depth: int, what: str) -> Any:
@@ -66,7 +87,8 @@ def importance_figure(
 ) -> Any:
     """Total split gain of the ``top`` signals, a share of each head's total, stacked by head.
 
-    The one that counts most is said in words below, where ``words`` has what signals say.
+    Beside it the share that each would have if all signals counted alike. The one that counts most is said in words
+    below, where ``words`` has what signals say.
     """
     frame = pd.DataFrame({head: pd.Series(dict(values), dtype=float) for head, values in importance.items()}).fillna(
         0.0
@@ -81,6 +103,8 @@ def importance_figure(
         left = left + values
     axes.set_xlabel("share of the head's split gain")
     if len(order):
+        alike = len(frame.columns) / len(frame)
+        axes.axvline(alike, color=SECOND, linewidth=1, linestyle="--", label="if all signals counted alike")
         first = str(order[-1])
         said = (words or {}).get(first, first).rstrip(".")
         axes.set_xlabel(f"share of the head's split gain\nmost: {textwrap.fill(said, 60)}", fontsize=9)
@@ -90,20 +114,42 @@ def importance_figure(
 
 
 def slice_figure(
-    values: Mapping[str, tuple[float, float, float]], *, metric: str, by: str, interval: str = "95 % interval"
+    values: Mapping[str, tuple[float, float, float]],
+    *,
+    metric: str,
+    by: str,
+    interval: str = "95 % interval",
+    beside: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Any:
-    """A metric with its interval, called ``interval``, for every value of one slice.
+    """A metric with its interval, called ``interval``, for every value of one slice, beside what it is held against.
 
     Parameters
     ----------
     values : mapping of slice value to (estimate, low, high)
         Entries whose estimate is NaN are left out.
+    metric : str
+        Its first word is the metric's name, whose meaning stands below.
+    beside : mapping of name to mapping of slice value to estimate
+        Baselines; those that are not finite are left out.
     """
     shown = {name: triple for name, triple in values.items() if np.isfinite(triple[0])}
-    figure, axes = axes_of(f"{metric} by {by}", height=1.4 + 0.32 * max(len(shown), 3))
+    figure, axes = axes_of(f"{metric} by {by}", width=7.4, height=2.0 + 0.34 * max(len(shown), 3))
     draw_intervals(axes, shown, said=".3g")
-    axes.axvline(0.0, color=QUIET, linewidth=0.8, linestyle=":")
-    axes.set_xlabel(f"{metric} (line: {interval})")
+    if not shown:
+        axes.text(0.5, 0.5, "nothing here has campaigns enough", transform=axes.transAxes, ha="center", color=QUIET)
+    rows = {name: row for row, name in enumerate(list(shown)[::-1])}
+    for mark, colour, (label, found) in zip("D|sx", (SECOND, INK, *COLOURS[2:]), (beside or {}).items(), strict=False):
+        known = {rows[name]: value for name, value in found.items() if name in rows and np.isfinite(value)}
+        if known:
+            size = 90 if mark == "|" else 22
+            axes.scatter(list(known.values()), list(known), marker=mark, s=size, color=colour, zorder=2, label=label)
+    if any(low < 0 for _, low, _ in shown.values()):
+        axes.axvline(0.0, color=QUIET, linewidth=0.8, linestyle=":")
+    declared = METRICS.get(metric.split(" ", maxsplit=1)[0])
+    said = metric if declared is None else textwrap.fill(declared.says, 90)
+    axes.set_xlabel(f"{said}\nline: {interval}", fontsize=8)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
     return figure
 
 

@@ -218,8 +218,6 @@ def train(
         parent.params(shared)
         record_data(parent, data, held_out, source=str(folder), fingerprint=fingerprint)
         record_parent(parent, comparison, source=str(folder), fingerprint=fingerprint)
-        if conversion is not None:
-            record_conversion(parent, conversion)
         done = [
             _register(
                 parent,
@@ -243,6 +241,8 @@ def train(
         ]
         # Those of the challenger, whose run lies beneath: the same name is the same number.
         parent.metrics(ranker_metrics(rankers[-1], comparison))
+        if conversion is not None:  # after them, for MLflow compares runs by the metric that they had first
+            record_conversion(parent, conversion)
         parent.tags({"ranker": rankers[-1].name, "model_version": done[-1].version})
     seconds = time.perf_counter() - started
     on = "" if basis is None else basis.text

@@ -151,6 +151,9 @@ def test_runs_hold_what_a_reader_looks_for(trained):
         assert len(parent.data.params["data_fingerprint"]) == 64
         # What was asked for is alike in all: a comparison of runs shows what they made of it.
         assert parent.data.params.items() <= run.data.params.items()
+        # MLflow compares runs by the first parameters, by name, in which they differ, and by their first metric.
+        assert min(run.data.params.keys() - parent.data.params.keys()) == "ranker"
+        assert {next(iter(one.data.metrics)) for one in (parent, run)} == {"oracle_gain_share_at_20"}
         for one in (parent, run):
             seen = {i.dataset.name: i.dataset.digest for i in one.inputs.dataset_inputs}
             assert set(seen) == {"training invitations", "held-out candidates"}

@@ -36,7 +36,9 @@ from training.stats import (
     Known,
     Ranked,
     calibration_table,
+    campaign_mean,
     expected_calibration_error,
+    sign_of,
 )
 
 __all__ = ["KEY", "ByCampaign", "Comparison", "compare_rankers", "known_outcomes"]
@@ -110,6 +112,14 @@ class Comparison(Shown):
                 )
         asked = ((part, name) for part in self.slices for name in wanted)
         return tuple(row for key in asked for row in self._in_slices.get(key, ()))
+
+    def held_against(self, metric: str) -> dict[str, str]:
+        """What figures of ``metric`` show beside a ranker: the best simple sort and a random order, ranker to words."""
+        means = {ranker: sign_of(metric) * campaign_mean(each) for ranker, each in self.values[metric].items()}
+        sorts = [name for name in SORTS if np.isfinite(means.get(name, np.nan))]
+        best = max(sorts, key=lambda name: means[name], default="")
+        found = {best: f"best simple sort ({best})"} if best else {}
+        return found | ({"random": "a random order"} if "random" in means else {})
 
     def row(self, ranker: str, metric: str) -> Standing:
         """One row of the table.

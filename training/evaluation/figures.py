@@ -12,7 +12,7 @@ import pandas as pd
 from marketplace.canvas import COLOURS, QUIET, SECOND, axes_of
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.standings import WHOLE
-from training.figures import calibration_figure, draw_intervals, slice_figure
+from training.figures import calibration_figure, draw_constant, draw_intervals, slice_figure
 
 __all__ = ["coverage_figure", "money_figure", "save_figures"]
 
@@ -33,7 +33,9 @@ def save_figures(found: Evaluation, folder: str | Path) -> list[Path]:
 
 
 def money_figure(tables: Mapping[str, pd.DataFrame], *, unit: str = "USD") -> Any:
-    """Mean predicted against mean observed money by bin, one line a quantity; signed axes, logarithmic beyond 10.
+    """Mean predicted against mean observed money by bin, one line a quantity, beside what a constant would tell.
+
+    Axes are signed, and logarithmic beyond 10.
 
     Parameters
     ----------
@@ -48,27 +50,38 @@ def money_figure(tables: Mapping[str, pd.DataFrame], *, unit: str = "USD") -> An
     axes.plot(line, line, color=QUIET, linewidth=1, linestyle="--", label="perfect")
     for colour, (name, table) in zip(COLOURS, tables.items(), strict=False):
         axes.plot(table["predicted"], table["observed"], color=colour, linewidth=1.4, marker="o", label=name)
+        draw_constant(axes, table, colour)
     for scale in (axes.set_xscale, axes.set_yscale):
-        scale("symlog", linthresh=10.0)
-    axes.set_xlabel(f"mean predicted, {unit}")
-    axes.set_ylabel(f"mean observed, {unit}")
+        scale("symlog", linthresh=10.0, subs=(3,))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,.0f}")
+        axis.set_minor_formatter("{x:,.0f}")
+    axes.tick_params(which="both", labelsize=8)
+    axes.set_xlabel(f"told, mean of a tenth of the rows, {unit}")
+    axes.set_ylabel(f"what came, mean of the same rows, {unit}\ndotted: what a constant would tell")
     axes.legend(frameon=False, fontsize=8)
     return figure
 
 
 def coverage_figure(values: Mapping[str, tuple[float, float, float]], *, level: float, title: str) -> Any:
     """Coverage with its interval for every slice, beside the level that it should have."""
-    figure, axes = axes_of(title, height=1.4 + 0.28 * max(len(values), 3))
+    figure, axes = axes_of(title, height=1.6 + 0.28 * max(len(values), 3))
     draw_intervals(axes, values, said=".1%")
-    axes.axvline(level, color=SECOND, linewidth=1, linestyle="--")
+    axes.axvline(level, color=SECOND, linewidth=1, linestyle="--", label=f"what it should be, {level:.0%}")
     axes.set_xlabel("share of rows whose truth lies in the interval (line: 95 % interval)")
+    figure.legend(frameon=False, fontsize=8, loc="outside lower center")
     return figure
 
 
 def _figures(found: Evaluation) -> Iterator[tuple[str, Any]]:
     for metric in found.comparison.metrics:
         whole = {row.ranker: (row.estimate, row.low, row.high) for row in found.comparison.rows if row.metric == metric}
-        yield f"rankers_{metric}", slice_figure(whole, metric=metric, by="ranker")
+        beside = {
+            label: dict.fromkeys(whole, whole[ranker][0])
+            for ranker, label in found.comparison.held_against(metric).items()
+            if ranker in whole
+        }
+        yield f"rankers_{metric}", slice_figure(whole, metric=metric, by="ranker", beside=beside)
     for metric in SLICED:
         by_slice = {
             row.slice: (row.estimate, row.low, row.high)
@@ -76,7 +89,12 @@ def _figures(found: Evaluation) -> Iterator[tuple[str, Any]]:
             if row.ranker == found.reference
         }
         if by_slice:
-            yield f"slices_{metric}", slice_figure(by_slice, metric=f"{metric} of {found.reference}", by="slice")
+            beside = {
+                label: {row.slice: row.estimate for row in found.comparison.slice_rows(metric) if row.ranker == ranker}
+                for ranker, label in found.comparison.held_against(metric).items()
+            }
+            figure = slice_figure(by_slice, metric=f"{metric} of {found.reference}", by="slice", beside=beside)
+            yield f"slices_{metric}", figure
     whole_readings = [row for row in found.readings if row.slice == WHOLE and row.table is not None]
     for unit, name, draw in (
         ("probability", "calibration_probability", calibration_figure),

@@ -21,6 +21,7 @@ from marketplace.errors import TrainingError
 from marketplace.jsonable import jsonable
 from marketplace.text import TextTable, plain_text
 from training.stats import METRICS, PairedTest, campaign_mean, holm, p_text, paired_randomisation_test, sign_of
+from training.tracking.first_page import runs_page
 from training.tracking.record import BY_CAMPAIGN
 from training.tracking.registry import CHALLENGER, CHAMPION, aliased, find_version
 from training.tracking.store import Store, open_store
@@ -33,15 +34,19 @@ VALIDATION = "validation_share"
 LEAST_PREFIX = 4
 """Fewest characters of a run's id."""
 
+_PAGES = "http://127.0.0.1:5000"
+"""Where `collabrank ui` listens unless told otherwise."""
+
 _NO_CHOICE = frozenset({"data_fingerprint", "market", "invitations", "labelled", "lifts", "train_campaigns"})
 
 
 @dataclass(frozen=True)
 class RunMetrics:
-    """One run: how it was asked for, its id, name, parameters, MLflow's metrics, and its values by campaign."""
+    """One run: how it was asked for, its id, experiment, name, parameters, MLflow's metrics, values by campaign."""
 
     asked: str
     id: str
+    experiment: str
     name: str
     fingerprint: str
     params: Mapping[str, str]
@@ -84,6 +89,12 @@ class ComparedRuns(Shown):
         means = ", ".join(f"{_label(run)} {mean:.3f}" for run, mean in zip(self.runs, self.means, strict=True))
         return f"{self.metric} on {len(self.campaigns)} common campaigns: {means}"
 
+    @property
+    def page(self) -> str:
+        """What comes behind the address of `collabrank ui` for the runs' charts; empty for several experiments."""
+        experiments = {run.experiment for run in self.runs}
+        return runs_page(experiments.pop(), (run.id for run in self.runs)) if len(experiments) == 1 else ""
+
     def to_frame(self) -> pd.DataFrame:
         """One row a run (the index): its mean, and its test against the first, which has none (NaN)."""
         rows = [
@@ -116,6 +127,7 @@ class ComparedRuns(Shown):
                 for run, test, p in zip(self.runs[1:], self.tests, self.corrected, strict=True)
             ],
             "differing": self.differing,
+            "page": self.page,
         }
         plain: dict[str, Any] = jsonable(found)
         return plain
@@ -201,7 +213,14 @@ def find_run(store: Store, asked: str) -> RunMetrics:
     parent = raw.data.tags.get("mlflow.parentRunId", "")
     fingerprint = raw.data.tags.get("data_fingerprint") or store.params(parent).get("data_fingerprint", "")
     return RunMetrics(
-        asked, raw.info.run_id, raw.info.run_name, fingerprint, dict(raw.data.params), metrics, by_campaign
+        asked,
+        raw.info.run_id,
+        str(raw.info.experiment_id),
+        raw.info.run_name,
+        fingerprint,
+        dict(raw.data.params),
+        metrics,
+        by_campaign,
     )
 
 
@@ -284,6 +303,7 @@ def _blocks(found: ComparedRuns) -> list[TextTable | str]:
         )
         if found.differing
         else "no parameter differs",
+        *([f"\ncharts of them, while `collabrank ui` runs: {_PAGES}/{found.page}"] if found.page else []),
     ]
 
 

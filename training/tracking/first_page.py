@@ -1,8 +1,9 @@
 """What MLflow's pages show first of a marketplace's experiment: its description, the metric that matters, a view.
 
 A view is what MLflow keeps where somebody shares how a page looks: columns, order and charts. Ours has the headline
-metrics as columns, upper and lower runs open, and charts of what is worth a chart; it is in the list *Views* of the
-experiment's page, and `training.tracking.pages` opens it where a browser has none of its own yet.
+metrics as columns, upper and lower runs open, and charts that begin with what was trained against its gain; it is in
+the list *Views* of the experiment's page, and `training.tracking.pages` opens it where a browser has none of its own
+yet.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from marketplace.tables import Marketplace
 from training.stats import METRICS
 
-__all__ = ["CAUTION", "HEADLINES", "VIEW", "first_page", "view"]
+__all__ = ["CAUTION", "GAIN", "HEADLINES", "VIEW", "first_page", "runs_page", "view"]
 
 VIEW = "collabrank"
 """What the view is called in the address of a page that shows it."""
@@ -29,24 +31,33 @@ HEADLINES = (
 )
 """Metrics that come first, in their order; a marketplace has those that its data can tell."""
 
+GAIN = "mlflow.experiment.primaryMetric.name"
+"""Tag of an experiment: the metric that counts, which the shape of the runs is drawn against."""
+
 CAUTION = (
     "`ndcg_at_10` is of logged outcomes: it says how well those whom somebody chose to invite are put in order, and "
     "**not** how good the first ten of all creators would be, nor what they would add to sales."
 )
 
 _SHAPE = ("ranker", "cutoff", "seed", "learning_rate", "num_leaves", "max_rounds")
-_SECTION = "collabrank-headline"
+"""Parameters that say what was trained: those of one training are alike but for the ranker."""
+
+_SHAPES, _BARS = "collabrank-shapes", "collabrank-headline"
+_LETTER, _BESIDE = 5.8, 30
+"""Pixels that a letter of a column's head takes, and what stands beside the letters."""
 
 
 def first_page(market: Marketplace) -> dict[str, str]:
     """Tags of the experiment of ``market`` that say what it is and how it is shown."""
+    simulated = market.path is not None and (market.path / "truth").is_dir()
+    gain = HEADLINES[0] if simulated else HEADLINES[1]
     return {
         "mlflow.note.content": _note(market),
         "mlflow.experimentKind": "custom_model_development",
-        "mlflow.experiment.primaryMetric.name": HEADLINES[0],
+        GAIN: gain,
         "mlflow.experiment.primaryMetric.greaterIsBetter": "True",
         "marketplace": market.source,
-        f"mlflow.sharedViewState.{VIEW}": json.dumps(view(), sort_keys=True),
+        f"mlflow.sharedViewState.{VIEW}": json.dumps(view(gain=gain), sort_keys=True),
     }
 
 
@@ -61,10 +72,28 @@ def _note(market: Marketplace) -> str:
     )
 
 
-def view(expanded: Iterable[str] = ()) -> dict[str, Any]:
-    """MLflow's own words for how the page of the runs looks; the runs under those of the ids ``expanded`` are shown."""
-    metrics = [f"metrics.`{name}`" for name in HEADLINES]
-    params = [f"params.`{name}`" for name in ("ranker", "cutoff", "seed")]
+def runs_page(experiment_id: str, runs: Iterable[str] = ()) -> str:
+    """What comes behind the address of MLflow's pages for an experiment's table, or for the charts of ``runs``."""
+    page = f"#/experiments/{experiment_id}/runs"
+    told = ",".join(f"'{run}'" for run in runs)
+    return f"{page}?compareRunsMode=CHART&searchFilter={quote(f'attributes.run_id IN ({told})')}" if told else page
+
+
+def view(expanded: Iterable[str] = (), *, gain: str = HEADLINES[0]) -> dict[str, Any]:
+    """MLflow's own words for how the page of the runs looks.
+
+    Parameters
+    ----------
+    expanded : iterable of str
+        Ids of the runs beneath which the lower ones are shown.
+    gain : str
+        The metric that the shape of the runs is drawn against.
+    """
+    metrics = {f"metrics.`{name}`": _width(name) for name in HEADLINES}
+    params = {f"params.`{name}`": 110 for name in ("ranker", "cutoff", "seed")}
+    # MLflow lets no column stand before a run's name and day.
+    widths = {"attributes.`Run Name`": 250, "runDateAndNestInfo": 140, **metrics, **params}
+    widths |= {"attributes.`Models`": 160, "duration": 80}
     return {
         "searchFilter": "",
         "orderByKey": "attributes.start_time",
@@ -74,8 +103,8 @@ def view(expanded: Iterable[str] = ()) -> dict[str, Any]:
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
         "selectedColumns": [*metrics, *params, "attributes.`Models`"],
-        "columnOrder": [],
-        "columnWidths": {},
+        "columnOrder": list(widths),
+        "columnWidths": widths,
         "runsExpanded": dict.fromkeys(expanded, True),
         "runsPinned": [],
         "runsHidden": [],
@@ -91,9 +120,27 @@ def view(expanded: Iterable[str] = ()) -> dict[str, Any]:
         "autoRefreshEnabled": True,
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
         "compareRunSections": [
-            {"uuid": _SECTION, "name": "What matters", "display": True, "isReordered": True, "deleted": False}
+            _section(_SHAPES, "What was trained, and its gain", columns=1),
+            _section(_BARS, "What matters", columns=3),
         ],
-        "compareRunCharts": [*map(_bar, HEADLINES), _parallel()],
+        "compareRunCharts": [_parallel(gain), *map(_bar, HEADLINES)],
+    }
+
+
+def _width(head: str) -> int:
+    """Pixels of a column whose head is read whole."""
+    return max(110, round(_BESIDE + _LETTER * len(head)))
+
+
+def _section(uuid: str, name: str, *, columns: int) -> Mapping[str, Any]:
+    return {
+        "uuid": uuid,
+        "name": name,
+        "columns": columns,
+        "display": True,
+        "isReordered": True,
+        "deleted": False,
+        "isGenerated": False,
     }
 
 
@@ -103,21 +150,21 @@ def _bar(metric: str) -> Mapping[str, Any]:
         "type": "BAR",
         "metricKey": metric,
         "runsCountToCompare": 20,
-        "metricSectionId": _SECTION,
+        "metricSectionId": _BARS,
         "deleted": False,
         "isGenerated": False,
     }
 
 
-def _parallel() -> Mapping[str, Any]:
+def _parallel(gain: str) -> Mapping[str, Any]:
     return {
         "uuid": "collabrank-shape",
         "type": "PARALLEL",
         "selectedParams": list(_SHAPE),
-        "selectedMetrics": [HEADLINES[0], "validation_share"],
+        "selectedMetrics": ["validation_share", gain],
         "runsCountToCompare": 20,
         "showAllRuns": True,
-        "metricSectionId": _SECTION,
+        "metricSectionId": _SHAPES,
         "deleted": False,
         "isGenerated": False,
     }

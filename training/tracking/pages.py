@@ -21,7 +21,7 @@ from marketplace.databases import told
 from marketplace.errors import AccessError, HomeError, TrainingError
 from marketplace.progress import say
 from training.artifacts import artifacts_folder
-from training.tracking.first_page import VIEW, view
+from training.tracking.first_page import GAIN, HEADLINES, VIEW, runs_page, view
 from training.tracking.store import Store, default_tracking_uri, open_store
 
 __all__ = ["PASSWORD", "FirstLook", "Guard", "first_look", "read_password", "serve_pages"]
@@ -42,10 +42,14 @@ _OPENED = 100
 _BEGINNING = {
     "mlflow.workflowType_v1": '"machine_learning"',
     "mlflow.telemetry.info.alert.dismissed_v1": "true",
+    "_mlflow_model_registry_promo_modal_dismissed_v1": "true",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
     "mlflow.assistant.panelOpen_v1": "false",
 }
 """What MLflow's pages keep in a browser under which name, of what is set at the first look."""
+
+_NO_ASSISTANT = b"<style>[data-assistant-ui] {display: none !important}</style>"
+"""On this machine's own names MLflow shows its assistant's button always, and no setting takes it away."""
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -123,9 +127,10 @@ class FirstLook:
     """ASGI middleware in front of MLflow's one page: what a browser that was never here begins with.
 
     MLflow keeps how its pages look in the browser. Where nothing is kept yet, this sets what is otherwise clicked away
-    or looked for each time: the view of model training, no notice of telemetry (it is off), no assistant (it is
-    closed here), and the view of `training.tracking.first_page` for every experiment that has it. What somebody has
-    chosen stays.
+    or looked for each time: the view of model training, no notice of telemetry (it is off) or of what is new in the
+    registry, no assistant (it is closed here), and the view of `training.tracking.first_page` for every experiment
+    that has it. What somebody has chosen stays. The bare address leads to the runs of the marketplace that was last
+    trained; MLflow's welcome is one click on its name away.
     """
 
     def __init__(self, app: Any, store: Store) -> None:
@@ -150,7 +155,8 @@ class FirstLook:
             body += message.get("body", b"")
             if message.get("more_body"):
                 return
-            content = body.replace(b"<head>", b"<head><script>" + first_look(self._store).encode() + b"</script>", 1)
+            script = b"<script>" + first_look(self._store).encode() + b"</script>"
+            content = body.replace(b"<head>", b"<head>" + _NO_ASSISTANT + script, 1)
             kept = [one for one in start["headers"] if one[0].lower() not in (b"content-length", b"etag")]
             length = (b"content-length", str(len(content)).encode())
             await send({**start, "headers": [*kept, length, (b"cache-control", b"no-store")]})
@@ -160,20 +166,29 @@ class FirstLook:
 
 
 def first_look(store: Store) -> str:
-    """The script that sets what a browser has not kept yet."""
+    """The script that sets what a browser has not kept yet, and leads the bare address to the runs last trained."""
     kept = dict(_BEGINNING)
+    last, led_to = -1, ""
     for one in store.client.search_experiments():
         if f"mlflow.sharedViewState.{VIEW}" in one.tags:
-            runs = store.client.search_runs([one.experiment_id], max_results=_OPENED)
+            runs = store.client.search_runs([one.experiment_id], max_results=_OPENED)  # the latest first
             upper = [run.info.run_id for run in runs if "mlflow.parentRunId" not in run.data.tags]
             name = f'MLflowLocalStorage-1.1-ExperimentPage-["{one.experiment_id}"]-ReactComponentState'
-            kept[name] = json.dumps(view(upper))
-    # Between <script> and </script> nothing may end the script.
-    told = json.dumps(kept).replace("<", "\\u003c")
-    return (
-        f"for (const [name, value] of Object.entries({told})) "
+            kept[name] = json.dumps(view(upper, gain=one.tags.get(GAIN, HEADLINES[0])))
+            if runs and runs[0].info.start_time > last:
+                last, led_to = runs[0].info.start_time, runs_page(one.experiment_id)
+    script = (
+        f"for (const [name, value] of Object.entries({_told(kept)})) "
         "if (localStorage.getItem(name) === null) localStorage.setItem(name, value);"
     )
+    if led_to:
+        script += f'if (["", "#/"].includes(location.hash)) location.replace({_told(led_to)});'
+    return script
+
+
+def _told(value: Any) -> str:
+    """``value`` in JavaScript; between <script> and </script> nothing may end the script."""
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 async def _refuse(send: Any, status: int, words: bytes, headers: list[tuple[bytes, bytes]]) -> None:

@@ -116,8 +116,9 @@ def record_ranker(
     run.metrics(
         head_metrics(ranker) | _slice_metrics(ranker, comparison) | ({} if effects is None else effects.metrics())
     )
-    run.params({f"head.{name}.feature_set": head.feature_set for name, head in ranker.heads.items()})
-    run.params({f"head.{name}.rounds": head.rounds for name, head in ranker.heads.items()})
+    # MLflow compares runs by the first three parameters in which they differ, by name: those of the trees come last.
+    run.params({f"trees.{name}.signals": head.feature_set for name, head in ranker.heads.items()})
+    run.params({f"trees.{name}.rounds": head.rounds for name, head in ranker.heads.items()})
     record_shares(
         run,
         {
@@ -239,7 +240,16 @@ def _figures(run: Run, ranker: FittedRanker, data: TrainingData, held_out: HeldO
             for name, metrics in comparison.slices.items()
             if name.startswith(f"{by}=") and headline in metrics
         }
-        run.figure(slice_figure(values, metric=headline, by=by.replace("_", " ")), f"figures/by_{by}.png")
+        beside = {
+            label: {
+                name.split("=", 1)[1]: campaign_mean(metrics[headline][simple])
+                for name, metrics in comparison.slices.items()
+                if name.startswith(f"{by}=") and simple in metrics.get(headline, {})
+            }
+            for simple, label in comparison.held_against(headline).items()
+        }
+        figure = slice_figure(values, metric=f"{headline} of {ranker.name}", by=by.replace("_", " "), beside=beside)
+        run.figure(figure, f"figures/by_{by}.png")
 
 
 def _interval(values: Floats) -> tuple[float, float, float]:

@@ -53,6 +53,9 @@ def test_p_win_tie_loss_and_holm_by_hand(store):
     assert found.differing == {"learning_rate": ("1", "2", "2")}
     text = compared_text(found)
     assert f"{found.tests[1].wins}/0/{found.tests[1].losses}" in text
+    assert all(run.id in found.page for run in runs)
+    assert f"http://127.0.0.1:5000/{found.page}" in text
+    assert found.as_dict()["page"] == found.page
     assert found.as_dict()["tests"][0]["p_holm"] == pytest.approx(found.corrected[0])
 
 

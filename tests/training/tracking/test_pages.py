@@ -24,12 +24,22 @@ from starlette.testclient import TestClient
 from marketplace.errors import AccessError
 from marketplace.tables import Marketplace
 from tests.training.test_artifacts import one_run
-from training.tracking.first_page import CAUTION, HEADLINES
+from training.tracking.compare import compare_runs
+from training.tracking.first_page import CAUTION, GAIN, HEADLINES, VIEW, first_page
 from training.tracking.pages import PASSWORD, FirstLook, Guard, read_password
+from training.tracking.record import record_shares
 from training.tracking.store import open_store
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "a long pass: word"
+HEADS = """[...document.querySelectorAll('.ag-header-cell[col-id*="`"], .ag-header-cell[col-id^="runDate"]')]
+    .sort((one, other) => one.getBoundingClientRect().left - other.getBoundingClientRect().left)
+    .map(head => {
+        const text = document.createRange();
+        text.selectNodeContents([...head.querySelectorAll("*")].find(part => part.firstChild?.data?.trim()) ?? head);
+        const [drawn, room] = [text.getBoundingClientRect(), head.getBoundingClientRect()];
+        return [head.getAttribute("col-id"), drawn.width > 40 && drawn.right <= room.right];
+    })"""
 
 
 def client(password: str, auth: tuple[str, str] | None = None) -> TestClient:
@@ -196,9 +206,48 @@ def test_a_new_browser_begins_with_model_training_and_the_view_of_each_experimen
     views = [json.loads(value) for name, value in kept.items() if "ExperimentPage" in name]
     assert len(views) == 1  # MLflow's own experiment has none
     assert views[0]["runsExpanded"] == {upper.id: True}
-    assert f"metrics.`{HEADLINES[0]}`" in views[0]["selectedColumns"]
+    assert views[0]["selectedColumns"][: len(HEADLINES)] == [f"metrics.`{name}`" for name in HEADLINES]
+    (shape,) = (chart for chart in views[0]["compareRunCharts"] if chart["type"] == "PARALLEL")
+    assert shape["selectedMetrics"][-1] == "profit_usd_at_20"  # nobody knows the truth of this shop
     assert {chart["metricKey"] for chart in views[0]["compareRunCharts"] if chart["type"] == "BAR"} == set(HEADLINES)
     assert looked(store, b"<head></head>", "/static-files/x.js").text == "<head></head>"
+
+
+def test_where_there_is_truth_runs_are_drawn_against_the_gain(tmp_path):
+    (tmp_path / "truth").mkdir()
+    for path, gain in ((tmp_path, "oracle_gain_share_at_20"), (tmp_path / "truth", "profit_usd_at_20")):
+        tags = first_page(Marketplace({}, path=path))
+        (shape,) = (
+            one
+            for one in json.loads(tags[f"mlflow.sharedViewState.{VIEW}"])["compareRunCharts"]
+            if one["type"] == "PARALLEL"
+        )
+        assert tags[GAIN] == shape["selectedMetrics"][-1] == gain
+
+
+def led_to(text: str) -> list[str]:
+    """Where the script of the first look leads the bare address."""
+    return re.findall(r"includes\(location\.hash\)\) location\.replace\((.*?)\);", text)
+
+
+def test_the_bare_address_leads_to_the_marketplace_last_trained_and_without_one_to_the_welcome(store, home):
+    page = b"<html><head></head></html>"
+    assert led_to(looked(store, page).text) == []
+    shops = [Marketplace({}, path=home / name) for name in ("one", "two")]
+    for number, market in enumerate(shops):
+        market.fingerprint = lambda number=number: f"{number}" * 64  # type: ignore[method-assign]
+    one, two = map(store.of_marketplace, shops)
+    assert one.experiment_id != two.experiment_id
+    assert led_to(looked(store, page).text) == []  # nothing was trained yet
+    with two.run("first"):
+        pass
+    with store.run("of no marketplace"):
+        pass
+    assert led_to(looked(store, page).text) == [f'"#/experiments/{two.experiment_id}/runs"']
+    time.sleep(0.002)  # MLflow counts milliseconds
+    with one.run("later"):
+        pass
+    assert led_to(looked(store, page).text) == [f'"#/experiments/{one.experiment_id}/runs"']
 
 
 def test_an_experiment_says_what_it_is_and_what_ndcg_is_not_and_keeps_what_somebody_wrote(store, home):
@@ -221,10 +270,18 @@ def test_a_real_browser_sees_metrics_charts_and_no_assistant(store, home, tmp_pa
     market = Marketplace({}, path=home / "shop")
     market.fingerprint = lambda: "a" * 64  # type: ignore[method-assign]
     own = store.of_marketplace(market)
-    with own.run("train") as upper, own.run("expected_value v1", parent=upper) as lower:
-        for run in (upper, lower):
-            run.metrics(dict.fromkeys(HEADLINES, 0.625))
-            run.params({"ranker": "expected_value", "learning_rate": 0.05})
+    rankers = ("expected_value", "lambdarank", "another")
+    with own.run("train") as upper:
+        upper.metrics(dict.fromkeys(HEADLINES, 0.625))
+    lower = []
+    for number, ranker in enumerate(rankers, start=1):
+        with own.run(f"{ranker} v{number}", parent=upper) as run:
+            run.metrics({**dict.fromkeys(HEADLINES, 0.625), "effects/slope": 1.0})
+            run.params({"ranker": ranker, "learning_rate": 0.05, "seed": number, "trees.lift.rounds": number})
+            run.params({"cutoff": "2025-05-26", "num_leaves": 6, "max_rounds": 240})
+            record_shares(run, {"profit_usd_at_20": {"ca_01": float(number)}})
+        lower.append(run.id)
+    charts = compare_runs(lower[:2], store=own).page
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -246,16 +303,45 @@ def test_a_real_browser_sees_metrics_charts_and_no_assistant(store, home, tmp_pa
             browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
             page = browser.new_page(viewport={"width": 1600, "height": 1000})
             page.set_default_timeout(60_000)
-            page.goto(f"{address}/#/experiments/{own.experiment_id}/runs")
+            page.goto(address)
             page.get_by_text("expected_value v1").first.wait_for()
+            assert page.url.startswith(f"{address}/#/experiments/{own.experiment_id}/runs")
             page.get_by_text("0.625").first.wait_for()
             about = page.get_by_text("Rankers of creators for the marketplace")
             about.first.wait_for()
             assert about.count() == 1
             assert page.get_by_text("Welcome to MLflow Assistant").count() == 0
+            assert page.locator("[data-assistant-ui]:visible").count() == 0
+            # The metrics in their order, each name read whole.
+            heads = page.evaluate(HEADS)
+            assert [name for name, _ in heads][:2] == ["attributes.`Run Name`", "runDateAndNestInfo"]
+            shown = [name for name, _ in heads if name.startswith("metrics.")]
+            assert shown == [f"metrics.`{name}`" for name in HEADLINES][: len(shown)]
+            assert len(shown) > 3
+            assert all(whole for name, whole in heads if name.startswith("metrics."))
             page.goto(f"{address}/#/experiments/{own.experiment_id}/runs?compareRunsMode=CHART")
+            page.get_by_text("What was trained, and its gain").first.wait_for()
             page.get_by_text("What matters").first.wait_for()
             assert page.get_by_text("closed here").count() == 0
+            # The charts of the runs that are compared, and of what they lie beneath; and MLflow's own page of the same.
+            page.goto(f"{address}/{charts}")
+            page.reload()
+            page.get_by_text("lambdarank v2").first.wait_for()
+            page.locator("svg .axis text.label").first.wait_for()
+            axes = page.locator("svg .axis text.label").all_text_contents()
+            assert axes[:3] == ["ranker", "cutoff", "seed"]
+            assert axes[-1] == "profit_usd_at_20"
+            assert page.get_by_text("another v3").count() == 0
+            asked = f"runs={json.dumps(lower)}&experiments={json.dumps([own.experiment_id])}"
+            page.goto(f"{address}/#/compare-runs?{asked}")
+            page.locator(".pcp-plot .axis-title").first.wait_for()
+            axes = page.locator(".pcp-plot .axis-title").all_text_contents()
+            assert axes == ["ranker", "seed", "trees.lift.rounds", HEADLINES[0]]
+            page.goto(f"{address}/#/models")  # who asks for another page gets it, and the welcome is a click away
+            page.reload()
+            page.get_by_text("Registered Models").first.wait_for()
+            page.locator("a[href='#/']").first.click()
+            page.get_by_text("Welcome to MLflow").first.wait_for()
             browser.close()
     finally:
         server.terminate()

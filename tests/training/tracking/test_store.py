@@ -9,9 +9,11 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from marketplace.errors import GateError, TrainingError
 from training.figures import calibration_figure, gain_figure, importance_figure, slice_figure
+from training.stats import METRICS
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -164,12 +166,38 @@ def test_figures_take_empty_and_undefined_input():
 
 def test_figures_say_their_interval_and_what_counts_most():
     axes = slice_figure({"ID": (0.1, 0.0, 0.2)}, metric="m", by="market").axes[0]
-    assert axes.get_xlabel() == "m (line: 95 % interval)"
+    assert axes.get_xlabel() == "m\nline: 95 % interval"
     assert [text.get_text() for text in axes.texts] == ["0.1 (0 to 0.2)"]
     words = {"a": "What a post sells.", "c": "How many posts."}
     importance = {"success": {"a": 3.0, "b": 0.0}, "lift": {"a": 1.0, "c": 1.0}}
     axes = importance_figure(importance, words=words).axes[0]
     assert axes.get_xlabel().endswith("most: What a post sells")
+
+
+def test_figures_have_what_they_are_held_against():
+    values = {"ID": (0.5, 0.4, 0.6), "MY": (0.7, 0.6, 0.8)}
+    beside = {"best simple sort (gmv)": {"ID": 0.3, "TH": 0.1, "MY": math.nan}, "a random order": {"MY": 0.0}}
+    figure = slice_figure(values, metric="success_auc of one", by="market", beside=beside)
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(beside)
+    drawn = {marks.get_label(): marks.get_offsets().tolist() for marks in axes.collections}
+    assert {label: drawn[label] for label in beside} == {
+        "best simple sort (gmv)": [[0.3, 1.0]],  # beside its own row: the first is on top
+        "a random order": [[0.0, 0.0]],
+    }
+    said = axes.get_xlabel().replace("\n", " ")
+    assert said == f"{METRICS['success_auc'].says} line: 95 % interval"
+    (nothing,) = slice_figure({"ID": (math.nan,) * 3}, metric="m", by="market").axes[0].texts
+    assert nothing.get_text() == "nothing here has campaigns enough"
+    table = pd.DataFrame({"predicted": [0.1, 0.4], "observed": [0.2, 0.4], "count": [10, 30]})
+    axes = calibration_figure({"success": table}).axes[0]
+    constants = [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+    assert constants == pytest.approx([(0.2 * 10 + 0.4 * 30) / 40])
+    low, high = next(part.get_segments()[0][:, 1] for part in axes.collections if hasattr(part, "get_segments"))
+    wilson = scipy.stats.binomtest(2, 10).proportion_ci(method="wilson")
+    assert (low, high) == pytest.approx((wilson.low, wilson.high), abs=1e-6)
+    axes = importance_figure({"success": {"a": 3.0, "b": 1.0}, "lift": {"a": 1.0, "b": 2.0}}).axes[0]
+    assert [line.get_xdata()[0] for line in axes.lines] == [1.0]  # half of each of two heads
 
 
 def test_a_dataset_is_described_as_mlflow_would_from_all_its_rows(store):
