@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import to_json
+
 from features.briefs import Brief, Doubt, Known, Names, completed, doubts_of, unknown_names
 from features.snapshot import Snapshot
 from marketplace.errors import BriefError, Problem
@@ -148,14 +151,25 @@ def also_wrong(served: Served, sent: object, error: BriefError) -> BriefError:
         else one
         for one in error.problems
     ]
-    wrong = {one.field.removeprefix("brief.").partition(".")[0] for one in error.problems}
+    wrong = _malformed(brief)
     said = {name: value for name, value in brief.items() if name in BriefBody.model_fields and name not in wrong}
     try:
         completed(said, _known(served, served.snapshot.of_market(str(said.get("market")))))
     except BriefError as more:
-        others = [one for one in inside("brief", more) if one.field.partition(".")[2] not in wrong]
-        problems += others
+        told = {one.field for one in error.problems}
+        problems += [one for one in inside("brief", more) if one.field not in told]
     return BriefError.of(problems, look=error.look)
+
+
+def _malformed(brief: Mapping[str, Any]) -> set[str]:
+    """The fields of ``brief``, as JSON has it, that are not of the form of theirs; asked field by field, for one error
+    of a whole body tells only so many.
+    """
+    try:
+        BriefBody.model_validate_json(to_json(brief, inf_nan_mode="constants"))
+    except ValidationError as error:
+        return {str(one["loc"][0]) for one in error.errors(include_url=False, include_context=False) if one["loc"]}
+    return set()
 
 
 def creators_of(part: Snapshot, names: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -10,13 +10,13 @@ so that the rest is never read.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Callable
 
 import anyio
 import anyio.to_thread
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marketplace.errors import BriefError, CollabrankError
@@ -106,9 +106,10 @@ class Limits:
 
     def _whole(self, body: bytes, error: BriefError) -> BriefError:
         try:
-            return self._further(json.loads(body), error)
-        except (ValueError, RecursionError):  # no JSON at all: there is nothing further to be told
+            sent = from_json(body)
+        except ValueError:  # no JSON at all: there is nothing further to be told
             return error
+        return self._further(sent, error)
 
     async def _without(self, route: Route | None, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and unread(scope):

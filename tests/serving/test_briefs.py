@@ -8,13 +8,16 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from marketplace.errors import BriefError
-from serving.briefs import creators_of, understand
+from serving.briefs import also_wrong, creators_of, understand
 from serving.problems import in_plain_words
 from serving.rank import explain_creators, rank_creators
-from serving.schema import ExplainRequest, RankRequest
+from serving.schema import BriefBody, ExplainRequest, RankRequest
 from serving.store import Served, load_served
 
 
@@ -152,13 +155,45 @@ def test_a_body_of_a_wrong_form_is_still_held_against_the_snapshot(process: Any,
     assert problems["brief.market"]["closest"][:1] == [market]
     assert problems["brief.currency"]["closest"][:1] == ["USD"]
     nonsense = b'{"brief": {"market": {"a": []}, "product_ids": 7, "price": "x"}}'
-    for body in (b"{", b'{"brief": 3}', nonsense, b"[" * 9_000):
+    half = b'{"brief": {"market": "US", "brand_id": "\\ud800", "product_ids": 7}}'
+    many = json.dumps({"brief": {**{f"a{one}": 1 for one in range(60)}, "product_ids": 7, "price": "x"}}).encode()
+    for body in (b"{", b'{"brief": 3}', nonsense, half, many, b"[" * 9_000):
         answer = httpx.post(
             f"{process.url}/rank",
             content=body,
             headers={"X-API-Key": process.key, "Content-Type": "application/json"},
         )
         assert (answer.status_code, bool(answer.json()["problems"])) == (400, True)
+
+
+_ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats(allow_nan=True)
+    | st.integers(-(10**20), 10**20)
+    | st.sampled_from(["", "x", "US", "ID", "usd", "USD", "beauty", "2025-13-01", "2025-01-01T00:00:00Z", "\x00", "é"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "market"]), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(brief=st.dictionaries(st.sampled_from([*BriefBody.model_fields, "colour"]), _ODD, max_size=12), top=_ODD)
+def test_whatever_is_wrong_with_a_brief_is_told_and_nothing_breaks(
+    served: Served, brief: dict[str, Any], top: Any
+) -> None:
+    body = json.dumps({"brief": brief, "top": top})
+    try:
+        RankRequest.model_validate_json(body)
+    except ValidationError as error:
+        form = in_plain_words(error, RankRequest)
+    else:
+        assume(False)
+    found = also_wrong(served, from_json(body), form).problems
+    # All that is wrong with the form, in its order, and no field twice for what it says.
+    assert [one.field for one in found][: len(form.problems)] == [one.field for one in form.problems]
+    more = {one.field for one in found[len(form.problems) :]}
+    assert not more & {one.field for one in form.problems}
 
 
 def test_over_http_problems_stand_beside_the_first_ones_words(process: Any) -> None:
