@@ -14,10 +14,18 @@ __all__ = ["Filters", "WeightsPanel"]
 _MODEL = "model"
 
 
-def _places(weights: Mapping[str, float]) -> dict[str, int]:
+_STEP = 0.5
+"""Of a slider: a model's own weights may be as small, and one that is moved shall not move another to nought."""
+
+
+def _places(weights: Mapping[str, float]) -> dict[str, float]:
     """Weights as places of sliders: shares of the sum, in percent."""
     total = sum(weights.values()) or 1.0
-    return {name: round(100 * weight / total) for name, weight in weights.items()}
+    return {name: _place(100 * weight / total) for name, weight in weights.items()}
+
+
+def _place(percent: float) -> float:
+    return round(percent / _STEP) * _STEP
 
 
 class WeightsPanel:
@@ -43,7 +51,7 @@ class WeightsPanel:
                     value=0,
                     low=0,
                     high=100,
-                    step=1,
+                    step=_STEP,
                     wait=0.015,
                     on_change=lambda _: self._move(),
                 )
@@ -69,7 +77,7 @@ class WeightsPanel:
     def set(self, weights: Mapping[str, float]) -> None:
         """Put the sliders somewhere as if they had been moved there."""
         for name, slider in self._sliders.items():
-            slider.put(round(weights.get(name, 0)))
+            slider.put(_place(weights.get(name, 0.0)))
         self._moved = True
 
     def back(self) -> None:
