@@ -9,7 +9,7 @@ from training.evaluation.distributions import reference_of
 from training.evaluation.evaluate import Evaluation, evaluate_marketplace
 from training.evaluation.figures import save_figures
 from training.evaluation.first import first_lifts
-from training.evaluation.held_out import HeldOut, gather_held_out
+from training.evaluation.held_out import HeldOut, gather_held_out, has_truth
 from training.evaluation.report import comparison_text, print_comparison, print_evaluation
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "first_lifts",
     "fit_ceiling",
     "gather_held_out",
+    "has_truth",
     "print_comparison",
     "print_evaluation",
     "reference_of",

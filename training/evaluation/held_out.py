@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from training.evaluation.profit import ProfitLog, read_profits
 from training.evaluation.slices import slice_columns
 from training.priors import stated_prior
 
-__all__ = ["HeldOut", "gather_held_out"]
+__all__ = ["HeldOut", "gather_held_out", "has_truth"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ class HeldOut:
             unmeasured=unmeasured,
             seed=seed,
         )
+
+
+def has_truth(market: Marketplace) -> bool:
+    """Whether anybody knows what would truly have come of ``market``'s candidates: of a simulated one."""
+    return market.path is not None and any((Path(market.path) / "truth" / "outcomes").glob("*.parquet"))
 
 
 def gather_held_out(market: Marketplace, campaign_ids: Sequence[str], *, train_campaigns: Sequence[str]) -> HeldOut:

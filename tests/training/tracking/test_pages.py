@@ -214,7 +214,8 @@ def test_a_new_browser_begins_with_model_training_and_the_view_of_each_experimen
 
 
 def test_where_there_is_truth_runs_are_drawn_against_the_gain(tmp_path):
-    (tmp_path / "truth").mkdir()
+    (tmp_path / "truth" / "outcomes").mkdir(parents=True)
+    (tmp_path / "truth" / "outcomes" / "part.parquet").touch()
     for path, gain in ((tmp_path, "oracle_gain_share_at_20"), (tmp_path / "truth", "profit_usd_at_20")):
         tags = first_page(Marketplace({}, path=path))
         (shape,) = (
