@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python $(BIN)/python
 
-.PHONY: install demo test test-all serve ui notebooks bench lint lock sbom audit docs site clean
+.PHONY: install demo test test-landing test-all serve ui notebooks bench lint lock sbom audit docs site clean
 
 install: $(VENV)/.installed
 
@@ -24,8 +24,14 @@ $(VENV)/.installed: requirements.lock bootstrap.lock pyproject.toml
 demo: install
 	$(BIN)/python demo.py
 
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations=10
+
 test: install
-	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile --durations=10
+	$(PYTEST) -m "not slow and not long"
+
+# What must pass before a change lands: every test but the sweeps.
+test-landing: install
+	$(PYTEST) -m "not slow"
 
 test-all: install
 	$(BIN)/python -m pytest --durations=20

@@ -27,6 +27,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Tests change code and tables under way; those of the cache switch it on for themselves.
 os.environ["COLLABRANK_CACHE"] = "off"
 
+LONG = Path(__file__).with_name("long.txt")
+"""Files of tests, and single tests as ``file::name``, that are too long for `make test`: a line each."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `LONG` names, before the marks are asked for."""
+    root = LONG.parents[1]
+    long = set(LONG.read_text(encoding="utf-8").split())
+    for item in items:
+        file = item.path.relative_to(root).as_posix() if item.path.is_relative_to(root) else ""
+        if file in long or f"{file}::{getattr(item, 'originalname', item.name)}" in long:
+            item.add_marker(pytest.mark.long)
+
 
 @pytest.fixture(scope="session")
 def small_market(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -113,6 +113,18 @@ def test_public_things_have_docstrings(path: Path) -> None:
             assert ast.get_docstring(node), f"{label(path)}:{node.lineno} {node.name} has no docstring"
 
 
+def test_long_tests_are_where_they_are_said_to_be() -> None:
+    from tests.conftest import LONG
+
+    said = LONG.read_text(encoding="utf-8").split()
+    assert said == sorted(set(said))
+    for line in said:
+        file, _, name = line.partition("::")
+        there = (ROOT / file).read_text(encoding="utf-8")
+        assert not name or f"def {name}(" in there, line
+        assert not name or file not in said, f"{line}: all of {file} is long"
+
+
 def test_no_name_repeats_its_folder() -> None:
     """``lift/lift_report.py`` says lift twice."""
     repeated = [
