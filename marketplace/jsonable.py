@@ -48,6 +48,7 @@ def json_bytes(value: Any) -> bytes:
         quick = to_json(value, inf_nan_mode="null", fallback=_numpy)
     except (PydanticSerializationError, UnicodeEncodeError):  # half a letter, which JSON can escape and UTF-8 not hold
         quick = b""
-    if quick and quick.isascii():
+    # The one character of ASCII that only Python's writer escapes: a text is written in one way in every document.
+    if quick and quick.isascii() and b"\x7f" not in quick:
         return quick
     return json.dumps(jsonable(value), ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()

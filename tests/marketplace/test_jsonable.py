@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from marketplace.jsonable import json_bytes, json_text, jsonable
@@ -35,6 +35,7 @@ def test_only_what_is_not_finite_changes(value):
 
 
 @given(st.text(st.characters(exclude_categories=())))
+@example("\x7f")
 def test_a_text_is_written_in_one_way_whoever_looks_for_it(text):
     assert json_bytes(text) == json.dumps(text).encode()
 
