@@ -177,7 +177,6 @@ def test_doubly_robust_lift_heads_learn_from_refusals_and_the_others_stay(drawn,
         assert taught[name].gains == usual[name].gains
 
 
-@pytest.mark.slow
 def test_without_conversion_nothing_is_read_of_it(fits, drawn):
     names = [*CONVERSION_SIGNALS, EXPECTED_SALES]
     usual, without = (fits.rankers(VARIANTS[name]) for name in ("default", "no_conversion"))
@@ -292,7 +291,6 @@ def test_bad_input_ends_in_two_and_one_line(wrong, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_end_to_end_one_run_a_marketplace_and_one_a_variant(store, tmp_path, capsys):
     file = tmp_path / "rows.jsonl"
     chosen = ["--worlds", "baseline", "--seeds", "7", "--variants", "hybrid,lifts_alike", "--out", str(file)]

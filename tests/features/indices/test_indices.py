@@ -285,7 +285,6 @@ def test_an_index_finds_its_trait(small_market: Path, everyone: IndexFrame, inde
     assert pd.Series(found).corr(pd.Series(truth), method="spearman") > least
 
 
-@pytest.mark.slow
 def test_blocks_of_rows_and_days_one_by_one_change_no_bit(small_market, now, everyone, influence, monkeypatch):
     """What bounds the memory: rows laid out a few at a time, whole days gathered one by one."""
     monkeypatch.setattr("features.indices.build._ROWS_AT_ONCE", 101)
