@@ -16,18 +16,17 @@ def reason_text(why: Reason, till: Till) -> str:
     """
     if till.currency == "USD" or not why.words:
         return why.text
-    amount = _amount(why, till)
-    profit = money_text(till.of(why.contribution, "USD"), till.currency)
-    sign = "+" if why.contribution >= 0 else ""
-    return f"{why.words}: {amount} ({sign}{profit} of expected profit)"
+    return f"{why.words}: {_amount(why, till)} ({_profit(why, till)} of expected profit)"
 
 
 def reason_lead(why: Reason, till: Till) -> tuple[str, str]:
-    """What ``why`` adds to the expected profit or takes from it, and the words of `reason_text` before that."""
-    amount = money_text(till.of(why.contribution, "USD"), till.currency)
-    said, _, rest = reason_text(why, till).rpartition(" (")
-    words = said if rest.endswith("of expected profit)") else reason_text(why, till)
-    return f"{'+' if why.contribution >= 0 else ''}{amount}", words
+    """What ``why`` adds to the expected profit or takes from it, and its words without that."""
+    return _profit(why, till), f"{why.words}: {_amount(why, till)}" if why.words else why.text
+
+
+def _profit(why: Reason, till: Till) -> str:
+    """With its sign."""
+    return f"{'+' if why.contribution >= 0 else ''}{money_text(till.of(why.contribution, 'USD'), till.currency)}"
 
 
 def _amount(why: Reason, till: Till) -> str:
