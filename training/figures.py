@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from marketplace.arrays import Floats
 from marketplace.canvas import COLOURS, INK, QUIET, SECOND, axes_of
@@ -34,7 +35,7 @@ def calibration_figure(tables: Mapping[str, pd.DataFrame], *, title: str = "Pred
     for colour, (head, table) in zip(COLOURS, tables.items(), strict=False):
         if not len(table):
             continue
-        low, high = _wilson(table["observed"].to_numpy(np.float64), table["count"].to_numpy(np.float64))
+        low, high = _share_ends(table["observed"].to_numpy(np.float64), table["count"].to_numpy(np.float64))
         axes.vlines(table["predicted"], low, high, color=colour, linewidth=0.8, alpha=0.6)
         draw_constant(axes, table, colour)
         area = 15 + 60 * table["count"] / max(float(table["count"].max()), 1.0)
@@ -53,12 +54,13 @@ def draw_constant(axes: Any, table: pd.DataFrame, colour: str) -> None:
         axes.axhline(mean, color=colour, linewidth=0.9, linestyle=":")
 
 
-def _wilson(share: Floats, rows: Floats) -> tuple[Floats, Floats]:
-    """The 95 % interval of Wilson around shares of so many rows."""
-    z = 1.959964
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = z / (1 + z * z / rows) * np.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
-    return middle - half, middle + half
+def _share_ends(share: Floats, rows: Floats) -> tuple[Floats, Floats]:
+    """The 95 % interval, Wilson's, around shares of so many rows."""
+    found = [
+        binomtest(round(part * n), round(n)).proportion_ci(0.95, method="wilson")
+        for part, n in zip(share.tolist(), rows.tolist(), strict=True)
+    ]
+    return np.array([one.low for one in found]), np.array([one.high for one in found])
 
 
 def gain_figure(curves: Mapping[str, Floats], *, depth: int, what: str) -> Any:
