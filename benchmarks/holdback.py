@@ -23,7 +23,7 @@ Treatment Effects, for proxies learned in one sample and applied in another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -137,12 +137,12 @@ def _factor(evidence: LiftEvidence, blocks: list[Block], drawn: Flags) -> tuple[
 
 
 def _of(block: Block, drawn: Flags) -> Block | None:
-    """What the block's days say of the drawn ones, the others taken out as free."""
+    """What the block's days say of the drawn ones, the others taken out as free, and nothing taken for late."""
     own = drawn[block.row]
     if not own.any():
         return None
     if own.all():
-        return block
+        return block if block.late is None else replace(block, late=None)
     wide = block.by_day(np.where(own, 0.0, block.spread.sum(axis=1) * _FREE**2))
     both = np.column_stack([block.information, block.pull])
     left = np.linalg.solve(np.eye(len(wide)) + block.information * wide, both).astype(np.float64)

@@ -5,6 +5,7 @@ the index ``sales_drive`` (features.indices) all ask here.
 
 - `counterfactual`: what a product would have sold anyway.
 - `evidence`: what its days say of its partnerships, before any prior.
+- `delay`: how late what they capture is missing.
 - `empirical_bayes`: the prior that all partnerships share, fitted.
 - `estimate`: the lift of each partnership, as of a day.
 - `ripe`: the same for those that are ripe as of a day, for the indices.

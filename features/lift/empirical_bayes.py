@@ -4,7 +4,8 @@ Products are independent *blocks*. In a block, days of sales say of its J
 lifts ``information = D' C^-1 D`` and ``pull = D' C^-1 y`` (generalised least
 squares, unsolved, so that lifts that cannot be told apart do no harm). The
 prior is ``lift_j ~ N(rho . z_j, sum_i v_i spread_ji)`` with ``rho ~ N(m, S)``;
-``v`` maximises the evidence with ``rho`` integrated out.
+``v`` maximises the evidence with ``rho`` integrated out. What the prior foretells may show on other days than
+what it does not (`Late`): ``E`` in the place of ``D`` for ``rho . z``.
 
 Partnerships that one product got on one day have the same column in ``D``: its
 days speak of their sum alone, and what each is given of it is its prior
@@ -25,11 +26,26 @@ import numpy as np
 from marketplace.arrays import Floats, Ints
 from marketplace.progress import say
 
-__all__ = ["Block", "Hyperprior", "Prior", "fit_prior", "posterior", "unshrunk"]
+__all__ = ["Block", "Hyperprior", "Late", "Prior", "fit_prior", "posterior", "unshrunk"]
 
 
 _EVALUATIONS = 500
 """At most; some 110 are usual, some 220 where nothing lifts anything."""
+
+
+@dataclass(frozen=True)
+class Late:
+    """What a block's days say where the part of a lift that the prior foretells shows on days of its own.
+
+    With ``E`` (n, U) for these and ``a`` (U,) for what was taken off beforehand in that shape, ``x = E z`` by day:
+    ``pull = D' C^-1 (y + E a)`` (U,), ``reach = D' C^-1 x`` (U, q), ``seen = x' C^-1 x`` (q, q) and
+    ``heard = x' C^-1 (y + E a)`` (q,).
+    """
+
+    pull: Floats
+    reach: Floats
+    seen: Floats
+    heard: Floats
 
 
 @dataclass(frozen=True)
@@ -38,7 +54,7 @@ class Block:
 
     ``information`` (U, U) and ``pull`` (U,) of their sums by day, ``z`` (J, q) terms of the prior mean, ``spread``
     (J, r) terms of the prior variance (not negative), ``row`` (J,) number of the partnership, ``place`` (J,) which of
-    the U days it was posted on.
+    the U days it was posted on. ``late``: where what the prior foretells shows on other days; None where on the same.
     """
 
     information: Floats
@@ -47,6 +63,16 @@ class Block:
     spread: Floats
     row: Ints
     place: Ints
+    late: Late | None = None
+
+    @property
+    def foretold(self) -> Late:
+        """``late``, or the same of days that are no others."""
+        if self.late is not None:
+            return self.late
+        z = self.by_day(self.z)
+        reach = self.information @ z
+        return Late(self.pull, reach, z.T @ reach, z.T @ self.pull)
 
     def by_day(self, values: Floats) -> Floats:
         """``values`` (J, ...) of the partnerships summed over those of one day, (U, ...)."""
@@ -59,14 +85,18 @@ class Block:
 class _Stack:
     """B blocks padded with zeros to U days each, and their N partnerships one after another.
 
-    ``information`` (B, U, U), ``pull`` (B, U), ``z`` (B, U, q) and ``spread`` (B, U, r) summed by day; ``own_z``
-    (N, q), ``own_spread`` (N, r), ``row`` (N,) and ``at``, block and day (N,), of each partnership.
+    ``information`` (B, U, U), ``pull`` (B, U) and ``spread`` (B, U, r) summed by day; ``told`` (B, U) and ``reach``
+    (B, U, q), and ``seen`` (q, q) and ``heard`` (q,) summed over blocks, of `Block.foretold`; ``own_z`` (N, q),
+    ``own_spread`` (N, r), ``row`` (N,) and ``at``, block and day (N,), of each partnership.
     """
 
     information: Floats
     pull: Floats
-    z: Floats
     spread: Floats
+    told: Floats
+    reach: Floats
+    seen: Floats
+    heard: Floats
     own_z: Floats
     own_spread: Floats
     row: Ints
@@ -141,11 +171,11 @@ def posterior(blocks: Sequence[Block], prior: Prior, size: int) -> tuple[Floats,
     for stack in _stack(blocks):
         tau, each = stack.spread @ prior.variance, stack.own_spread @ prior.variance
         shrinker = _shrinker(stack, tau)
-        surprise = stack.pull - _times(stack.information, stack.z @ prior.rho)
+        surprise = stack.told - stack.reach @ prior.rho
         np.add.at(mean, stack.row, stack.own_z @ prior.rho + each * _times(shrinker, surprise)[stack.at])
         np.add.at(own, stack.row, _left(stack, shrinker, each, tau))
         # d mean / d rho
-        np.add.at(lean, stack.row, stack.own_z - each[:, None] * (shrinker @ (stack.information @ stack.z))[stack.at])
+        np.add.at(lean, stack.row, stack.own_z - each[:, None] * (shrinker @ stack.reach)[stack.at])
     shared = np.einsum("ni,ij,nj->n", lean, prior.covariance, lean)
     return mean, np.maximum(own + shared, 0.0)
 
@@ -174,12 +204,15 @@ def _stack(blocks: Sequence[Block]) -> list[_Stack]:
     stacks = []
     for size in sorted(by_size):
         part = by_size[size]
-        shape = (len(part), size)
+        shape, foretold = (len(part), size), [block.foretold for block in part]
         stack = _Stack(
             np.zeros((*shape, size)),
             np.zeros(shape),
-            np.zeros((*shape, part[0].z.shape[1])),
             np.zeros((*shape, part[0].spread.shape[1])),
+            np.zeros(shape),
+            np.zeros((*shape, part[0].z.shape[1])),
+            np.sum([one.seen for one in foretold], axis=0),
+            np.sum([one.heard for one in foretold], axis=0),
             np.concatenate([block.z for block in part]),
             np.concatenate([block.spread for block in part]),
             np.concatenate([block.row for block in part]),
@@ -188,11 +221,11 @@ def _stack(blocks: Sequence[Block]) -> list[_Stack]:
                 np.concatenate([block.place for block in part]),
             ),
         )
-        for b, block in enumerate(part):
+        for b, (block, one) in enumerate(zip(part, foretold, strict=True)):
             n = len(block.pull)
             stack.information[b, :n, :n] = block.information
-            stack.pull[b, :n] = block.pull
-            stack.z[b, :n], stack.spread[b, :n] = block.by_day(block.z), block.by_day(block.spread)
+            stack.pull[b, :n], stack.told[b, :n] = block.pull, one.pull
+            stack.reach[b, :n], stack.spread[b, :n] = one.reach, block.by_day(block.spread)
         stacks.append(stack)
     return stacks
 
@@ -216,19 +249,18 @@ def _left(stack: _Stack, shrinker: Floats, each: Floats, tau: Floats) -> Floats:
 
 
 def _weigh(stack: _Stack, tau: Floats) -> tuple[float, Floats, Floats]:
-    """A stack's evidence ``sum h' T G h - log |I + P T|``, precision of rho ``sum z' G P z`` and target ``sum z' G h``.
+    """A stack's evidence ``sum h' T G h - log |I + P T|``, precision (q, q) and target (q,) of rho.
 
-    By ``G = I - P T^1/2 M^-1 T^1/2`` with ``M = I + T^1/2 P T^1/2``, which is symmetric and holds for T = 0 too.
+    With pull ``h``, reach ``R`` and ``W = T^1/2 M^-1 T^1/2``, ``M = I + T^1/2 P T^1/2``, which holds for T = 0 too:
+    ``sum seen - R' W R`` and ``sum heard - R' W h``.
     """
     root = np.sqrt(tau)
     matrix = np.eye(tau.shape[1]) + root[:, :, None] * stack.information * root[:, None, :]
-    seen_z = stack.information @ stack.z
-    right = root[..., None] * np.concatenate([stack.pull[..., None], seen_z], axis=2)
+    right = root[..., None] * np.concatenate([stack.told[..., None], stack.reach], axis=2)
     cross = np.swapaxes(right, 1, 2) @ np.linalg.solve(matrix, right)
     logdet = 2.0 * float(np.log(np.einsum("bii->bi", np.linalg.cholesky(matrix))).sum())
     total = cross.sum(axis=0)
-    seen = np.einsum("bji,bjk->ik", stack.z, seen_z) - total[1:, 1:]
-    heard = np.einsum("bji,bj->i", stack.z, stack.pull) - total[1:, 0]
+    seen, heard = stack.seen - total[1:, 1:], stack.heard - total[1:, 0]
     return float(total[0, 0]) - logdet, (seen + seen.T) / 2.0, heard
 
 

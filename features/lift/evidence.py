@@ -2,7 +2,8 @@
 
 One block a product (`features.lift.empirical_bayes.Block`): its days against what
 it would have sold (`features.lift.counterfactual`), by generalised least squares
-over all its partnerships at once.
+over all its partnerships at once. What is captured is missing as late as all products together say
+(`features.lift.delay`); what a lift has beyond what is foretold of it shows when its orders come.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.lift.counterfactual import Baseline, Panel, fit_baseline, known_rows, read_panel, without_others
-from features.lift.empirical_bayes import Block
+from features.lift.delay import DELAYS, delayed, fit_delay
+from features.lift.empirical_bayes import Block, Late
 from features.time import day_number, days_of
 from marketplace.arrays import Flags, Floats, Ints
 from marketplace.contract import ATTRIBUTION_DAYS
@@ -109,6 +111,8 @@ class LiftEvidence:
     untreated : bool (P, T)
         Days that the counterfactual was fitted on.
     kernel : float64 (ATTRIBUTION_DAYS,)
+    delay : float64 (DELAY_DAYS + 1,)
+        How late captured sales are missing, shares by days.
     seen : float64 (P, T)
         Partnerships' organic attributed USD by product and day.
     lines : float64 (len(pairs), ATTRIBUTION_DAYS)
@@ -128,6 +132,7 @@ class LiftEvidence:
     treated: Flags
     untreated: Flags
     kernel: Floats
+    delay: Floats
     seen: Floats
     lines: Floats
     blocks: list[Block]
@@ -214,10 +219,10 @@ def gather_evidence(
     seen, lines = _own_sales(panel, pairs, organic, cut), _own_lines(pairs, organic, cut)
     pairs = pairs.drop(columns="product_id")
     places = _by_product(pairs["product"].to_numpy()) if blocks else []
-    found = _blocks(panel, baseline, pairs, places, kernel=kernel, seen=seen, lines=lines)
+    found, delay = _blocks(panel, baseline, pairs, places, kernel=kernel, seen=seen, lines=lines)
     untreated = np.isfinite(panel.sales) & ~clear
     return LiftEvidence(
-        rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, seen, lines, found, places
+        rows, pairs, panel, raw, together, baseline, treated, untreated, kernel, delay, seen, lines, found, places
     )
 
 
@@ -385,7 +390,8 @@ class ProductDays:
 
     ``ratio = design @ (lifts - organic attributed sales) + error``; ``factor`` is the Cholesky factor of the error's
     covariance (n, n), ``column`` (n,) the days' columns in the panel, ``expected`` (n,) USD, ``design`` (n, U) of the
-    sums of the partnerships of each of U days, ``ratio`` (n,) less their organic attributed sales.
+    sums of the partnerships of each of U days, ``ratio`` (n,) less their organic attributed sales. ``posted`` (U,) are
+    the days of posting, and ``shapes`` (U, ATTRIBUTION_DAYS) what the design is made of.
     """
 
     product: int
@@ -394,6 +400,12 @@ class ProductDays:
     design: Floats
     ratio: Floats
     factor: Floats
+    posted: Ints
+    shapes: Floats
+
+    def late(self, delay: Floats) -> Floats:
+        """`design` where each day's sales show as late as ``delay`` (L,) says, (n, U)."""
+        return _laid(self.column, self.posted, delayed(self.shapes, delay), self.expected)
 
     def solve(self, right: Floats) -> Floats:
         """The covariance's inverse times ``right`` (n,) or (n, k)."""
@@ -442,17 +454,23 @@ def product_days(
     column = column[np.isfinite(panel.sales[product, column])]
     index = baseline.index[product, column]
     expected = baseline.level[product] * index
-    age = column[:, None] - start
     shapes = sales_shapes(kernel, lines, _told(panel, product, start, len(kernel)))
-    place = np.arange(len(start))
-    design = np.where((age >= 0) & (age < len(kernel)), shapes[place, np.clip(age, 0, len(kernel) - 1)], 0.0)
     distance = np.abs(column[:, None] - column)
     covariance = LEVEL_VARIANCE + baseline.drift * np.exp(-distance / baseline.memory)
     # Sales are counts: the variance of a day's ratio falls with what is expected.
     covariance[np.diag_indices_from(covariance)] += baseline.noise[product] / index
     factor, _ = cho_factor(covariance, lower=True, check_finite=False)
     ratio = (panel.sales[product, column] - seen[product, column]) / expected - 1.0
-    return ProductDays(product, column, expected, design / expected[:, None], ratio, factor)
+    design = _laid(column, start, shapes, expected)
+    return ProductDays(product, column, expected, design, ratio, factor, start, shapes)
+
+
+def _laid(column: Ints, start: Ints, shapes: Floats, expected: Floats) -> Floats:
+    """``shapes`` (U, A) from each of the days ``start`` (U,) on, at ``column`` (n,), over ``expected`` (n,): (n, U)."""
+    age, count = column[:, None] - start, shapes.shape[1]
+    laid = np.where((age >= 0) & (age < count), shapes[np.arange(len(start)), np.clip(age, 0, count - 1)], 0.0)
+    design: Floats = laid / expected[:, None]
+    return design
 
 
 def _told(panel: Panel, product: int, start: Ints, days: int) -> Flags:
@@ -485,12 +503,12 @@ def _blocks(
     kernel: Floats,
     seen: Floats,
     lines: Floats,
-) -> list[Block]:
-    """What each product's days say of its partnerships, the rows of ``pairs`` at ``places``.
+) -> tuple[list[Block], Floats]:
+    """What each product's days say of its partnerships, the rows of ``pairs`` at ``places``, and the delay.
 
     The partnerships' organic attributed sales, ``seen`` (P, T), are taken off day by day, what is left is explained
     by shapes of their ``lines`` (len(pairs), ATTRIBUTION_DAYS) and ``kernel``, and their sums are put back: the scatter
-    of the orders that can be seen is then no noise.
+    of the orders that can be seen is then no noise. What is left falls as late as what is captured is missing.
     """
     # Frames are dear to slice thousands of times.
     product, start, row = (pairs[name].to_numpy() for name in ("product", "start", "row"))
@@ -498,21 +516,32 @@ def _blocks(
     attributed = np.maximum(organic + paid, 0.0)
     terms = pairs[list(TERMS)].to_numpy()
     spread = np.stack([price**2, price * attributed, attributed**2, captured**2], axis=1)
+
+    def days_at(at: Ints) -> tuple[Ints, ProductDays]:
+        place, posted = days_of_posting(start[at])
+        shares = lines_by_day(lines[at], place, len(posted))
+        p = int(product[at[0]])
+        return place, product_days(panel, baseline, product=p, start=posted, lines=shares, kernel=kernel, seen=seen)
+
+    information, pull = np.zeros((len(DELAYS), len(DELAYS))), np.zeros(len(DELAYS))
+    for at in places:
+        if captured[at].any():
+            place, days = days_at(at)
+            taken = np.bincount(place, weights=captured[at], minlength=len(days.posted))
+            missing = np.stack([days.late(delay) @ taken for delay in DELAYS], axis=1)
+            solved = days.solve(np.column_stack([missing, days.ratio]))
+            information, pull = information + missing.T @ solved[:, :-1], pull + missing.T @ solved[:, -1]
+    delay = fit_delay(information, pull)
     found = []
     for at in places:
-        place, posted = days_of_posting(start[at])
-        days = product_days(
-            panel,
-            baseline,
-            product=int(product[at[0]]),
-            start=posted,
-            lines=lines_by_day(lines[at], place, len(posted)),
-            kernel=kernel,
-            seen=seen,
-        )
-        solved = days.solve(np.column_stack([days.design, days.ratio]))
-        information = days.design.T @ solved[:, :-1]
-        sold = information @ np.bincount(place, weights=organic[at], minlength=len(posted))
-        pull = days.design.T @ solved[:, -1] + sold
-        found.append(Block(information, pull, terms[at], spread[at], row[at], place))
-    return found
+        place, days = days_at(at)
+        late, count = days.late(delay), len(days.posted)
+        solved = days.solve(np.column_stack([days.design, late, days.ratio]))
+        own, other = (days.design.T @ solved[:, columns] for columns in (slice(0, count), slice(count, 2 * count)))
+        sold, z = np.bincount(place, weights=organic[at], minlength=count), np.zeros((count, len(TERMS)))
+        np.add.at(z, place, terms[at])
+        heard = days.design.T @ solved[:, -1]
+        again = late.T @ solved[:, count : 2 * count]
+        foretold = Late(heard + other @ sold, other @ z, z.T @ again @ z, z.T @ (late.T @ solved[:, -1] + again @ sold))
+        found.append(Block(own, heard + own @ sold, terms[at], spread[at], row[at], place, foretold))
+    return found, delay

@@ -93,11 +93,11 @@ def sum_lifts(evidence: LiftEvidence, prior: Prior, groups: Sequence[Ints]) -> l
         tau, centre = block.spread @ prior.variance, block.z @ prior.rho
         shrinker = np.linalg.inv(np.eye(len(block.pull)) + block.information * block.by_day(tau))
         # How a lift moves with its day's; each takes its own prior variance's part of it.
-        known = shrinker @ block.information
+        known, foretold = shrinker @ block.information, block.foretold
         known = (known + known.T) / 2.0
-        surprise = block.pull - block.information @ block.by_day(centre)
+        surprise = foretold.pull - foretold.reach @ prior.rho
         estimate = centre + tau * (shrinker @ surprise)[block.place]
-        leaning = block.z - tau[:, None] * (known @ block.by_day(block.z))[block.place]
+        leaning = block.z - tau[:, None] * (shrinker @ foretold.reach)[block.place]
         # Rows: the groups that have a partnership on this product; a 1 for each of theirs.
         codes = [np.where(group[block.row] >= 0, group[block.row] + offset[i], -1) for i, group in enumerate(groups)]
         here = np.unique(np.concatenate(codes))
@@ -120,8 +120,8 @@ def pair_lifts(evidence: LiftEvidence, prior: Prior) -> Floats:
     """Posterior mean of the lift of each pair of partnership and product, USD, float64 (len(evidence.pairs),)."""
     mean = np.zeros(len(evidence.pairs))
     for block, pairs in zip(evidence.blocks, evidence.block_pairs, strict=True):
-        tau, centre = block.spread @ prior.variance, block.z @ prior.rho
-        surprise = block.pull - block.information @ block.by_day(centre)
+        tau, centre, foretold = block.spread @ prior.variance, block.z @ prior.rho, block.foretold
+        surprise = foretold.pull - foretold.reach @ prior.rho
         matrix = np.eye(len(surprise)) + block.information * block.by_day(tau)
         mean[pairs] = centre + tau * np.linalg.solve(matrix, surprise)[block.place]
     return mean

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,13 +44,19 @@ KERNEL /= KERNEL.sum()
 
 
 def shop(
-    *, lift: float = 1_500.0, surge: float = 0.0, back: float = 0.0, siblings: float = 0.0, seed: int = 0
+    *,
+    lift: float = 1_500.0,
+    surge: float = 0.0,
+    back: float = 0.0,
+    siblings: float = 0.0,
+    late: Sequence[float] = (),
+    seed: int = 0,
 ) -> Marketplace:
     """50 products at 500 USD a day, 3 of each of 12 brands; the first of each has a partnership.
 
     ``surge``: share by which the campaign's product sells more from its brief on, in odd campaigns, and less in even
     ones. ``back``: share of the lift missing in the 20 days after. ``siblings``: what a brand's others sell besides for
-    1 USD of lift.
+    1 USD of lift. ``late``: shares of it missing so many days after it was sold, none, one, two, …
     """
     rng = np.random.default_rng(seed)
     week = 1.0 + 0.3 * np.sin(2 * np.pi * np.arange(DAYS) / 7)
@@ -60,6 +67,8 @@ def shop(
         path = np.zeros(DAYS)
         path[posted : posted + ATTRIBUTION_DAYS] = lift * KERNEL
         path[posted + ATTRIBUTION_DAYS : posted + ATTRIBUTION_DAYS + 20] = -back * lift / 20
+        for days, share in enumerate(late):
+            path[posted + days : posted + days + ATTRIBUTION_DAYS] -= share * lift * KERNEL
         gmv[n] += path
         for other in (n + TREATED, n + 2 * TREATED):
             gmv[other] += siblings * path / 2
