@@ -14,8 +14,7 @@ look and what is likely:
    creator's followers and posts (standardised logs): its coefficients take off what is captured, not caused, never
    much more than was attributed, and more from those who capture more. What is captured is missing as late as all
    products together say (features/lift/delay.py): ``rho . z`` shows on those days, what a lift has beyond it by the
-   ``kernel``.
-   ``rho`` and ``tau`` are estimated from all partnerships (features/lift/empirical_bayes.py).
+   ``kernel``. ``rho`` and ``tau`` are estimated from all partnerships (features/lift/empirical_bayes.py).
 3. The posterior mean and standard deviation, the doubt about ``rho`` included. Negative means are kept.
 4. All of them times one factor that brings their sum to what was sold beyond the imputed path, net of what is missing
    afterwards (features/lift/anchor.py); so with the estimates before shrinkage, to the same sum.
