@@ -7,6 +7,8 @@ export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
+OURS := collabrank features marketplace models serving training
+
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python $(BIN)/python
 
@@ -19,6 +21,7 @@ $(VENV)/.installed: requirements.lock bootstrap.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r bootstrap.lock
 	$(BIN)/uv pip install --quiet --require-hashes --only-binary :all: --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q $(OURS)
 	touch $@
 
 demo: install

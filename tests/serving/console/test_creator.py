@@ -214,6 +214,10 @@ def test_many_events_leave_no_column_empty(browser, console, busy):
         at = page.evaluate(PLACES)
         assert at["list"]["bottom"] <= at["detail"]["top"] <= at["raises"]["top"] <= at["counted"]["top"]
         assert at["wide"] <= 390
+        # Every column of the indices is there without scrolling, the rank too.
+        assert page.evaluate(
+            "() => { const e = document.querySelector('.cr-dense .cr-scroll'); return e.scrollWidth <= e.clientWidth; }"
+        )
         page.get_by_role("button", name="Cooperation", exact=True).click()
         page.wait_for_selector("#index h2:text-is('Cooperation')")
         page.wait_for_function("() => Math.abs(document.querySelector('#index').getBoundingClientRect().top) < 120")
