@@ -16,10 +16,10 @@ from marketplace.arrays import Floats
 
 __all__ = ["DELAYS", "DELAY_DAYS", "delayed", "fit_delay"]
 
-DELAY_DAYS = 30
-"""Days over which what was captured on one is missing, at most; as many as `features.lift.imputation.AFTER_DAYS`."""
+DELAY_DAYS = 60
+"""Days over which what was captured on one is missing, at most."""
 
-_HALF_LIVES = (1.0, 2.0, 5.0, 10.0, 20.0)
+_HALF_LIVES = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 _SHARES = np.arange(1, 11) / 10.0
 
 
@@ -34,7 +34,7 @@ def _delays() -> Floats:
 
 
 DELAYS = _delays()
-"""Shares by days of delay, (6, DELAY_DAYS + 1), each row summing to 1: none, then by half-life."""
+"""Shares by days of delay, (7, DELAY_DAYS + 1), each row summing to 1: none, then by half-life."""
 
 
 def fit_delay(information: Floats, pull: Floats) -> Floats:
@@ -42,9 +42,9 @@ def fit_delay(information: Floats, pull: Floats) -> Floats:
 
     Parameters
     ----------
-    information : float64 (6, 6)
+    information : float64 (7, 7)
         Of what is captured as it would be missing under each of `DELAYS`, summed over products: ``X' C^-1 X``.
-    pull : float64 (6,)
+    pull : float64 (7,)
         The same of the days: ``X' C^-1 y``.
     """
     mixed = [np.eye(len(DELAYS))[0]]

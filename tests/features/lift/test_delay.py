@@ -17,6 +17,8 @@ from marketplace.contract import ATTRIBUTION_DAYS
 from marketplace.tables import Marketplace
 from tests.training.lift.test_report import END, TREATED, shop
 
+COUNT = len(DELAYS)
+
 
 def told(delay: np.ndarray, *, captured: float, days: int, seed: int = 0) -> np.ndarray:
     """The delay that is found where ``captured`` is missing by ``delay`` from ``days`` noisy days."""
@@ -36,17 +38,17 @@ def test_the_delay_that_sales_were_taken_with_is_found() -> None:
 
 
 def test_days_that_say_nothing_leave_what_was_thought_before() -> None:
-    none = fit_delay(np.zeros((6, 6)), np.zeros(6))
+    none = fit_delay(np.zeros((COUNT, COUNT)), np.zeros(COUNT))
     assert none.tolist() == DELAYS[0].tolist()
     # Even odds of no delay; else any share and half-life alike: .55 of it late on average.
-    vague = fit_delay(np.eye(6) + 1.0, np.zeros(6))
+    vague = fit_delay(np.eye(COUNT) + 1.0, np.zeros(COUNT))
     assert vague[0] == pytest.approx(0.5 + 0.5 * 0.45)
     # Sales that grow after posts are no delay, however surely they do.
-    grown = fit_delay(np.eye(6) + 1.0, np.array([0.0, 1e3, 1e3, 1e3, 1e3, 1e3]))
+    grown = fit_delay(np.eye(COUNT) + 1.0, np.full(COUNT, 1e3))
     assert grown == pytest.approx(vague)
 
 
-@given(st.integers(1, 5), st.integers(0, 5), st.integers(0, 2**32 - 1))
+@given(st.integers(1, 5), st.integers(0, len(DELAYS) - 1), st.integers(0, 2**32 - 1))
 def test_what_is_delayed_is_all_there(count: int, which: int, seed: int) -> None:
     shapes = np.random.default_rng(seed).dirichlet(np.ones(ATTRIBUTION_DAYS), count)
     late = delayed(shapes, DELAYS[which])
