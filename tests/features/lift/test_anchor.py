@@ -9,6 +9,7 @@ from scipy.stats import norm, t
 
 from features.lift import AFTER_SHIFTS, Imputation, anchored, attributed_days, estimate_lift, gather_evidence, impute
 from features.lift.anchor import FREEDOM, IMPUTED_WIDENING, SCALE, Anchor
+from features.lift.delay import DELAYS
 from features.lift.evidence import within_window
 from features.time import days_of
 from marketplace.tables import Marketplace
@@ -66,8 +67,8 @@ def test_without_an_imputed_sum_or_a_positive_one_told_lifts_stay_as_they_are() 
     assert 0.99 < anchored(imputation((5_000.0, 1.0)), LIFT, READ).factor <= 1.0
 
 
-def estimates(market: Marketplace) -> tuple[float, float, float]:
-    """Summed lift, what is imputed net of the days after, and the share of what is captured that is missing at once."""
+def estimates(market: Marketplace) -> tuple[float, float, Anchor, float]:
+    """Summed lift, what is imputed, the anchor, and the share of what is captured that is missing at once."""
     deliveries = market.frame("deliveries")
     rows = deliveries[["invitation_id", "campaign_id", "creator_id", "content_id", "posted_at"]]
     attributed = attributed_days(market, END)
@@ -78,13 +79,17 @@ def estimates(market: Marketplace) -> tuple[float, float, float]:
     )
     assert after is not None
     net = impute(after, np.ones(len(rows), dtype=bool)).net
-    return float(found["lift_usd"].sum()), net[0], float(after.delay[0])
+    return float(found["lift_usd"].sum()), net[0], found.attrs["anchor"], float(after.delay[0])
 
 
-def test_sales_that_were_only_brought_forward_are_hardly_lift() -> None:
-    kept, *_ = estimates(shop(back=0.0))
-    moved, net, at_once = estimates(shop(back=1.0))
+@pytest.mark.parametrize("delay", [True, False])
+def test_sales_that_were_only_brought_forward_are_hardly_lift(delay: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not delay:  # where nothing is taken to be missing late, the anchor alone has to tell
+        monkeypatch.setattr("features.lift.evidence.fit_delay", lambda *_: DELAYS[0])
+    kept, _, as_told, _ = estimates(shop(back=0.0))
+    moved, net, anchor, at_once = estimates(shop(back=1.0))
     assert kept == pytest.approx(1_500.0 * TREATED, rel=0.15)
-    assert at_once < 0.1
+    assert 0.9 < as_told.factor <= 1.0
+    assert at_once < 0.1 if delay else anchor.factor < 0.4
     assert moved < 0.4 * kept
     assert abs(moved - net) < 0.25 * kept
