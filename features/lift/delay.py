@@ -10,7 +10,10 @@ delay at all is as likely as any. Only days that sell less count: that sales gro
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+from scipy.linalg import convolution_matrix
 
 from marketplace.arrays import Floats
 
@@ -38,7 +41,7 @@ DELAYS = _delays()
 
 
 def fit_delay(information: Floats, pull: Floats) -> Floats:
-    """Shares by days of delay, (DELAY_DAYS + 1,), summing to 1.
+    """How much falls to each of `DELAYS`, (7,), summing to 1.
 
     Parameters
     ----------
@@ -47,25 +50,27 @@ def fit_delay(information: Floats, pull: Floats) -> Floats:
     pull : float64 (7,)
         The same of the days: ``X' C^-1 y``.
     """
-    mixed = [np.eye(len(DELAYS))[0]]
+    none: Floats = np.eye(len(DELAYS))[0]
+    mixed = [none]
     for late in np.eye(len(DELAYS))[1:]:
-        mixed.extend((1.0 - share) * mixed[0] + share * late for share in _SHARES)
+        mixed.extend((1.0 - share) * none + share * late for share in _SHARES)
     weight = np.array(mixed)
     seen = np.einsum("gi,ij,gj->g", weight, information, weight)
     if not (seen > 0.0).all():
-        none: Floats = DELAYS[0]
         return none
     likelihood = 0.5 * np.minimum(weight @ pull, 0.0) ** 2 / seen
     mass = np.exp(likelihood - likelihood.max())
     mass[0] *= len(mass) - 1
-    shares: Floats = np.asarray((mass / mass.sum()) @ weight @ DELAYS, dtype=np.float64)
+    shares: Floats = np.asarray((mass / mass.sum()) @ weight, dtype=np.float64)
     return shares
 
 
-def delayed(shapes: Floats, delay: Floats) -> Floats:
-    """``shapes`` (U, A) by day, each day's share spread over the days that follow by ``delay`` (L,): (U, A + L - 1)."""
-    count, days = shapes.shape
-    found = np.zeros((count, days + len(delay) - 1))
-    for late, share in enumerate(delay.tolist()):
-        found[:, late : late + days] += share * shapes
-    return found
+def delayed(shapes: Floats) -> Floats:
+    """``shapes`` (U, A) by day, each day's share spread over those that follow by each of `DELAYS`: (7, U, A + 60)."""
+    late: Floats = shapes @ _spread(shapes.shape[1])
+    return late
+
+
+@cache
+def _spread(days: int) -> Floats:
+    return np.stack([convolution_matrix(delay, days).T for delay in DELAYS])

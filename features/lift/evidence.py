@@ -9,7 +9,7 @@ over all its partnerships at once. What is captured is missing as late as all pr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,7 @@ REACH_DAYS = 90
 """Days before the first and after the last partnership of a product that are looked at."""
 
 TERMS = ("organic", "paid", "captured", "captured_followers", "captured_posts")
+_ORGANIC, _CAPTURED = TERMS.index("organic"), TERMS.index("captured")
 
 CAPTURED_AT_HALF = 0.05
 """Attributed sales, as a share of what the product sells anyway, at which the term ``captured`` reaches half."""
@@ -403,9 +404,11 @@ class ProductDays:
     posted: Ints
     shapes: Floats
 
-    def late(self, delay: Floats) -> Floats:
-        """`design` where each day's sales show as late as ``delay`` (L,) says, (n, U)."""
-        return _laid(self.column, self.posted, delayed(self.shapes, delay), self.expected)
+    def late(self, sums: Floats) -> Floats:
+        """What ``sums`` (U, q) would show as, as late as each of `features.lift.delay.DELAYS` says: (n, 7, q)."""
+        shapes = delayed(self.shapes)
+        laid = [_laid(self.column, self.posted, one, self.expected) @ sums for one in shapes]
+        return np.stack(laid, axis=1)
 
     def solve(self, right: Floats) -> Floats:
         """The covariance's inverse times ``right`` (n,) or (n, k)."""
@@ -494,6 +497,25 @@ def _by_product(product: Ints) -> list[Ints]:
     return [np.asarray(part) for part in np.split(order, np.flatnonzero(np.diff(product[order])) + 1)]
 
 
+@dataclass(frozen=True)
+class _Delays:
+    """What one product's days say of the terms of a prior mean, laid as late as each of `DELAYS`.
+
+    ``reach`` (U, 7, q), ``seen`` (7, q, 7, q) and ``heard`` (7, q): `features.lift.empirical_bayes.Late` of each,
+    before what was taken off is put back.
+    """
+
+    reach: Floats
+    seen: Floats
+    heard: Floats
+
+    def of(self, delay: Floats, pull: Floats) -> Late:
+        """These mixed by ``delay`` (7,), organic attributed sales put back into ``pull`` (U,) as late."""
+        reach = np.einsum("ukq,k->uq", self.reach, delay)
+        seen = np.einsum("kqlr,k,l->qr", self.seen, delay, delay)
+        return Late(pull + reach[:, _ORGANIC], reach, seen, delay @ self.heard + seen[:, _ORGANIC])
+
+
 def _blocks(
     panel: Panel,
     baseline: Baseline,
@@ -516,32 +538,25 @@ def _blocks(
     attributed = np.maximum(organic + paid, 0.0)
     terms = pairs[list(TERMS)].to_numpy()
     spread = np.stack([price**2, price * attributed, attributed**2, captured**2], axis=1)
-
-    def days_at(at: Ints) -> tuple[Ints, ProductDays]:
+    found = []
+    captured_by, pulled = np.zeros((len(DELAYS), len(DELAYS))), np.zeros(len(DELAYS))
+    for at in places:
         place, posted = days_of_posting(start[at])
         shares = lines_by_day(lines[at], place, len(posted))
-        p = int(product[at[0]])
-        return place, product_days(panel, baseline, product=p, start=posted, lines=shares, kernel=kernel, seen=seen)
-
-    information, pull = np.zeros((len(DELAYS), len(DELAYS))), np.zeros(len(DELAYS))
-    for at in places:
-        if captured[at].any():
-            place, days = days_at(at)
-            taken = np.bincount(place, weights=captured[at], minlength=len(days.posted))
-            missing = np.stack([days.late(delay) @ taken for delay in DELAYS], axis=1)
-            solved = days.solve(np.column_stack([missing, days.ratio]))
-            information, pull = information + missing.T @ solved[:, :-1], pull + missing.T @ solved[:, -1]
-    delay = fit_delay(information, pull)
-    found = []
-    for at in places:
-        place, days = days_at(at)
-        late, count = days.late(delay), len(days.posted)
-        solved = days.solve(np.column_stack([days.design, late, days.ratio]))
-        own, other = (days.design.T @ solved[:, columns] for columns in (slice(0, count), slice(count, 2 * count)))
-        sold, z = np.bincount(place, weights=organic[at], minlength=count), np.zeros((count, len(TERMS)))
+        p, count = int(product[at[0]]), len(posted)
+        days = product_days(panel, baseline, product=p, start=posted, lines=shares, kernel=kernel, seen=seen)
+        z = np.zeros((count, len(TERMS)))
         np.add.at(z, place, terms[at])
-        heard = days.design.T @ solved[:, -1]
-        again = late.T @ solved[:, count : 2 * count]
-        foretold = Late(heard + other @ sold, other @ z, z.T @ again @ z, z.T @ (late.T @ solved[:, -1] + again @ sold))
-        found.append(Block(own, heard + own @ sold, terms[at], spread[at], row[at], place, foretold))
-    return found, delay
+        late = days.late(z)
+        flat = late.reshape(len(late), -1)
+        solved = days.solve(np.column_stack([days.design, flat, days.ratio]))
+        own, other = days.design.T @ solved, flat.T @ solved[:, count:]
+        reach, shape = own[:, count:-1].reshape(count, *late.shape[1:]), 2 * late.shape[1:]
+        delays = _Delays(reach, other[:, :-1].reshape(shape), other[:, -1].reshape(late.shape[1:]))
+        captured_by += delays.seen[:, _CAPTURED, :, _CAPTURED]
+        pulled += delays.heard[:, _CAPTURED]
+        information, pull = own[:, :count], own[:, -1]
+        block = Block(information, pull + information @ z[:, _ORGANIC], terms[at], spread[at], row[at], place)
+        found.append((block, pull, delays))
+    delay = fit_delay(captured_by, pulled)
+    return [replace(block, late=delays.of(delay, pull)) for block, pull, delays in found], delay @ DELAYS

@@ -85,7 +85,7 @@ def estimates(market: Marketplace) -> tuple[float, float, Anchor, float]:
 @pytest.mark.parametrize("delay", [True, False])
 def test_sales_that_were_only_brought_forward_are_hardly_lift(delay: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not delay:  # where nothing is taken to be missing late, the anchor alone has to tell
-        monkeypatch.setattr("features.lift.evidence.fit_delay", lambda *_: DELAYS[0])
+        monkeypatch.setattr("features.lift.evidence.fit_delay", lambda *_: np.eye(len(DELAYS))[0])
     kept, _, as_told, _ = estimates(shop(back=0.0))
     moved, net, anchor, at_once = estimates(shop(back=1.0))
     assert kept == pytest.approx(1_500.0 * TREATED, rel=0.15)

@@ -26,7 +26,7 @@ def told(delay: np.ndarray, *, captured: float, days: int, seed: int = 0) -> np.
     sold = rng.gamma(0.3, 1.0, days)
     missing = np.stack([np.convolve(sold, one)[:days] for one in DELAYS], axis=1)
     y = -captured * np.convolve(sold, delay)[:days] + rng.normal(0.0, 0.2, days)
-    return fit_delay(missing.T @ missing / 0.04, missing.T @ y / 0.04)
+    return fit_delay(missing.T @ missing / 0.04, missing.T @ y / 0.04) @ DELAYS
 
 
 def test_the_delay_that_sales_were_taken_with_is_found() -> None:
@@ -39,7 +39,7 @@ def test_the_delay_that_sales_were_taken_with_is_found() -> None:
 
 def test_days_that_say_nothing_leave_what_was_thought_before() -> None:
     none = fit_delay(np.zeros((COUNT, COUNT)), np.zeros(COUNT))
-    assert none.tolist() == DELAYS[0].tolist()
+    assert none.tolist() == np.eye(COUNT)[0].tolist()
     # Even odds of no delay; else any share and half-life alike: .55 of it late on average.
     vague = fit_delay(np.eye(COUNT) + 1.0, np.zeros(COUNT))
     assert vague[0] == pytest.approx(0.5 + 0.5 * 0.45)
@@ -51,7 +51,7 @@ def test_days_that_say_nothing_leave_what_was_thought_before() -> None:
 @given(st.integers(1, 5), st.integers(0, len(DELAYS) - 1), st.integers(0, 2**32 - 1))
 def test_what_is_delayed_is_all_there(count: int, which: int, seed: int) -> None:
     shapes = np.random.default_rng(seed).dirichlet(np.ones(ATTRIBUTION_DAYS), count)
-    late = delayed(shapes, DELAYS[which])
+    late = delayed(shapes)[which]
     for one, other in zip(late, shapes, strict=True):
         np.testing.assert_allclose(one, np.convolve(other, DELAYS[which]), atol=1e-15)
     np.testing.assert_allclose(late.sum(axis=1), 1.0)
@@ -114,7 +114,7 @@ def test_sales_that_are_missing_a_little_later_are_hardly_lift(monkeypatch: pyte
     found = estimate_lift(market, rows, END, attributed=attributed)
     assert abs(found["lift_usd"].sum()) < 0.25 * found["attributed_usd"].sum()
     with monkeypatch.context() as patched:
-        patched.setattr("features.lift.evidence.fit_delay", lambda *_: DELAYS[0])
+        patched.setattr("features.lift.evidence.fit_delay", lambda *_: np.eye(COUNT)[0])
         at_once = estimate_lift(market, rows, END, attributed=attributed)
     assert found["lift_usd"].sum() < 0.6 * at_once["lift_usd"].sum()
     # Where nothing is missing all of it is lift still.
